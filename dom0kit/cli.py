@@ -1,0 +1,70 @@
+"""The command ``dom0kit``: a table of subcommands, each in the room that does the work.
+
+Rooms are loaded by name and only when they are there: the build side stays on the build host, and the installed
+host offers what travelled with it. A room's ``cli`` module has one function ``register(add)`` that calls
+``add(name, help, configure, function)`` for each subcommand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dom0kit import __version__
+from dom0kit.errors import UserError
+
+ROOMS = ("image", "iso", "answerfiles", "installer", "firstboot", "qa")
+
+Configure = Callable[[argparse.ArgumentParser], None]
+Function = Callable[[argparse.Namespace], int]
+Add = Callable[[str, str, Configure, Function], None]
+
+
+def build_parser(program: str, rooms: Sequence[str] = ROOMS) -> argparse.ArgumentParser:
+    """The parser with the subcommands of every room that is installed."""
+    parser = argparse.ArgumentParser(
+        prog=program, description="Build, install and test Xen hosts from one small ISO.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"dom0kit {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, help: str, configure: Configure, function: Function) -> None:
+        command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        configure(command)
+        command.set_defaults(function=function)
+
+    for room in rooms:
+        if importlib.util.find_spec(room) is None or importlib.util.find_spec(f"{room}.cli") is None:
+            continue
+        importlib.import_module(f"{room}.cli").register(add)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> int:
+    """Run a subcommand. Exit codes: 0 well, 1 a user's error, 2 wrong arguments, 70 a bug of ours, 130 interrupted."""
+    name = program or Path(sys.argv[0]).name
+    parser = build_parser(name if name in ("dom0kit", "dom0ctl") else "dom0kit", ("firstboot",) if name == "dom0ctl" else ROOMS)
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.function(arguments))
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
+        return 130
+    except Exception:
+        traceback.print_exc()
+        print(f"{parser.prog}: this is a bug in dom0kit; please report it with the lines above", file=sys.stderr)
+        return 70
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""One event stream: every step of a build, an installation or a first boot is an event for any number of sinks.
+
+An event is a flat JSON object, one a line wherever it is written::
+
+    {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
+
+``event`` is ``started``, ``step``, ``progress``, ``finished`` or ``failed``. A step has the state ``started``,
+``finished`` or ``failed``. No event holds a secret: callers pass names and numbers, never answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from dom0kit.units import human_seconds, table
+
+Event = dict[str, Any]
+Sink = Callable[[Event], None]
+
+VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
+"""A virtio-serial port of this name carries the events out of a virtual machine, clean of console noise."""
+
+
+class Step:
+    """A step under way; call :meth:`progress` as often as you like, it thins the events itself."""
+
+    def __init__(self, reporter: Reporter, name: str) -> None:
+        self._reporter = reporter
+        self.name = name
+        self._last = 0.0
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Say how far the step is: ``fraction`` from 0 to 1, ``text`` what is happening now."""
+        now = time.monotonic()
+        if now - self._last < 0.2 and fraction < 1:
+            return
+        self._last = now
+        self._reporter.emit("progress", name=self.name, fraction=round(min(fraction, 1.0), 4), text=text)
+
+
+@dataclass
+class Reporter:
+    """Hands events to sinks and keeps the times of the steps.
+
+    :param source: who speaks: ``build``, ``installer`` or ``firstboot``.
+    """
+
+    source: str
+    sinks: list[Sink] = field(default_factory=list)
+    times: list[tuple[str, float]] = field(default_factory=list)
+
+    def emit(self, event: str, **values: Any) -> None:
+        """Send one event to every sink; a sink that fails is left out from then on, the work goes on."""
+        record: Event = {"event": event, "source": self.source, "time": round(time.time(), 3), **values}
+        for sink in list(self.sinks):
+            try:
+                sink(record)
+            except OSError:
+                self.sinks.remove(sink)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Announce a step, time it, and say whether it finished or failed."""
+        self.emit("step", name=name, state="started")
+        start = time.monotonic()
+        try:
+            yield Step(self, name)
+        except BaseException as error:
+            seconds = time.monotonic() - start
+            self.emit("step", name=name, state="failed", seconds=round(seconds, 2), error=first_line(error))
+            raise
+        seconds = time.monotonic() - start
+        self.times.append((name, seconds))
+        self.emit("step", name=name, state="finished", seconds=round(seconds, 2))
+
+    def time_table(self) -> str:
+        """The steps so far with their times and the sum."""
+        rows = [(name, human_seconds(seconds)) for name, seconds in self.times]
+        rows.append(("all steps", human_seconds(sum(seconds for _, seconds in self.times))))
+        return table(("step", "time"), rows)
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line, or its type's name when it says nothing."""
+    text = str(getattr(error, "message", error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def json_sink(path: Path) -> Sink:
+    """Append each event as a line of JSON to a file or a character device, unbuffered."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def sink(event: Event) -> None:
+        os.write(fd, (json.dumps(event, sort_keys=True) + "\n").encode())
+
+    return sink
+
+
+class TerminalSink:
+    """Steps as lines for a person; on a terminal the running step shows a progress bar.
+
+    Plain lines elsewhere, so that a log file or CI stays readable.
+    """
+
+    BAR = 24
+
+    def __init__(self, out: TextIO | None = None, *, bars: bool | None = None) -> None:
+        self.out = out or sys.stderr
+        self.bars = self.out.isatty() if bars is None else bars
+        self._started: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "step":
+            self._step(event)
+        elif kind == "progress" and self.bars:
+            self._bar(event)
+        elif kind in ("finished", "failed"):
+            self._write(f"{kind}: {event.get('text', '')}".rstrip(": "))
+
+    def _step(self, event: Event) -> None:
+        name, state = event["name"], event["state"]
+        if state == "started":
+            self._started[name] = time.monotonic()
+            if self.bars:
+                self.out.write(f"\r\x1b[K  .. {name}")
+                self.out.flush()
+            return
+        mark = "ok" if state == "finished" else "!!"
+        self._write(f"  {mark} {name}  {human_seconds(event['seconds'])}")
+
+    def _bar(self, event: Event) -> None:
+        full = round(event["fraction"] * self.BAR)
+        spent = time.monotonic() - self._started.get(event["name"], time.monotonic())
+        bar = "#" * full + "." * (self.BAR - full)
+        line = f"  .. {event['name']}  [{bar}] {event['fraction']:4.0%} {human_seconds(spent)}  {event['text']}"
+        self.out.write(f"\r\x1b[K{line[:110]}")
+        self.out.flush()
+
+    def _write(self, line: str) -> None:
+        self.out.write(f"\r\x1b[K{line}\n" if self.bars else line + "\n")
+        self.out.flush()

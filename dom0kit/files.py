@@ -1,0 +1,88 @@
+"""Files that are never half-written, and their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BLOCK = 4 * 1024 * 1024
+Progress = Callable[[int], None]
+"""Called with the number of bytes done so far."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable (fsync(2) on the directory)."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
+    """Write beside, fsync, rename: after a power cut the file is the old one or the new one, whole.
+
+    The folder must exist. ``mode`` holds from the first byte on, so a secret is never readable by others.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
+    """Write a value as readable JSON with sorted keys, atomically."""
+    write_atomic(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode)
+
+
+def sha256_file(path: Path, progress: Progress | None = None) -> str:
+    """The SHA-256 of a file's content as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    done = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(done)
+    return digest.hexdigest()
+
+
+def copy_durable(source: Path, target: Path, progress: Progress | None = None) -> str:
+    """Copy a file's content, fsync it, and give the SHA-256 of what was read.
+
+    The target is written beside and renamed. Reading it back is the caller's verification.
+    """
+    digest = hashlib.sha256()
+    beside = target.with_name(f".{target.name}.new")
+    done = 0
+    try:
+        with source.open("rb") as read, beside.open("wb") as write:
+            while block := read.read(BLOCK):
+                digest.update(block)
+                write.write(block)
+                done += len(block)
+                if progress:
+                    progress(done)
+            write.flush()
+            os.fsync(write.fileno())
+        os.rename(beside, target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+    return digest.hexdigest()

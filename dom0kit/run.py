@@ -1,0 +1,168 @@
+"""The one way to run a command: argv list, built environment, standard input closed, output kept.
+
+>>> run(["true"]).returncode
+0
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dom0kit.errors import UserError
+
+TAIL_LINES = 15
+BASE_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended; ``output`` is standard output, ``errors`` standard error (empty when streamed)."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    output: str
+    errors: str
+    seconds: float
+
+
+class CommandFailed(UserError):
+    """A command ended with another exit code than 0; shown ready to paste, with its last output."""
+
+    def __init__(self, argv: Sequence[str], returncode: int, tail: str, hint: str = "") -> None:
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        self.tail = tail
+        how = f"was ended by signal {-returncode}" if returncode < 0 else f"exited with {returncode}"
+        text = f"{Path(argv[0]).name} {how}: {shlex.join(argv)}"
+        if tail:
+            text += "\n" + "\n".join(f"    {line}" for line in tail.splitlines()[-TAIL_LINES:])
+        super().__init__(text, hint)
+
+
+def environment(extra: Mapping[str, str] | None = None, *, inherit: Sequence[str] = ()) -> dict[str, str]:
+    """The environment a command gets: the base, the variables named in ``inherit``, then ``extra``.
+
+    Proxy settings and HOME always come along: package downloads need them.
+    """
+    keep = ("HOME", "TERM", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    env = dict(BASE_ENVIRONMENT)
+    env.update({name: os.environ[name] for name in (*keep, *inherit) if name in os.environ})
+    env.update(extra or {})
+    return env
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | bytes | None = None,
+    check: bool = True,
+    timeout: float | None = None,
+    hint: str = "",
+) -> Result:
+    """Run a command to its end and keep its output.
+
+    :param env: variables beside the base environment (see :func:`environment`).
+    :param stdin: what the command reads; closed when None.
+    :param timeout: seconds; past it the command is killed and CommandFailed is raised.
+    :raises CommandFailed: on a non-zero exit code when ``check`` is set.
+    :raises UserError: when the program is not there.
+    """
+    words = [os.fspath(word) for word in argv]
+    start = time.monotonic()
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    try:
+        done = subprocess.run(
+            words,
+            env=environment(env),
+            cwd=cwd,
+            input=data,
+            stdin=subprocess.DEVNULL if data is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(words, -9, f"no end after {timeout} s", hint) from error
+    output = done.stdout.decode(errors="replace")
+    errors = done.stderr.decode(errors="replace")
+    if check and done.returncode != 0:
+        raise CommandFailed(words, done.returncode, (errors.strip() or output.strip()), hint)
+    return Result(tuple(words), done.returncode, output, errors, time.monotonic() - start)
+
+
+def stream(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    log: IO[str],
+    on_line: Callable[[str], None] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    hint: str = "",
+) -> Result:
+    """Run a long command; every line of its output goes to ``log`` at once and to ``on_line``.
+
+    Carriage returns count as line ends, so that progress meters can be followed.
+
+    :raises CommandFailed: on a non-zero exit code; its tail is the last lines of both outputs.
+    """
+    words = [os.fspath(word) for word in argv]
+    start = time.monotonic()
+    log.write(f"+ {shlex.join(words)}\n")
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    try:
+        child = subprocess.Popen(
+            words,
+            env=environment(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"the program {words[0]} is not installed", hint) from error
+    assert child.stdout is not None
+    pending = b""
+
+    def emit(raw: bytes) -> None:
+        line = raw.decode(errors="replace").rstrip()
+        if line:
+            log.write(line + "\n")
+            log.flush()
+            tail.append(line)
+            if on_line:
+                on_line(line)
+
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while chunk := os.read(child.stdout.fileno(), 65536):
+                pending += chunk.replace(b"\r", b"\n")
+                *lines, pending = pending.split(b"\n")
+                for raw in lines:
+                    emit(raw)
+        emit(pending)
+        returncode = child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    if returncode != 0:
+        raise CommandFailed(words, returncode, "\n".join(tail), hint)
+    return Result(tuple(words), returncode, "", "", time.monotonic() - start)
