@@ -97,7 +97,9 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise UserError(f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}") from error
+        raise UserError(
+            f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}"
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(words, -9, f"no end after {timeout} s", hint) from error
     output = done.stdout.decode(errors="replace")
