@@ -4,7 +4,7 @@ An event is a flat JSON object, one a line wherever it is written::
 
     {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
 
-``event`` is ``started``, ``step``, ``progress``, ``finished`` or ``failed``. A step has the state ``started``,
+``event`` is ``started``, ``step``, ``progress``, ``note``, ``finished`` or ``failed``. A step has the state ``started``,
 ``finished`` or ``failed``. No event holds a secret: callers pass names and numbers, never answers.
 """
 
@@ -83,7 +83,7 @@ class Reporter:
 
     def time_table(self) -> str:
         """The steps so far with their times and the sum."""
-        rows = [(name, human_seconds(seconds)) for name, seconds in self.times]
+        rows: list[tuple[str, ...]] = [(name, human_seconds(seconds)) for name, seconds in self.times]
         rows.append(("all steps", human_seconds(sum(seconds for _, seconds in self.times))))
         return table(("step", "time"), rows)
 
@@ -123,6 +123,8 @@ class TerminalSink:
             self._step(event)
         elif kind == "progress" and self.bars:
             self._bar(event)
+        elif kind == "note":
+            self._write(f"  -- {event['text']}")
         elif kind in ("finished", "failed"):
             self._write(f"{kind}: {event.get('text', '')}".rstrip(": "))
 

@@ -1,0 +1,207 @@
+"""Builds the image: check, decide what is needed, let diskimage-builder work, keep the result.
+
+The top function reads as the recipe; everything it decides comes from the keys in :mod:`image.keys`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit import __version__
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter, Step
+from dom0kit.run import stream
+from image import apt, job, keys
+from image.recipe import Recipe, load, parse
+
+ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
+            "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build.
+
+    :ivar output: the image folder to make.
+    :ivar work: where caches of trees, logs and temporary files go.
+    :ivar cache: the folder of Debian packages that checkouts share.
+    """
+
+    recipe: Path
+    output: Path
+    work: Path
+    cache: Path
+    release: bool = False
+    refresh: bool = False
+    force: bool = False
+
+
+def build(options: Options, reporter: Reporter) -> dict[str, object]:
+    """Make the image folder, or find that it is there already.
+
+    :returns: the manifest.
+    :raises UserError: a mistake in the recipe, an unreachable mirror, or a failed hook, with the log's place.
+    """
+    text = options.recipe.read_text() if options.recipe.exists() else ""
+    recipe = parse(text, options.recipe.name) if text else load(options.recipe)
+    cache = apt.Cache(options.cache)
+    lists = apt.fetch_lists(cache, recipe.debian, reporter, refresh=options.refresh)
+    base = keys.base_key(recipe, apt.releases(lists))
+    image_id = keys.image_key(base, recipe, release=options.release, version=__version__)
+    if not options.force and (manifest := current(options.output, image_id)):
+        reporter.emit("note", text=f"image {image_id} is up to date")
+        return manifest
+    task = job.Job(
+        recipe=str(options.recipe.resolve()),
+        cache=str(options.cache),
+        output=str(options.output.resolve().with_name(options.output.name + ".new")),
+        base=str(options.work.resolve() / f"base-{base}.tar"),
+        initramfs_cache=str(options.work.resolve() / f"initrd-{keys.initramfs_key(base, recipe, release=options.release)}.img"),
+        epoch=apt.epoch(lists),
+        release=options.release,
+        image_id=image_id,
+        version=__version__,
+        recipe_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    options.work.mkdir(parents=True, exist_ok=True)
+    if not Path(task.base).exists():
+        with reporter.step("check package names"):
+            apt.check_names(cache, recipe, text, str(options.recipe))
+    shutil.rmtree(task.output, ignore_errors=True)
+    Path(task.output).mkdir(parents=True)
+    run_builder(task, recipe, options.work, reporter)
+    replace(Path(task.output), options.output)
+    forget_old(options.work, {task.base, task.initramfs_cache})
+    made = current(options.output, image_id)
+    if made is None:
+        raise UserError(f"the build left no manifest in {options.output}", f"see {options.work}/image.log")
+    return made
+
+
+def current(output: Path, image_id: str) -> dict[str, object] | None:
+    """The manifest of the image in a folder when it is the wanted one and its files have their sizes."""
+    try:
+        manifest = json.loads((output / "manifest.json").read_text())
+        sizes = {name: (output / name).stat().st_size for name in manifest["files"]}
+    except (OSError, ValueError, KeyError):
+        return None
+    same = all(sizes[name] == entry["size"] for name, entry in manifest["files"].items())
+    return manifest if same and manifest.get("id") == image_id else None
+
+
+def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:
+    """The variables that diskimage-builder and the hooks read."""
+    project = str(keys.PROJECT)
+    return {
+        job.VARIABLE: str(job_file),
+        "DOM0KIT_SOURCE": project,
+        "DOM0KIT_PYTHON": sys.executable,
+        "DOM0KIT_ID": task.image_id,
+        "DOM0KIT_VERSION": task.version,
+        "DOM0KIT_RELEASE": "1" if task.release else "0",
+        "DOM0KIT_TOOLSTACK": recipe.dom0.toolstack,
+        "DOM0KIT_FIRMWARE_KEEP": "\n".join(recipe.firmware.keep),
+        "DOM0KIT_DRIVERS_DROP": "\n".join(recipe.drivers.drop),
+        "DOM0KIT_INITRAMFS_COMPRESSION": recipe.compression.initramfs.of(task.release),
+        "PYTHONPATH": project,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # Element and package order come from unordered sets inside diskimage-builder.
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": str(task.epoch),
+        "ELEMENTS_PATH": f"{project}/image/elements",
+        "TMP_DIR": str(work / "tmp"),
+        "DIB_IMAGE_SIZE": "0.2",
+        "DIB_JOURNAL_SIZE": "4",
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+
+
+def run_builder(task: job.Job, recipe: Recipe, work: Path, reporter: Reporter) -> None:
+    """Run diskimage-builder over the elements; steps that the hooks announce appear as steps of the build."""
+    (work / "tmp").mkdir(exist_ok=True)
+    job_file = work / "job.json"
+    job.save(task, job_file)
+    log_path = work / "image.log"
+    command = [str(Path(sys.executable).parent / "disk-image-create"), "-n", "-u", "-t", "none",
+               "-o", str(work / "tmp" / "unused"), *ELEMENTS]  # fmt: skip
+    steps = _Steps(reporter)
+    with log_path.open("w") as log:
+        try:
+            stream(
+                command,
+                log=log,
+                on_line=steps,
+                env=environment(task, job_file, recipe, work),
+                cwd=keys.PROJECT,
+                hint=f"the whole log is {log_path}",
+            )
+        finally:
+            steps.close(failed=sys.exc_info()[0] is not None)
+
+
+class _Steps:
+    """Turns the hooks' marked lines into steps; what happens between two steps counts as ``elements``."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._name = ""
+        self._start = 0.0
+        self._step: Step | None = None
+        self._open("elements")
+
+    def _open(self, name: str) -> None:
+        self._name, self._start = name, time.monotonic()
+        self._reporter.emit("step", name=name, state="started")
+        self._step = Step(self._reporter, name)
+
+    def close(self, *, failed: bool = False) -> None:
+        seconds = time.monotonic() - self._start
+        if failed:
+            self._reporter.emit("step", name=self._name, state="failed", seconds=round(seconds, 2))
+            return
+        known = dict(self._reporter.times)
+        known[self._name] = known.get(self._name, 0.0) + seconds
+        self._reporter.times[:] = list(known.items())
+        if self._name != "elements" or seconds > 1:
+            self._reporter.emit("step", name=self._name, state="finished", seconds=round(seconds, 2))
+
+    def __call__(self, line: str) -> None:
+        mark = job.marked(line)
+        if mark is None:
+            return
+        kind, rest = mark
+        if kind == "begin":
+            self.close()
+            self._open(rest)
+        elif kind == "end":
+            self.close()
+            self._open("elements")
+        elif self._step:
+            fraction, _, text = rest.partition(" ")
+            self._step.progress(float(fraction), text)
+
+
+def replace(new: Path, target: Path) -> None:
+    """Put a finished folder in the place of the old one."""
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.rename(target, old)
+    os.rename(new, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def forget_old(work: Path, keep: set[str]) -> None:
+    """Keep the two newest cached trees and initramfs images beside those just used: each takes most of a gigabyte."""
+    for pattern in ("base-*.tar", "initrd-*.img"):
+        found = sorted(work.glob(pattern), key=lambda p: p.stat().st_mtime, reverse=True)
+        for path in found[2:]:
+            if str(path) not in keep:
+                path.unlink()

@@ -1,0 +1,115 @@
+"""Takes the finished tree apart into the image's files: run by the ``dom0-export`` element after the last hook.
+
+diskimage-builder would now copy the tree into a file system of its own; the tree is emptied afterwards, so that this
+costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.files import write_json
+from dom0kit.run import run, stream
+from image import job as jobs
+from image import manifest
+
+# Mounted by diskimage-builder while hooks run, or left by it.
+MOUNTED = ("proc", "sys", "dev", "tmp", "run")
+
+
+def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
+    """The mksquashfs command line (mksquashfs(1)); SOURCE_DATE_EPOCH in its environment makes it reproducible.
+
+    xz gets the x86 filter (bcj) and the largest block: 1 MiB blocks cost little at run time, since the page cache keeps
+    what was unpacked.
+    """
+    algorithm, _, level = compression.partition(":")
+    options = {
+        "zstd": ["-comp", "zstd", "-Xcompression-level", level or "15"],
+        "gzip": ["-comp", "gzip", "-Xcompression-level", level or "9"],
+        "xz": ["-comp", "xz", "-Xbcj", "x86", "-Xdict-size", "100%"],
+    }[algorithm]
+    excluded = [f"{name}/*" for name in MOUNTED] + ["boot/*", "boot-artifacts"]
+    return [
+        "mksquashfs", str(tree), str(target), "-noappend", "-no-recovery", "-progress", "-xattrs", "-b", "1M",
+        *options, "-wildcards", "-e", *excluded,
+    ]  # fmt: skip
+
+
+def percent(line: str) -> float | None:
+    """The fraction in a line of mksquashfs's progress bar."""
+    match = re.search(r"(\d{1,3})%\s*$", line)
+    return int(match[1]) / 100 if match else None
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The one file that matches; two kernels in an image would be one too many."""
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise UserError(f"expected one {pattern} in the image's /{folder.name}, found {len(found)}: {[p.name for p in found]}")
+    return found[0]
+
+
+def export(job: jobs.Job, tree: Path) -> None:
+    """Write the image folder: kernel, Xen, initramfs, squashfs, boot files, manifest."""
+    recipe = job.load_recipe()
+    output = Path(job.output)
+    (output / "boot").mkdir(parents=True, exist_ok=True)
+    boot = tree / "boot"
+    kernel = only(boot, "vmlinuz-*")
+    shutil.copyfile(kernel, output / "vmlinuz")
+    shutil.copyfile(only(boot, "initrd.img-*"), output / "initrd.img")
+    shutil.copyfile(only(boot, "xen-*-amd64.gz"), output / "xen.gz")
+    for path in sorted((tree / "boot-artifacts").iterdir()):
+        shutil.copyfile(path, output / "boot" / path.name)
+    compression = recipe.compression.squashfs.of(job.release)
+    packages = run(["chroot", tree, "dpkg-query", "-W", "-f", "${Package}\t${Version}\n"]).output
+    jobs.begin(f"squash ({compression})")
+    target = output / "dom0.squashfs"
+
+    def follow(line: str) -> None:
+        fraction = percent(line)
+        if fraction is not None:
+            jobs.progress(fraction, "compressing")
+
+    with (output.parent / "squash.log").open("w") as log:
+        stream(squash_command(tree, target, compression), log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)})
+    jobs.end()
+    value = manifest.build(
+        version=job.version,
+        image_id=job.image_id,
+        suite=recipe.debian.suite,
+        epoch=job.epoch,
+        compression=compression,
+        recipe_sha256=job.recipe_sha256,
+        dom0_memory_mib=recipe.dom0.memory_mib,
+        toolstack=recipe.dom0.toolstack,
+        kernel=kernel.name.removeprefix("vmlinuz-"),
+        packages=manifest.parse_packages(packages),
+        files=manifest.describe(output),
+    )
+    write_json(output / "manifest.json", value)
+    empty(tree)
+
+
+def empty(tree: Path) -> None:
+    """Leave of the tree only what diskimage-builder's last steps touch: resolv.conf, log folder, mount points."""
+    keep = {"etc", "var", "root", *MOUNTED}
+    for entry in tree.iterdir():
+        if entry.name in keep:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    for entry in (tree / "var").iterdir():
+        if entry.name != "log" and not entry.is_symlink():
+            shutil.rmtree(entry)
+
+
+if __name__ == "__main__":
+    export(jobs.current(), Path(sys.argv[1]))

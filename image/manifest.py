@@ -1,0 +1,57 @@
+"""``manifest.json``: what an image is, file by file and package by package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dom0kit.files import sha256_file
+
+FORMAT = 1
+IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
+
+
+def parse_packages(text: str) -> dict[str, str]:
+    """Names and versions from ``dpkg-query -W -f '${Package}\\t${Version}\\n'``."""
+    pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+    return dict(pairs)
+
+
+def describe(folder: Path) -> dict[str, dict[str, Any]]:
+    """The files of an image folder with SHA-256 and size in bytes, by their path within the folder."""
+    paths = [folder / name for name in IMAGE_FILES] + sorted((folder / "boot").glob("*"))
+    return {str(p.relative_to(folder)): {"sha256": sha256_file(p), "size": p.stat().st_size} for p in paths}
+
+
+def build(
+    *,
+    version: str,
+    image_id: str,
+    suite: str,
+    epoch: int,
+    compression: str,
+    recipe_sha256: str,
+    dom0_memory_mib: int,
+    toolstack: str,
+    kernel: str,
+    packages: dict[str, str],
+    files: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """The manifest as a plain value (see docs/architecture.md)."""
+    xen = next((v for name, v in packages.items() if name == "xen-hypervisor-common"), "")
+    return {
+        "format": FORMAT,
+        "product": "dom0kit",
+        "version": version,
+        "id": image_id,
+        "suite": suite,
+        "epoch": epoch,
+        "compression": compression,
+        "recipe_sha256": recipe_sha256,
+        "dom0_memory_mib": dom0_memory_mib,
+        "toolstack": toolstack,
+        "kernel": kernel,
+        "xen": xen,
+        "packages": packages,
+        "files": files,
+    }
