@@ -18,7 +18,7 @@ from pathlib import Path
 from dom0kit import __version__
 from dom0kit.errors import UserError
 
-ROOMS = ("image", "iso", "answerfiles", "installer", "firstboot", "qa")
+ROOMS = ("pipeline", "image", "iso", "answerfiles", "installer", "firstboot", "qa")
 
 Configure = Callable[[argparse.ArgumentParser], None]
 Function = Callable[[argparse.Namespace], int]

@@ -1,0 +1,58 @@
+# dom0kit: `make iso` builds the ISO, `make test` tests it. Both make this machine ready by themselves.
+.DEFAULT_GOAL := help
+DOM0KIT := .venv/bin/dom0kit
+ISO := build/dom0kit.iso
+SCENARIO ?=
+
+.PHONY: help prepare iso release test check unit qa run repro refresh bench lock clean distclean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+prepare: ## install system packages and the virtual environment (every other target does this first)
+	@python3 -m prepare
+
+iso: prepare ## build build/dom0kit.iso
+	@$(DOM0KIT) iso
+
+release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
+	@$(DOM0KIT) iso --release
+
+test: check unit iso ## style checks, unit tests, an ISO build, an installation on BIOS and on UEFI
+	@$(DOM0KIT) qa install-bios install-uefi
+
+check: prepare ## style and types: ruff, mypy, shellcheck
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' --)
+
+unit: prepare ## unit tests: seconds, no process is started
+	@.venv/bin/pytest
+
+qa: prepare ## boot the ISO under QEMU through every scenario, or SCENARIO="install-uefi usb-bios"
+	@$(DOM0KIT) iso
+	@$(DOM0KIT) qa $(SCENARIO)
+
+run: prepare ## boot the ISO in QEMU, in a window or on this terminal
+	@$(DOM0KIT) iso
+	@$(DOM0KIT) run
+
+repro: prepare ## build twice from nothing and compare byte for byte
+	@$(DOM0KIT) repro
+
+refresh: prepare ## fetch newer package lists and build with them
+	@$(DOM0KIT) iso --refresh
+
+bench: prepare ## time builds: cold, after a changed file, unchanged
+	@.venv/bin/python bench/build.py
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \
+	    --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove what was built here
+	rm -rf build artifacts
+
+distclean: clean ## also the virtual environment and the package cache
+	rm -rf .venv $${DOM0KIT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dom0kit}

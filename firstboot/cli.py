@@ -1,0 +1,111 @@
+"""The subcommands of ``dom0ctl``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
+from firstboot.host import Host
+from firstboot.runner import report, run_steps, tell_systemd
+from firstboot.stamps import Stamps
+from firstboot.status import LOG, log_text, read_status, status_text
+from firstboot.steps import STEPS, Step
+
+if TYPE_CHECKING:
+    from dom0kit.cli import Add
+
+
+def register(add: Add) -> None:
+    """Add the subcommands of an installed host."""
+    add("status", "how this host is: name, version, address, first-boot steps", _configure_status, status)
+    add("firstboot", "run the first-boot steps that are not done yet", _configure_firstboot, firstboot)
+    add("log", "the events of first boot, oldest first", _configure_log, log)
+
+
+def _configure_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("run", "retry"), help="run what is not done; retry: run STEP again even if it is")
+    parser.add_argument("step", nargs="?", metavar="STEP", help="the step to retry")
+    parser.add_argument("--only", metavar="STEP,...", help="run these steps alone")
+
+
+def _configure_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="the last N events (default: 100)")
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """``dom0ctl status``."""
+    value = read_status(Host(), STEPS)
+    print(json.dumps(value, indent=2, sort_keys=True) if arguments.json else status_text(value))
+    return 0
+
+
+def log(arguments: argparse.Namespace) -> int:
+    """``dom0ctl log``."""
+    try:
+        lines = (Path("/") / LOG).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    except PermissionError as error:
+        raise UserError(f"/{LOG} may be read by root alone", "run this command as root") from error
+    if text := log_text(lines[-max(arguments.lines, 1) :]):
+        print(text)
+    return 0
+
+
+def firstboot(arguments: argparse.Namespace) -> int:
+    """``dom0ctl firstboot run`` and ``dom0ctl firstboot retry STEP``; exit code 1 when a step failed."""
+    if (arguments.action == "retry") != (arguments.step is not None):
+        raise UserError("retry takes one step, run takes none", "dom0ctl firstboot retry network")
+    steps = choose(STEPS, arguments.only)
+    again = choose(STEPS, arguments.step) if arguments.step else ()
+    host, stamps = Host(), Stamps(Path("/"))
+    try:
+        with stamps.lock():
+            for step in again:
+                stamps.clear(step.name)
+            reporter = _reporter()
+            reporter.emit("started", host=host.name, version=host.version)
+            outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say)
+            if not arguments.only:  # a part of the steps says nothing about the whole host
+                report(host, reporter, outcome)
+    except PermissionError as error:
+        raise UserError(f"first boot changes the system: {error}", "run this command as root") from error
+    return 0 if outcome.well else 1
+
+
+def choose(steps: Sequence[Step], only: str | None) -> tuple[Step, ...]:
+    """The steps that are named, in their own order; all without names."""
+    if only is None:
+        return tuple(steps)
+    wanted = [name.strip() for name in only.split(",")]
+    known = [step.name for step in steps]
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"there is no step {name!r}", f"the steps are: {', '.join(known)}")
+    return tuple(step for step in steps if step.name in wanted)
+
+
+def _say(text: str) -> None:
+    print(f"     {text}", file=sys.stderr, flush=True)
+
+
+def _reporter() -> Reporter:
+    file = Path("/") / LOG
+    file.parent.mkdir(parents=True, exist_ok=True)
+    reporter = Reporter("firstboot", [TerminalSink()])
+    for place in (file, *([VIRTIO_PORT] if VIRTIO_PORT.exists() else [])):
+        try:
+            reporter.sinks.append(json_sink(place))
+        except OSError as error:
+            _say(f"no events to {place}: {error}")
+    return reporter

@@ -1,0 +1,133 @@
+"""The host that first boot works on: where its files are, how commands run, and what it was told."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dom0kit.errors import UserError
+from dom0kit.files import write_atomic
+from dom0kit.run import Result, run
+from firstboot.networks import first_ipv4
+
+if TYPE_CHECKING:
+    from answerfiles.model import Answers
+
+HOST_JSON = "etc/dom0kit/host.json"
+MANIFEST = "run/dom0kit/image/manifest.json"
+
+
+class Run(Protocol):
+    """How a command is run: :func:`dom0kit.run.run`, or a stand-in in a test."""
+
+    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result: ...
+
+
+@dataclass
+class Host:
+    """One host.
+
+    :param root: where its file system begins; ``/`` but in tests.
+    :param warnings: what is not well but keeps no step from its end, in sentences for the console.
+    """
+
+    root: Path = Path("/")
+    run: Run = run
+    warnings: list[str] = field(default_factory=list)
+
+    def path(self, name: str) -> Path:
+        """A path of the host, named without the leading slash."""
+        return self.root / name
+
+    def read(self, name: str) -> str:
+        """A file's text; empty when it is not there."""
+        try:
+            return self.path(name).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> bool:
+        """Write a file atomically, with its folder; a file that is right already stays untouched. Was it written?"""
+        path = self.path(name)
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o7777 == mode and self.read(name) == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text, mode)
+        return True
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """``host.json`` as it stands. A boot with nothing to do reads no more than this: the model takes long to load."""
+        path = self.path(HOST_JSON)
+        hint = "first boot runs on installed hosts; install this machine, or put the file back"
+        try:
+            value = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise UserError(f"/{HOST_JSON} is not there", hint) from error
+        except PermissionError as error:
+            raise UserError(f"/{HOST_JSON} may be read by root alone", "run this command as root") from error
+        except ValueError as error:
+            raise UserError(f"/{HOST_JSON} is damaged: {error}", hint) from error
+        if not isinstance(value, dict):
+            raise UserError(f"/{HOST_JSON} is damaged: not an object", hint)
+        return value
+
+    @cached_property
+    def answers(self) -> Answers:
+        """``host.json`` through its model, checked."""
+        # Loaded here alone: at boots with nothing to do, pydantic would be most of the time spent.
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from answerfiles.model import load_host  # noqa: PLC0415
+
+        _ = self.told  # says in words when the file is not there or not JSON
+        try:
+            return load_host(self.path(HOST_JSON))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UserError(f"/{HOST_JSON} is damaged at {where}: {first['msg']}", "correct the file as root") from error
+
+    @cached_property
+    def bridge(self) -> str:
+        """The management bridge's name, without loading the model."""
+        return str(self.told.get("network", {}).get("management", {}).get("bridge", "xenbr0"))
+
+    @cached_property
+    def name(self) -> str:
+        """The host's name; of a host that cannot tell, ``this host``."""
+        try:
+            return str(self.told.get("host_name", "this host"))
+        except UserError:
+            return "this host"
+
+    @cached_property
+    def version(self) -> str:
+        """The version of the image that is running."""
+        try:
+            return str(json.loads(self.read(MANIFEST))["version"])
+        except (ValueError, KeyError, TypeError):
+            return "unknown"
+
+    @cached_property
+    def on_xen(self) -> bool:
+        """Does this system run on Xen?"""
+        return self.read("sys/hypervisor/type").strip() == "xen"
+
+    def address(self) -> str | None:
+        """The IPv4 address that the management bridge has now."""
+        argv = ["ip", "-json", "-4", "address", "show", "dev", self.bridge]
+        return first_ipv4(self.run(argv, check=False, timeout=30).output)
+
+
+def link_atomic(path: Path, target: str) -> None:
+    """Make a symbolic link, or replace what is there by one, in a single rename."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    os.rename(beside, path)

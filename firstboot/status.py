@@ -1,0 +1,83 @@
+"""How the host is, as ``dom0ctl status`` and ``dom0ctl log`` show it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dom0kit.units import human_seconds, table
+from firstboot.host import Host
+from firstboot.stamps import Stamps, fingerprint
+from firstboot.steps import Step
+
+LOG = "var/log/dom0kit/firstboot-events.jsonl"
+
+
+def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
+    """All that ``status`` knows, as a value for ``--json``."""
+    stamps = Stamps(host.root)
+    return {
+        "name": str(host.told.get("host_name", "")),
+        "version": host.version,
+        "xen": host.on_xen,
+        "bridge": host.bridge,
+        "address": host.address(),
+        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
+    }
+
+
+def step_state(step: Step, stamps: Stamps, mark: str) -> dict[str, Any]:
+    """One step's state: ``done``, ``failed``, ``changed`` (done for other answers) or ``open``."""
+    stamp, error = stamps.read(step.name), stamps.error(step.name)
+    if error is not None:
+        return {
+            "name": step.name,
+            "state": "failed",
+            "time": error.get("time"),
+            "tries": error.get("tries"),
+            "error": error["error"],
+        }
+    if stamp is None:
+        return {"name": step.name, "state": "open"}
+    state = "done" if stamp.get("answers") == mark else "changed"
+    return {"name": step.name, "state": state, "time": stamp.get("time"), "seconds": stamp.get("seconds")}
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """The status for a person."""
+    rows: list[tuple[str, ...]] = []
+    errors = []
+    for step in status["steps"]:
+        seconds = step.get("seconds")
+        took = "" if seconds is None else human_seconds(seconds)
+        rows.append((step["name"], step["state"], when(step.get("time")), took))
+        if "error" in step:
+            errors.append(f"{step['name']} failed (tried {step['tries']} times): {step['error']}")
+    head = [
+        f"host      {status['name']}",
+        f"version   {status['version']}",
+        f"xen       {'running' if status['xen'] else 'not running'}",
+        f"address   {status['address'] or 'none yet'} on {status['bridge']}",
+    ]
+    return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
+
+
+def log_text(lines: Iterable[str]) -> str:
+    """The events of the log, one line each; lines that a power cut left broken are passed over."""
+    shown = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            words = [event.get("event"), event.get("name"), event.get("state"), event.get("error"), event.get("text")]
+            shown.append(f"{when(event.get('time'))}  " + "  ".join(str(word) for word in words if word))
+    return "\n".join(shown)
+
+
+def when(seconds: float | None) -> str:
+    """A moment in local time."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,0 +1,196 @@
+"""What an installed host does to become itself: the ordered steps. Each may run again at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dom0kit.errors import UserError
+from firstboot import networks, texts
+from firstboot.host import Host, link_atomic
+
+ADDRESS_SECONDS = 90
+SERVICE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    :param function: does it, and raises when it cannot; it does nothing that is done already.
+    :param needs: the steps without which this one makes no sense.
+    :param answers: the parts of ``host.json`` that it depends on; when they change it runs again.
+    :param early: logins and SSH wait for it.
+    :param always: it runs at every boot.
+    """
+
+    name: str
+    function: Callable[[Host], None]
+    needs: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    early: bool = False
+    always: bool = False
+
+
+def identity(host: Host) -> None:
+    """What no two hosts may share: machine id, SSH host keys, iSCSI initiator name."""
+    _machine_id(host)
+    _ssh_host_keys(host)
+    if not texts.has_initiator(host.read("etc/iscsi/initiatorname.iscsi")):
+        host.write("etc/iscsi/initiatorname.iscsi", texts.initiator_text(os.urandom(6)), 0o600)
+
+
+def _machine_id(host: Host) -> None:
+    # systemd has chosen the id by now. When it could not write /etc at that moment, the file is a mount over the
+    # real one, and --commit puts the same id on the disk.
+    path = host.path("etc/machine-id")
+    if os.path.ismount(path):
+        host.run(["systemd-machine-id-setup", "--commit"])
+    elif not texts.is_machine_id(host.read("etc/machine-id")):
+        host.run(["systemd-machine-id-setup"])
+    if not texts.is_machine_id(host.read("etc/machine-id")):
+        raise UserError("/etc/machine-id holds no machine id", "look into the journal of this boot: journalctl -b")
+
+
+def _ssh_host_keys(host: Host) -> None:
+    folder = host.path("etc/ssh")
+    for key in folder.glob("ssh_host_*_key"):
+        # ssh-keygen passes over files that exist, and a power cut may leave an empty one.
+        if key.stat().st_size == 0:
+            key.unlink()
+            key.with_name(key.name + ".pub").unlink(missing_ok=True)
+    host.run(["ssh-keygen", "-A"])
+    if not list(folder.glob("ssh_host_*_key")):
+        raise UserError("ssh-keygen -A made no host key in /etc/ssh", "is there space left? df /")
+
+
+def name(host: Host) -> None:
+    """The host's name, for the kernel and in ``/etc/hosts``."""
+    answers = host.answers
+    host.write("etc/hostname", answers.host_name + "\n")
+    kernel = host.path("proc/sys/kernel/hostname")
+    if kernel.exists():
+        kernel.write_text(answers.host_name)
+    ipv4 = answers.network.management.ipv4
+    address = None if isinstance(ipv4, str) else str(ipv4.address.ip)
+    host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), answers.host_name, address))
+
+
+def root(host: Host) -> None:
+    """How root logs in: password and SSH keys."""
+    answers = host.answers.root
+    password = None if answers.password_hash is None else answers.password_hash.reveal()
+    host.write("etc/shadow", texts.shadow_text(host.read("etc/shadow"), password, int(time.time() // 86400)), 0o640)
+    group = texts.group_id(host.read("etc/group"), "shadow")
+    if group is not None and host.path("etc/shadow").stat().st_gid != group:
+        os.chown(host.path("etc/shadow"), -1, group)
+    folder = host.path("root/.ssh")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    keys = texts.with_block(host.read("root/.ssh/authorized_keys"), answers.ssh_keys)
+    host.write("root/.ssh/authorized_keys", keys, 0o600)
+
+
+def clock(host: Host) -> None:
+    """Time zone and time servers."""
+    answers = host.answers.time
+    if not host.path(f"usr/share/zoneinfo/{answers.zone}").is_file():
+        raise UserError(f"this image knows no time zone {answers.zone}", "see /usr/share/zoneinfo for those it knows")
+    link_atomic(host.path("etc/localtime"), f"/usr/share/zoneinfo/{answers.zone}")
+    host.write("etc/timezone", answers.zone + "\n")
+    config = texts.chrony_config(host.read("etc/chrony/chrony.conf"), own_servers=bool(answers.ntp))
+    changed = host.write("etc/chrony/chrony.conf", config)
+    changed |= host.write("etc/chrony/sources.d/dom0kit.sources", texts.chrony_sources(answers.ntp))
+    if changed:
+        host.run(["systemctl", "--no-block", "try-restart", "chrony.service"])
+
+
+def storage(host: Host) -> None:
+    """The guests' volume group is there."""
+    if (group := host.answers.volume_group()) is not None:
+        hint = "is the disk with the guests' partition there? lsblk; pvs"
+        host.run(["vgs", "--noheadings", "--options", "vg_name", group], timeout=120, hint=hint)
+
+
+def network(host: Host) -> None:
+    """The management bridge over the NIC with the given address.
+
+    The single commands do what ``netplan apply`` does here, without its many seconds of Python on a slow machine.
+    """
+    answers = host.answers.network.management
+    if answers.mac is None:
+        raise UserError("host.json does not say which network card is for management", "set network.management.mac there")
+    ipv4 = answers.ipv4
+    management = networks.Management(
+        mac=str(answers.mac),
+        bridge=answers.bridge,
+        address=None if isinstance(ipv4, str) else str(ipv4.address),
+        gateway=None if isinstance(ipv4, str) or ipv4.gateway is None else str(ipv4.gateway),
+        dns=tuple(str(server) for server in answers.dns),
+        search=tuple(answers.search),
+    )
+    host.write("etc/netplan/50-dom0kit.yaml", networks.netplan_text(management), 0o600)
+    nic = networks.find_nic(networks.read_nics(host.root), management.mac)
+    if nic is None:
+        # Drivers of some cards take their time; the events under way are worth waiting for.
+        host.run(["udevadm", "settle", "--timeout=60"], check=False)
+        nic = networks.find_nic(networks.read_nics(host.root), management.mac)
+    if nic is None:
+        raise networks.missing_nic(management.mac, networks.read_nics(host.root))
+    host.run(["/usr/libexec/netplan/generate"], hint="correct the files in /etc/netplan")
+    host.run(["systemctl", "daemon-reload"])
+    for command in networks.rename_commands(nic):
+        host.run(command)
+    host.run(["systemctl", "start", "openvswitch-switch.service"], timeout=SERVICE_SECONDS)
+    host.run(["systemctl", "reload-or-restart", "systemd-networkd.service"], timeout=SERVICE_SECONDS)
+    host.run(["systemctl", "start", f"netplan-ovs-{management.bridge}.service"], timeout=SERVICE_SECONDS)
+
+
+def address(host: Host) -> None:
+    """Wait until the management bridge has its address, with a limit: no address is a warning.
+
+    networkd goes on trying. A host without network must still come up, or nobody could mend it at its console.
+    """
+    wait = "/usr/lib/systemd/systemd-networkd-wait-online"
+    argv = [wait, f"--interface={host.bridge}", "--ipv4", f"--timeout={ADDRESS_SECONDS}"]
+    host.run(argv, check=False, timeout=ADDRESS_SECONDS + 60)
+    found = host.address()
+    if found is None:
+        host.warnings.append(
+            f"{host.bridge} has no IPv4 address yet; look at cable and DHCP server: networkctl status {host.bridge}"
+        )
+        return
+    host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), host.name, found))
+
+
+def services(host: Host) -> None:
+    """What a host is for runs: SSH, and Xen's daemons when Xen is below."""
+    units = ["ssh.service"]
+    if host.on_xen:
+        units.append("xen.service")
+    else:
+        host.warnings.append("this host runs without Xen")
+    host.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint=f"systemctl status {' '.join(units)}")
+
+
+def confirm(host: Host) -> None:
+    """Everything above is done: say so on the disk, for this version of the image."""
+    os.sync()
+    value = {"version": host.version, "time": round(time.time(), 3)}
+    host.write("var/lib/dom0kit/confirmed.json", json.dumps(value, sort_keys=True) + "\n")
+
+
+STEPS = (
+    Step("identity", identity, early=True),
+    Step("name", name, answers=("host_name", "network"), early=True),
+    Step("root", root, answers=("root",), early=True),
+    Step("time", clock, answers=("time",)),
+    Step("network", network, answers=("network",)),
+    Step("storage", storage, answers=("guests",)),
+    Step("address", address, needs=("name", "network"), always=True),
+    Step("services", services, needs=("identity",), always=True),
+    Step("confirm", confirm, needs=("identity", "name", "root", "time", "network", "storage", "address", "services")),
+)

@@ -1,0 +1,68 @@
+"""GRUB on a disk for BIOS: boot sector and core image as pure functions over bytes.
+
+The offsets are those of GRUB 2's ``boot/i386/pc/boot.S`` and ``diskboot.S``; the result is byte for byte what
+``grub-bios-setup --no-rs-codes`` writes.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from dom0kit.errors import UserError
+
+SECTOR = 512
+
+# In boot.img: where the core image starts, which drive to read, and the jump that old BIOSes need gone.
+KERNEL_SECTOR = 0x5C
+BOOT_DRIVE = 0x64
+DRIVE_CHECK = 0x66
+DRIVE_OF_THE_BIOS = 0xFF
+TWO_NOPS = b"\x90\x90"
+
+# Kept from the disk: the BIOS parameter block and everything from the disk signature on, the partition table with it.
+BPB = slice(0x03, 0x5A)
+TABLE = slice(0x1B8, 0x200)
+
+# In diskboot.img, the core's first sector, the list of blocks grows down from its end: start, length, segment.
+BLOCK = struct.Struct("<QHH")
+FIRST_BLOCK = SECTOR - BLOCK.size
+LOAD_SEGMENT = 0x820
+
+
+def boot_sector(boot_img: bytes, current: bytes, core_sector: int) -> bytes:
+    """The disk's first sector with GRUB's code in it.
+
+    :param boot_img: GRUB's ``boot.img``, 512 bytes.
+    :param current: the first sector as it is, with the protective MBR's partition table.
+    :param core_sector: number of the core image's first sector of 512 bytes.
+    """
+    if len(boot_img) != SECTOR or len(current) != SECTOR:
+        raise UserError(f"GRUB's boot.img has {len(boot_img)} bytes and not {SECTOR}", "the package grub-pc-bin is damaged")
+    sector = bytearray(boot_img)
+    sector[BPB] = current[BPB]
+    sector[TABLE] = current[TABLE]
+    struct.pack_into("<Q", sector, KERNEL_SECTOR, core_sector)
+    sector[BOOT_DRIVE] = DRIVE_OF_THE_BIOS
+    sector[DRIVE_CHECK : DRIVE_CHECK + 2] = TWO_NOPS
+    return bytes(sector)
+
+
+def core_image(core: bytes, core_sector: int, room: int) -> bytes:
+    """The core image as it lies in the BIOS boot partition, padded to whole sectors.
+
+    :param core: what ``grub-mkimage -O i386-pc`` made.
+    :param core_sector: number of its first sector of 512 bytes.
+    :param room: size of the partition in bytes.
+    :raises UserError: when it does not fit.
+    """
+    sectors = -(-len(core) // SECTOR)
+    if sectors * SECTOR > room or sectors < 2:
+        raise UserError(f"GRUB's core image has {len(core)} bytes, the BIOS boot partition has {room}")
+    image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
+    # One block holds the whole rest; blocks of length 0 end the list.
+    at = FIRST_BLOCK
+    while BLOCK.unpack_from(image, at)[1]:
+        image[at : at + BLOCK.size] = bytes(BLOCK.size)
+        at -= BLOCK.size
+    BLOCK.pack_into(image, FIRST_BLOCK, core_sector + 1, sectors - 1, LOAD_SEGMENT)
+    return bytes(image)

@@ -1,0 +1,123 @@
+"""GRUB for BIOS and UEFI, one image each with all modules inside, so that the disk needs no folder of modules.
+
+``grub-mkimage`` once for each platform takes a second; ``grub-install`` probes and copies for many.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.files import sha256_file, write_atomic
+from installer import bios
+from installer.actions import Finish, InstallBootLoaders
+from installer.commands import Commands
+
+GRUB = Path("/usr/lib/grub")
+MODULES = {
+    "i386-pc": "biosdisk",
+    "x86_64-efi": "efifwsetup",
+}
+COMMON_MODULES = """
+    part_gpt ext2 fat search search_fs_uuid search_label search_fs_file
+    normal configfile test true echo sleep ls cat regexp loadenv minicmd reboot halt
+    serial terminal terminfo video video_fb all_video font gfxterm
+    gzio linux multiboot2 chain
+"""
+EFI_FILES = ("EFI/dom0kit/grubx64.efi", "EFI/BOOT/BOOTX64.EFI")
+NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
+
+# mtools would ask about a FAT that it finds odd; there is nobody to answer.
+MTOOLS = {"MTOOLS_SKIP_CHECK": "1"}
+
+
+def make_image(platform: str, early: Path, output: Path, commands: Commands) -> None:
+    """Build GRUB's core image with an embedded configuration."""
+    folder = GRUB / platform
+    words: list[str | Path] = ["grub-mkimage", "--directory", folder, "--format", platform, "--prefix", "/boot/grub"]
+    commands([*words, "--config", early, "--output", output, MODULES[platform], *COMMON_MODULES.split()])
+
+
+def install(action: InstallBootLoaders, system: Path, commands: Commands) -> None:
+    """Write both boot loaders; their menu says that the installation did not finish.
+
+    :param system: where the system's file system is mounted.
+    """
+    grub = system / "boot/grub"
+    grub.mkdir(parents=True, exist_ok=True)
+    write_atomic(grub / "grub.cfg", action.unfinished_menu)
+    with tempfile.TemporaryDirectory(prefix="dom0kit-grub-") as name:
+        scratch = Path(name)
+        early = scratch / "early.cfg"
+        early.write_text(action.early_config)
+        efi = scratch / "bootx64.efi"
+        make_image("x86_64-efi", early, efi, commands)
+        write_esp(action.esp, efi, scratch, commands)
+        if action.core_start is not None:
+            core = scratch / "core.img"
+            make_image("i386-pc", early, core, commands)
+            write_bios(action.disk, core.read_bytes(), action.core_start, action.core_size)
+            commands.note(f"wrote GRUB's boot sector and core image to {action.disk}")
+
+
+def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None:
+    """Put the boot loader on the ESP in both places, and read it back.
+
+    mtools writes the file system without mounting it: nothing can be left mounted, and no kernel module is needed.
+
+    :raises UserError: when what is read back differs.
+    """
+    folders = sorted({str(folder) for file in EFI_FILES for folder in Path(file).parents if folder.name}, key=len)
+    commands(["mmd", "-i", device, *(f"::/{folder}" for folder in folders)], env=MTOOLS)
+    for file in EFI_FILES:
+        commands(["mcopy", "-o", "-i", device, efi, f"::/{file}"], env=MTOOLS)
+    commands(["blockdev", "--flushbufs", device])
+    expected = sha256_file(efi)
+    for number, file in enumerate(EFI_FILES):
+        back = scratch / f"read-back-{number}"
+        commands(["mcopy", "-n", "-i", device, f"::/{file}", back], env=MTOOLS)
+        if sha256_file(back) != expected:
+            raise UserError(f"{file} on {device} differs from what was written", "the disk loses data; replace it")
+
+
+def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
+    """Write boot sector and core image; the core first, so that the sector never points at nothing."""
+    boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
+    first = core_start // bios.SECTOR
+    with open(disk, "r+b", buffering=0) as file:
+        file.seek(core_start)
+        file.write(bios.core_image(core, first, core_size))
+        os.fsync(file.fileno())
+        file.seek(0)
+        current = file.read(bios.SECTOR)
+        file.seek(0)
+        file.write(bios.boot_sector(boot_img, current, first))
+        os.fsync(file.fileno())
+
+
+def boot_entries(listing: str, label: str) -> list[str]:
+    """Numbers of the firmware's boot entries with a label, from the output of ``efibootmgr``. Pure."""
+    return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?:\t.*)?$", listing, re.MULTILINE)
+
+
+def set_boot_entry(action: Finish, commands: Commands) -> str:
+    """Make the host the firmware's first choice.
+
+    :returns: a warning; empty when all went well. A full or read-only NVRAM must not spoil an installation:
+        ``EFI/BOOT/BOOTX64.EFI`` is found without an entry.
+    """
+    if action.nvram_label is None:
+        return ""
+    try:
+        for number in boot_entries(commands(["efibootmgr"]).output, action.nvram_label):
+            commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+        # --create also puts the new entry first in BootOrder.
+        where: list[str] = ["--disk", action.disk, "--part", str(action.esp_number)]
+        commands(["efibootmgr", "--quiet", "--create", *where, "--label", action.nvram_label, "--loader", NVRAM_LOADER])
+    except UserError as error:
+        said = error.message.splitlines()[-1].strip()
+        return f"the firmware did not take a boot entry ({said}); it will start the host from EFI/BOOT/BOOTX64.EFI"
+    return ""

@@ -1,0 +1,84 @@
+"""``dom0kit install`` and ``dom0kit facts``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from answerfiles.model import Answers
+from answerfiles.reader import read_answers
+from dom0kit.cli import Add
+from dom0kit.errors import UserError
+from installer.facts import collect
+from installer.session import IMAGE, LOGS, Session, ask, carry_out, finish, guarded, open_session, plan_for
+from installer.source import fetch, parse_source
+
+
+def register(add: Add) -> None:
+    """Add the room's subcommands."""
+    add("install", "install a host by a file of answers", configure_install, run_install)
+    add("facts", "show the disks, network cards and firmware of this machine", configure_facts, run_facts)
+
+
+def configure_facts(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0kit facts``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_facts(arguments: argparse.Namespace) -> int:
+    """Print the facts."""
+    facts = collect()
+    print(json.dumps(facts.to_json(), indent=2, sort_keys=True) if arguments.json else facts.render())
+    return 0
+
+
+def configure_install(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0kit install``."""
+    parser.add_argument("--answers", required=True, metavar="FILE", help="file of answers, or label:LABEL/path")
+    parser.add_argument("--image", type=Path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
+    parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)")
+    parser.add_argument("--plan-only", action="store_true", help="print the plan and change nothing")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument("--yes", action="store_true", help="do not ask before the disk is erased")
+    parser.add_argument("--stay", action="store_true", help="leave out what the answers say comes after the installation")
+    parser.add_argument("--allow-loop", action="store_true", help="allow a loop device as target, to test the installer")
+
+
+def run_install(arguments: argparse.Namespace) -> int:
+    """Show the plan, ask, install. Exit code 1 when it failed or the answer was not yes."""
+    out = sys.stderr if arguments.json else sys.stdout
+    session = open_session(out, arguments.logs, image=arguments.image, loops=arguments.allow_loop)
+    return guarded(session, lambda: install(arguments, session))
+
+
+def answers_from(text: str, session: Session) -> Answers:
+    """The answers from a file or from a volume with a label."""
+    return fetch(parse_source(text), session.commands) if text.startswith("label:") else read_answers(Path(text))
+
+
+def install(arguments: argparse.Namespace, session: Session) -> int:
+    """The work of ``dom0kit install``.
+
+    :raises UserError: when something fails, or nobody can be asked.
+    """
+    session.reporter.emit("started", text=f"installing by the answers in {arguments.answers}")
+    plan = plan_for(answers_from(arguments.answers, session), session)
+    if arguments.json:
+        print(json.dumps(plan.to_json(), indent=2, sort_keys=True))
+    else:
+        session.say(f"\n{plan.render()}\n")
+    if arguments.plan_only:
+        session.reporter.emit("finished", text="the plan is made; nothing was changed")
+        return 0
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise UserError("nobody can be asked whether to erase the disk, this is no terminal", "give --yes")
+        if not ask(f"All data on {plan.disk.path} will be lost. Type 'yes' to install:", session.out):
+            session.reporter.emit("failed", text="not confirmed; nothing was changed")
+            return 1
+    carry_out(plan, session)
+    if not arguments.stay:
+        finish(plan, session)
+    return 0

@@ -1,0 +1,210 @@
+"""Facts about the machine: pure functions over the output of commands, and one function that collects it all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dom0kit.errors import UserError
+from dom0kit.run import run
+from installer.machine import Disk, Facts, Nic, PhysicalVolume
+
+LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
+DISK_KINDS = frozenset({"disk", "mpath", "loop"})
+# Devices that no one installs on: RAM disks, floppies, network block devices without a server.
+NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
+
+Node = Mapping[str, Any]
+
+
+def parse_lsblk(text: str) -> list[Node]:
+    """The trees of ``lsblk --json``."""
+    devices = json.loads(text or "{}").get("blockdevices", [])
+    return [device for device in devices if isinstance(device, dict)]
+
+
+def below(node: Node) -> Iterator[Node]:
+    """Everything stacked on a device, the device itself left out."""
+    for child in node.get("children") or ():
+        yield child
+        yield from below(child)
+
+
+def _text(node: Node, key: str) -> str:
+    return str(node.get(key) or "").strip()
+
+
+def _mounts(node: Node) -> list[str]:
+    mounts = {str(m) for part in (node, *below(node)) for m in part.get("mountpoints") or () if m}
+    return sorted(mounts)
+
+
+def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
+    # A GPT brings its protective MBR; naming both says nothing more.
+    words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
+    for part in (node, *below(node)):
+        kind, name = _text(part, "type"), _text(part, "path")
+        label = _text(part, "label") or _text(part, "partlabel")
+        holds = " ".join(word for word in (_text(part, "fstype"), f"'{label}'" if label else "") if word)
+        if part is node:
+            table = _text(part, "pttype")
+            if holds and not signatures:
+                words.append(holds)
+            elif table and not signatures:
+                words.append(f"{table} partition table")
+        elif kind != "mpath":
+            words.append(f"{kind} {name}" + (f" with {holds}" if holds else ""))
+    return tuple(dict.fromkeys(words))
+
+
+def disk_from(
+    node: Node, signatures: tuple[str, ...] = (), *, aliases: tuple[str, ...] = (), paths: tuple[str, ...] = ()
+) -> Disk:
+    """A disk from its lsblk tree and its signatures."""
+    maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
+    return Disk(
+        path=_text(node, "path"),
+        kind=_text(node, "type"),
+        size=int(node.get("size") or 0),
+        sector=int(node.get("log-sec") or 512),
+        model=_text(node, "model"),
+        serial=_text(node, "serial"),
+        wwn=_text(node, "wwn"),
+        transport=_text(node, "tran"),
+        rotational=bool(node.get("rota")),
+        removable=bool(node.get("rm")),
+        read_only=bool(node.get("ro")),
+        partitions=tuple(_text(part, "path") for part in below(node) if part.get("type") == "part"),
+        contents=_contents(node, signatures),
+        mounts=tuple(_mounts(node)),
+        volumes=tuple(
+            dict.fromkeys((_text(p, "type"), _text(p, "path")) for p in below(node) if p.get("type") not in ("part", "mpath"))
+        ),
+        aliases=aliases,
+        paths=paths,
+        map=maps[0] if maps else "",
+    )
+
+
+def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
+    """The nodes of disks: top-level ones, and multipath maps once each with their paths."""
+    maps: dict[str, tuple[Node, list[str]]] = {}
+    disks: list[tuple[Node, tuple[str, ...]]] = []
+    for tree in trees:
+        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(_text(tree, "path")) and int(tree.get("size") or 0) > 0:
+            disks.append((tree, ()))
+        for child in tree.get("children") or ():
+            if child.get("type") == "mpath":
+                maps.setdefault(_text(child, "path"), (child, []))[1].append(_text(tree, "path"))
+    return disks + [(node, tuple(paths)) for node, paths in maps.values()]
+
+
+def parse_wipefs(text: str) -> tuple[str, ...]:
+    """The names of the signatures that ``wipefs --json`` found, each once; it prints nothing for a blank disk."""
+    if not text.strip():
+        return ()
+    return tuple(dict.fromkeys(str(found["type"]) for found in json.loads(text).get("signatures", [])))
+
+
+def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
+    """Physical volumes from ``pvs --reportformat json -o pv_name,vg_name``."""
+    if not text.strip():
+        return ()
+    rows = [row for report in json.loads(text).get("report", []) for row in report.get("pv", [])]
+    return tuple(PhysicalVolume(str(row["pv_name"]), str(row["vg_name"])) for row in rows)
+
+
+def parse_memory(meminfo: str) -> int:
+    """Bytes of RAM from ``/proc/meminfo``."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def parse_virtualization(cpuinfo: str) -> str:
+    """``vmx``, ``svm`` or nothing, from ``/proc/cpuinfo``."""
+    found = re.search(r"^flags\s*:.*?\b(vmx|svm)\b", cpuinfo, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def read(path: Path) -> str:
+    """A file of sysfs or procfs without the blanks around it; empty when it is not there or has nothing to say."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def read_nics(folder: Path) -> tuple[Nic, ...]:
+    """The physical network cards below ``/sys/class/net``: those with a device behind them."""
+    nics = []
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not (entry / "device").exists():
+            continue
+        driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
+        # Reading the carrier of a card that is down fails with EINVAL.
+        carrier = {"1": True, "0": False}.get(read(entry / "carrier"))
+        nics.append(Nic(entry.name, read(entry / "address").lower(), driver, carrier))
+    return tuple(nics)
+
+
+def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Links below ``/dev/disk/by-*`` by the device that they point to."""
+    aliases: dict[str, list[str]] = {}
+    for link in sorted(folder.glob("by-*/*")):
+        if link.is_symlink():
+            aliases.setdefault(str(link.resolve()), []).append(str(link))
+    return {target: tuple(links) for target, links in aliases.items()}
+
+
+def fill_from_sysfs(node: Node, folder: Path) -> Node:
+    """Add what lsblk leaves out when udev does not know the device, from ``/sys/class/block/<name>``."""
+    name = _text(node, "kname") or _text(node, "name")
+    serial = _text(node, "serial") or read(folder / name / "serial") or read(folder / name / "device/serial")
+    wwn = _text(node, "wwn") or read(folder / name / "wwid") or read(folder / name / "device/wwid")
+    return {**node, "serial": serial, "wwn": wwn}
+
+
+def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None = None, loops: bool = False) -> Facts:
+    """Look at the machine; nothing is changed.
+
+    :param root: where ``sys``, ``proc`` and ``dev`` are; another folder in tests.
+    :param output: gives the standard output of a command; runs it by default.
+    :param loops: count loop devices as disks; for tests of the installer itself.
+    :raises UserError: when lsblk fails.
+    """
+    ask = output or _output
+    trees = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
+    if not trees:
+        raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
+    aliases = read_aliases(root / "dev/disk")
+    disks = []
+    for node, paths in disk_nodes(trees):
+        if node.get("type") == "loop" and not loops:
+            continue
+        path = _text(node, "path")
+        signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
+        disks.append(
+            disk_from(fill_from_sysfs(node, root / "sys/class/block"), signatures, aliases=aliases.get(path, ()), paths=paths)
+        )
+    under_xen = read(root / "sys/hypervisor/type") == "xen"
+    return Facts(
+        disks=tuple(disks),
+        nics=read_nics(root / "sys/class/net"),
+        firmware="uefi" if (root / "sys/firmware/efi").exists() else "bios",
+        memory=parse_memory(read(root / "proc/meminfo")),
+        virtualization=None if under_xen else parse_virtualization(read(root / "proc/cpuinfo")),
+        under_xen=under_xen,
+        physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
+    )
+
+
+def _output(argv: list[str]) -> str:
+    try:
+        return run(argv, check=argv[0] == "lsblk").output
+    except UserError:
+        if argv[0] == "lsblk":
+            raise
+        return ""

@@ -1,0 +1,90 @@
+"""Where the partitions go: pure arithmetic in bytes, the same for sectors of 512 and 4096 bytes."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from dom0kit.units import human_bytes
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+BIOS_GRUB, ESP, SYSTEM, GUESTS = 1, 2, 3, 4
+
+ESP_SIZE = 256 * MIB
+# FAT32 needs 65525 clusters; with sectors of 4096 bytes, 256 MiB falls just short of that.
+ESP_SIZE_4K = 260 * MIB
+SYSTEM_SIZE = 10 * GIB
+SYSTEM_LEAST = 6 * GIB
+GUESTS_LEAST = 1 * GIB
+
+# The primary GPT with its alignment, and the backup GPT at the end of the disk.
+HEAD = 1 * MIB
+TAIL = 1 * MIB
+CORE = 1 * MIB
+
+# Name, sgdisk's type code.
+KINDS = {BIOS_GRUB: ("bios_grub", "EF02"), ESP: ("ESP", "EF00"), SYSTEM: ("dom0kit-system", "8300"), GUESTS: ("guests", "8E00")}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition; ``start`` and ``size`` in bytes, both multiples of 1 MiB; ``guid`` is its unique GUID."""
+
+    number: int
+    name: str
+    type_code: str
+    start: int
+    size: int
+    guid: uuid.UUID
+
+    @property
+    def end(self) -> int:
+        """The first byte behind it."""
+        return self.start + self.size
+
+
+class DoesNotFit(Exception):
+    """The disk is too small; ``need`` is the least size in bytes that would do."""
+
+    def __init__(self, need: int) -> None:
+        super().__init__(f"{human_bytes(need)} needed")
+        self.need = need
+
+
+def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID) -> tuple[Partition, ...]:
+    """Partitions for a disk.
+
+    The system gets 10 GiB; on a small disk it shrinks down to 6 GiB so that the guests keep at least 1 GiB.
+
+    :param disk_size: bytes.
+    :param sector: logical sector size in bytes.
+    :param guests: whether there is a partition for guests.
+    :param seed: the partitions' GUIDs are derived from it.
+    :raises DoesNotFit: when the disk is too small.
+    """
+    esp = ESP_SIZE if sector == 512 else ESP_SIZE_4K
+    first = HEAD + CORE + esp
+    room = (disk_size - TAIL) // MIB * MIB - first
+    reserve = GUESTS_LEAST if guests else 0
+    system = min(SYSTEM_SIZE, room - reserve)
+    if system < SYSTEM_LEAST:
+        raise DoesNotFit(first + SYSTEM_LEAST + reserve + TAIL)
+    sizes = {BIOS_GRUB: CORE, ESP: esp, SYSTEM: system}
+    if guests:
+        sizes[GUESTS] = room - system
+    partitions = []
+    start = HEAD
+    for number, size in sizes.items():
+        name, code = KINDS[number]
+        partitions.append(Partition(number, name, code, start, size, uuid.uuid5(seed, name)))
+        start += size
+    return tuple(partitions)
+
+
+def partition_path(disk: str, number: int) -> str:
+    """The device of a partition: ``/dev/sda3``, ``/dev/nvme0n1p3``, ``/dev/mapper/WWID-part3``."""
+    if disk.startswith("/dev/mapper/"):
+        return f"{disk}-part{number}"
+    return f"{disk}p{number}" if disk[-1].isdigit() else f"{disk}{number}"

@@ -1,0 +1,62 @@
+"""The subcommands ``master`` and ``verify``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dom0kit.cli import Add
+from dom0kit.events import Reporter, TerminalSink
+from dom0kit.units import human_bytes
+from iso.master import build
+from iso.menu import MenuOptions
+from iso.verify import verify
+
+
+def register(add: Add) -> None:
+    """Offer this room's subcommands."""
+    add("master", "Make a bootable hybrid ISO from an image folder.", configure_master, run_master)
+    add("verify", "Read an ISO back: files, boot images and partition tables.", configure_verify, run_verify)
+
+
+def configure_master(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``dom0kit master``."""
+    defaults = MenuOptions()
+    parser.add_argument("image_dir", type=Path, metavar="IMAGE_DIR", help="the image folder, with manifest.json and boot/")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.iso", help="the ISO; its checksum goes to OUT.iso.sha256"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=int,
+        default=defaults.timeout,
+        metavar="SECONDS",
+        help="until the menu starts the interactive installer; -1 waits for ever (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dom0-memory",
+        default=defaults.dom0_memory,
+        metavar="ARGUMENT",
+        help="Xen's argument for the entries under Xen (default: %(default)s)",
+    )
+
+
+def run_master(arguments: argparse.Namespace) -> int:
+    """Master, verify, and tell where the ISO is."""
+    reporter = Reporter("build", [TerminalSink()])
+    options = MenuOptions(timeout=arguments.timeout, dom0_memory=arguments.dom0_memory)
+    result = build(arguments.image_dir, arguments.output, reporter, options=options)
+    print(f"{result.path}  {human_bytes(result.size)}  {result.volume_id}\nsha256 {result.sha256}")
+    return 0
+
+
+def configure_verify(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``dom0kit verify``."""
+    parser.add_argument("iso", type=Path, metavar="ISO", help="an ISO made by dom0kit master")
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Check, and say what was found to be sound."""
+    found = verify(arguments.iso)
+    print(f"{arguments.iso}  {human_bytes(found.size)}  {found.volume_id}  {found.files} files: no problem found")
+    return 0

@@ -1,0 +1,213 @@
+"""Opens a finished ISO again and checks it from outside: files against the manifest, boot images, both partition tables."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pycdlib
+from pycdlib.pycdlibexception import PyCdlibException
+
+from dom0kit.errors import UserError
+from dom0kit.run import run
+from iso import gpt, hybrid
+from iso.menu import marker_path
+from iso.tree import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, parse_manifest
+
+READ_BLOCK = 4 * 1024 * 1024
+HINT = "make the ISO again; when it happens twice, look at the disk and the memory of this machine"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a sound ISO is: its size in bytes, volume identifier and manifest, and how many files were compared."""
+
+    size: int
+    volume_id: str
+    manifest: Manifest
+    files: int
+
+
+CheckTables = Callable[[Path], list[str]]
+
+
+def sgdisk_problems(path: Path) -> list[str]:
+    """What ``sgdisk -v`` has against the partition tables of an image; empty when it finds no problem."""
+    result = run(["sgdisk", "-v", path], check=False, hint="apt-get install gdisk")
+    if result.returncode == 0 and "No problems found" in result.output:
+        return []
+    lines = [line.strip() for line in (result.output + result.errors).splitlines() if line.strip()]
+    return [f"sgdisk: {line}" for line in lines] or [f"sgdisk exited with {result.returncode}"]
+
+
+def verify(path: Path, expected: Mapping[str, str] | None = None, *, tables: CheckTables = sgdisk_problems) -> Verified:
+    """Read a whole ISO back and compare.
+
+    :param expected: SHA-256 of every file by its path on the ISO, when it is known what was put in.
+    :param tables: an outside judge of the partition tables.
+    :raises UserError: naming every problem.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            found, extents, volume_id, manifest = read_iso(file, path)
+            problems = [
+                *file_problems(found, manifest, expected),
+                *volume_problems(volume_id, manifest),
+                *hybrid_problems(file, size, extents, manifest),
+            ]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    problems += tables(path)
+    if problems:
+        listing = "".join(f"\n  - {problem}" for problem in problems)
+        raise UserError(f"{path} is damaged:{listing}", HINT)
+    return Verified(size, volume_id, manifest, len(found))
+
+
+def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid.Extent], str, Manifest]:
+    """The SHA-256 and the extent of every file by its Rock Ridge path, the volume identifier and the manifest.
+
+    :raises UserError: when it is no ISO of dom0kit.
+    """
+    iso = pycdlib.PyCdlib()
+    try:
+        iso.open_fp(file)
+    except PyCdlibException as error:
+        raise UserError(f"{path} is not an ISO 9660 image: {error}") from error
+    try:
+        extents = {}
+        for folder, _, names in iso.walk(rr_path="/"):
+            for name in names:
+                inside = f"{folder.rstrip('/')}/{name}"
+                record = iso.get_record(rr_path=inside)
+                extents[inside] = hybrid.Extent(record.extent_location(), record.get_data_length())
+        volume_id = iso.pvd.volume_identifier.decode("ascii", "replace").rstrip()
+    except PyCdlibException as error:
+        raise UserError(f"{path} has damaged folders: {error}", HINT) from error
+    finally:
+        iso.close()
+    if MANIFEST not in extents:
+        raise UserError(f"{path} is not an ISO of dom0kit: it has no {MANIFEST}")
+    manifest = parse_manifest(read_extent(file, extents[MANIFEST]), f"{path}:{MANIFEST}")
+    return {inside: hash_extent(file, extents[inside]) for inside in sorted(extents)}, extents, volume_id, manifest
+
+
+def read_extent(file: BinaryIO, where: hybrid.Extent) -> bytes:
+    """A file's content, read past pycdlib: the place that GRUB and Linux will read."""
+    file.seek(where.block * hybrid.BLOCK)
+    return file.read(where.length)
+
+
+def hash_extent(file: BinaryIO, where: hybrid.Extent) -> str:
+    """The SHA-256 of a file's content in hexadecimal digits."""
+    digest = hashlib.sha256()
+    file.seek(where.block * hybrid.BLOCK)
+    left = where.length
+    while left and (block := file.read(min(left, READ_BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    return digest.hexdigest()
+
+
+def file_problems(found: Mapping[str, str], manifest: Manifest, expected: Mapping[str, str] | None) -> list[str]:
+    """Missing and differing files, against the manifest and against what was put in."""
+    problems = [f"{path} is missing" for path in (MENU, UEFI_IMAGE, marker_path(manifest.id)) if path not in found]
+    for name, path in PATHS.items():
+        if path not in found:
+            problems.append(f"{path} is missing")
+        elif path != BIOS_IMAGE and found[path] != manifest.files[name][0]:
+            problems.append(f"{path} is not what the manifest says")
+    for path, sha256 in (expected or {}).items():
+        if found.get(path) != sha256:
+            problems.append(f"{path} is not what was put in")
+    return problems
+
+
+def volume_problems(volume_id: str, manifest: Manifest) -> list[str]:
+    """Whether the initial RAM disk will find the medium by its name."""
+    if volume_id == manifest.volume_id:
+        return []
+    return [f"the volume is called {volume_id}, its manifest wants {manifest.volume_id}"]
+
+
+def hybrid_problems(file: BinaryIO, size: int, extents: Mapping[str, hybrid.Extent], manifest: Manifest) -> list[str]:
+    """Boot images, El Torito catalogue, MBR, both partition tables and the padding, each parsed from the bytes."""
+    if BIOS_IMAGE not in extents or UEFI_IMAGE not in extents:
+        return ["a boot image is missing"]
+    bios, uefi = extents[BIOS_IMAGE], extents[UEFI_IMAGE]
+    if size % hybrid.MIB:
+        return [f"its size of {size} bytes is not a whole number of MiB: it was cut off"]
+    problems = boot_image_problems(file, bios, manifest)
+    problems += catalog_problems(file, bios, uefi)
+    end = max(where.block * hybrid.BLOCK + where.length for where in extents.values())
+    if end + hybrid.READ_AHEAD + gpt.BACKUP_SECTORS * gpt.SECTOR > size:
+        problems.append(f"fewer than {hybrid.READ_AHEAD} bytes of padding follow the last file")
+    file.seek(hybrid.PRIMARY_DESCRIPTOR * hybrid.BLOCK)
+    descriptor = file.read(hybrid.BLOCK)
+    if descriptor != hybrid.patch_volume_space(descriptor, size):
+        problems.append("the volume descriptor has another size than the medium")
+    return problems + table_problems(file, size, uefi, manifest)
+
+
+def boot_image_problems(file: BinaryIO, bios: hybrid.Extent, manifest: Manifest) -> list[str]:
+    """GRUB for BIOS: the right images, patched for the place where they lie."""
+    problems = []
+    patched = read_extent(file, bios)
+    original = hybrid.restore_bios_image(patched)
+    if hashlib.sha256(original).hexdigest() != manifest.files["boot/bios-eltorito.img"][0]:
+        problems.append(f"{BIOS_IMAGE} is not what the manifest says")
+    elif patched != hybrid.patch_bios_image(original, bios.block):
+        problems.append(f"{BIOS_IMAGE} has wrong boot information")
+    file.seek(0)
+    record = file.read(gpt.SECTOR)
+    original = hybrid.restore_boot_hybrid(record)
+    if hashlib.sha256(original).hexdigest() != manifest.files[BOOT_HYBRID][0]:
+        problems.append("the first sector is not GRUB's MBR of the manifest")
+    elif record != hybrid.master_boot_record(original, bios, hybrid.Identity.of(manifest.id).mbr, file.seek(0, 2) // gpt.SECTOR):
+        problems.append("the MBR does not point at GRUB or does not protect the whole medium")
+    return problems
+
+
+def catalog_problems(file: BinaryIO, bios: hybrid.Extent, uefi: hybrid.Extent) -> list[str]:
+    """The El Torito catalogue: a validation entry, the BIOS image first, then one section with the UEFI image."""
+    file.seek((hybrid.PRIMARY_DESCRIPTOR + 1) * hybrid.BLOCK)
+    record = file.read(hybrid.BLOCK)
+    if record[:39] != b"\x00CD001\x01" + b"EL TORITO SPECIFICATION".ljust(32, b"\0"):
+        return ["there is no El Torito boot record"]
+    file.seek(struct.unpack_from("<I", record, 71)[0] * hybrid.BLOCK)
+    catalog = file.read(hybrid.BLOCK)
+    problems = []
+    if sum(struct.unpack("<16H", catalog[:32])) & 0xFFFF or catalog[30:32] != b"\x55\xaa":
+        problems.append("the El Torito catalogue has a wrong checksum")
+    _, _, _, _, count, block = struct.unpack_from("<BBHHHI", catalog, 32)
+    if (catalog[32], count, block) != (0x88, 4, bios.block):
+        problems.append("the El Torito catalogue does not start the BIOS image")
+    _, _, _, _, count, block = struct.unpack_from("<BBHHHI", catalog, 96)
+    sectors = -(-uefi.length // hybrid.BLOCK) * hybrid.SECTORS_PER_BLOCK
+    if (catalog[64:66], catalog[96], count, block) != (b"\x91\xef", 0x88, sectors, uefi.block):
+        problems.append("the El Torito catalogue does not start the UEFI image")
+    return problems
+
+
+def table_problems(file: BinaryIO, size: int, uefi: hybrid.Extent, manifest: Manifest) -> list[str]:
+    """Both partition tables hold exactly the one partition over the UEFI image."""
+    sectors = size // gpt.SECTOR
+    wanted = hybrid.partition_table(hybrid.Identity.of(manifest.id), uefi, size)
+    file.seek(gpt.SECTOR)
+    head = file.read(gpt.SECTOR + gpt.ENTRY_COUNT * gpt.ENTRY_SIZE)
+    file.seek(size - gpt.BACKUP_SECTORS * gpt.SECTOR)
+    tail = file.read()
+    problems = []
+    for header, entries, backup in ((head[:512], head[512:], False), (tail[-512:], tail[:-512], True)):
+        try:
+            if gpt.parse(header, entries, sectors, backup=backup) != wanted:
+                which = "backup" if backup else "primary"
+                problems.append(f"the {which} partition table does not describe the UEFI image at {uefi.block}")
+        except gpt.GptError as error:
+            problems.append(str(error))
+    return problems

@@ -1,0 +1,50 @@
+"""``dom0kit iso`` and ``dom0kit repro``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dom0kit.cli import Add
+from dom0kit.errors import UserError
+from image import cli as image
+from pipeline import iso, repro
+
+
+def register(add: Add) -> None:
+    """Offer the commands of this room."""
+    add("iso", "build the ISO: image, boot files, partition tables, verification", _configure_iso, _make_iso)
+    add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro)
+
+
+def _configure_iso(parser: argparse.ArgumentParser) -> None:
+    image.configure_build(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: build/dom0kit.iso (or dom0kit-release.iso)")
+
+
+def _make_iso(arguments: argparse.Namespace) -> int:
+    reporter = image.reporter(arguments.build)
+    name = "dom0kit-release.iso" if arguments.release else "dom0kit.iso"
+    output: Path = arguments.output or arguments.build / name
+    made = iso.make(image.options(arguments), reporter, output)
+    if reporter.times:
+        print(reporter.time_table())
+    state = "built" if made.fresh else "up to date"
+    print(
+        f"\n{made.path}: {state}, {made.size:,} bytes ({made.size / 1e6:.0f} MB), volume {made.volume_id}\nsha256 {made.sha256}"
+    )
+    return 0
+
+
+def _repro(arguments: argparse.Namespace) -> int:
+    reporter = image.reporter(arguments.build)
+    found = repro.compare(image.options(arguments), reporter)
+    if found:
+        for line in found:
+            print(line)
+        raise UserError(
+            f"two builds from the same inputs differ in {len(found)} places", "they are listed above; build/repro-* is kept"
+        )
+    print(reporter.time_table())
+    print("two builds from nothing gave the same ISO, byte for byte")
+    return 0

@@ -1,0 +1,97 @@
+"""``dom0kit repro``: build everything twice from nothing and compare, naming differences file by file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter
+from dom0kit.files import sha256_file
+from dom0kit.run import run
+from image import build as image
+from pipeline import iso
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Every entry below a folder: type, mode, owner, time stamp and content, as one comparable string each."""
+    return {str(path.relative_to(folder)): describe(path) for path in walk(folder)}
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Every entry below a folder, links not followed."""
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted([*folders, *files]):
+            yield Path(root) / name
+
+
+def describe(path: Path) -> str:
+    """One entry as a string; two builds must give the same."""
+    info = path.lstat()
+    kind = stat.filemode(info.st_mode)
+    common = f"{kind} {info.st_uid}:{info.st_gid} {int(info.st_mtime)}"
+    if stat.S_ISLNK(info.st_mode):
+        return f"{common} -> {path.readlink()}"
+    if stat.S_ISREG(info.st_mode):
+        return f"{common} {info.st_size} {sha256_file(path)}"
+    return common
+
+
+def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
+    """What differs, a line an entry, with both sides."""
+    lines = []
+    for path in sorted(first.keys() | second.keys()):
+        a, b = first.get(path, "absent"), second.get(path, "absent")
+        if a != b:
+            lines.append(f"{path}\n    first:  {a}\n    second: {b}")
+    return lines
+
+
+def compare(options: image.Options, reporter: Reporter) -> list[str]:
+    """Build twice in folders of their own, without any cached tree, and compare.
+
+    :returns: the differences; none means that both ISOs are the same, byte for byte.
+    """
+    isos = []
+    builds = []
+    for turn in ("first", "second"):
+        work = options.work.parent / f"repro-{turn}"
+        shutil.rmtree(work, ignore_errors=True)
+        reporter.emit("note", text=f"the {turn} build")
+        task = dataclasses.replace(options, output=work / "image", work=work / "work", force=True, refresh=False)
+        work.mkdir(parents=True)
+        isos.append(iso.make(task, reporter, work / "dom0kit.iso"))
+        builds.append(work)
+    if isos[0].sha256 == isos[1].sha256:
+        for work in builds:
+            shutil.rmtree(work)
+        return []
+    found = differences(*(fingerprint(work / "image") for work in builds))
+    if any(line.startswith("dom0.squashfs\n") for line in found):
+        found += [f"dom0.squashfs: {line}" for line in squash_differences(builds)]
+    if any(line.startswith("initrd.img\n") for line in found):
+        found += [f"initrd.img: {line}" for line in initramfs_differences(builds)]
+    return found or [f"dom0kit.iso\n    first:  {isos[0].sha256}\n    second: {isos[1].sha256}"]
+
+
+def squash_differences(builds: list[Path]) -> list[str]:
+    """The entries that differ inside the two squashfs images."""
+    trees = []
+    for work in builds:
+        tree = work / "tree"
+        run(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, work / "image/dom0.squashfs"])
+        trees.append(fingerprint(tree))
+    return differences(*trees)
+
+
+def initramfs_differences(builds: list[Path]) -> list[str]:
+    """The lines of the two archives' listings that differ."""
+    if shutil.which("lsinitramfs") is None:
+        raise UserError("initrd.img differs, and lsinitramfs is not here to look into it", "apt-get install initramfs-tools-core")
+    listings = [set(run(["lsinitramfs", "-l", work / "image/initrd.img"]).output.splitlines()) for work in builds]
+    return sorted(listings[0] ^ listings[1])

@@ -1,0 +1,190 @@
+"""``python3 -m prepare``: make this machine ready to build and test. Safe to run again: what is there is left alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TextIO
+
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter, TerminalSink
+from dom0kit.files import sha256_file, write_atomic
+from dom0kit.run import run, stream
+from prepare import packages
+from prepare.checks import Machine, problems
+
+PROJECT = Path(__file__).resolve().parent.parent
+VENV = PROJECT / ".venv"
+LOCK = PROJECT / "requirements.lock"
+LOG = PROJECT / "build" / "prepare.log"
+BACKPORTS = Path("/etc/apt/sources.list.d/dom0kit-backports.sources")
+
+
+def main() -> int:
+    """Check, install, report."""
+    parser = argparse.ArgumentParser(prog="python3 -m prepare", description=__doc__)
+    parser.add_argument("--check-only", action="store_true", help="only say whether this machine can build")
+    arguments = parser.parse_args()
+    try:
+        release = os_release()
+        network_needed = arguments.check_only or bool(missing_packages(release)) or not venv_current()
+        found = problems(look(release, with_mirror=network_needed))
+        if found:
+            first, *others = found
+            rest = "".join(f"\nprepare: {p.sentence}\n  hint: {p.hint}" for p in others)
+            raise UserError(first.sentence, first.hint + rest)
+        if not arguments.check_only:
+            prepare(release)
+    except UserError as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def os_release() -> dict[str, str]:
+    """The machine's os-release(5)."""
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def look(release: dict[str, str], *, with_mirror: bool) -> Machine:
+    """Find out about this machine; the mirror is asked only when something must be fetched."""
+    family = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
+    mirror = tomllib.loads((PROJECT / "image/recipe.toml").read_text())["debian"]["mirror"]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Machine(
+        root=os.geteuid() == 0,
+        distribution=next((name for name in family if name in ("debian", "ubuntu")), release.get("ID", "")),
+        architecture=platform.machine(),
+        python=sys.version_info[:2],
+        free_disk=shutil.disk_usage(PROJECT).free,
+        memory=memory,
+        loop_devices=Path("/dev/loop-control").exists(),
+        mirror=mirror,
+        mirror_error=ask(mirror) if with_mirror else "",
+    )
+
+
+def ask(mirror: str) -> str:
+    """Why a mirror does not answer, or nothing when it does."""
+    try:
+        with urllib.request.urlopen(f"{mirror}/dists/trixie/Release", timeout=20) as answer:  # noqa: S310
+            return "" if answer.status == 200 else f"HTTP status {answer.status}"
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+
+
+def missing_packages(release: dict[str, str]) -> list[packages.Package]:
+    """The system packages that are not installed."""
+    if shutil.which("dpkg-query") is None:
+        return []
+    query = run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\\n"], check=False).output
+    wanted = packages.parse(packages.LIST.read_text())
+    return packages.missing(wanted, packages.installed(query), bookworm=release.get("VERSION_CODENAME") == "bookworm")
+
+
+def venv_stamp() -> str:
+    """What the virtual environment was made from."""
+    return f"{sha256_file(LOCK)} {sys.version}\n"
+
+
+def venv_current() -> bool:
+    """Whether the virtual environment is there, whole, and made from the lock as it is."""
+    stamp = VENV / "dom0kit-stamp"
+    return stamp.exists() and stamp.read_text() == venv_stamp() and (VENV / "bin/python").exists()
+
+
+def prepare(release: dict[str, str]) -> None:
+    """Install what is missing; say nothing when nothing is."""
+    LOG.parent.mkdir(exist_ok=True)
+    reporter = Reporter("prepare", [TerminalSink()])
+    with LOG.open("a") as log:
+        lacking = missing_packages(release)
+        if lacking:
+            install(lacking, release, reporter, log)
+        if not venv_current():
+            make_venv(reporter, log)
+
+
+def install(lacking: list[packages.Package], release: dict[str, str], reporter: Reporter, log: TextIO) -> None:
+    """apt-get install, from backports where the list says so on Debian 12."""
+    bookworm = release.get("VERSION_CODENAME") == "bookworm"
+    hint = f"the whole log is {LOG}"
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    later = [p.name for p in lacking if bookworm and p.suite]
+    if later and not backports_configured():
+        write_atomic(BACKPORTS, packages.backports_source(own_mirror()))
+    with reporter.step("update package lists"):
+        stream(["apt-get", "-q", "update"], log=log, env=env, hint=hint)
+    command = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"]
+    with reporter.step(f"install {len(lacking)} system packages") as step:
+        count = 0
+
+        def follow(line: str) -> None:
+            nonlocal count
+            if line.startswith("Setting up"):
+                count += 1
+                step.progress(min(0.99, count / (4 * len(lacking))), line.partition(" (")[0].lower())
+
+        now = [p.name for p in lacking if p.name not in later]
+        if now:
+            stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
+        if later:
+            stream([*command, "-t", "bookworm-backports", "install", *later], log=log, on_line=follow, env=env, hint=hint)
+
+
+def backports_configured() -> bool:
+    """Whether any apt source of this machine already names the backports."""
+    return "bookworm-backports" in apt_sources()
+
+
+def apt_sources() -> str:
+    """All apt sources of this machine, one after the other."""
+    folder = Path("/etc/apt")
+    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    return "\n".join(f.read_text(errors="replace") for f in files if f.is_file())
+
+
+def own_mirror() -> str:
+    """The mirror this machine uses for Debian itself."""
+    return packages.host_mirror(apt_sources(), "http://deb.debian.org/debian")
+
+
+def make_venv(reporter: Reporter, log: TextIO) -> None:
+    """A virtual environment with exactly the locked packages, each checked against its hash."""
+    hint = f"the whole log is {LOG}"
+    with reporter.step("make the virtual environment"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        stream([sys.executable, "-m", "venv", VENV], log=log, hint="on Debian the package python3-venv is needed; " + hint)
+    with reporter.step("install Python packages") as step:
+        total = LOCK.read_text().count("==")
+        done = 0
+
+        def follow(line: str) -> None:
+            nonlocal done
+            if line.startswith("Collecting"):
+                done += 1
+                step.progress(min(0.99, done / total), line.lower())
+
+        settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--require-hashes"]
+        stream([*pip, "-r", str(LOCK)], log=log, on_line=follow, hint=hint, env=settings)
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (VENV / "lib" / python / "site-packages" / "dom0kit.pth").write_text(f"{PROJECT}\n")
+    launcher = VENV / "bin/dom0kit"
+    launcher.write_text('#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -m dom0kit.cli "$@"\n')
+    launcher.chmod(0o755)
+    write_atomic(VENV / "dom0kit-stamp", venv_stamp())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

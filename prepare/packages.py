@@ -1,0 +1,70 @@
+"""The list of system packages, and what of it is missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit.errors import UserError
+
+LIST = Path(__file__).with_name("system-packages.txt")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package and the suite it must come from on Debian 12, if not the main one."""
+
+    name: str
+    suite: str = ""
+
+
+def parse(text: str) -> list[Package]:
+    """Read the list: a name a line, a suite in brackets, comments after ``#``."""
+    packages = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#", 1)[0].strip()
+        if not words:
+            continue
+        match = re.fullmatch(r"([a-z0-9][a-z0-9.+-]*)(?:\s+\[([a-z-]+)\])?", words)
+        if not match:
+            raise UserError(f"{LIST.name}:{number}: cannot read {words!r}", "one package a line, a suite in brackets after it")
+        packages.append(Package(match[1], match[2] or ""))
+    return packages
+
+
+def installed(dpkg_query: str) -> dict[str, str]:
+    """Names and versions of what is installed, from ``dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'``."""
+    rows = (line.split() for line in dpkg_query.splitlines())
+    return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
+
+
+def missing(wanted: list[Package], present: dict[str, str], *, bookworm: bool) -> list[Package]:
+    """What must be installed. On Debian 12 a package from backports counts only in its backported version."""
+
+    def satisfied(package: Package) -> bool:
+        version = present.get(package.name)
+        if version is None:
+            return False
+        return not (bookworm and package.suite) or "~bpo12" in version
+
+    return [package for package in wanted if not satisfied(package)]
+
+
+def backports_source(mirror: str) -> str:
+    """The apt source of Debian 12's backports (sources.list(5), deb822 style)."""
+    return (
+        "# Written by dom0kit's preparation: QEMU 10 for the tests.\n"
+        f"Types: deb\nURIs: {mirror}\nSuites: bookworm-backports\nComponents: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+
+
+def host_mirror(sources: str, default: str) -> str:
+    """The mirror that the host itself uses for Debian, out of its apt sources (both styles), or the default."""
+    for line in sources.splitlines():
+        words = line.split("#", 1)[0].split()
+        for word in words:
+            if re.match(r"https?://\S+/debian/?$", word):
+                return word.rstrip("/")
+    return default

@@ -1,0 +1,94 @@
+"""The commands ``dom0kit qa`` and ``dom0kit run``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dom0kit.cli import Add
+from dom0kit.errors import UserError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ISO = Path("build/dom0kit.iso")
+
+
+def _load(module: str) -> ModuleType:
+    """A module of this room; what the tests need is not installed everywhere.
+
+    :raises UserError: when a Python package is missing.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UserError(f"the Python package {error.name} is not installed", "run: make prepare") from error
+
+
+def configure_qa(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0kit qa``."""
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when none is given")
+    parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="where results go (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep disks and media afterwards")
+    parser.add_argument("--list", action="store_true", help="print the scenarios and stop")
+    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
+    parser.add_argument(
+        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "2")), help="processors of a machine (default: 2)"
+    )
+    parser.epilog = (
+        "Environment: DOM0KIT_QA_PATIENCE=FACTOR stretches all limits; DOM0KIT_QA_ACCEL=kvm|tcg skips the probe of KVM; "
+        "DOM0KIT_QA_CPUS=NUMBER."
+    )
+
+
+def qa(arguments: argparse.Namespace) -> int:
+    """Run scenarios; 0 when all that were asked for passed."""
+    selection = _load("qa.selection")
+    if arguments.list:
+        print("\n".join(selection.list_scenarios()))
+        return 0
+    settings = _load("qa.scenario").Settings(
+        iso=arguments.iso, artifacts=arguments.artifacts, keep=arguments.keep, cpus=arguments.cpus, memory=arguments.memory
+    )
+    known = selection.list_scenarios()
+    selection.choose(arguments.scenarios, known)
+    settings.check()
+    chosen = selection.Selection(settings, arguments.scenarios)
+    code = selection.run_pytest(chosen)
+    _load("qa.report").write(arguments.artifacts, chosen.chosen)
+    if code == 2:
+        raise KeyboardInterrupt
+    if not chosen.all_passed:
+        missing = sorted(set(chosen.chosen) - (chosen.passed - chosen.failed))
+        print(f"not passed: {', '.join(missing) or 'no scenario ran'}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def configure_run(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0kit run``."""
+    parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to boot (default: %(default)s)")
+    parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: %(default)s")
+    parser.add_argument("--disk-only", action="store_true", help="boot the installed disk, without the ISO")
+    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="default: %(default)s")
+    parser.add_argument("--cpus", type=int, default=2, help="default: %(default)s")
+    parser.add_argument(
+        "--disk", type=Path, default=Path("build/run/disk.qcow2"), help="made with 20 GiB when missing (default: %(default)s)"
+    )
+    parser.add_argument("--terminal", action="store_true", help="serial console on this terminal even where there is a screen")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Boot the ISO for a person."""
+    return int(_load("qa.run").boot(arguments))
+
+
+def register(add: Add) -> None:
+    """Add this room's subcommands."""
+    add("qa", "Boot the ISO in machines and check what a person would look at.", configure_qa, qa)
+    add("run", "Boot the ISO in QEMU, in a window or on this terminal.", configure_run, run)

@@ -1,0 +1,208 @@
+"""QEMU's command line as a pure function of a description of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dom0kit.errors import UserError
+
+Firmware = Literal["bios", "uefi"]
+Bus = Literal["virtio", "scsi", "nvme", "usb", "cdrom"]
+
+XEN_CPU = "max,-smap,-xsave,-rdtscp,-erms,-fsrm"
+"""The CPU model when QEMU emulates. Without ``-smap`` QEMU 7 crashes a paravirtual dom0 at its first ``iret``; with xsave
+programs in dom0 crash at random once a paravirtual guest runs; rdtscp, erms and fsrm led to soft lockups in page clearing."""
+
+KVM_CPU = "host"
+"""The CPU model under KVM: ``max`` offers what nested hosts then refuse."""
+
+EVENT_PORT = "org.dom0kit.events"
+MANAGEMENT_MAC = "52:54:00:12:34:56"
+OVMF_FOLDER = Path("/usr/share/OVMF")
+OVMF_CODE = OVMF_FOLDER / "OVMF_CODE_4M.fd"
+OVMF_VARS = OVMF_FOLDER / "OVMF_VARS_4M.fd"
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A disk, a stick or a CD.
+
+    :param bootindex: the place in the firmware's order, from 0; None: never booted from.
+    :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
+    """
+
+    path: Path
+    bus: Bus = "virtio"
+    format: Literal["raw", "qcow2"] = "raw"
+    serial: str = ""
+    bootindex: int | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network card on QEMU's user network 10.0.2.0/24 (DHCP gives 10.0.2.15).
+
+    :param ssh_port: a TCP port on 127.0.0.1 that leads to the guest's port 22.
+    :param restrict: nothing outside the machine can be reached, as in a data centre without internet.
+    """
+
+    mac: str = MANAGEMENT_MAC
+    ssh_port: int | None = None
+    restrict: bool = True
+
+
+@dataclass(frozen=True)
+class DirectKernel:
+    """A kernel that QEMU loads itself, without firmware and boot loader."""
+
+    path: Path
+    arguments: str
+    initrd: Path | None = None
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """Everything about one machine.
+
+    :param folder: where its sockets and its copy of the UEFI variables are; a short path, for sockets end at 107 bytes.
+    :param accelerator: words such as ``("-accel", "kvm")``, from :mod:`qa.accelerator`.
+    :param reset_ends: a reset by the guest ends QEMU (``-no-reboot``) in place of starting over.
+    :param variables: the UEFI variable store, writable; None: ``folder/vars.fd``.
+    :param display: QEMU's ``-display`` value.
+    """
+
+    folder: Path
+    firmware: Firmware = "bios"
+    drives: tuple[Drive, ...] = ()
+    nics: tuple[Nic, ...] = (Nic(),)
+    kernel: DirectKernel | None = None
+    accelerator: tuple[str, ...] = ("-accel", "tcg,thread=multi")
+    cpu: str = XEN_CPU
+    memory: int = 3072
+    cpus: int = 2
+    reset_ends: bool = False
+    variables: Path | None = None
+    display: str = "none"
+
+    @property
+    def serial_socket(self) -> Path:
+        """Where the serial console is."""
+        return self.folder / "serial"
+
+    @property
+    def qmp_socket(self) -> Path:
+        """Where QEMU takes its own commands."""
+        return self.folder / "qmp"
+
+    @property
+    def event_socket(self) -> Path:
+        """Where the events come out."""
+        return self.folder / "events"
+
+    @property
+    def variable_store(self) -> Path:
+        """The UEFI variables of this machine."""
+        return self.variables or self.folder / "vars.fd"
+
+
+def cpu_model(accelerator: tuple[str, ...]) -> str:
+    """The CPU model that fits the accelerator's words."""
+    return KVM_CPU if "kvm" in accelerator else XEN_CPU
+
+
+def escaped(path: Path) -> str:
+    """A path inside QEMU's comma-separated options."""
+    return str(path).replace(",", ",,")
+
+
+def platform_words(spec: MachineSpec) -> list[str]:
+    """Board, processor, memory and firmware.
+
+    :raises UserError: for a memory or a number of processors that cannot be.
+    """
+    if spec.memory < 256 or spec.cpus < 1:
+        raise UserError(f"a machine with {spec.memory} MiB and {spec.cpus} processors", "give at least 256 MiB and 1 processor")
+    words = ["-nodefaults", "-no-user-config", "-machine", "q35", *spec.accelerator, "-cpu", spec.cpu]
+    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", "base=utc"]
+    # "-boot once" does nothing under OVMF; strict keeps firmware from drives that nobody asked it to boot.
+    words += ["-boot", "menu=off,strict=on"]
+    if spec.firmware == "uefi":
+        words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"]
+        words += ["-drive", f"if=pflash,unit=1,format=raw,file={escaped(spec.variable_store)}"]
+    if spec.kernel:
+        words += ["-kernel", str(spec.kernel.path), "-append", spec.kernel.arguments]
+        if spec.kernel.initrd:
+            words += ["-initrd", str(spec.kernel.initrd)]
+    if spec.reset_ends:
+        words += ["-no-reboot"]
+    return words
+
+
+def drive_words(drive: Drive, number: int) -> list[str]:
+    """One drive: the file behind it and the device in front."""
+    name = f"drive{number}"
+    cdrom = drive.bus == "cdrom"
+    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap"
+    media = ",media=cdrom" if cdrom else ""
+    words = ["-drive", f"if=none,id={name},format={drive.format},file={escaped(drive.path)}{media}{read_only}"]
+    device = {
+        "virtio": "virtio-blk-pci",
+        "scsi": "scsi-hd,bus=scsi.0",
+        "nvme": "nvme",
+        "usb": "usb-storage,bus=xhci.0,removable=on",
+        "cdrom": f"ide-cd,bus=ide.{number % 6}",
+    }[drive.bus]
+    options = f"{device},drive={name}"
+    serial = drive.serial or (f"NVME{number}" if drive.bus == "nvme" else "")
+    if serial and not cdrom:
+        options += f",serial={serial}"
+    if drive.bootindex is not None:
+        options += f",bootindex={drive.bootindex}"
+    return [*words, "-device", options]
+
+
+def nic_words(nic: Nic, number: int) -> list[str]:
+    """One network card; without its boot ROM, which would only cost time."""
+    network = f"user,id=net{number}"
+    if nic.restrict:
+        network += ",restrict=on"
+    if nic.ssh_port is not None:
+        network += f",hostfwd=tcp:127.0.0.1:{nic.ssh_port}-:22"
+    return ["-netdev", network, "-device", f"virtio-net-pci,netdev=net{number},mac={nic.mac},romfile="]
+
+
+def device_words(spec: MachineSpec) -> list[str]:
+    """Drives, network cards and what they hang on."""
+    buses = {drive.bus for drive in spec.drives}
+    words = ["-device", "qemu-xhci,id=xhci"] if "usb" in buses else []
+    words += ["-device", "virtio-scsi-pci,id=scsi"] if "scsi" in buses else []
+    for number, drive in enumerate(spec.drives):
+        words += drive_words(drive, number)
+    for number, nic in enumerate(spec.nics):
+        words += nic_words(nic, number)
+    return [*words, "-device", "virtio-rng-pci"]
+
+
+def channel_words(spec: MachineSpec) -> list[str]:
+    """Screen, serial console, event port and QMP; QEMU waits at the first instruction until told to go on (``-S``)."""
+
+    def socket(name: str, path: Path) -> list[str]:
+        return ["-chardev", f"socket,id={name},path={escaped(path)},server=on,wait=off"]
+
+    return [
+        *("-vga", "std", "-display", spec.display, "-S"),
+        *socket("serial", spec.serial_socket),
+        *("-serial", "chardev:serial"),
+        *socket("events", spec.event_socket),
+        *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=events,name={EVENT_PORT}"),
+        *socket("qmp", spec.qmp_socket),
+        *("-mon", "chardev=qmp,mode=control"),
+    ]
+
+
+def argv(spec: MachineSpec) -> list[str]:
+    """QEMU's command line for this machine; nothing is started or looked up."""
+    return ["qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec)]

@@ -1,0 +1,132 @@
+"""An installed disk, made once for each firmware in a run and then shared through overlays."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit.units import human_seconds
+from qa import media, patience
+from qa.answers import DISK_SERIAL, answers
+from qa.command import Drive, Firmware, MachineSpec, Nic
+from qa.credentials import Ssh
+from qa.failure import ScenarioFailed
+from qa.machine import Machine, free_port
+from qa.media import ANSWERS_ARGUMENT
+from qa.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A disk after the installer and before the host's first boot, with the UEFI variables that the installer left.
+
+    :param steps: seconds of the installer's steps by name.
+    """
+
+    firmware: Firmware
+    disk: Path
+    variables: Path | None
+    steps: dict[str, float]
+
+
+def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
+    """Install from the CD onto a blank disk by an answers stick.
+
+    The disk comes first in the boot order: blank, it falls through to the CD. The machine ends at the reboot that the
+    answers ask for, which leaves the disk as it is before the first boot.
+
+    :raises ScenarioFailed: when the installer fails, says nothing of its steps, or does not reboot.
+    """
+    keep_in.mkdir(parents=True, exist_ok=True)
+    disk = media.blank_disk(keep_in / f"installed-{firmware}.img")
+    variables = keep_in / f"installed-{firmware}.vars" if firmware == "uefi" else None
+    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=answers(scenario.settings.credentials))
+    spec = scenario.spec(
+        "install",
+        firmware=firmware,
+        variables=variables,
+        reset_ends=True,
+        drives=(Drive(disk, serial=DISK_SERIAL, bootindex=0), scenario.cd(1), stick),
+    )
+    with scenario.machine("install", spec) as machine:
+        with scenario.phase("boot to the installer"):
+            machine.wait_event("installer", "started", limit=patience.BOOT)
+        with scenario.phase("install"):
+            machine.wait_event("installer", limit=patience.INSTALL)
+        machine.screenshot("finished")
+        with scenario.phase("shut down"):
+            reason = machine.wait_end()
+    if reason != "guest-reset":
+        raise ScenarioFailed(f"the answers ask for a reboot, the machine ended by {reason}")
+    steps = {
+        event["name"]: float(event["seconds"])
+        for event in machine.events
+        if event.get("source") == "installer" and event.get("event") == "step" and event.get("state") == "finished"
+    }
+    if not steps:
+        raise ScenarioFailed("the installer told of no finished step")
+    total = sum(steps.values())
+    scenario.notes["installer steps"] = {**steps, "all steps": round(total, 1)}
+    print(f"{scenario.name}: {len(steps)} installer steps in {human_seconds(total)}")
+    return Installed(firmware, disk, variables, steps)
+
+
+class InstalledDisks:
+    """The installed disks of one run; a failed installation is not tried again."""
+
+    def __init__(self) -> None:
+        self._done: dict[Firmware, Installed | str] = {}
+
+    def get(self, scenario: Scenario, firmware: Firmware) -> Installed:
+        """The installed disk; the first scenario that asks installs it.
+
+        :raises ScenarioFailed: when this installation failed, now or before.
+        """
+        known = self._done.get(firmware)
+        if known is None:
+            self._done[firmware] = f"the installation on {firmware} failed in {scenario.name}"
+            known = self._done[firmware] = install(scenario, firmware, scenario.settings.work / "installed")
+        if isinstance(known, str):
+            raise ScenarioFailed(known)
+        return known
+
+
+@dataclass(frozen=True)
+class Host:
+    """An installed host's own copy of the disk, to boot as often as a scenario likes."""
+
+    scenario: Scenario
+    installed: Installed
+    disk: Path
+    variables: Path | None
+    ssh_port: int
+
+    @property
+    def ssh(self) -> Ssh:
+        """Commands by ssh while the host runs."""
+        return Ssh(self.scenario.settings.credentials, self.ssh_port)
+
+    def spec(self, name: str) -> MachineSpec:
+        """The machine of the installation: disk first, CD second, the management card's ssh port forwarded."""
+        return self.scenario.spec(
+            name,
+            firmware=self.installed.firmware,
+            variables=self.variables,
+            nics=(Nic(ssh_port=self.ssh_port),),
+            drives=(Drive(self.disk, format="qcow2", serial=DISK_SERIAL, bootindex=0), self.scenario.cd(1)),
+        )
+
+    def boot(self, name: str) -> Machine:
+        """The host, to be started by ``with``."""
+        return self.scenario.machine(name, self.spec(name))
+
+
+def own_copy(scenario: Scenario, installed: Installed) -> Host:
+    """A host on an overlay over the installed disk."""
+    disk = media.overlay(scenario.work / "disk.qcow2", installed.disk)
+    variables = None
+    if installed.variables:
+        variables = scenario.work / "vars.fd"
+        shutil.copyfile(installed.variables, variables)
+    return Host(scenario, installed, disk, variables, free_port())

@@ -1,0 +1,242 @@
+"""One QEMU machine, from power-on to its certain end."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TextIO
+
+from dom0kit.run import environment
+from qa import patience
+from qa.channels import Channels, Message, connect
+from qa.command import OVMF_VARS, MachineSpec, argv
+from qa.console import Console
+from qa.failure import ScenarioFailed
+
+PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
+"""QEMU ends with the harness even when the harness is killed."""
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Machine:
+    """A machine that runs between ``with`` and its end, whatever happens in between.
+
+    :param name: what it does, such as ``install``; names its artifacts.
+    :param artifacts: the scenario's folder for logs and screenshots.
+    :param expected_failures: sources whose ``failed`` event does not end the scenario.
+    :param stop_at_fatal: end a wait at once when the console shows a panic or a maintenance shell.
+    """
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        name: str,
+        artifacts: Path,
+        *,
+        expected_failures: tuple[str, ...] = (),
+        stop_at_fatal: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.name = name
+        self.artifacts = artifacts
+        self._expected_failures = expected_failures
+        self._stop_at_fatal = stop_at_fatal
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channels: Channels | None = None
+        self._files: list[IO[Any]] = []
+        self._shots = 0
+        self.screenshots: list[Path] = []
+
+    def __enter__(self) -> Machine:
+        try:
+            self._start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self._channels and self.running:
+                self._channels.judging = False
+                self.screenshot("failed" if kind else "end")
+        except (ScenarioFailed, OSError):
+            pass  # a machine that cannot be photographed any more must still be ended
+        finally:
+            self.kill()
+
+    @property
+    def channels(self) -> Channels:
+        """The lines out of the running machine."""
+        assert self._channels, "the machine is not started"
+        return self._channels
+
+    @property
+    def started(self) -> bool:
+        """Whether the machine ever ran, so that there is a console and a list of events."""
+        return self._channels is not None
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def events(self) -> list[Message]:
+        """The events so far."""
+        return self.channels.events
+
+    @property
+    def console_text(self) -> str:
+        """The console so far, without escape sequences."""
+        return self.channels.transcript.text
+
+    def artifact(self, kind: str, suffix: str) -> Path:
+        """Where something about this machine is kept: ``console-install.log``."""
+        return self.artifacts / f"{kind}-{self.name}.{suffix}"
+
+    def _open(self, kind: str, suffix: str) -> TextIO:
+        file = self.artifact(kind, suffix).open("w")
+        self._files.append(file)
+        return file
+
+    def _start(self) -> None:
+        spec = self.spec
+        spec.folder.mkdir(parents=True, exist_ok=True)
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        if spec.firmware == "uefi" and not spec.variable_store.exists():
+            shutil.copyfile(OVMF_VARS, spec.variable_store)
+        words = argv(spec)
+        self.artifact("qemu", "txt").write_text(shlex.join(words) + "\n")
+        said = self._open("qemu", "log")
+        # A session of its own: Ctrl-C comes to the harness alone, which still takes a screenshot and ends QEMU itself.
+        self._process = subprocess.Popen(
+            [*PDEATHSIG, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=environment(inherit=("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY")),
+            start_new_session=True,
+        )
+        try:
+            lines = [connect(path, lambda: self.running) for path in (spec.serial_socket, spec.event_socket, spec.qmp_socket)]
+        except ScenarioFailed as error:
+            raise ScenarioFailed(f"{error}: {self.artifact('qemu', 'log').read_text().strip()}") from None
+        self._channels = Channels(
+            *lines,
+            console_log=self._open("console", "log"),
+            event_log=self._open("events", "jsonl"),
+            expected_failures=self._expected_failures,
+            stop_at_fatal=self._stop_at_fatal,
+        )
+        self.qmp("qmp_capabilities")
+        self.qmp("cont")
+
+    def qmp(self, command: str, arguments: Message | None = None, limit: float = 60.0) -> Any:
+        """Give QEMU a command and return its answer.
+
+        :raises ScenarioFailed: when QEMU refuses, or does not answer within the limit in seconds.
+        """
+        number = self.channels.send_qmp(command, arguments or {})
+        end = time.monotonic() + patience.patient(limit)
+        while number not in self.channels.answers:
+            if time.monotonic() > end or not self.running:
+                raise ScenarioFailed(f"QEMU does not answer to {command}")
+            self.channels.pump(0.2)
+        answer = self.channels.answers.pop(number)
+        if "error" in answer:
+            raise ScenarioFailed(f"QEMU refuses {command}: {answer['error'].get('desc')}")
+        return answer["return"]
+
+    def console(self) -> Console:
+        """The dialogue on the serial console, from what was said last on."""
+        return Console(self.channels)
+
+    def screenshot(self, label: str) -> Path:
+        """The VGA screen as a PNG file among the artifacts."""
+        self._shots += 1
+        path = self.artifact(f"screen-{self._shots}", "png").with_name(f"screen-{self.name}-{self._shots}-{label}.png")
+        self.qmp("screendump", {"filename": str(path.resolve()), "format": "png"})
+        self.screenshots.append(path)
+        return path
+
+    def reset(self) -> None:
+        """The reset button."""
+        self.qmp("system_reset")
+
+    def power_button(self) -> None:
+        """The power button, pressed shortly: the guest is asked to shut down."""
+        self.qmp("system_powerdown")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while the lines are drained."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self.channels.pump(min(rest, 0.5))
+
+    def wait_event(self, source: str, kind: str = "finished", *, limit: float) -> Message:
+        """The first event of this source and kind.
+
+        :param limit: seconds, stretched by the user's patience.
+        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
+        """
+        end = time.monotonic() + patience.patient(limit)
+        while True:
+            for event in self.events:
+                if event.get("source") == source and event.get("event") == kind:
+                    return event
+            if self.channels.closed:
+                raise ScenarioFailed(f"the machine ended before {source} had {kind}; {self.last_words()}")
+            if time.monotonic() > end:
+                raise ScenarioFailed(f"no event {kind} from {source} after {patience.patient(limit):.0f} s; {self.last_words()}")
+            self.channels.pump(0.5)
+
+    def wait_qmp_event(self, name: str, *, limit: float) -> Message:
+        """The first event of QEMU itself with this name, such as ``RESET`` or ``SHUTDOWN``."""
+        end = time.monotonic() + patience.patient(limit)
+        while True:
+            for event in self.channels.qmp_events:
+                if event["event"] == name:
+                    return event
+            if time.monotonic() > end or not self.running:
+                raise ScenarioFailed(f"QEMU reported no {name}; {self.last_words()}")
+            self.channels.pump(0.5)
+
+    def wait_end(self, *, limit: float = patience.REBOOT) -> str:
+        """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
+        end = time.monotonic() + patience.patient(limit)
+        while self.running or not self.channels.closed:
+            if time.monotonic() > end:
+                raise ScenarioFailed(f"the machine did not end within {patience.patient(limit):.0f} s; {self.last_words()}")
+            self.channels.pump(0.5)
+        reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
+        return str(reasons[-1]) if reasons else "without a word"
+
+    def last_words(self) -> str:
+        """The last step and the console's last lines, for an error message."""
+        steps = [event.get("name") for event in self.events if event.get("event") == "step"]
+        tail = [line for line in self.console_text.splitlines() if line.strip()][-8:]
+        said = "\n".join(f"    {line[:160]}" for line in tail) or "    (nothing)"
+        return f"last step: {steps[-1] if steps else 'none'}; the console said last:\n{said}"
+
+    def kill(self) -> None:
+        """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""
+        if self._process:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+        if self._channels:
+            self._channels.close()
+        while self._files:
+            self._files.pop().close()

@@ -1,0 +1,230 @@
+"""One scenario: its machines, its folder of artifacts, and the judgement at its end."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dom0kit.errors import UserError
+from dom0kit.files import sha256_file, write_json
+from qa import accelerator, credentials, media
+from qa.command import Drive, MachineSpec, cpu_model
+from qa.failure import ScenarioFailed
+from qa.machine import Machine
+from qa.scan import Finding, findings
+
+
+@dataclass
+class Settings:
+    """What one run of the scenarios works with.
+
+    :param iso: the ISO under test, never written to.
+    :param artifacts: the folder that gets one folder for each scenario.
+    :param keep: leave disks and media in place and say where they are.
+    :param cpus: processors of each machine.
+    :param memory: memory of each machine in MiB.
+    """
+
+    iso: Path = Path("build/dom0kit.iso")
+    artifacts: Path = Path("artifacts")
+    keep: bool = False
+    cpus: int = 2
+    memory: int = 3072
+
+    @cached_property
+    def work(self) -> Path:
+        """The folder for disks; outside of /tmp, which is often too small for them."""
+        return Path(tempfile.mkdtemp(prefix="dom0kit-qa-", dir="/var/tmp"))
+
+    @cached_property
+    def credentials(self) -> credentials.Credentials:
+        """Root's password and key, the same for all scenarios of the run."""
+        return credentials.make(self.work)
+
+    @cached_property
+    def kernel(self) -> Path:
+        """The ISO's kernel, for the probe and for machines without a medium."""
+        return media.extract(self.iso, "/dom0kit/vmlinuz", self.work / "vmlinuz")
+
+    @cached_property
+    def accelerator(self) -> tuple[str, ...]:
+        """The words for QEMU's command line."""
+        return accelerator.accelerator(self.kernel)
+
+    def check(self) -> None:
+        """Look for what every scenario needs before the first one starts.
+
+        :raises UserError: when it is missing.
+        """
+        if not self.iso.is_file():
+            raise UserError(f"there is no ISO {self.iso}", "build it with: make iso, or name another one with --iso")
+        for program in ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "openssl", "ssh", "ssh-keygen"):
+            if not shutil.which(program):
+                raise UserError(f"the program {program} is not installed", "run: make prepare")
+
+    def close(self) -> None:
+        """Remove disks and keys, or say where they are."""
+        if "work" not in self.__dict__:
+            return
+        if self.keep:
+            print(f"disks and media are kept in {self.work}")
+        else:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+@dataclass
+class Scenario:
+    """What a scenario's test talks to.
+
+    :param name: as on the command line.
+    :param expected: kinds of findings that this scenario provokes; they must then be there.
+    """
+
+    name: str
+    settings: Settings
+    expected: set[str] = field(default_factory=set)
+    machines: list[Machine] = field(default_factory=list)
+    phases: list[tuple[str, float]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The scenario's artifacts."""
+        return self.settings.artifacts / self.name
+
+    @cached_property
+    def work(self) -> Path:
+        """The scenario's disks."""
+        path = self.settings.work / self.name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def prepare(self) -> None:
+        """An empty folder for the artifacts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def spec(self, name: str, **values: Any) -> MachineSpec:
+        """A machine's description with the run's settings; ``values`` are fields of :class:`qa.command.MachineSpec`."""
+        base: dict[str, Any] = {
+            "accelerator": self.settings.accelerator,
+            "cpu": cpu_model(self.settings.accelerator),
+            "cpus": self.settings.cpus,
+            "memory": self.settings.memory,
+        }
+        return MachineSpec(folder=self.work / name, **{**base, **values})
+
+    def machine(
+        self, name: str, spec: MachineSpec, *, expected_failures: tuple[str, ...] = (), stop_at_fatal: bool = True
+    ) -> Machine:
+        """A machine whose console and events are judged at the scenario's end; start it by ``with``."""
+        machine = Machine(spec, name, self.folder, expected_failures=expected_failures, stop_at_fatal=stop_at_fatal)
+        self.machines.append(machine)
+        return machine
+
+    def cd(self, bootindex: int = 1) -> Drive:
+        """The ISO as a CD."""
+        return Drive(self.settings.iso, "cdrom", bootindex=bootindex)
+
+    def stick(self, entry: str, *, arguments: str = "", answers: str = "") -> Drive:
+        """The answers stick: it chooses the menu's entry and may carry an answer file."""
+        files = {"boot.cfg": media.boot_cfg(entry, arguments)}
+        if answers:
+            files[media.ANSWERS_NAME] = answers
+        return Drive(media.answers_stick(self.work / "answers.img", files), "usb", serial="ANSWERS")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a part of the scenario."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases.append((name, round(time.monotonic() - start, 1)))
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text among the artifacts."""
+        (self.folder / name).write_text(text if text.endswith("\n") else text + "\n")
+
+    def seen(self) -> list[tuple[str, Finding]]:
+        """All findings on all consoles, each with its machine's name."""
+        return [
+            (machine.name, finding) for machine in self.machines if machine.started for finding in findings(machine.console_text)
+        ]
+
+    def judge(self) -> None:
+        """What no scenario may leave behind, whatever it asserted itself.
+
+        :raises ScenarioFailed: for an unexpected finding on a console, an expected one that is missing, an unexpected
+            failure among the events, or a secret in an artifact.
+        """
+        seen = self.seen()
+        wrong = [f"{name}: {finding}" for name, finding in seen if finding.kind not in self.expected]
+        wrong += [
+            f"expected on a console, but not there: {kind}"
+            for kind in sorted(self.expected - {finding.kind for _, finding in seen})
+        ]
+        for machine in self.machines:
+            events = machine.events if machine.started else []
+            wrong += [f"{machine.name}: event {json.dumps(e)}" for e in events if machine.channels.unexpected(e)]
+        wrong += self.secrets_leaked()
+        if wrong:
+            raise ScenarioFailed(f"{self.name}: {len(wrong)} findings\n" + "\n".join(f"    {line}" for line in wrong[:30]))
+
+    def secrets_leaked(self) -> list[str]:
+        """The artifacts that hold root's password or its hash."""
+        if "credentials" not in self.settings.__dict__:
+            return []
+        known = self.settings.credentials
+        secrets = re.compile("|".join(re.escape(secret) for secret in (known.password, known.password_hash)))
+        texts = [path for path in sorted(self.folder.glob("*")) if path.suffix in (".log", ".jsonl", ".txt", ".json")]
+        return [f"a secret is in {path.name}" for path in texts if secrets.search(path.read_text(errors="replace"))]
+
+    def steps(self) -> dict[str, float]:
+        """The seconds of all finished steps that the guests told, by ``source: name``."""
+        return {
+            f"{event['source']}: {event['name']}": float(event.get("seconds", 0))
+            for machine in self.machines
+            if machine.started
+            for event in machine.events
+            if event.get("event") == "step" and event.get("state") == "finished"
+        }
+
+    def record(self, result: str, error: str, seconds: float) -> None:
+        """Write ``result.json`` and ``timings.json``."""
+        shots = [path.name for machine in self.machines for path in machine.screenshots]
+        write_json(
+            self.folder / "timings.json", {"phases": dict(self.phases), "steps": self.steps(), "seconds": round(seconds, 1)}
+        )
+        value = {
+            "scenario": self.name,
+            "result": result,
+            "error": error,
+            "seconds": round(seconds, 1),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "iso": {"path": str(self.settings.iso), "sha256": iso_digest(self.settings.iso)},
+            "accelerator": " ".join(self.settings.accelerator),
+            "screenshots": shots,
+            "notes": self.notes,
+        }
+        write_json(self.folder / "result.json", value)
+
+
+_DIGESTS: dict[tuple[Path, int], str] = {}
+
+
+def iso_digest(iso: Path) -> str:
+    """The ISO's SHA-256, read once for each state of the file."""
+    key = (iso, iso.stat().st_mtime_ns)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = sha256_file(iso)
+    return _DIGESTS[key]

@@ -1,0 +1,59 @@
+"""What every scenario gets, and the judgement that every scenario ends with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from qa.installed import InstalledDisks
+from qa.scenario import Scenario, Settings
+from qa.selection import PLUGIN, Selection, result_key
+
+
+@pytest.fixture(scope="session")
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """The run's settings: those of ``dom0kit qa``, or the defaults when pytest was called by hand."""
+    plugin = request.config.pluginmanager.getplugin(PLUGIN)
+    value = plugin.settings if isinstance(plugin, Selection) else Settings()
+    value.check()
+    yield value
+    value.close()
+
+
+@pytest.fixture(scope="session")
+def installed_disks() -> InstalledDisks:
+    """Installed disks, shared by the scenarios of the run."""
+    return InstalledDisks()
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Scenario]:
+    """The scenario named by the test's parameter; judged and recorded at its end."""
+    value = Scenario(request.param, settings)
+    value.prepare()
+    start = time.monotonic()
+    yield value
+    report = request.node.stash.get(result_key, None)
+    # Without a report the test did not come to its end: it was interrupted, which is no success.
+    error = "interrupted" if report is None else "" if report.passed else str(report.longrepr)
+    try:
+        if not error:
+            value.judge()
+    except AssertionError as verdict:
+        error = str(verdict)
+        raise
+    finally:
+        for machine in value.machines:
+            machine.kill()
+        value.record("failed" if error else "passed", error, time.monotonic() - start)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Let the fixture know how the test itself ended."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.when == "call":
+        item.stash[result_key] = report
+    return report  # type: ignore[return-value]

@@ -1,0 +1,25 @@
+"""The live dom0 under Xen, from the CD."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa import host, patience
+from qa.scenario import Scenario
+
+
+@pytest.mark.parametrize("scenario", ["live-xen"], ids=["live-xen"], indirect=True)
+def test_live_xen(scenario: Scenario) -> None:
+    """A root shell without a log-in on Xen's console, in a working dom0."""
+    drives = (scenario.cd(0), scenario.stick("live-xen"))
+    with scenario.machine("live", scenario.spec("live", drives=drives)) as machine:
+        console = machine.console()
+        with scenario.phase("boot to a shell"):
+            console.shell(limit=patience.BOOT)
+        host.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
+        host.check_mode(console.run, "live")
+        host.check_overlay(console.run, writable_medium=False)
+        host.check_xen(console.run)
+        failed = console.run("systemctl --failed --no-legend --plain").ok().strip()
+        host.need(not failed, f"failed units:\n{failed}")
+        scenario.keep("xl-info.txt", console.run("xl info").ok())

@@ -1,0 +1,39 @@
+"""A power cut right after the first log-in costs the host nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qa import host, patience
+from qa.installed import InstalledDisks, own_copy
+from qa.scenario import Scenario
+
+
+@pytest.mark.parametrize("scenario", ["power-cut-after-install"], ids=["power-cut-after-install"], indirect=True)
+def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledDisks) -> None:
+    """The host is the same one after the cut: name, machine-id, keys, addresses; nothing failed."""
+    target = own_copy(scenario, installed_disks.get(scenario, "bios"))
+    password = scenario.settings.credentials.password
+    with target.boot("before") as machine:
+        with scenario.phase("first boot"):
+            machine.wait_event("firstboot", limit=patience.BOOT)
+        console = machine.console()
+        console.login("root", password)
+        before = host.identity(console.run)
+        machine.screenshot("before-the-cut")
+        machine.kill()
+    with target.boot("after") as machine:
+        console = machine.console()
+        with scenario.phase("boot after the cut"):
+            console.login("root", password, limit=patience.BOOT)
+            target.ssh.wait()
+        console.run("systemctl is-system-running --wait", limit=patience.BOOT)
+        after = host.identity(console.run)
+        host.check_services(console.run)
+        host.check_xen(console.run)
+        scenario.keep("journal.txt", target.ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
+    scenario.keep("identity.json", json.dumps({"before": before, "after": after}, indent=2))
+    changed = [name for name in before if before[name] != after[name]]
+    host.need(not changed, f"changed by the power cut: {', '.join(changed)}; see identity.json")

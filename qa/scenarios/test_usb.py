@@ -1,0 +1,37 @@
+"""The ISO as a USB stick boots the live system."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa import host, media, patience
+from qa.command import Drive, Firmware
+from qa.scenario import Scenario
+
+
+@pytest.mark.parametrize(
+    ("scenario", "firmware"),
+    [pytest.param("usb-bios", "bios", id="usb-bios"), pytest.param("usb-uefi", "uefi", id="usb-uefi")],
+    indirect=["scenario"],
+)
+def test_usb(scenario: Scenario, firmware: Firmware) -> None:
+    """A root shell on the serial console, an overlay as root, the stick as the medium, read-only."""
+    iso = scenario.settings.iso
+    if firmware == "uefi":
+        # OVMF prefers the El Torito record even on a disk, and then the partition table would not be tested.
+        iso = media.hide_el_torito(iso, scenario.work / "stick.iso")
+    stick = Drive(iso, "usb", bootindex=0, read_only=True, serial="STICK")
+    drives = (stick, scenario.stick("live"))
+    with scenario.machine("live", scenario.spec("live", firmware=firmware, drives=drives)) as machine:
+        console = machine.console()
+        with scenario.phase("boot to a shell"):
+            console.shell(limit=patience.BOOT)
+        host.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
+        host.check_mode(console.run, "live")
+        host.check_overlay(console.run, writable_medium=False)
+        booted = console.run("test -d /sys/firmware/efi").code == 0
+        host.need(booted == (firmware == "uefi"), f"the firmware is {firmware}, /sys/firmware/efi exists: {booted}")
+        disk = console.run("lsblk -n -s -l -o SERIAL $(findmnt -n -o SOURCE /run/dom0kit/medium)").ok().split()
+        host.need("STICK" in disk, f"the medium is not the stick but on {disk}")
+        failed = console.run("systemctl --failed --no-legend --plain").ok().strip()
+        host.need(not failed, f"failed units:\n{failed}")

@@ -1,0 +1,110 @@
+"""Which scenarios a run takes, chosen by exact names, and whether they all passed."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dom0kit.errors import UserError
+from qa.scenario import Settings
+
+PLUGIN = "dom0kit-qa"
+FOLDER = Path(__file__).parent / "scenarios"
+result_key = pytest.StashKey[pytest.TestReport]()
+OPTIONS = ("-p", "no:cacheprovider", "-o", "addopts=", "--strict-markers", "--tb=short", "-rN", "-s", "-v")
+
+
+def scenario_name(item: pytest.Item) -> str:
+    """The scenario that a test is."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("scenario", item.name)) if callspec else item.name
+
+
+def choose(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The scenarios to run in their own order; all when none is named.
+
+    :raises UserError: for a name that is no scenario.
+    """
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            guess = f"did you mean {near[0]}? " if near else ""
+            raise UserError(f"there is no scenario {name}", f"{guess}the scenarios are: {', '.join(known)}")
+    return [name for name in known if not wanted or name in wanted]
+
+
+class Selection:
+    """A pytest plugin that keeps the wanted scenarios and notes how each ended."""
+
+    def __init__(self, settings: Settings, wanted: Sequence[str] = ()) -> None:
+        self.settings = settings
+        self.wanted = list(wanted)
+        self.known: list[str] = []
+        self.chosen: list[str] = []
+        self.error: UserError | None = None
+        self.passed: set[str] = set()
+        self.failed: set[str] = set()
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep the wanted ones; a wrong name ends the run before anything starts."""
+        self.known = [scenario_name(item) for item in items]
+        try:
+            self.chosen = choose(self.wanted, self.known)
+        except UserError as error:
+            self.error = error
+        left_out = [item for item in items if scenario_name(item) not in self.chosen]
+        items[:] = [item for item in items if scenario_name(item) in self.chosen]
+        config.hook.pytest_deselected(items=left_out)
+        for item in items:
+            item.user_properties.append(("scenario", scenario_name(item)))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A scenario passed when its test passed and its judgement did; a skipped one did not."""
+        name = str(dict(report.user_properties).get("scenario", report.nodeid))
+        if not report.passed:
+            self.failed.add(name)
+        elif report.when == "call":
+            self.passed.add(name)
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether at least one scenario was chosen, and every chosen one passed."""
+        return bool(self.chosen) and set(self.chosen) == self.passed - self.failed
+
+
+def run_pytest(selection: Selection, *further: str) -> int:
+    """Run pytest on the scenarios with this selection; its exit code.
+
+    :raises UserError: for an unknown scenario.
+    """
+    plugins: list[Any] = [_Registrar(selection)]
+    arguments = [*OPTIONS, f"--rootdir={FOLDER.parent.parent}", *further, str(FOLDER)]
+    code = int(pytest.main(arguments, plugins=plugins))
+    if selection.error:
+        raise selection.error
+    return code
+
+
+class _Registrar:
+    """Registers the selection under its name, for fixtures to find it."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Called by pytest when it starts."""
+        config.pluginmanager.register(self._selection, PLUGIN)
+
+
+def list_scenarios() -> list[str]:
+    """The names of all scenarios in the order in which they run."""
+    selection = Selection(Settings())
+    with redirect_stdout(io.StringIO()):
+        run_pytest(selection, "--collect-only", "-q")
+    return selection.known

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dom0kit.cli import build_parser
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter
+from firstboot.cli import choose, firstboot, register
+from firstboot.host import Host
+from firstboot.runner import run_steps
+from firstboot.stamps import Stamps
+from firstboot.status import log_text, read_status, status_text
+from firstboot.steps import STEPS
+
+
+def test_register() -> None:
+    names: list[str] = []
+
+    def add(
+        name: str, help: str, configure: Callable[[argparse.ArgumentParser], None], function: Callable[[argparse.Namespace], int]
+    ) -> None:
+        configure(argparse.ArgumentParser())
+        names.append(name)
+
+    register(add)
+    assert names == ["status", "firstboot", "log"]
+
+
+def test_arguments() -> None:
+    parser = build_parser("dom0ctl", ("firstboot",))
+    assert parser.parse_args(["firstboot", "run", "--only", "identity,name"]).only == "identity,name"
+    assert parser.parse_args(["firstboot", "retry", "network"]).step == "network"
+
+
+@pytest.mark.parametrize("words", [["firstboot", "retry"], ["firstboot", "run", "network"]])
+def test_retry_takes_a_step_and_run_none(words: list[str]) -> None:
+    with pytest.raises(UserError, match="retry takes one step"):
+        firstboot(build_parser("dom0ctl", ("firstboot",)).parse_args(words))
+
+
+def test_choose_keeps_the_order() -> None:
+    assert [step.name for step in choose(STEPS, "root, identity")] == ["identity", "root"]
+    with pytest.raises(UserError, match="nonsense"):
+        choose(STEPS, "nonsense")
+
+
+def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
+    failing.add("vgs")
+    run_steps(host, Reporter("firstboot"), STEPS, say=lambda text: None)
+    status = read_status(host, STEPS)
+    states = {step["name"]: step["state"] for step in status["steps"]}
+    assert states["identity"] == "done"
+    assert states["storage"] == "failed"
+    assert states["confirm"] == "open"
+    text = status_text(status)
+    assert "address   10.0.2.15 on xenbr0" in text
+    assert "storage failed (tried 1 times): vgs exited with 5" in text
+    host.told["time"]["zone"] = "UTC"
+    assert {step["name"]: step["state"] for step in read_status(host, STEPS)["steps"]}["time"] == "changed"
+    Stamps(host.root).clear("identity")
+    assert read_status(host, STEPS)["steps"][0] == {"name": "identity", "state": "open"}
+
+
+def test_the_log_passes_over_broken_lines() -> None:
+    lines = ['{"event": "step", "name": "a", "state": "failed", "error": "no", "time": 0}', '{"event', "7"]
+    assert log_text(lines).endswith("step  a  failed  no")

@@ -1,0 +1,97 @@
+"""Facts are read from the output of commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dom0kit.errors import UserError
+from installer import facts
+from installer.machine import PhysicalVolume, state
+
+GPT = '{"signatures": [{"device":"sda","offset":"0x200","type":"gpt"},{"device":"sda","offset":"0x1fe","type":"PMBR"}]}'
+SDA = {
+    "name": "sda", "kname": "sda", "path": "/dev/sda", "type": "disk", "size": 1000, "model": "ACME ", "serial": "S1",
+    "wwn": None, "tran": "sata", "rota": True, "rm": False, "ro": False, "log-sec": 4096, "pttype": "gpt", "mountpoints": [None],
+    "children": [
+        {"path": "/dev/sda1", "type": "part", "fstype": "iso9660", "label": "DOM0KIT", "mountpoints": ["/run/dom0kit/medium"]},
+        {"path": "/dev/sda2", "type": "part", "fstype": "LVM2_member", "mountpoints": [None], "children": [
+            {"path": "/dev/mapper/vg-a", "type": "lvm", "fstype": "ext4", "mountpoints": [None]},
+        ]},
+    ],
+}  # fmt: skip
+MAP = {"path": "/dev/mapper/3600", "type": "mpath", "size": 2000, "wwn": "0x600", "mountpoints": [None]}
+PATHS = [{"path": f"/dev/sd{letter}", "type": "disk", "size": 2000, "mountpoints": [None], "children": [MAP]} for letter in "bc"]
+ROM = {"path": "/dev/sr0", "type": "rom", "size": 5, "mountpoints": [None]}
+EMPTY = {"path": "/dev/sdz", "type": "disk", "size": 0, "mountpoints": [None]}
+
+
+def test_a_disk_with_everything() -> None:
+    disk = facts.disk_from(SDA, facts.parse_wipefs(GPT))
+    assert (disk.model, disk.serial, disk.sector, disk.rotational) == ("ACME", "S1", 4096, True)
+    assert disk.contents == (
+        "gpt signature",
+        "part /dev/sda1 with iso9660 'DOM0KIT'",
+        "part /dev/sda2 with LVM2_member",
+        "lvm /dev/mapper/vg-a with ext4",
+    )
+    assert disk.partitions == ("/dev/sda1", "/dev/sda2")
+    assert disk.volumes == (("lvm", "/dev/mapper/vg-a"),)
+    assert disk.is_medium
+    assert state(disk) == "the boot medium"
+
+
+def test_multipath_is_one_disk() -> None:
+    nodes = facts.disk_nodes([SDA, *PATHS, ROM, EMPTY])
+    disks = [facts.disk_from(node, paths=paths) for node, paths in nodes]
+    assert [disk.path for disk in disks] == ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/mapper/3600"]
+    assert disks[1].map == "/dev/mapper/3600"
+    assert disks[3].paths == ("/dev/sdb", "/dev/sdc")
+    assert state(disks[1]) == "a path of /dev/mapper/3600"
+
+
+def test_small_parsers() -> None:
+    assert facts.parse_wipefs("") == ()
+    assert facts.parse_pvs("") == ()
+    rows = {"report": [{"pv": [{"pv_name": "/dev/sda4", "vg_name": "guests"}]}]}
+    assert facts.parse_pvs(json.dumps(rows)) == (PhysicalVolume("/dev/sda4", "guests"),)
+    assert facts.parse_memory("MemTotal:        1024 kB\n") == 1024 * 1024
+    assert facts.parse_virtualization("flags\t\t: fpu svm sse\n") == "svm"
+    assert facts.parse_virtualization("flags\t\t: fpu vmxoff\n") == ""
+
+
+def test_collect(tmp_path: Path) -> None:
+    card = tmp_path / "sys/class/net/eth0"
+    (card / "device").mkdir(parents=True)
+    (card / "address").write_text("52:54:00:AA:BB:CC\n")
+    (card / "carrier").write_text("1\n")
+    (tmp_path / "sys/class/net/lo").mkdir()
+    (tmp_path / "sys/firmware/efi").mkdir(parents=True)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 2048 kB\n")
+
+    def output(argv: list[str]) -> str:
+        if argv[0] == "lsblk":
+            return json.dumps({"blockdevices": [SDA, {**EMPTY, "path": "/dev/loop0", "type": "loop", "size": 9}]})
+        return GPT if argv[0] == "wipefs" else ""
+
+    found = facts.collect(root=tmp_path, output=output)
+    assert [disk.path for disk in found.disks] == ["/dev/sda"]
+    assert [disk.path for disk in facts.collect(root=tmp_path, output=output, loops=True).disks] == ["/dev/sda", "/dev/loop0"]
+    assert found.firmware == "uefi"
+    assert found.nics[0].mac == "52:54:00:aa:bb:cc"
+    assert found.nics[0].carrier is True
+    assert len(found.nics) == 1
+    assert "the boot medium" in found.render()
+    assert json.loads(json.dumps(found.to_json()))["memory"] == 2048 * 1024
+    with pytest.raises(UserError, match="no block device"):
+        facts.collect(root=tmp_path, output=lambda argv: "")
+
+
+def test_serial_from_sysfs(tmp_path: Path) -> None:
+    (tmp_path / "vda").mkdir()
+    (tmp_path / "vda/serial").write_text("FROM-SYSFS\n")
+    filled = facts.fill_from_sysfs({"name": "vda", "serial": None, "wwn": "x"}, tmp_path)
+    assert (filled["serial"], filled["wwn"]) == ("FROM-SYSFS", "x")

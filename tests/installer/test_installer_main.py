@@ -1,0 +1,62 @@
+"""The unattended entry without answers, with bad ones, and the questions of the command."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from installer_samples import answers, facts, manifest_text
+
+from dom0kit.cli import main
+from dom0kit.events import Event, Reporter
+from installer import main as entry
+from installer import session as sessions
+from installer.commands import Commands
+from installer.session import Session, guarded
+
+
+def a_session(tmp_path: Path, events: list[Event]) -> Session:
+    return Session(Reporter("installer", [events.append]), Commands(io.StringIO()), io.StringIO(), tmp_path, tmp_path)
+
+
+def test_no_answers(tmp_path: Path) -> None:
+    events: list[Event] = []
+    session = a_session(tmp_path, events)
+    assert entry.unattended(session, "boot=dom0kit dom0kit.mode=install") == 0
+    assert isinstance(session.out, io.StringIO)
+    assert "dom0kit install --answers FILE" in session.out.getvalue()
+    assert events == []
+
+
+def test_a_bad_source_is_a_failed_event(tmp_path: Path) -> None:
+    events: list[Event] = []
+    session = a_session(tmp_path, events)
+    assert guarded(session, lambda: entry.unattended(session, "dom0kit.answers=http://x/y")) == 1
+    assert events[-1]["event"] == "failed"
+    assert "not yet supported" in events[-1]["text"]
+
+
+def test_plan_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Event] = []
+    session = a_session(tmp_path, events)
+    (tmp_path / "manifest.json").write_text(manifest_text())
+    monkeypatch.setattr(sessions, "collect", lambda loops: facts())
+    monkeypatch.setattr(entry, "fetch", lambda source, commands, tell: answers())
+    monkeypatch.setattr(entry, "carry_out", lambda plan, session: pytest.fail("touched the disk"))
+    assert entry.unattended(session, "dom0kit.answers=/a.yaml dom0kit.plan-only") == 0
+    assert isinstance(session.out, io.StringIO)
+    assert "install dom0kit 0.1.0 as xen1" in session.out.getvalue()
+    assert events[-1]["event"] == "finished"
+
+
+def test_command_refuses_without_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "manifest.json").write_text(manifest_text())
+    monkeypatch.setattr(sessions, "collect", lambda loops: facts())
+    monkeypatch.setattr("installer.cli.answers_from", lambda text, session: answers())
+    words = ["install", "--answers", "a.yaml", "--image", str(tmp_path), "--logs", str(tmp_path / "logs")]
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    assert main(words) == 1
+    assert "give --yes" in capsys.readouterr().out
+    assert main([*words, "--plan-only", "--json"]) == 0
+    assert '"system_uuid"' in capsys.readouterr().out

@@ -1,0 +1,55 @@
+"""Commands on the console: what is typed and how the answer is read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from qa.console import LOGIN, PROMPT, Answer, parse, script
+from qa.failure import ScenarioFailed
+
+
+def test_script_marks_lines_and_exit_code() -> None:
+    """The echo of the script itself is no answer."""
+    line = script("xl info", "Q1Z")
+    assert parse(line + "\n", "Q1Z") is None
+    assert "Q1Z=$?" in line
+
+
+def test_parse_leaves_out_the_kernel() -> None:
+    """Lines of the kernel and of Xen in between are not output."""
+    text = "Q1Z|one\n[    9.123456] usb 1-1: new device\n(XEN) hello\nQ1Z|\n[   10.000001] Q1Z|two\nQ1Z|Q1Z=3\n"
+    assert parse(text, "Q1Z") == (3, "one\n\ntwo")
+
+
+def test_parse_output_without_line_end() -> None:
+    """The exit code may stand behind the last word of output."""
+    assert parse("Q2Z|no line endQ2Z=0\n", "Q2Z") == (0, "no line end")
+
+
+def test_parse_no_output() -> None:
+    """A silent command."""
+    assert parse("\nQ3Z|Q3Z=0\n", "Q3Z") == (0, "")
+
+
+def test_parse_waits_for_the_end() -> None:
+    """Half an answer is none."""
+    assert parse("Q1Z|one\nQ1Z|Q1Z=", "Q1Z") is None
+
+
+def test_failed_command_shows_itself() -> None:
+    """The command, its exit code and its output are in the failure."""
+    with pytest.raises(ScenarioFailed, match=r"xl info: exit code 7\nno permission"):
+        Answer("xl info", 7, "no permission").ok()
+
+
+@pytest.mark.parametrize("text", ["root@xen1:~# ", "\n# ", "[    9.1] x\nroot@dom0kit:/# "])
+def test_prompt(text: str) -> None:
+    """Root's prompts of bash and sh."""
+    assert re.search(PROMPT, text)
+
+
+def test_login_prompt() -> None:
+    """agetty's prompt with a host name."""
+    assert re.search(LOGIN, "Debian GNU/Linux 13 xen1 hvc0\n\nxen1 login: ")

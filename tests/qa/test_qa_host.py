@@ -1,0 +1,101 @@
+"""What is asserted about a host, on the output of programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from qa import host
+from qa.console import Answer
+from qa.failure import ScenarioFailed
+
+MIB = 1024**2
+
+
+def guest(**outputs: str) -> host.Run:
+    """A guest in which a command answers with the output whose key (underscores for spaces) it begins with."""
+
+    def run(command: str) -> Answer:
+        for start, output in outputs.items():
+            if command.startswith(start.replace("_", " ")):
+                return Answer(command, 0, output)
+        return Answer(command, 127, "not found")
+
+    return run
+
+
+def layout(**changes: object) -> str:
+    """The output of lsblk for an installed disk; ``changes`` to the system partition."""
+    parts = [
+        {"size": MIB, "fstype": None, "label": None},
+        {"size": 256 * MIB, "fstype": "vfat", "label": "EFI"},
+        {"size": 10240 * MIB, "fstype": "ext4", "label": "dom0kit-system", **changes},
+        {"size": 10000 * MIB, "fstype": "LVM2_member", "label": None},
+    ]
+    children = [{"name": f"vda{n}", "type": "part", **part} for n, part in enumerate(parts, 1)]
+    return json.dumps({"blockdevices": [{"name": "vda", "type": "disk", "children": children}]})
+
+
+def test_layout() -> None:
+    """The layout of the architecture."""
+    host.check_layout(layout())
+
+
+@pytest.mark.parametrize("change", [{"label": "root"}, {"fstype": "xfs"}, {"size": 20000 * MIB}])
+def test_wrong_layout(change: dict[str, object]) -> None:
+    """Another system partition."""
+    with pytest.raises(ScenarioFailed, match="system partition"):
+        host.check_layout(layout(**change))
+
+
+def test_too_few_partitions() -> None:
+    """A disk without partitions is not taken for one."""
+    with pytest.raises(ScenarioFailed, match="0 partitions"):
+        host.check_layout('{"blockdevices": [{"name": "vda", "type": "disk"}]}')
+
+
+def test_boot_order() -> None:
+    """dom0kit first, whatever its number."""
+    entries = "Boot0000* UiApp\nBoot0003* dom0kit\tHD(2,GPT)/\\EFI\\dom0kit\\grubx64.efi\n"
+    host.check_boot_order(f"BootCurrent: 0003\nBootOrder: 0003,0000\n{entries}")
+    with pytest.raises(ScenarioFailed, match="not first"):
+        host.check_boot_order(f"BootCurrent: 0003\nBootOrder: 0000,0003\n{entries}")
+
+
+def test_xen() -> None:
+    """The version and the domain."""
+    good = "host : xen1\nxen_version            : 4.20.3\nxen_caps : x"
+    domains = "Name      ID   Mem VCPUs\tState\tTime(s)\nDomain-0   0  1024     2     r-----      20.1"
+    host.check_xen(guest(xl_info=good, xl_list=domains))
+    with pytest.raises(ScenarioFailed, match="does not name Xen"):
+        host.check_xen(guest(xl_info=good.replace("4.20", "4.17"), xl_list=domains))
+    with pytest.raises(ScenarioFailed, match="no Domain-0"):
+        host.check_xen(guest(xl_info=good, xl_list="Name ID"))
+
+
+def test_network() -> None:
+    """The bridge has an address and the default route."""
+    addresses = json.dumps([{"ifname": "xenbr0", "addr_info": [{"local": "10.0.2.15"}]}])
+    outputs = {
+        "ovs-vsctl_show": "    Bridge xenbr0\n",
+        "ovs-vsctl_list-ports": "eth0",
+        "ip_-j_-4_addr": addresses,
+        "ip_-4_route": "default via 10.0.2.2 dev xenbr0 proto dhcp",
+    }
+    host.check_network(guest(**outputs))
+    with pytest.raises(ScenarioFailed, match="has the addresses"):
+        host.check_network(guest(**{**outputs, "ip_-j_-4_addr": "[]"}))
+
+
+def test_failed_unit() -> None:
+    """One failed unit is one too many."""
+    with pytest.raises(ScenarioFailed, match=r"ssh\.service"):
+        host.check_services(guest(systemctl="ssh.service loaded failed failed"))
+
+
+def test_mode() -> None:
+    """A part of a word is not the mode."""
+    host.check_mode(guest(cat="boot=dom0kit dom0kit.mode=host quiet"), "host")
+    with pytest.raises(ScenarioFailed, match="mode=host"):
+        host.check_mode(guest(cat="boot=dom0kit dom0kit.mode=hostile"), "host")
