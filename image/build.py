@@ -107,6 +107,7 @@ def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> di
         "DOM0KIT_VERSION": task.version,
         "DOM0KIT_RELEASE": "1" if task.release else "0",
         "DOM0KIT_TOOLSTACK": recipe.dom0.toolstack,
+        "DOM0KIT_SOURCES": recipe.debian.sources(),
         "DOM0KIT_FIRMWARE_KEEP": "\n".join(recipe.firmware.keep),
         "DOM0KIT_DRIVERS_DROP": "\n".join(recipe.drivers.drop),
         "DOM0KIT_INITRAMFS_COMPRESSION": recipe.compression.initramfs.of(task.release),

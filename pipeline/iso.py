@@ -12,6 +12,7 @@ from dom0kit.files import write_json
 from image import build as image
 from image.keys import PROJECT, files_below, hash_files, hash_values
 from iso import master
+from iso.menu import MenuOptions
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
     stamp = output.with_name(output.name + ".json")
     if not options.force and (made := read_stamp(stamp, output, key)):
         return made
-    result = master.build(options.output, output, reporter)
+    memory = manifest["dom0_memory_mib"]
+    menu = MenuOptions(dom0_memory=f"dom0_mem={memory}M,max:{memory}M")
+    result = master.build(options.output, output, reporter, options=menu)
     values = {"key": key, "size": result.size, "sha256": result.sha256, "volume_id": result.volume_id}
     write_json(stamp, values)
     return Made(output, result.size, result.sha256, result.volume_id, True)

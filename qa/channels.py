@@ -220,6 +220,11 @@ class Channels:
         if self._stop_at_fatal and self.transcript.fatal:
             raise ScenarioFailed(f"the console shows {self.transcript.fatal}")
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing bad was announced so far."""
+        return not any(self.unexpected(event) for event in self.events) and not self.transcript.fatal
+
     def unexpected(self, event: Message) -> bool:
         """Whether an event is a failure that this scenario does not ask for."""
         if event.get("event") not in ("failed", "unreadable"):

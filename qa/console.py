@@ -18,6 +18,8 @@ from qa.failure import ScenarioFailed
 BURST = 12
 """Bytes sent at a time: input through Xen's console is lost when it comes faster than 12 bytes in 50 ms."""
 PAUSE = 0.05
+TAKEN = 30.0
+"""Seconds for a shell to begin with a command; past them the line is typed again."""
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
@@ -73,9 +75,10 @@ class _Spawn(TextSpawn):
 def script(command: str, mark: str) -> str:
     """The line that runs a command so that its output can be told from everything else on the console.
 
-    Each line of output begins with the mark and ``|``; the last one is the mark, ``=`` and the exit code.
+    First comes a line that says that the shell has taken the whole command in. Each line of output begins with the mark
+    and ``|``; the last one is the mark, ``=`` and the exit code.
     """
-    return f"{{ ( {command}\n) 2>&1; echo \"{mark}=$?\"; }} </dev/null | sed 's/^/{mark}|/'"
+    return f'echo "{mark}$((0))<"; {{ ( {command}\n) 2>&1; echo "{mark}=$?"; }} </dev/null | sed \'s/^/{mark}|/\''
 
 
 def parse(text: str, mark: str) -> tuple[int, str] | None:
@@ -158,13 +161,26 @@ class Console:
             else:
                 return
 
+    def _type(self, line: str, taken: str, tries: int = 3) -> None:
+        """Type a line until the shell says that it has taken it in: input on Xen's console may be lost all the same."""
+        for number in range(1, tries + 1):
+            self.send(line + "\n")
+            try:
+                self.expect(re.escape(taken), limit=TAKEN)
+            except ScenarioFailed:
+                if number == tries or self._channels.closed or not self._channels.quiet:
+                    raise
+                self.send("\x03\n")  # whatever is left of the line goes
+            else:
+                return
+
     def run(self, command: str, *, limit: float = patience.COMMAND) -> Answer:
         """Run a command in the guest's shell; each runs in a subshell, so a ``cd`` does not last.
 
-        :raises ScenarioFailed: when it does not end within the limit.
+        :raises ScenarioFailed: when the shell does not take it, or it does not end within the limit.
         """
         mark = f"Q{next(self._marks)}Z"
-        self.send(script(command, mark) + "\n")
+        self._type(script(command, mark), f"{mark}0<")
         self.expect(rf"{mark}=\d+[ \t]*\n", limit=limit)
         said = f"{self._spawn.before}{self._spawn.after}"
         parsed = parse(said, mark)

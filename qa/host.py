@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
-from qa import answers
+from qa import answers, patience
 from qa.command import Firmware
 from qa.console import Answer
 from qa.failure import ScenarioFailed
@@ -33,6 +34,25 @@ def need(condition: object, text: str) -> None:
     """Fail with this text unless the condition holds."""
     if not condition:
         raise ScenarioFailed(text)
+
+
+def settle(run: Run, *, limit: float = patience.BOOT) -> None:
+    """Wait until systemd has nothing left to start; before that, "no unit failed" says little.
+
+    :param limit: seconds, stretched by the user's patience.
+    :raises ScenarioFailed: past the limit, with the jobs that hang.
+    """
+    end = time.monotonic() + patience.patient(limit)
+    while jobs := run("systemctl list-jobs --no-legend --no-pager").ok().replace("No jobs running.", "").strip():
+        if time.monotonic() > end:
+            raise ScenarioFailed(f"the boot does not come to its end; still starting:\n{jobs}")
+        run("sleep 5")
+
+
+def check_no_failed_unit(run: Run) -> None:
+    """All units that were started are well."""
+    failed = run("systemctl --failed --no-legend --plain").ok().strip()
+    need(not failed, f"failed units:\n{failed}")
 
 
 def check_xen(run: Run) -> None:
@@ -101,8 +121,7 @@ def check_access(run: Run, public_key: str) -> None:
 
 def check_services(run: Run) -> None:
     """No unit failed, and the clock asks the servers of the answers."""
-    failed = run("systemctl --failed --no-legend --plain").ok().strip()
-    need(not failed, f"failed units:\n{failed}")
+    check_no_failed_unit(run)
     sources = run("cat /etc/chrony/chrony.conf /etc/chrony/conf.d/* /etc/chrony/sources.d/* 2>/dev/null; true").ok()
     need(re.search(rf"^(server|pool) {re.escape(answers.NTP)}\b", sources, re.MULTILINE), f"chrony does not ask {answers.NTP}")
 

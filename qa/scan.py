@@ -39,8 +39,10 @@ class Cleaner:
                 text, self._rest = text[:start], text[start:]
             place = escape.end() if escape else start + 1
         readable = "".join(kept) + text[place:]
-        if not self._rest and readable.endswith("\r"):
-            readable, self._rest = readable[:-1], "\r"
+        if not self._rest:
+            # A line feed may still follow a carriage return.
+            whole = readable.rstrip("\r")
+            readable, self._rest = whole, readable[len(whole) :]
         return CONTROL.sub("", re.sub(r"\r*\n|\r+", "\n", readable))
 
 

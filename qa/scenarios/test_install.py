@@ -25,6 +25,8 @@ def test_install(scenario: Scenario, firmware: Firmware, installed_disks: Instal
         console = machine.console()
         with scenario.phase("log-in on the console"):
             console.login("root", known.password)
+        with scenario.phase("the rest of the boot"):
+            host.settle(console.run)
         host.check_mode(console.run, "host")
         host.check_xen(console.run)
         host.check_services(console.run)

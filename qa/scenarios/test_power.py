@@ -29,7 +29,7 @@ def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledD
         with scenario.phase("boot after the cut"):
             console.login("root", password, limit=patience.BOOT)
             target.ssh.wait()
-        console.run("systemctl is-system-running --wait", limit=patience.BOOT)
+        host.settle(console.run)
         after = host.identity(console.run)
         host.check_services(console.run)
         host.check_xen(console.run)

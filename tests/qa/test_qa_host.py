@@ -94,6 +94,13 @@ def test_failed_unit() -> None:
         host.check_services(guest(systemctl="ssh.service loaded failed failed"))
 
 
+def test_boot_that_hangs() -> None:
+    """The jobs that hang are named; a boot that came to its end is settled."""
+    host.settle(guest(systemctl_list="No jobs running."))
+    with pytest.raises(ScenarioFailed, match=r"xen\.service"):
+        host.settle(guest(systemctl_list="119 xen.service start running", sleep=""), limit=0.001)
+
+
 def test_mode() -> None:
     """A part of a word is not the mode."""
     host.check_mode(guest(cat="boot=dom0kit dom0kit.mode=host quiet"), "host")

@@ -70,6 +70,12 @@ def test_strip_ansi() -> None:
     assert strip_ansi(text) == "[  OK  ] Started\nabc\nd"
 
 
+def test_carriage_returns_in_pieces() -> None:
+    """A terminal that sends two of them, cut between them, makes no blank line."""
+    cleaner = Cleaner()
+    assert "".join(cleaner.feed(piece) for piece in ("one\r", "\r", "\ntwo\r\r", "\n")) == "one\ntwo\n"
+
+
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_cleaner_in_pieces(cut: int) -> None:
     """Wherever the stream is cut, the text is the same."""
