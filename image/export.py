@@ -98,17 +98,14 @@ def export(job: jobs.Job, tree: Path) -> None:
 
 def empty(tree: Path) -> None:
     """Leave of the tree only what diskimage-builder's last steps touch: resolv.conf, log folder, mount points."""
-    keep = {"etc", "var", "root", *MOUNTED}
-    for entry in tree.iterdir():
-        if entry.name in keep:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    for entry in (tree / "var").iterdir():
-        if entry.name != "log" and not entry.is_symlink():
-            shutil.rmtree(entry)
+    for folder, keep in ((tree, {"etc", "var", "root", *MOUNTED}), (tree / "var", {"log"})):
+        for entry in folder.iterdir():
+            if entry.name in keep:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 if __name__ == "__main__":

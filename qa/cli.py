@@ -39,7 +39,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="print the scenarios and stop")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
     parser.add_argument(
-        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "2")), help="processors of a machine (default: 2)"
+        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of a machine (default: 1)"
     )
     parser.epilog = (
         "Environment: DOM0KIT_QA_PATIENCE=FACTOR stretches all limits; DOM0KIT_QA_ACCEL=kvm|tcg skips the probe of KVM; "
@@ -79,7 +79,7 @@ def configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: %(default)s")
     parser.add_argument("--disk-only", action="store_true", help="boot the installed disk, without the ISO")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="default: %(default)s")
-    parser.add_argument("--cpus", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--cpus", type=int, default=1, help="default: %(default)s")
     parser.add_argument(
         "--disk", type=Path, default=Path("build/run/disk.qcow2"), help="made with 20 GiB when missing (default: %(default)s)"
     )

@@ -1,0 +1,20 @@
+"""Rules for every unit test: no process is started."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any, NoReturn
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that starts a process is a defect: it fails here, loudly."""
+
+    def refuse(*arguments: Any, **_: Any) -> NoReturn:
+        raise AssertionError(f"a unit test tried to start a process: {arguments!r}")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.setattr("os.system", refuse)
+    monkeypatch.setattr("os.posix_spawn", refuse)

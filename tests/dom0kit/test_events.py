@@ -1,0 +1,65 @@
+"""Events, sinks and step times."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from dom0kit.errors import UserError
+from dom0kit.events import Event, Reporter, TerminalSink, json_sink
+
+
+def test_a_step_is_announced_timed_and_finished() -> None:
+    seen: list[Event] = []
+    reporter = Reporter("build", [seen.append])
+    with reporter.step("copy") as step:
+        step.progress(0.5, "half")
+    assert [(e["event"], e.get("state")) for e in seen] == [("step", "started"), ("progress", None), ("step", "finished")]
+    assert seen[1]["fraction"] == 0.5
+    assert reporter.times[0][0] == "copy"
+    assert "all steps" in reporter.time_table()
+
+
+def test_a_failed_step_says_why_and_does_not_count() -> None:
+    seen: list[Event] = []
+    reporter = Reporter("build", [seen.append])
+    with pytest.raises(UserError), reporter.step("copy"):
+        raise UserError("the disk is full", "free some")
+    assert seen[-1]["state"] == "failed"
+    assert seen[-1]["error"] == "the disk is full"
+    assert reporter.times == []
+
+
+def test_a_broken_sink_is_left_out_and_the_work_goes_on() -> None:
+    def broken(_: Event) -> None:
+        raise OSError("gone")
+
+    seen: list[Event] = []
+    reporter = Reporter("build", [broken, seen.append])
+    reporter.emit("started")
+    reporter.emit("finished")
+    assert len(seen) == 2
+    assert broken not in reporter.sinks
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    sink = json_sink(path)
+    sink({"event": "started", "source": "x"})
+    sink({"event": "finished", "source": "x"})
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["started", "finished"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_the_terminal_shows_steps_and_only_a_terminal_shows_bars(bars: bool) -> None:
+    out = io.StringIO()
+    reporter = Reporter("build", [TerminalSink(out, bars=bars)])
+    with reporter.step("copy") as step:
+        step.progress(1.0, "dom0.squashfs")
+    assert "ok copy" in out.getvalue()
+    assert ("####" in out.getvalue()) is bars
+    assert ("\x1b" in out.getvalue()) is bars

@@ -1,0 +1,56 @@
+"""The private apt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dom0kit.errors import UserError
+from dom0kit.run import Result
+from image import apt, recipe
+
+MADISON = """\
+      zstd | 1.5.7+dfsg-1 | http://deb.debian.org/debian trixie/main amd64 Packages
+  htop | 3.4.1-5 | http://deb.debian.org/debian trixie/main amd64 Packages
+"""
+
+
+def test_names_that_no_source_offers() -> None:
+    assert apt.missing(("htop", "zstd", "no-such-thing"), MADISON) == ["no-such-thing"]
+
+
+def test_a_wrong_name_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = recipe.DEFAULT_RECIPE.read_text().replace('"htop"', '"hottop"')
+    made = recipe.parse(text, "recipe.toml")
+    offered = "".join(f"{name} | 1 | x\n" for name in made.all_packages() if name != "hottop")
+    monkeypatch.setattr(apt, "run", lambda *_, **__: Result((), 0, offered, "", 0.0))
+    with pytest.raises(UserError) as caught:
+        apt.check_names(apt.Cache(tmp_path), made, text, "recipe.toml")
+    line = next(n for n, t in enumerate(text.splitlines(), 1) if '"hottop"' in t)
+    assert caught.value.message == f"recipe.toml:{line}: no source offers a package hottop"
+
+
+def test_sources_lie_outside_the_lists_that_apt_tidies(tmp_path: Path) -> None:
+    cache = apt.Cache(tmp_path)
+    debian = recipe.load().debian
+    assert cache.sources(debian).parent != cache.lists(debian)
+
+
+def test_the_private_apt_touches_nothing_of_the_hosts(tmp_path: Path) -> None:
+    cache = apt.Cache(tmp_path)
+    options = dict(word.split("=", 1) for word in apt.configuration(cache, recipe.load().debian) if "=" in word)
+    assert options["Dir::State::Status"] == "/dev/null"
+    for name in ("Dir::State::Lists", "Dir::Cache::Archives", "Dir::Etc::SourceList"):
+        assert options[name].startswith(str(tmp_path))
+
+
+def test_the_epoch_is_the_newest_release(tmp_path: Path) -> None:
+    (tmp_path / "a_InRelease").write_text("Origin: Debian\nDate: Sat, 15 Nov 2025 09:00:00 UTC\n")
+    (tmp_path / "b_InRelease").write_text("Date: Sun, 16 Nov 2025 09:00:00 UTC\nDate: Fri, 01 Jan 2027 00:00:00 UTC\n")
+    assert apt.epoch(tmp_path) == 1763283600
+
+
+def test_no_lists_no_epoch(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no package lists"):
+        apt.epoch(tmp_path)
