@@ -16,6 +16,7 @@ from dom0kit.files import write_json
 from dom0kit.run import run, stream
 from image import job as jobs
 from image import manifest
+from image.audit import identities
 
 # Mounted by diskimage-builder while hooks run, or left by it.
 MOUNTED = ("proc", "sys", "dev", "tmp", "run")
@@ -58,6 +59,8 @@ def export(job: jobs.Job, tree: Path) -> None:
     """Write the image folder: kernel, Xen, initramfs, squashfs, boot files, manifest."""
     recipe = job.load_recipe()
     output = Path(job.output)
+    if shared := identities(tree):
+        raise UserError(f"the image would carry what only a host may have: {'; '.join(shared)}", "see dom0-export's 80-clean")
     (output / "boot").mkdir(parents=True, exist_ok=True)
     boot = tree / "boot"
     kernel = only(boot, "vmlinuz-*")
@@ -109,4 +112,7 @@ def empty(tree: Path) -> None:
 
 
 if __name__ == "__main__":
-    export(jobs.current(), Path(sys.argv[1]))
+    try:
+        export(jobs.current(), Path(sys.argv[1]))
+    except UserError as error:
+        sys.exit(str(error))

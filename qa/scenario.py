@@ -136,11 +136,14 @@ class Scenario:
         return Drive(self.settings.iso, "cdrom", bootindex=bootindex)
 
     def stick(self, entry: str, *, arguments: str = "", answers: str = "") -> Drive:
-        """The answers stick: it chooses the menu's entry and may carry an answer file."""
+        """The answers stick: it chooses the menu's entry and may carry an answer file.
+
+        It has the last place in the boot order: OVMF connects only disks that have one, and GRUB could not read it.
+        """
         files = {"boot.cfg": media.boot_cfg(entry, arguments)}
         if answers:
             files[media.ANSWERS_NAME] = answers
-        return Drive(media.answers_stick(self.work / "answers.img", files), "usb", serial="ANSWERS")
+        return Drive(media.answers_stick(self.work / "answers.img", files), "usb", serial="ANSWERS", bootindex=9)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
