@@ -120,7 +120,7 @@ def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> di
         "TMP_DIR": str(work / "tmp"),
         "DIB_IMAGE_SIZE": "0.2",
         "DIB_JOURNAL_SIZE": "4",
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{project}/image/bin:{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
 
 

@@ -19,6 +19,8 @@ from qa.failure import ScenarioFailed
 from qa.scan import Cleaner, Finding, findings
 
 Message = dict[str, Any]
+LAST_WORDS = 2.0
+"""Seconds that a machine gets to say more after a fatal line."""
 
 
 def connect(path: Path, alive: Callable[[], bool], seconds: float = 20.0) -> socket.socket:
@@ -218,6 +220,12 @@ class Channels:
                 source, text = event.get("source", "?"), event.get("text") or event.get("error") or event
                 raise ScenarioFailed(f"{source} failed: {text}")
         if self._stop_at_fatal and self.transcript.fatal:
+            # What the kernel says after the first bad line is the evidence: take it in before anybody ends the machine.
+            self.judging = False
+            end = time.monotonic() + LAST_WORDS
+            while not self.closed and (rest := end - time.monotonic()) > 0:
+                self.pump(rest)
+            self.judging = True
             raise ScenarioFailed(f"the console shows {self.transcript.fatal}")
 
     @property

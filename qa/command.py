@@ -11,11 +11,10 @@ from dom0kit.errors import UserError
 Firmware = Literal["bios", "uefi"]
 Bus = Literal["virtio", "scsi", "nvme", "usb", "cdrom"]
 
-XEN_CPU = "max,-smap,-xsave,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-rdtscp,-erms,-fsrm"
+XEN_CPU = "max,-smap,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq,-rdtscp,-erms,-fsrm"
 """The CPU model when QEMU emulates. Without ``-smap`` QEMU 7 crashes a paravirtual dom0 at its first ``iret``; with xsave
 programs in dom0 crash at random once a paravirtual guest runs; rdtscp, erms and fsrm led to soft lockups in page clearing.
-Without xsave the AVX family has to go as well: QEMU goes on offering it, and Linux 6.12 outside Xen then dies of an invalid
-opcode in raid6_pq's choice of an algorithm, as soon as a RAID module is loaded."""
+AVX goes with xsave: plain Linux trusts the feature bit alone, and raid6_pq dies of an invalid opcode when it loads."""
 
 KVM_CPU = "host"
 """The CPU model under KVM: ``max`` offers what nested hosts then refuse."""

@@ -46,7 +46,6 @@ def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
         "install",
         firmware=firmware,
         variables=variables,
-        reset_ends=True,
         drives=(Drive(disk, serial=DISK_SERIAL, bootindex=0), scenario.cd(1), stick),
     )
     with scenario.machine("install", spec) as machine:

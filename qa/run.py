@@ -16,6 +16,7 @@ from dom0kit.run import run as run_command
 from qa import accelerator, media
 from qa.command import OVMF_VARS, Drive, MachineSpec, Nic, cpu_model, device_words, platform_words
 from qa.machine import free_port
+from qa.scenario import LAST
 
 WINDOWS = ("gtk", "sdl")
 
@@ -44,7 +45,7 @@ def drives(iso: Path | None, disk: Path, stick: Path | None) -> tuple[Drive, ...
     if iso:
         found.append(Drive(iso, "cdrom", bootindex=1))
     if stick:
-        found.append(Drive(stick, "usb", read_only=True))
+        found.append(Drive(stick, "usb", read_only=True, bootindex=LAST))
     return tuple(found)
 
 

@@ -22,6 +22,9 @@ from qa.failure import ScenarioFailed
 from qa.machine import Machine
 from qa.scan import Finding, findings
 
+LAST = 9
+"""The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
+
 
 @dataclass
 class Settings:
@@ -120,6 +123,8 @@ class Scenario:
             "cpu": cpu_model(self.settings.accelerator),
             "cpus": self.settings.cpus,
             "memory": self.settings.memory,
+            # No scenario wants a second try in the same machine: a guest that resets itself has crashed or has finished.
+            "reset_ends": True,
         }
         return MachineSpec(folder=self.work / name, **{**base, **values})
 

@@ -15,7 +15,7 @@ from qa.scenario import Scenario
 def test_harness_sees_panic(scenario: Scenario) -> None:
     """The built kernel without a root file system: the wait ends at once, the scan finds it, the judgement fails."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 panic=-1")
-    spec = scenario.spec("panic", kernel=kernel, reset_ends=True, nics=())
+    spec = scenario.spec("panic", kernel=kernel, nics=())
     with scenario.machine("panic", spec) as machine:
         with scenario.phase("panic"), pytest.raises(ScenarioFailed, match="kernel panic"):
             machine.wait_event("installer", limit=patience.BOOT)

@@ -149,3 +149,10 @@ def test_manifest_holds_packages_files_and_origin(tmp_path: Path) -> None:
     assert made["xen"] == "4.20.2+7"
     assert made["files"]["boot/bootx64.efi"]["size"] == 1
     assert set(manifest.IMAGE_FILES) < set(made["files"])
+
+
+def test_diskimage_builder_finds_our_stand_in_before_any_sudo() -> None:
+    task = job.Job("r", "c", "o", "b", "i", 1, False, "f" * 16, "1", "h")
+    path = build.environment(task, Path("/j"), recipe.load(), Path("/w"))["PATH"]
+    first = Path(path.split(":")[0])
+    assert (first / "sudo").stat().st_mode & 0o100

@@ -45,8 +45,9 @@ class Guest:
 
 
 @pytest.fixture
-def guest() -> Iterator[Guest]:
+def guest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guest]:
     """A guest whose failures are not expected."""
+    monkeypatch.setattr("qa.channels.LAST_WORDS", 0.01)
     with closing(Guest()) as value:
         yield value
 
