@@ -34,9 +34,9 @@ qa: prepare ## boot the ISO under QEMU through every scenario, or SCENARIO="inst
 	@$(DOM0KIT) iso
 	@$(DOM0KIT) qa $(SCENARIO)
 
-run: prepare ## boot the ISO in QEMU, in a window or on this terminal
+run: prepare ## boot the ISO in QEMU, in a window or on this terminal; ANSWERS=FILE installs unattended
 	@$(DOM0KIT) iso
-	@$(DOM0KIT) run
+	@$(DOM0KIT) run $(if $(ANSWERS),--answers $(ANSWERS))
 
 repro: prepare ## build twice from nothing and compare byte for byte
 	@$(DOM0KIT) repro

@@ -17,8 +17,9 @@ from pathlib import Path
 from dom0kit import __version__
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.run import stream
+from dom0kit.run import CommandFailed, stream
 from image import apt, job, keys
+from image.diagnosis import Diagnosis
 from image.recipe import Recipe, load, parse
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
@@ -132,17 +133,17 @@ def run_builder(task: job.Job, recipe: Recipe, work: Path, reporter: Reporter) -
     log_path = work / "image.log"
     command = [str(Path(sys.executable).parent / "disk-image-create"), "-n", "-u", "-t", "none",
                "-o", str(work / "tmp" / "unused"), *ELEMENTS]  # fmt: skip
-    steps = _Steps(reporter)
+    steps, diagnosis = _Steps(reporter), Diagnosis()
+
+    def follow(line: str) -> None:
+        steps(line)
+        diagnosis(line)
+
     with log_path.open("w") as log:
         try:
-            stream(
-                command,
-                log=log,
-                on_line=steps,
-                env=environment(task, job_file, recipe, work),
-                cwd=keys.PROJECT,
-                hint=f"the whole log is {log_path}",
-            )
+            stream(command, log=log, on_line=follow, env=environment(task, job_file, recipe, work), cwd=keys.PROJECT)
+        except CommandFailed as error:
+            raise UserError(diagnosis.sentence(), f"the whole log is {log_path}") from error
         finally:
             steps.close(failed=sys.exc_info()[0] is not None)
 

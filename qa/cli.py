@@ -77,6 +77,9 @@ def configure_run(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``dom0kit run``."""
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to boot (default: %(default)s)")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: %(default)s")
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="install unattended by these answers, on a stick beside the ISO"
+    )
     parser.add_argument("--disk-only", action="store_true", help="boot the installed disk, without the ISO")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="default: %(default)s")
     parser.add_argument("--cpus", type=int, default=1, help="default: %(default)s")

@@ -49,6 +49,26 @@ def drives(iso: Path | None, disk: Path, stick: Path | None) -> tuple[Drive, ...
     return tuple(found)
 
 
+def stick_files(answers: Path | None, *, serial: bool) -> dict[str, str]:
+    """What the answers stick holds: the menu's entry for this terminal, and the answers when there are any.
+
+    :raises UserError: when the answers cannot be read.
+    """
+    entry = "install-serial" if serial else "install"
+    if answers is None:
+        return {"boot.cfg": f"set default={entry}\n"}
+    try:
+        text = answers.read_text()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the answers {answers}: {error.strerror}", "docs/example-answers.yaml is an example"
+        ) from error
+    return {
+        "boot.cfg": media.boot_cfg(entry, media.ANSWERS_ARGUMENT),
+        media.ANSWERS_NAME: text,
+    }
+
+
 def boot(arguments: argparse.Namespace) -> int:
     """Boot until the person ends QEMU; its exit code.
 
@@ -71,8 +91,8 @@ def boot(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="dom0kit-run-") as folder:
         work = Path(folder)
         stick = None
-        if display is None and not arguments.disk_only:
-            stick = media.answers_stick(work / "answers.img", {"boot.cfg": "set default=install-serial\n"})
+        if not arguments.disk_only and (display is None or arguments.answers):
+            stick = media.answers_stick(work / "answers.img", stick_files(arguments.answers, serial=display is None))
         words = choose_accelerator(arguments.iso, work)
         spec = MachineSpec(
             folder=work,
