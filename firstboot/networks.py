@@ -68,6 +68,18 @@ def netplan_text(management: Management) -> str:
     return comment + json.dumps(netplan_document(management), indent=2) + "\n"
 
 
+def bridge_command(management: Management) -> list[str]:
+    """Make the bridge, its MAC address and its port in one transaction.
+
+    netplan's unit makes them one after the other; in between the bridge has a random MAC address, and networkd may ask
+    for a lease with it: the host then had another address at its first boot than at all later ones.
+    """
+    bridge = management.bridge
+    words = ["ovs-vsctl", "--may-exist", "add-br", bridge]
+    words += ["--", "set", "Bridge", bridge, f'other-config:hwaddr="{management.mac.lower()}"']
+    return [*words, "--", "--may-exist", "add-port", bridge, PORT]
+
+
 def read_nics(root: Path) -> list[Nic]:
     """The network cards that the kernel shows: those with hardware behind them, so neither bridges nor guests' ports."""
     nics = []

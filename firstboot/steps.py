@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,11 +37,16 @@ class Step:
 
 
 def identity(host: Host) -> None:
-    """What no two hosts may share: machine id, SSH host keys, iSCSI initiator name."""
+    """What no two hosts may share: machine id, SSH host keys, iSCSI and NVMe names."""
     _machine_id(host)
     _ssh_host_keys(host)
     if not texts.has_initiator(host.read("etc/iscsi/initiatorname.iscsi")):
         host.write("etc/iscsi/initiatorname.iscsi", texts.initiator_text(os.urandom(6)), 0o600)
+    if not host.read("etc/nvme/hostid").strip() or not host.read("etc/nvme/hostnqn").strip():
+        identifier = str(uuid.uuid4())
+        host.path("etc/nvme").mkdir(parents=True, exist_ok=True)
+        host.write("etc/nvme/hostid", identifier + "\n")
+        host.write("etc/nvme/hostnqn", f"nqn.2014-08.org.nvmexpress:uuid:{identifier}\n")
 
 
 def _machine_id(host: Host) -> None:
@@ -145,6 +151,7 @@ def network(host: Host) -> None:
     for command in networks.rename_commands(nic):
         host.run(command)
     host.run(["systemctl", "start", "openvswitch-switch.service"], timeout=SERVICE_SECONDS)
+    host.run(networks.bridge_command(management), timeout=SERVICE_SECONDS)
     host.run(["systemctl", "reload-or-restart", "systemd-networkd.service"], timeout=SERVICE_SECONDS)
     host.run(["systemctl", "start", f"netplan-ovs-{management.bridge}.service"], timeout=SERVICE_SECONDS)
 

@@ -24,7 +24,13 @@ def identities(tree: Path) -> list[str]:
     initiator = tree / "etc/iscsi/initiatorname.iscsi"
     if initiator.exists() and re.search(r"^InitiatorName=", initiator.read_text(), re.MULTILINE):
         found.append(f"{initiator.relative_to(tree)} names an initiator")
-    for name in ("var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/systemd/credential.secret"):
+    for name in (
+        "etc/nvme/hostid",
+        "etc/nvme/hostnqn",
+        "var/lib/dbus/machine-id",
+        "var/lib/systemd/random-seed",
+        "var/lib/systemd/credential.secret",
+    ):
         if (tree / name).exists():
             found.append(f"{name} is there")
     found += [f"{path.relative_to(tree)} lets somebody in" for path in sorted(tree.glob("root/.ssh/*"))]

@@ -6,20 +6,25 @@ import dataclasses
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from dom0kit.files import sha256_file
 from dom0kit.run import run
 from image import build as image
-from pipeline import iso
+from pipeline import initramfs, iso
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
     """Every entry below a folder: type, mode, owner, time stamp and content, as one comparable string each."""
     return {str(path.relative_to(folder)): describe(path) for path in walk(folder)}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below a folder by its content alone: results are new files in each build."""
+    return {str(path.relative_to(folder)): sha256_file(path) for path in walk(folder) if path.is_file()}
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -71,7 +76,7 @@ def compare(options: image.Options, reporter: Reporter) -> list[str]:
         for work in builds:
             shutil.rmtree(work)
         return []
-    found = differences(*(fingerprint(work / "image") for work in builds))
+    found = differences(*(contents(work / "image") for work in builds))
     if any(line.startswith("dom0.squashfs\n") for line in found):
         found += [f"dom0.squashfs: {line}" for line in squash_differences(builds)]
     if any(line.startswith("initrd.img\n") for line in found):
@@ -84,14 +89,25 @@ def squash_differences(builds: list[Path]) -> list[str]:
     trees = []
     for work in builds:
         tree = work / "tree"
+        shutil.rmtree(tree, ignore_errors=True)
         run(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, work / "image/dom0.squashfs"])
         trees.append(fingerprint(tree))
     return differences(*trees)
 
 
 def initramfs_differences(builds: list[Path]) -> list[str]:
-    """The lines of the two archives' listings that differ."""
-    if shutil.which("lsinitramfs") is None:
-        raise UserError("initrd.img differs, and lsinitramfs is not here to look into it", "apt-get install initramfs-tools-core")
-    listings = [set(run(["lsinitramfs", "-l", work / "image/initrd.img"]).output.splitlines()) for work in builds]
-    return sorted(listings[0] ^ listings[1])
+    """The entries that differ inside the two initramfs images."""
+    listings = []
+    for work in builds:
+        data = (work / "image/initrd.img").read_bytes()
+        parts = [data]
+        if tail := initramfs.compressed_tail(data):
+            program, start = tail
+            unpacked = work / "initrd.cpio"
+            packed = work / "initrd.packed"
+            packed.write_bytes(data[start:])
+            with unpacked.open("wb") as out:
+                subprocess.run([program, "-dc", packed], stdout=out, check=True)
+            parts.append(unpacked.read_bytes())
+        listings.append(initramfs.listing(parts))
+    return differences(*listings)

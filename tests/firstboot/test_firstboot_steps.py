@@ -34,8 +34,11 @@ def test_identity(host: Host, calls: list[str]) -> None:
     name = host.path("etc/iscsi/initiatorname.iscsi")
     first = name.read_text()
     assert name.stat().st_mode & 0o777 == 0o600
+    nvme = host.read("etc/nvme/hostid")
+    assert host.read("etc/nvme/hostnqn") == f"nqn.2014-08.org.nvmexpress:uuid:{nvme}"
     steps.identity(host)
     assert name.read_text() == first
+    assert host.read("etc/nvme/hostid") == nvme
 
 
 def test_a_machine_id_that_does_not_come_is_an_error(host: Host, calls: list[str]) -> None:
@@ -97,6 +100,8 @@ def test_network(host: Host, calls: list[str]) -> None:
         "ip link set dev enp3s0 down",
         "ip link set dev enp3s0 name mgmt0",
         "systemctl start openvswitch-switch.service",
+        'ovs-vsctl --may-exist add-br xenbr0 -- set Bridge xenbr0 other-config:hwaddr="52:54:00:12:34:56"'
+        " -- --may-exist add-port xenbr0 mgmt0",
         "systemctl reload-or-restart systemd-networkd.service",
         "systemctl start netplan-ovs-xenbr0.service",
     ]
