@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from dom0kit.cli import Add
+from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
 from iso.master import build
@@ -27,6 +28,13 @@ def configure_master(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT.iso", help="the ISO; its checksum goes to OUT.iso.sha256"
     )
     parser.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="FILE=/PATH",
+        help="put a further file on the ISO, such as answers for dom0kit.answers=/PATH; may be given again",
+    )
+    parser.add_argument(
         "--timeout",
         type=int,
         default=defaults.timeout,
@@ -41,11 +49,22 @@ def configure_master(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse_added(text: str) -> tuple[str, Path]:
+    """``FILE=/PATH`` as the path on the ISO and the file.
+
+    :raises UserError: when it has another form.
+    """
+    file, found, path = text.rpartition("=")
+    if not found or not file or not path.startswith("/"):
+        raise UserError(f"--add {text} is not FILE=/PATH", "for example: --add host1.yaml=/answers/host1.yaml")
+    return path, Path(file)
+
+
 def run_master(arguments: argparse.Namespace) -> int:
     """Master, verify, and tell where the ISO is."""
     reporter = Reporter("build", [TerminalSink()])
     options = MenuOptions(timeout=arguments.timeout, dom0_memory=arguments.dom0_memory)
-    result = build(arguments.image_dir, arguments.output, reporter, options=options)
+    result = build(arguments.image_dir, arguments.output, reporter, options=options, added=dict(map(parse_added, arguments.add)))
     print(f"{result.path}  {human_bytes(result.size)}  {result.volume_id}\nsha256 {result.sha256}")
     return 0
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -64,11 +64,19 @@ class Contents:
         return sha256_file(self.on_disk[path])
 
 
-def build(image_dir: Path, output: Path, reporter: Reporter, *, options: MenuOptions | None = None) -> IsoResult:
+def build(
+    image_dir: Path,
+    output: Path,
+    reporter: Reporter,
+    *,
+    options: MenuOptions | None = None,
+    added: Mapping[str, Path] | None = None,
+) -> IsoResult:
     """Make and verify ``output`` and ``output.sha256`` from an image folder.
 
     The ISO gets its name only when it was verified; the same folder and options give the same bytes.
 
+    :param added: further files by their absolute paths on the ISO, such as answers.
     :raises UserError: when the folder is incomplete, the output cannot be written or the verification finds a problem.
     """
     if not output.parent.is_dir():
@@ -77,6 +85,7 @@ def build(image_dir: Path, output: Path, reporter: Reporter, *, options: MenuOpt
         manifest = read_image(image_dir)
     with reporter.step("make the UEFI image and the menu"):
         contents = collect(image_dir, manifest, options)
+        add_files(contents, added or {})
     beside = output.with_name(f".{output.name}.{os.getpid()}.new")
     try:
         with reporter.step("master the ISO") as step:
@@ -109,6 +118,21 @@ def collect(
     contents.made[marker_path(manifest.id)] = f"{manifest.title} {manifest.id}\n".encode()
     contents.made[UEFI_IMAGE] = uefi_image((image_dir / "boot/bootx64.efi").read_bytes(), manifest.id, manifest.epoch)
     return contents
+
+
+def add_files(contents: Contents, added: Mapping[str, Path]) -> None:
+    """Put further files on the ISO.
+
+    :raises UserError: for a path that is not absolute or is taken, and for a file that is not there.
+    """
+    for path, file in added.items():
+        if not path.startswith("/") or ".." in path.split("/"):
+            raise UserError(f"{path} is no absolute path on the ISO", "write it as /answers/host1.yaml")
+        if path in contents.paths():
+            raise UserError(f"{path} is a file of the ISO itself", "choose another path")
+        if not file.is_file():
+            raise UserError(f"there is no file {file} to put on the ISO")
+        contents.on_disk[path] = file
 
 
 def master(contents: Contents, manifest: Manifest, boot_hybrid: bytes, output: Path, step: Step | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dom0kit.cli import build_parser
+from dom0kit.errors import UserError
 from iso import cli
 from iso.master import IsoResult
 from iso.menu import MenuOptions
@@ -16,7 +17,7 @@ from iso.menu import MenuOptions
 def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     seen: dict[str, Any] = {}
 
-    def fake_build(image_dir: Path, output: Path, reporter: object, *, options: MenuOptions) -> IsoResult:
+    def fake_build(image_dir: Path, output: Path, reporter: object, *, options: MenuOptions, added: object) -> IsoResult:
         seen.update(image_dir=image_dir, output=output, options=options)
         return IsoResult(output, 3 * 2**20, "ab" * 32, "DOM0KIT_01234567")
 
@@ -32,3 +33,10 @@ def test_help_names_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
         build_parser("dom0kit", ("iso",)).parse_args(["master", "--help"])
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("IMAGE_DIR", "OUT.iso", "--timeout", "--dom0-memory"))
+
+
+def test_further_files() -> None:
+    assert cli.parse_added("a=b.yaml=/answers/a.yaml") == ("/answers/a.yaml", Path("a=b.yaml"))
+    for wrong in ("a.yaml", "a.yaml=answers/a.yaml", "=/a"):
+        with pytest.raises(UserError, match="is not FILE=/PATH"):
+            cli.parse_added(wrong)

@@ -221,3 +221,14 @@ def test_backup_table_is_at_the_very_end(image: Path, tmp_path: Path) -> None:
     raw = (tmp_path / "out.iso").read_bytes()
     assert raw[-512:-504] == gpt.SIGNATURE
     assert not any(raw[-512 * 33 - 300 * 1024 : -512 * 33])
+
+
+def test_further_files_neither_hide_the_isos_own_nor_leave_the_root(tmp_path: Path) -> None:
+    file = tmp_path / "host1.yaml"
+    file.write_text("version: 1")
+    contents = master.Contents(made={"/boot/grub/grub.cfg": b""})
+    master.add_files(contents, {"/answers/host1.yaml": file})
+    assert contents.paths() == ["/answers/host1.yaml", "/boot/grub/grub.cfg"]
+    for path, source in (("/boot/grub/grub.cfg", file), ("answers.yaml", file), ("/../x", file), ("/new", tmp_path / "none")):
+        with pytest.raises(UserError):
+            master.add_files(contents, {path: source})
