@@ -15,10 +15,9 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from dom0kit.files import write_atomic
-from dom0kit.run import run
+from dom0kit.run import CommandFailed, run
 from image.recipe import Debian, Recipe, line_of
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 STALE_DAYS = 14
 
 
@@ -47,14 +46,12 @@ class Cache:
 
 
 def configuration(cache: Cache, debian: Debian) -> list[str]:
-    """Options that turn apt into a private one (apt.conf(5)): own lists, own cache, empty status, own keyring."""
+    """Options that turn apt into a private one (apt.conf(5)): own lists, own cache, empty status."""
     settings = {
         "Dir::Etc::SourceList": str(cache.sources(debian)),
         "Dir::Etc::SourceParts": "-",
         "Dir::Etc::Preferences": "-",
         "Dir::Etc::PreferencesParts": "-",
-        "Dir::Etc::TrustedParts": "-",
-        "Dir::Etc::Trusted": str(KEYRING),
         "Dir::State::Lists": str(cache.lists(debian)),
         "Dir::State::Status": "/dev/null",
         "Dir::Cache::Archives": str(cache.archives),
@@ -85,12 +82,22 @@ def fetch_lists(cache: Cache, debian: Debian, reporter: Reporter, *, refresh: bo
         with reporter.step("fetch package lists"):
             write_atomic(cache.sources(debian), debian.sources())
             command = ["apt-get", *configuration(cache, debian), "-q", "update", "--error-on=any"]
-            run(command, hint=f"is {debian.mirror} reachable? The address is [debian] mirror in the recipe")
+            try:
+                run(command)
+            except CommandFailed as error:
+                hint = "are the mirrors reachable? Their addresses are mirror and security_mirror in the recipe's [debian]"
+                raise UserError(f"the package lists could not be fetched: {complaint(error.tail)}", hint) from error
             write_atomic(stamp, f"{int(time.time())}\n")
     age = (time.time() - stamp.stat().st_mtime) / 86400
     if age > STALE_DAYS:
         reporter.emit("note", text=f"the package lists are {age:.0f} days old; `make refresh` gets newer packages")
     return lists
+
+
+def complaint(output: str) -> str:
+    """The first error in apt's output, without its mark."""
+    lines = output.splitlines()
+    return next((line.removeprefix("E: ") for line in lines if line.startswith("E: ")), lines[-1] if lines else "no reason given")
 
 
 def releases(lists: Path) -> dict[str, str]:

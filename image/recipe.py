@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from dom0kit.errors import UserError
 
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
@@ -33,10 +34,13 @@ class Debian(BaseModel):
     components: tuple[str, ...]
 
     def sources(self) -> str:
-        """One-line apt sources: the suite, its updates, its security updates (sources.list(5))."""
+        """One-line apt sources: the suite, its updates, its security updates (sources.list(5)).
+
+        The keyring's path is the same on the build host and in the image.
+        """
         parts = " ".join(self.components)
         return "".join(
-            f"deb {address} {suite} {parts}\n"
+            f"deb [signed-by={KEYRING}] {address} {suite} {parts}\n"
             for address, suite in (
                 (self.mirror, self.suite),
                 (self.mirror, f"{self.suite}-updates"),
@@ -174,6 +178,8 @@ def _sentence(error: Any) -> str:
         known = _known(error["loc"][:-1])
         near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
         return f"unknown key {where}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known)})")
+    if error["type"] == "missing":
+        return f"{where} is missing"
     return f"{where}: {error['msg']}, found {error.get('input')!r}"
 
 

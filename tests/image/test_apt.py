@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
-from dom0kit.run import Result
+from dom0kit.events import Reporter
+from dom0kit.run import CommandFailed, Result
 from image import apt, recipe
 
 MADISON = """\
@@ -54,3 +55,16 @@ def test_the_epoch_is_the_newest_release(tmp_path: Path) -> None:
 def test_no_lists_no_epoch(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no package lists"):
         apt.epoch(tmp_path)
+
+
+def test_an_unreachable_mirror_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(argv: list[str]) -> None:
+        raise CommandFailed(argv, 100, "W: old key\nE: Failed to fetch http://m/InRelease  Connection refused\nE: Some failed")
+
+    monkeypatch.setattr(apt, "run", refuse)
+    with pytest.raises(UserError) as caught:
+        apt.fetch_lists(apt.Cache(tmp_path), recipe.load().debian, Reporter("build"))
+    assert caught.value.message == (
+        "the package lists could not be fetched: Failed to fetch http://m/InRelease  Connection refused"
+    )
+    assert "security_mirror" in caught.value.hint

@@ -29,6 +29,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_a_suggestion() -> None:
     with pytest.raises(UserError) as caught:
         recipe.parse(text, "recipe.toml")
     assert f"recipe.toml:{line}: unknown key dom0.memory_mb (did you mean memory_mib?)" in caught.value.message
+    assert "dom0.memory_mib is missing" in caught.value.message
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -58,4 +59,4 @@ def test_compression_is_checked(value: str) -> None:
 
 def test_sources_name_all_three_suites() -> None:
     lines = recipe.load().debian.sources().splitlines()
-    assert [line.split()[2] for line in lines] == ["trixie", "trixie-updates", "trixie-security"]
+    assert [line.split()[3] for line in lines] == ["trixie", "trixie-updates", "trixie-security"]
