@@ -43,7 +43,7 @@ def hash_values(*values: object) -> str:
 def base_key(recipe: Recipe, releases: dict[str, str]) -> str:
     """The bootstrapped tree: the packages, where they come from, and the code that installs them."""
     code = hash_files([PROJECT / "image/bootstrap.py"])
-    return hash_values(recipe.debian.model_dump(mode="json"), recipe.all_packages(), releases, code)[:16]
+    return hash_values(recipe.debian.architecture, recipe.debian.sources(), recipe.all_packages(), releases, code)[:16]
 
 
 def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
