@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qa import host, patience
+from qa import host
+from qa.live import open_live_shell
 from qa.scenario import Scenario
 
 
@@ -14,13 +15,7 @@ def test_live_xen(scenario: Scenario) -> None:
     drives = (scenario.cd(0), scenario.stick("live-xen"))
     with scenario.machine("live", scenario.spec("live", drives=drives)) as machine:
         console = machine.console()
-        with scenario.phase("boot to a shell"):
-            console.shell(limit=patience.BOOT)
-        host.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
-        with scenario.phase("the rest of the boot"):
-            host.settle(console.run)
-        host.check_mode(console.run, "live")
-        host.check_overlay(console.run, writable_medium=False)
+        open_live_shell(scenario, console)
         host.check_xen(console.run)
         host.check_no_failed_unit(console.run)
         scenario.keep("xl-info.txt", console.run("xl info").ok())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qa import host, media, patience
+from qa import host, media
 from qa.command import Drive, Firmware
+from qa.live import open_live_shell
 from qa.scenario import Scenario
 
 
@@ -24,13 +25,7 @@ def test_usb(scenario: Scenario, firmware: Firmware) -> None:
     drives = (stick, scenario.stick("live"))
     with scenario.machine("live", scenario.spec("live", firmware=firmware, drives=drives)) as machine:
         console = machine.console()
-        with scenario.phase("boot to a shell"):
-            console.shell(limit=patience.BOOT)
-        host.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
-        with scenario.phase("the rest of the boot"):
-            host.settle(console.run)
-        host.check_mode(console.run, "live")
-        host.check_overlay(console.run, writable_medium=False)
+        open_live_shell(scenario, console)
         booted = console.run("test -d /sys/firmware/efi").code == 0
         host.need(booted == (firmware == "uefi"), f"the firmware is {firmware}, /sys/firmware/efi exists: {booted}")
         disk = console.run("lsblk -n -s -l -o SERIAL $(findmnt -n -o SOURCE /run/dom0kit/medium)").ok().split()
