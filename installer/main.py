@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.events import first_line
+from dom0kit.events import VIRTIO_PORT, Reporter, first_line, json_sink
 from installer.session import Session, carry_out, finish, guarded, open_session, plan_for
 from installer.source import FORMS, fetch, parse_cmdline
 
@@ -46,11 +46,21 @@ def unattended(session: Session, cmdline: str) -> int:
     return 0
 
 
+def announce(error: UserError, port: Path = VIRTIO_PORT) -> None:
+    """Send ``failed`` although there is no session: whoever watches must not wait for a machine that has given up."""
+    try:
+        sinks = [json_sink(port)] if port.exists() else []
+    except OSError:
+        return
+    Reporter("installer", sinks).emit("failed", text=first_line(error), hint=error.hint, log="")
+
+
 def main() -> int:
     """Exit codes: 0 installed or nothing to do, 1 failed."""
     try:
         session = open_session(sys.stdout)
     except UserError as error:
         print(f"The installation failed: {first_line(error)}", flush=True)
+        announce(error)
         return 1
     return guarded(session, lambda: unattended(session, CMDLINE.read_text()))

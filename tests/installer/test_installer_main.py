@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from installer_samples import answers, facts, manifest_text
 
 from dom0kit.cli import main
+from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from installer import main as entry
 from installer import session as sessions
@@ -60,3 +62,13 @@ def test_command_refuses_without_yes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "give --yes" in capsys.readouterr().out
     assert main([*words, "--plan-only", "--json"]) == 0
     assert '"system_uuid"' in capsys.readouterr().out
+
+
+def test_a_failure_before_the_session_is_an_event_too(tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.touch()
+    entry.announce(UserError("cannot write logs", "install as root"), port)
+    event = json.loads(port.read_text())
+    assert (event["event"], event["source"], event["text"]) == ("failed", "installer", "cannot write logs")
+    entry.announce(UserError("no port"), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
