@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-import selectors
 import shlex
+import struct
 import subprocess
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -117,29 +120,34 @@ def stream(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     hint: str = "",
+    terminal: bool = False,
 ) -> Result:
     """Run a long command; every line of its output goes to ``log`` at once and to ``on_line``.
 
     Carriage returns count as line ends, so that progress meters can be followed.
 
+    :param terminal: let the command write to a pseudo-terminal, for programs that show progress only there.
     :raises CommandFailed: on a non-zero exit code; its tail is the last lines of both outputs.
     """
     words = [os.fspath(word) for word in argv]
     start = time.monotonic()
     log.write(f"+ {shlex.join(words)}\n")
     tail: deque[str] = deque(maxlen=TAIL_LINES)
+    reading, writing = _terminal() if terminal else os.pipe()
     try:
         child = subprocess.Popen(
             words,
             env=environment(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=writing,
             stderr=subprocess.STDOUT,
         )
     except FileNotFoundError as error:
+        os.close(reading)
         raise UserError(f"the program {words[0]} is not installed", hint) from error
-    assert child.stdout is not None
+    finally:
+        os.close(writing)
     pending = b""
 
     def emit(raw: bytes) -> None:
@@ -152,19 +160,36 @@ def stream(
                 on_line(line)
 
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            while chunk := os.read(child.stdout.fileno(), 65536):
-                pending += chunk.replace(b"\r", b"\n")
-                *lines, pending = pending.split(b"\n")
-                for raw in lines:
-                    emit(raw)
+        while chunk := _read(reading):
+            pending += chunk.replace(b"\r", b"\n")
+            *lines, pending = pending.split(b"\n")
+            for raw in lines:
+                emit(raw)
         emit(pending)
         returncode = child.wait()
     except BaseException:
         child.terminate()
         child.wait()
         raise
+    finally:
+        os.close(reading)
     if returncode != 0:
         raise CommandFailed(words, returncode, "\n".join(tail), hint)
     return Result(tuple(words), returncode, "", "", time.monotonic() - start)
+
+
+def _terminal() -> tuple[int, int]:
+    """A pseudo-terminal of 80 columns; with none, programs draw no progress bar."""
+    reading, writing = os.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return reading, writing
+
+
+def _read(fd: int) -> bytes:
+    """What is there to read; nothing at the end, which a pseudo-terminal tells by an error (EIO)."""
+    try:
+        return os.read(fd, 65536)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            return b""
+        raise

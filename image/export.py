@@ -80,7 +80,8 @@ def export(job: jobs.Job, tree: Path) -> None:
             jobs.progress(fraction, "compressing")
 
     with (output.parent / "squash.log").open("w") as log:
-        stream(squash_command(tree, target, compression), log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)})
+        command = squash_command(tree, target, compression)
+        stream(command, log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)}, terminal=True)
     jobs.end()
     value = manifest.build(
         version=job.version,
