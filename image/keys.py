@@ -20,8 +20,9 @@ IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file and link below a folder, sorted, without caches."""
-    return sorted(p for p in folder.rglob("*") if (p.is_file() or p.is_symlink()) and not IGNORED & set(p.parts))
+    """Every file and link below a folder, sorted, without caches and without what is only read by people."""
+    found = (p for p in folder.rglob("*") if (p.is_file() or p.is_symlink()) and not IGNORED & set(p.parts))
+    return sorted(p for p in found if p.suffix != ".md")
 
 
 def hash_files(paths: Iterable[Path], root: Path = PROJECT) -> str:

@@ -49,6 +49,13 @@ def test_hash_sees_names_contents_and_modes(tmp_path: Path) -> None:
     assert len({first, second, keys.hash_files([path], tmp_path)}) == 3
 
 
+def test_a_readme_builds_nothing_again(tmp_path: Path) -> None:
+    for name in ("README.md", "hook", "__pycache__/x.pyc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert keys.files_below(tmp_path) == [tmp_path / "hook"]
+
+
 def test_an_image_is_current_only_when_its_files_have_their_sizes(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(b"12345")
     (tmp_path / "manifest.json").write_text(json.dumps({"id": "x", "files": {"vmlinuz": {"size": 5}}}))
