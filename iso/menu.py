@@ -14,8 +14,9 @@ SCREEN_LAST = "console=ttyS0,115200n8 console=tty0"
 SERIAL_LAST = "console=tty0 console=ttyS0,115200n8"
 """Linux makes the last console /dev/console: where the installer talks."""
 
-XEN_ARGUMENTS = "console=vga,com1 com1=115200,8n1 noreboot"
-"""``noreboot``: Xen's last words stay readable, and a machine with a broken medium does not boot in circles."""
+XEN_ARGUMENTS = "console=vga,com1 com1=115200,8n1 ucode=scan noreboot"
+"""``ucode=scan``: the processor's microcode is in the initial RAM disk, and Debian's Xen looks there only when told to.
+``noreboot``: Xen's last words stay readable, and a machine with a broken medium does not boot in circles."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def test_linux_entries(name: str, mode: str, consoles: str) -> None:
 def test_xen_entries(name: str, mode: str) -> None:
     arguments = f"boot=dom0kit dom0kit.image=iso:DOM0KIT_01234567:/dom0kit dom0kit.mode={mode} console=tty0 console=hvc0"
     assert [line for line in entry(name) if not line.startswith("echo")] == [
-        "multiboot2 /dom0kit/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 noreboot",
+        "multiboot2 /dom0kit/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 ucode=scan noreboot",
         f"module2 /dom0kit/vmlinuz {arguments} ${{dom0kit_args}}",
         "module2 --nounzip /dom0kit/initrd.img",
     ]
