@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> in
     name = program or Path(sys.argv[0]).name
     parser = build_parser(name if name in ("dom0kit", "dom0ctl") else "dom0kit", ("firstboot",) if name == "dom0ctl" else ROOMS)
     arguments = parser.parse_args(argv)
+    # Ended by its caller, a command cleans up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(arguments.function(arguments))
     except UserError as error:

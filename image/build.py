@@ -20,6 +20,7 @@ from dom0kit.events import Reporter, Step
 from dom0kit.run import CommandFailed, stream
 from image import apt, job, keys
 from image.diagnosis import Diagnosis
+from image.leftovers import clear, sole_builder
 from image.recipe import Recipe, load, parse
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
@@ -75,11 +76,13 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     if not Path(task.base).exists():
         with reporter.step("check package names"):
             apt.check_names(cache, recipe, text, str(options.recipe))
-    shutil.rmtree(task.output, ignore_errors=True)
-    Path(task.output).mkdir(parents=True)
-    run_builder(task, recipe, options.work, reporter)
-    replace(Path(task.output), options.output)
-    forget_old(options.work, {task.base, task.initramfs_cache})
+    with sole_builder(options.work):
+        clear(options.work / "tmp")
+        shutil.rmtree(task.output, ignore_errors=True)
+        Path(task.output).mkdir(parents=True)
+        run_builder(task, recipe, options.work, reporter)
+        replace(Path(task.output), options.output)
+        forget_old(options.work, {task.base, task.initramfs_cache})
     made = current(options.output, image_id)
     if made is None:
         raise UserError(f"the build left no manifest in {options.output}", f"see {options.work}/image.log")
@@ -127,7 +130,6 @@ def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> di
 
 def run_builder(task: job.Job, recipe: Recipe, work: Path, reporter: Reporter) -> None:
     """Run diskimage-builder over the elements; steps that the hooks announce appear as steps of the build."""
-    (work / "tmp").mkdir(exist_ok=True)
     job_file = work / "job.json"
     job.save(task, job_file)
     log_path = work / "image.log"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,8 +58,6 @@ def qa(arguments: argparse.Namespace) -> int:
     known = selection.list_scenarios()
     selection.choose(arguments.scenarios, known)
     settings.check()
-    # Ended by its caller, a run cleans up as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = selection.Selection(settings, arguments.scenarios)
     code = selection.run_pytest(chosen)
     _load("qa.report").write(arguments.artifacts, chosen.chosen)
