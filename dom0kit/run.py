@@ -10,12 +10,14 @@ import errno
 import fcntl
 import os
 import shlex
+import signal
 import struct
 import subprocess
 import termios
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -142,6 +144,8 @@ def stream(
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=subprocess.STDOUT,
+            # A group of its own: when this is interrupted, the command ends with all that it has started.
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         os.close(reading)
@@ -168,7 +172,8 @@ def stream(
         emit(pending)
         returncode = child.wait()
     except BaseException:
-        child.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
         child.wait()
         raise
     finally:

@@ -80,7 +80,10 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
         clear(options.work / "tmp")
         shutil.rmtree(task.output, ignore_errors=True)
         Path(task.output).mkdir(parents=True)
-        run_builder(task, recipe, options.work, reporter)
+        try:
+            run_builder(task, recipe, options.work, reporter)
+        finally:
+            clear(options.work / "tmp")
         replace(Path(task.output), options.output)
         forget_old(options.work, {task.base, task.initramfs_cache})
     made = current(options.output, image_id)
