@@ -21,7 +21,7 @@ from dom0kit.run import CommandFailed, stream
 from image import apt, job, keys
 from image.diagnosis import Diagnosis
 from image.leftovers import clear, sole_builder
-from image.recipe import Recipe, load, parse
+from image.recipe import Recipe, load
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
@@ -51,8 +51,8 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     :returns: the manifest.
     :raises UserError: a mistake in the recipe, an unreachable mirror, or a failed hook, with the log's place.
     """
-    text = options.recipe.read_text() if options.recipe.exists() else ""
-    recipe = parse(text, options.recipe.name) if text else load(options.recipe)
+    recipe = load(options.recipe)
+    text = options.recipe.read_text()
     cache = apt.Cache(options.cache)
     lists = apt.fetch_lists(cache, recipe.debian, reporter, refresh=options.refresh)
     base = keys.base_key(recipe, apt.releases(lists))
