@@ -12,15 +12,13 @@ from dom0kit.errors import UserError
 
 
 def register(add: Add) -> None:
-    """Add the room's subcommand."""
-    add("answers", "check files of answers", configure, run)
+    """Add the room's verbs of ``dom0kit answers``."""
+    add("answers check", "say whether files are valid, with every error and its place", configure, run)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit answers``."""
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    check = verbs.add_parser("check", help="say whether files are valid, with every error and its place")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    """The arguments of ``dom0kit answers check``."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
             wrong += 1
             print(error, file=sys.stderr)
         else:
-            print(f"{path}: valid, installs {answers.host_name} on the disk with {answers.target.disk}")
+            print(f"{path}: valid, installs {answers.host_name} on the disk with {answers.target}")
     return 1 if wrong else 0

@@ -7,8 +7,10 @@ import re
 import zoneinfo
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
+
+from dom0kit.units import parse_bytes
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
@@ -20,6 +22,7 @@ SSH_KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
     r" AAAA[0-9A-Za-z+/]+={0,3}(?: .*)?"
 )
+ISCSI_NAME = re.compile(r"iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
 LONGEST_HOST_NAME = 253
 
 
@@ -116,6 +119,48 @@ def dns_server(value: str) -> str:
         raise refuse("dns_server", "the IP address of a DNS server, as 192.0.2.53") from None
 
 
+def size(value: Any) -> Any:
+    """A number of bytes, or a text with a unit, as 400 GB or 1.5 TiB."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise refuse("size", "a size, as 400 GB or 1 TiB")
+    try:
+        number = value if isinstance(value, int) else parse_bytes(value)
+    except ValueError as error:
+        raise refuse("size", f"a size, as 400 GB or 1 TiB; {error}") from None
+    if not 0 < number < 2**63:
+        raise refuse("size", "a size above 0 and below 8 EiB")
+    return number
+
+
+def url(value: str) -> str:
+    """A URL of http or https without user and password."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?", value):
+        raise refuse("url", "an address that starts with http:// or https://, without user, password and blanks")
+    return value
+
+
+def digest(value: str) -> str:
+    """64 hexadecimal digits in lower case; colons between bytes, as openssl writes them, are left out."""
+    plain = value.lower().removeprefix("sha256:").replace(":", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise refuse("digest", "a SHA-256 of 64 hexadecimal digits")
+    return plain
+
+
+def iqn(value: str) -> str:
+    """An iSCSI name as in RFC 3720."""
+    if len(value) > 223 or not ISCSI_NAME.fullmatch(value):
+        raise refuse("iqn", "an iSCSI name, as iqn.2026-01.org.example:host1, eui. or naa. with hexadecimal digits")
+    return value
+
+
+def key_map(value: str) -> str:
+    """A key map's name as loadkeys(1) knows it; whether the image has it is seen on the host."""
+    if not re.fullmatch(r"[a-z][a-zA-Z0-9_-]{0,39}", value):
+        raise refuse("key_map", "a key map's name, as us, de or fr-latin1")
+    return value
+
+
 HostName = Annotated[str, AfterValidator(host_name)]
 Server = Annotated[str, AfterValidator(server)]
 Mac = Annotated[str, AfterValidator(mac)]
@@ -126,3 +171,12 @@ SshKey = Annotated[str, AfterValidator(ssh_key)]
 DevicePath = Annotated[str, AfterValidator(device_path)]
 Name = Annotated[str, BeforeValidator(whole_number_as_text), AfterValidator(not_blank)]
 DnsServer = Annotated[str, AfterValidator(dns_server)]
+Size = Annotated[int, BeforeValidator(size)]
+Url = Annotated[str, AfterValidator(url)]
+Sha256 = Annotated[str, AfterValidator(digest)]
+Fingerprint = Annotated[str, AfterValidator(digest)]
+Iqn = Annotated[str, AfterValidator(iqn)]
+KeyMap = Annotated[str, AfterValidator(key_map)]
+Vlan = Annotated[int, Field(ge=1, le=4094)]
+Mtu = Annotated[int, Field(ge=576, le=9216)]
+Port = Annotated[int, Field(ge=1, le=65535)]

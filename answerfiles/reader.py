@@ -17,8 +17,9 @@ from answerfiles.positions import Document, Position
 from dom0kit.errors import UserError
 
 LONGEST_FOUND = 60
-SECRET_KEYS = frozenset({"password_hash", "password"})
-MODEL_TAGS = frozenset({"static", "dhcp", "guests", "none"})
+SECRET_KEYS = frozenset({"password_hash", "password", "token", "secret", "target_secret"})
+RECORD_TAGS = frozenset({"static", "guests", "serial"})
+MODEL_TAGS = RECORD_TAGS | {"word", "none"}
 
 
 @dataclass(frozen=True, order=True)
@@ -137,7 +138,7 @@ def allowed_text(detail: ErrorDetails) -> str:
     }
     kind = detail["type"]
     if kind == "literal_error":
-        extra = " or keys and values" if {"dhcp", "none"}.intersection(map(str, detail["loc"])) else ""
+        extra = " or keys and values" if {"word", "none"}.intersection(map(str, detail["loc"])) else ""
         return f"{context['expected']}{extra}"
     return words.get(kind, detail["msg"])
 
@@ -158,7 +159,7 @@ def resolve(loc: tuple[int | str, ...], value: Any) -> tuple[positions.Path, Any
         last = index == len(loc) - 1
         known = _has(value, part)
         value = value[part] if known else value
-        if not known and part in MODEL_TAGS and not (isinstance(value, dict) and last and part not in ("static", "guests")):
+        if not known and part in MODEL_TAGS and not (isinstance(value, dict) and last and part not in RECORD_TAGS):
             continue
         path.append(part)
         if not known:

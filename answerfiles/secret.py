@@ -1,12 +1,13 @@
-"""A password hash that never shows itself by accident."""
+"""Secrets that never show themselves by accident: password hashes, tokens, CHAP secrets."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler, SerializationInfo
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MASK = "********"
 REVEAL = "reveal"
@@ -14,48 +15,59 @@ REVEAL = "reveal"
 
 # crypt(5): SHA-256, SHA-512, yescrypt, gost-yescrypt, scrypt. MD5 ($1$) and DES are too weak to accept.
 HASH = re.compile(r"\$(?:5|6|y|gy|7)\$[^\s:]{20,}")
-HINT = "make a hash with 'openssl passwd -6' or 'mkpasswd -m yescrypt' and write it in quotes"
+REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s\0]+)")
+HINT = "make a hash with 'dom0kit answers hash-password' and write it in quotes"
 
 
-class PasswordHash:
-    """A hash as in shadow(5). ``str`` and ``repr`` are masked; :meth:`reveal` gives the text."""
+class Secret:
+    """A text that ``str`` and ``repr`` mask; :meth:`reveal` gives it.
+
+    ``env:NAME`` and ``file:PATH`` are references, which ``dom0kit answers render`` replaces by what they name.
+    """
 
     __slots__ = ("_text",)
+    ALLOWED = "text without line breaks, or a reference: file:PATH or env:NAME"
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def reveal(self) -> str:
-        """The hash itself, for shadow(5) or for ``host.json``."""
+        """The secret itself, for the one file or message that needs it."""
         return self._text
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it only says where the secret is."""
+        return REFERENCE.fullmatch(self._text) is not None
 
     def __str__(self) -> str:
         return MASK
 
     def __repr__(self) -> str:
-        return f"PasswordHash({MASK})"
+        return f"{type(self).__name__}({MASK})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PasswordHash) and other._text == self._text
+        return isinstance(other, Secret) and type(other) is type(self) and other._text == self._text
 
     def __hash__(self) -> int:
         return hash(self._text)
 
     @classmethod
-    def parse(cls, value: Any) -> PasswordHash:
-        """Take a hash as text; refuse anything that could be a plain password."""
-        if isinstance(value, PasswordHash):
+    def is_valid(cls, text: str) -> bool:
+        """Whether a text can be such a secret."""
+        return bool(text.strip()) and text.isprintable()
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Take a text or a reference; refuse anything else."""
+        if isinstance(value, cls):
             return value
-        if not isinstance(value, str) or not HASH.fullmatch(value):
-            raise PydanticCustomError(
-                "password_hash",
-                "a hash by one of the strong methods of crypt(5), never the password itself; {hint}",
-                {"hint": HINT},
-            )
-        return cls(value)
+        if isinstance(value, str) and (REFERENCE.fullmatch(value) or cls.is_valid(value)):
+            return cls(value)
+        raise PydanticCustomError("secret", "{text}", {"text": cls.ALLOWED})
 
     @staticmethod
-    def _dump(value: PasswordHash, info: SerializationInfo) -> str:
+    def _dump(value: Secret, info: SerializationInfo) -> str:
         context = info.context
         return value.reveal() if isinstance(context, dict) and context.get(REVEAL) else MASK
 
@@ -65,3 +77,19 @@ class PasswordHash:
             cls.parse,
             serialization=core_schema.plain_serializer_function_ser_schema(cls._dump, info_arg=True),
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "writeOnly": True}
+
+
+class PasswordHash(Secret):
+    """A hash as in shadow(5); anything that could be a plain password is refused."""
+
+    __slots__ = ()
+    ALLOWED = f"a hash by one of the strong methods of crypt(5), or a reference to one, never the password itself; {HINT}"
+
+    @classmethod
+    def is_valid(cls, text: str) -> bool:
+        """Whether a text is a strong hash."""
+        return HASH.fullmatch(text) is not None

@@ -2,7 +2,8 @@
 
 Rooms are loaded by name and only when they are there: the build side stays on the build host, and the installed
 host offers what travelled with it. A room's ``cli`` module has one function ``register(add)`` that calls
-``add(name, help, configure, function)`` for each subcommand.
+``add(name, help, configure, function)`` for each subcommand. A name of two words, as ``answers check``, is a verb of a
+group: rooms that may not import each other can offer verbs of the same group.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dom0kit import __version__
 from dom0kit.errors import UserError
 
+GROUPS = {"answers": "answer files: check, convert, render, serve"}
 ROOMS = ("pipeline", "image", "iso", "answerfiles", "installer", "firstboot", "qa")
 
 Configure = Callable[[argparse.ArgumentParser], None]
@@ -34,8 +37,15 @@ def build_parser(program: str, rooms: Sequence[str] = ROOMS) -> argparse.Argumen
     parser.add_argument("--version", action="version", version=f"dom0kit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    groups: dict[str, Any] = {}
+
     def add(name: str, help: str, configure: Configure, function: Function) -> None:
-        command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        group, _, verb = name.rpartition(" ")
+        if group and group not in groups:
+            parent = commands.add_parser(group, help=GROUPS[group], description=GROUPS[group], allow_abbrev=False)
+            groups[group] = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+        within = groups[group] if group else commands
+        command = within.add_parser(verb, help=help, description=help, allow_abbrev=False)
         configure(command)
         command.set_defaults(function=function)
 

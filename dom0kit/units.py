@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
+UNITS = {"B": 1}
+UNITS |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGTPE", 1)}
+UNITS |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTPE", 1)}
+
 
 def human_bytes(size: int) -> str:
     """A size in bytes with a binary unit: 1536 gives ``1.5 KiB``."""
@@ -11,6 +18,20 @@ def human_bytes(size: int) -> str:
             return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     raise AssertionError("unreachable")
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes from a text such as ``400 GB`` (decimal) or ``1.5 TiB`` (binary); without a unit, bytes.
+
+    :raises ValueError: when it is none.
+    """
+    found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,6})?)\s*([A-Za-z]*)\s*", text)
+    if not found:
+        raise ValueError(f"{text!r} is no number with a unit")
+    unit = next((unit for unit in UNITS if unit.lower() == (found[2] or "B").lower()), None)
+    if unit is None:
+        raise ValueError(f"the units are {', '.join(UNITS)}")
+    return int(Decimal(found[1]) * UNITS[unit])
 
 
 def human_seconds(seconds: float) -> str:

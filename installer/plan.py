@@ -123,7 +123,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     :raises PlanError: with every problem at once.
     """
     problems: list[str] = []
-    disk = choose_disk(facts, answers.target.disk)
+    disk = choose_disk(facts, answers.target.selectors()[0])
     nic = choose_nic(facts, answers.network.management.mac)
     if isinstance(nic, str):
         problems.append(nic)

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "firstboot": {"answerfiles", "dom0kit"},
     "image": {"dom0kit"},
     "iso": {"dom0kit"},
-    "pipeline": {"dom0kit", "image", "iso"},
+    "pipeline": {"dom0kit", "answerfiles", "image", "iso"},
     "qa": set(ROOMS),
 }
 SHIPPED_BY_DEBIAN = {"pydantic", "pydantic_core", "yaml", "jinja2", "snack"}

@@ -1,0 +1,47 @@
+"""The model of an installation: everything that a host is told, in one frozen value.
+
+Each setting is defined once, here: reader, schema, reference page, installer and first boot derive from it. Answers of a
+later version add fields with defaults, so that an older ``host.json`` stays readable.
+"""
+
+from answerfiles.model.answers import FORMAT, Answers, load_host
+from answerfiles.model.host import Dom0, Root, SerialConsole, Time
+from answerfiles.model.network import Bond, Bridge, Management, Network, NicSelector, Route, StaticAddress, StaticAddress6
+from answerfiles.model.pool import Pool, PoolCreate, PoolJoin
+from answerfiles.model.record import Record
+from answerfiles.model.run import Reports, Script, Webhook
+from answerfiles.model.san import Chap, Iscsi, Portal, San
+from answerfiles.model.storage import DiskSelector, Guests, SizeRange, Target
+
+__all__ = [
+    "FORMAT",
+    "Answers",
+    "Bond",
+    "Bridge",
+    "Chap",
+    "DiskSelector",
+    "Dom0",
+    "Guests",
+    "Iscsi",
+    "Management",
+    "Network",
+    "NicSelector",
+    "Pool",
+    "PoolCreate",
+    "PoolJoin",
+    "Portal",
+    "Record",
+    "Reports",
+    "Root",
+    "Route",
+    "San",
+    "Script",
+    "SerialConsole",
+    "SizeRange",
+    "StaticAddress",
+    "StaticAddress6",
+    "Target",
+    "Time",
+    "Webhook",
+    "load_host",
+]

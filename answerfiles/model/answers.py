@@ -1,0 +1,75 @@
+"""The whole of the answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from answerfiles.kinds import HostName, KeyMap, refuse
+from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
+from answerfiles.model.network import Network
+from answerfiles.model.pool import Pool
+from answerfiles.model.record import Record
+from answerfiles.model.run import Finish, OnFailure, Reports, Script
+from answerfiles.model.san import San
+from answerfiles.model.storage import Guests, GuestSpace, Target
+from answerfiles.secret import REVEAL
+
+FORMAT = 1
+
+
+class Answers(Record):
+    """All of an installation."""
+
+    version: Literal[1] = Field(description="the format of this file: 1")
+    mode: Literal["install", "upgrade", "rollback"] = Field(
+        default="install", description="what to do; upgrade and rollback are not there yet, the installer says so"
+    )
+    host_name: HostName = Field(description="the host's name, best with its domain")
+    target: Target = Field(description="the disk to install on")
+    guests: GuestSpace = Field(default=Guests(), description="space for guests, or 'none'")
+    network: Network = Field(default=Network(), description="the host's networks")
+    time: Time = Field(default=Time(), description="clock and zone")
+    keyboard: KeyMap = Field(default="us", description="the console's key map, as us or de")
+    root: Root = Field(description="how the administrator logs in")
+    ssh: Literal["on", "off"] = Field(default="on", description="whether the host takes log-ins over the network")
+    pool: Pool = Field(default=Pool(), description="toolstack and pool")
+    san: San = Field(default=San(), description="storage networks")
+    dom0: Dom0 = Field(default=Dom0(), description="what dom0 keeps of the machine")
+    serial_console: Serial = Field(default=SerialConsole(), description="the serial line, or 'none'")
+    scripts: tuple[Script, ...] = Field(default=(), description="your own scripts by stage, in this order")
+    reports: Reports = Field(default=Reports(), description="who is told how it goes")
+    finish: Finish = Field(default="reboot", description="what to do after the installation")
+    on_failure: OnFailure = Field(
+        default="wait", description="what to do when it failed; 'reboot' of a machine that boots from the network starts over"
+    )
+
+    @model_validator(mode="after")
+    def _multipath_everywhere(self) -> Answers:
+        if self.san.multipath == "required" and self.target.mirror is not None:
+            raise refuse("mirror", "a single disk with san.multipath 'required': the array mirrors already")
+        return self
+
+    def volume_group(self) -> str | None:
+        """The guests' volume group, or None when there is to be none."""
+        return None if isinstance(self.guests, str) else self.guests.volume_group
+
+    def to_json(self, *, reveal: bool = False) -> str:
+        """The answers as JSON with sorted keys.
+
+        :param reveal: write secrets as they are, for ``host.json`` with mode 0600; masked otherwise.
+        """
+        value = self.model_dump(mode="json", context={REVEAL: reveal})
+        return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def load_host(path: Path = Path("/etc/dom0kit/host.json")) -> Answers:
+    """The answers that an installed host keeps, as :meth:`Answers.to_json` wrote them with ``reveal``.
+
+    :raises OSError: when the file is not there.
+    :raises pydantic.ValidationError: when it is damaged.
+    """
+    return Answers.model_validate_json(path.read_bytes())

@@ -1,0 +1,197 @@
+"""Networks: the management network and further bridges, each with its network cards."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+
+from answerfiles.kinds import DnsServer, HostName, Interface, Mac, Mtu, Name, Vlan, refuse
+from answerfiles.model.record import Record
+
+IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _has_length(value: Any, example: str) -> Any:
+    if not isinstance(value, str) or "/" not in value:
+        raise refuse("address", f"an address with its network's length, as {example}")
+    return value
+
+
+def _gateway_inside(value: IpAddress | None, address: IpInterface | None) -> None:
+    if value is None or address is None:
+        return
+    if value not in address.network and not value.is_link_local:
+        raise refuse("gateway", f"a gateway inside the network {address.network}")
+    if value == address.ip:
+        raise refuse("gateway", "a gateway other than the host's own address")
+
+
+class StaticAddress(Record):
+    """A fixed IPv4 address."""
+
+    address: ipaddress.IPv4Interface = Field(description="the address with its network's length, as 192.0.2.10/24")
+    gateway: ipaddress.IPv4Address | None = Field(default=None, description="the default gateway, inside the network")
+
+    @field_validator("address", mode="before")
+    @classmethod
+    def _length(cls, value: Any) -> Any:
+        return value if isinstance(value, ipaddress.IPv4Interface) else _has_length(value, "192.0.2.10/24")
+
+    @field_validator("gateway")
+    @classmethod
+    def _inside(cls, value: ipaddress.IPv4Address | None, info: ValidationInfo) -> ipaddress.IPv4Address | None:
+        _gateway_inside(value, info.data.get("address"))
+        return value
+
+
+class StaticAddress6(Record):
+    """A fixed IPv6 address."""
+
+    address: ipaddress.IPv6Interface = Field(description="the address with its network's length, as 2001:db8::10/64")
+    gateway: ipaddress.IPv6Address | None = Field(
+        default=None, description="the default gateway, inside the network or link-local; otherwise router advertisements"
+    )
+
+    @field_validator("address", mode="before")
+    @classmethod
+    def _length(cls, value: Any) -> Any:
+        return value if isinstance(value, ipaddress.IPv6Interface) else _has_length(value, "2001:db8::10/64")
+
+    @field_validator("gateway")
+    @classmethod
+    def _inside(cls, value: ipaddress.IPv6Address | None, info: ValidationInfo) -> ipaddress.IPv6Address | None:
+        _gateway_inside(value, info.data.get("address"))
+        return value
+
+
+def _word_or_static(record: type[Record]) -> Callable[[Any], str]:
+    def tag(value: Any) -> str:
+        return "static" if isinstance(value, dict | record) else "word"
+
+    return tag
+
+
+Ipv4 = Annotated[
+    Annotated[Literal["dhcp", "none"], Tag("word")] | Annotated[StaticAddress, Tag("static")],
+    Discriminator(_word_or_static(StaticAddress)),
+]
+Ipv6 = Annotated[
+    Annotated[Literal["none", "autoconf", "dhcp"], Tag("word")] | Annotated[StaticAddress6, Tag("static")],
+    Discriminator(_word_or_static(StaticAddress6)),
+]
+
+
+class NicSelector(Record):
+    """Names one network card by its properties; all that are given must hold, and exactly one card may match."""
+
+    mac: Mac | None = Field(default=None, description="the MAC address")
+    driver: Name | None = Field(default=None, description="the kernel's driver, as ixgbe")
+    slot: Name | None = Field(default=None, description="the PCI address, as 0000:03:00.0")
+    name: Interface | None = Field(default=None, description="the kernel's name, as eno1")
+    carrier: bool | None = Field(default=None, description="whether a cable is connected")
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> NicSelector:
+        if not self.given():
+            raise refuse("selector", "at least one of " + ", ".join(NicSelector.model_fields))
+        return self
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in self.given().items()
+        )
+
+
+class Bond(Record):
+    """Two or more network cards as one."""
+
+    nics: tuple[NicSelector, ...] = Field(min_length=2, max_length=8, description="the network cards, two to eight")
+    mode: Literal["active-backup", "balance-slb", "lacp"] = Field(
+        default="active-backup",
+        description="active-backup: one works, the others wait; balance-slb: by guest's MAC; lacp: 802.3ad with the switch",
+    )
+    lacp_rate: Literal["slow", "fast"] = Field(default="slow", description="LACP messages every 30 s or every second")
+
+
+class Route(Record):
+    """A route beside the default one."""
+
+    to: ipaddress.IPv4Network | ipaddress.IPv6Network = Field(description="the network, as 198.51.100.0/24")
+    via: ipaddress.IPv4Address | ipaddress.IPv6Address = Field(description="the gateway")
+    metric: int | None = Field(default=None, ge=0, le=4294967295, description="a lower metric is preferred")
+
+    @model_validator(mode="after")
+    def _same_family(self) -> Route:
+        if self.to.version != self.via.version:
+            raise refuse("route", f"a gateway of IPv{self.to.version}, like the network")
+        return self
+
+
+class Uplink(Record):
+    """How a bridge reaches the cables: one network card, or a bond of several."""
+
+    mac: Mac | None = Field(default=None, description="the network card by its MAC address; short for nic: {mac: ...}")
+    nic: NicSelector | None = Field(default=None, description="the network card by a rule that exactly one fulfils")
+    bond: Bond | None = Field(default=None, description="several network cards as one")
+    mtu: Mtu | None = Field(default=None, description="the largest packet in bytes, 576 to 9216")
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Uplink:
+        if sum(value is not None for value in (self.mac, self.nic, self.bond)) > 1:
+            raise refuse("uplink", "at most one of mac, nic and bond")
+        return self
+
+    def selectors(self) -> tuple[NicSelector, ...]:
+        """The network cards that are asked for; empty when nothing is said."""
+        if self.bond is not None:
+            return self.bond.nics
+        if self.mac is not None:
+            return (NicSelector(mac=self.mac),)
+        return () if self.nic is None else (self.nic,)
+
+
+class Management(Uplink):
+    """The network that the host is managed over; without mac, nic and bond it is the machine's only network card."""
+
+    ipv4: Ipv4 = Field(default="dhcp", description="'dhcp', 'none', or address and gateway")
+    ipv6: Ipv6 = Field(default="none", description="'none', 'autoconf', 'dhcp', or address and gateway")
+    vlan: Vlan | None = Field(default=None, description="the VLAN of the management network, 1 to 4094; untagged without it")
+    dns: tuple[DnsServer, ...] = Field(default=(), description="DNS servers")
+    search: tuple[HostName, ...] = Field(default=(), description="DNS search domains")
+    routes: tuple[Route, ...] = Field(default=(), description="further routes")
+    bridge: Interface = Field(default="xenbr0", description="name of the bridge")
+
+    @model_validator(mode="after")
+    def _an_address(self) -> Management:
+        if self.ipv4 == "none" and self.ipv6 == "none":
+            raise refuse("management", "an address: ipv4, ipv6 or both other than 'none'")
+        if self.mtu is not None and self.mtu < 1280 and self.ipv6 != "none":
+            raise refuse("management", "an mtu of at least 1280 with IPv6")
+        return self
+
+
+class Bridge(Uplink):
+    """A further bridge for guests; without mac, nic and bond it has no cable and joins guests on this host alone."""
+
+    name: Interface = Field(description="name of the bridge")
+
+
+class Network(Record):
+    """The host's networks."""
+
+    management: Management = Field(default=Management(), description="the management network")
+    bridges: tuple[Bridge, ...] = Field(default=(), description="further bridges")
+
+    @model_validator(mode="after")
+    def _names_and_cards_once(self) -> Network:
+        names = [self.management.bridge, *(bridge.name for bridge in self.bridges)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise refuse("bridges", f"each bridge once; {', '.join(twice)} is there twice")
+        macs = [s.mac for uplink in (self.management, *self.bridges) for s in uplink.selectors() if s.mac is not None]
+        if taken := sorted({mac for mac in macs if macs.count(mac) > 1}):
+            raise refuse("bridges", f"each network card once; {', '.join(taken)} is there twice")
+        return self
