@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -81,6 +81,22 @@ class Secret:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "writeOnly": True}
+
+
+def unresolved(value: Any, path: str = "") -> list[str]:
+    """The fields of a record whose secrets are still references, as ``pool.join.token``.
+
+    ``dom0kit answers render`` puts in what they name; an installer must refuse them, it has neither file nor environment.
+    """
+    if isinstance(value, Secret):
+        return [path] if value.is_reference else []
+    if isinstance(value, BaseModel):
+        parts = [(f"{path}.{name}" if path else name, getattr(value, name)) for name in type(value).model_fields]
+    elif isinstance(value, tuple):
+        parts = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+    else:
+        return []
+    return [found for inner, part in parts for found in unresolved(part, inner)]
 
 
 class PasswordHash(Secret):
