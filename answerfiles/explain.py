@@ -80,7 +80,7 @@ def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
         return Problem(read.place(spot.path, True), name, f"missing; {what}")
     here = value_at(read.value, spot.path)
     shown = "a value that is not shown" if spot.may_hold_secret and not isinstance(here, dict | list | None) else found(here)
-    if spot.shape is None or kind not in OF_PYDANTIC:
+    if spot.shape is None or not (kind in OF_PYDANTIC or kind.startswith("ip_v")):
         return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {said}")
     allowed = f"{spot.shape.allowed()}{nearest(here, spot.shape)}"
     return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {allowed}")

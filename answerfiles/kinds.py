@@ -25,7 +25,7 @@ SSH_KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
     r" AAAA[0-9A-Za-z+/]+={0,3}(?: .*)?"
 )
-ISCSI_NAME = re.compile(r"iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
+ISCSI_NAME = re.compile(r"iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
 LONGEST_HOST_NAME = 253
 
 
@@ -108,7 +108,7 @@ def ssh_key(value: str) -> str:
 
 def device_path(value: str) -> str:
     """An absolute path below ``/dev``."""
-    if not re.fullmatch(r"/dev/[\w./:+@-]+", value) or ".." in value.split("/"):
+    if not re.fullmatch(r"/dev/[\w./:+@-]+", value, re.ASCII) or ".." in value.split("/"):
         raise refuse("device_path", "a disk's path starts with /dev/, as /dev/sda or /dev/disk/by-id/...")
     return value
 

@@ -98,7 +98,7 @@ class Shape:
         if get_origin(self.type) is Literal:
             return _or([repr(word) for word in get_args(self.type)])
         if self.item is not None:
-            return f"a list{self._length()} of {_plural(self.item)}"
+            return f"a list{self._length()}, each {_each(self.item)}"
         if self.record is not None:
             return "keys and values"
         empty = self.type is str and self.limit(annotated_types.MinLen, "min_length")
@@ -114,8 +114,8 @@ class Shape:
         return f" of {low} to {high}" if low is not None and high is not None else ""
 
 
-def _plural(item: Shape) -> str:
-    return "keys and values" if item.record is not None else f"entries, each {item.allowed()}"
+def _each(item: Shape) -> str:
+    return "with keys and values" if item.record is not None else item.allowed()
 
 
 def _or(words: list[str]) -> str:
