@@ -77,8 +77,8 @@ def _position(mark: Any) -> Position:
     return Position(mark.line + 1, mark.column + 1) if mark is not None else Position(1, 1)
 
 
-def _scalar(text: str) -> Any:
-    """What a plain word of YAML stands for."""
+def plain(text: str) -> Any:
+    """What a word without quotes stands for: nothing, true or false, a whole number, or itself."""
     if text in _NULLS:
         return None
     if text in ("true", "false"):
@@ -105,7 +105,7 @@ class _Builder:
             if _SURROGATE.search(event.value):
                 self.fault(event, path, "half of a character (a surrogate) is not text")
                 return None
-            return _scalar(event.value) if event.implicit[0] and event.tag is None else event.value
+            return plain(event.value) if event.implicit[0] and event.tag is None else event.value
         if isinstance(event, yaml.AliasEvent):
             self.fault(event, path, "aliases are not allowed, write the value out")
             return None

@@ -82,8 +82,9 @@ def read_answers(path: Path, warn: Warn = to_stderr) -> Answers:
 
 
 def is_xml(text: str) -> bool:
-    """Whether a text is XML: YAML cannot start with ``<`` and be answers."""
-    return text.lstrip("\ufeff \t\r\n").startswith("<")
+    """Whether a text is XML: no answers in YAML start with ``<``, but somebody may try a merge key, ``<<``."""
+    start = text.lstrip("\ufeff \t\r\n")
+    return start.startswith("<") and not start.startswith("<<")
 
 
 def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> Answers:

@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
             wrong += 1
             print(error if str(path) in error.message else f"{path}: {error}", file=sys.stderr)
             continue
-        print(f"{path}: valid, installs {answers.host_name} on the disk with {answers.target}")
+        disks = "disks" if answers.target.mirror is not None else "disk"
+        print(f"{path}: valid, installs {answers.host_name} on the {disks} with {answers.target}")
         for field in unresolved(answers):
             print(f"{path}: note: {field} is a reference, 'dom0kit answers render' puts in what it names")
         if plan is not None:

@@ -197,5 +197,30 @@ def test_faults_do_not_end_the_reading(loader: type[Any]) -> None:
     assert [fault.position.line for fault in document.faults] == [1, 3, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("~", None),
+        ("true", True),
+        ("True", "True"),
+        ("0", 0),
+        ("-7", -7),
+        ("007", "007"),
+        ("1_0", "1_0"),
+        ("1.5", "1.5"),
+    ],
+)
+def test_plain_words(text: str, value: Any) -> None:
+    assert positions.plain(text) == value
+    assert read_document(f"a: {text}\n").value == {"a": value}
+
+
+def test_a_merge_key_is_no_xml() -> None:
+    assert "unknown key" in errors("<<: {a: b}\n")[0]
+    with pytest.raises(AnswersError, match="<<: unknown key"):
+        parse_answers("<<: {a: b}\n" + BASE)
+
+
 def test_a_mark_at_the_start_is_no_character() -> None:
     assert read_document("\ufeffa: 1\n").value == {"a": 1}
