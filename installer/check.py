@@ -70,8 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
         for field in unresolved(answers):
             print(f"{path}: note: {field} is a reference, 'dom0kit answers render' puts in what it names")
         if plan is not None:
-            nominal = " (nominal image)" if manifest is NOMINAL else ""
-            print(f"\n{plan.render()}{nominal}\n")
+            if manifest is NOMINAL:
+                print(
+                    f"{path}: note: planned for a nominal image of {human_bytes(NOMINAL.size)}, --image FOLDER names a real one"
+                )
+            print(f"\n{plan.render()}\n")
     return 1 if wrong else 0
 
 

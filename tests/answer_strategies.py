@@ -95,7 +95,18 @@ root = st.sampled_from(
 )
 
 # What the plan does not know yet is left out there by these names; taking a name out of this tuple switches it on.
-NOT_IN_THE_PLAN_YET: tuple[str, ...] = ("mirror", "selectors", "bonds", "bridges", "further-disks", "modes", "secrets")
+NOT_IN_THE_PLAN_YET: tuple[str, ...] = ("mirror", "selectors", "bonds", "bridges", "further-disks")
+# What a plan refuses although the answers are valid: other modes, and secrets that 'render' has not put in.
+REFUSED_BY_THE_PLAN: tuple[str, ...] = ("modes", "references")
+
+
+def resolved(value: Any) -> Any:
+    """The same answers with every reference replaced, as ``answers render`` does."""
+    if isinstance(value, dict):
+        return {key: resolved(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner) for inner in value]
+    return "resolved" if value in ("env:TOKEN", "file:/run/token") else value
 
 
 @st.composite
@@ -133,11 +144,23 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
                 "finish": st.sampled_from(["reboot", "poweroff", "halt", "wait"]),
                 "on_failure": st.sampled_from(["wait", "reboot", "poweroff", "halt"]),
                 "scripts": st.lists(script, max_size=3),
-                **({} if "secrets" in without else {"pool": pool, "san": san(), "reports": reports()}),
+                "pool": pool,
+                "san": san(),
+                "reports": reports(),
                 **({} if "modes" in without else {"mode": st.sampled_from(["install", "upgrade", "rollback"])}),
             },
         )
     )
+    if "multipath" not in without and not mirrored and "disks" not in guests and draw(st.booleans()):
+        # The array's disk comes twice, and once more as the map that stands for both.
+        number = disks[0]["wwn"].removeprefix("0x")
+        there = f"/dev/mapper/3{number}"
+        paths = [{**disks[0], "path": path, "aliases": (), "transport": "fc", "map": there} for path in ("/dev/sdx", "/dev/sdy")]
+        disks = [*paths, {**disks[0], "path": there, "kind": "mpath", "aliases": (), "paths": ("/dev/sdx", "/dev/sdy")}]
+        target = {**target, "disk": {"wwn": f"naa.{number}", "multipath": "required"}}
+        chosen["san"] = {**chosen.get("san", {}), "multipath": "required"}
+    if "references" in without:
+        chosen = resolved(chosen)
     return {"version": 1, "target": target, "guests": guests, "network": network, **chosen}, disks, cards
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from answer_strategies import MODEST, NOT_IN_THE_PLAN_YET, Values, machine_answers
+from answer_strategies import MODEST, NOT_IN_THE_PLAN_YET, REFUSED_BY_THE_PLAN, Values, machine_answers
 from hypothesis import given
 from hypothesis import strategies as st
 from installer_samples import OPTIONS, manifest
 
 from answerfiles.reader import parse_answers
+from answerfiles.secret import unresolved
 from dom0kit.units import human_bytes
 from installer.check import NOMINAL, plan_of
 from installer.facts_file import facts_from_json
@@ -19,7 +20,7 @@ from installer.plan import make_plan
 
 
 @MODEST
-@given(machine_answers(NOT_IN_THE_PLAN_YET), st.sampled_from(["bios", "uefi"]))
+@given(machine_answers(NOT_IN_THE_PLAN_YET + REFUSED_BY_THE_PLAN), st.sampled_from(["bios", "uefi"]))
 def test_what_is_checked_is_planned(drawn: tuple[Values, list[Values], list[str]], firmware: str) -> None:
     value, disks, cards = drawn
     answers = parse_answers(json.dumps(value))
@@ -28,6 +29,7 @@ def test_what_is_checked_is_planned(drawn: tuple[Values, list[Values], list[str]
     facts = facts_from_json(facts.to_json())
     plan = make_plan(facts, answers, manifest(), OPTIONS)
     assert plan.host_name == answers.host_name
+    assert unresolved(answers) == []
     shown = plan_of(answers, facts, NOMINAL).render()
     assert "saltsalt" not in shown
     assert human_bytes(facts.disks[0].size) in shown
