@@ -79,7 +79,10 @@ def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
         what = f"it says {field.description}" if field and field.description else "it is needed"
         return Problem(read.place(spot.path, True), name, f"missing; {what}")
     here = value_at(read.value, spot.path)
-    shown = "a value that is not shown" if spot.may_hold_secret and not isinstance(here, dict | list | None) else found(here)
+    hidden = spot.may_hold_secret and not isinstance(here, dict | list | None)
+    # The keys of a record may be shown; where a secret belongs, a key could be one.
+    hidden = hidden or (spot.shape is not None and spot.shape.is_secret and isinstance(here, dict))
+    shown = "a value that is not shown" if hidden else found(here)
     if spot.shape is None or not (kind in OF_PYDANTIC or kind.startswith("ip_v")):
         return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {said}")
     allowed = f"{spot.shape.allowed()}{nearest(here, spot.shape)}"

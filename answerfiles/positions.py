@@ -152,6 +152,10 @@ class _Builder:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth == 0:
                 return
+            if depth > _DEEPEST:
+                # libyaml's time grows with the square of the depth.
+                self.fault(event, path[:1], "nested too deeply")
+                raise _Refused
             event = next(self.events)
 
 

@@ -14,7 +14,7 @@ REVEAL = "reveal"
 """The key of the serialization context that lets a secret out: ``model_dump(context={"reveal": True})``."""
 
 # crypt(5): SHA-256, SHA-512, yescrypt, gost-yescrypt, scrypt. MD5 ($1$) and DES are too weak to accept.
-HASH = re.compile(r"\$(?:5|6|y|gy|7)\$[^\s:]{20,}")
+HASH = re.compile(r"\$(?:5|6|y|gy|7)\$[!-9;-~]{20,}")
 REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s\0]+)")
 HINT = "make a hash with 'dom0kit answers hash-password' and write it in quotes"
 
@@ -62,8 +62,14 @@ class Secret:
         """Take a text or a reference; refuse anything else."""
         if isinstance(value, cls):
             return value
-        if isinstance(value, str) and (REFERENCE.fullmatch(value) or cls.is_valid(value)):
-            return cls(value)
+        if isinstance(value, str):
+            if REFERENCE.fullmatch(value):
+                return cls(value)
+            if value.startswith(("env:", "file:")):
+                # Taken for the secret itself, a mistyped reference would be found out by nobody.
+                raise PydanticCustomError("secret", "{text}", {"text": "a reference, env:NAME or file:PATH without blanks"})
+            if cls.is_valid(value):
+                return cls(value)
         raise PydanticCustomError("secret", "{text}", {"text": cls.ALLOWED})
 
     @staticmethod

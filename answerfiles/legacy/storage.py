@@ -42,10 +42,12 @@ def carry(notes: Notes) -> None:
                 "with guest-storage 'false' no disk can be for guests: their group always has the rest of the primary disk",
             )
         return
+    seen: set[str] = set()
     for index, (element, path) in enumerate(further):
-        if path in [before for _, before in further[:index]]:
+        if path in seen:
             notes.wrong(element, f"{path} is there twice")
             return
+        seen.add(path)
         notes.put(("guests", "disks", index, "path"), path, element)
         _kernel_name(notes, element, path)
     if kind == "ext":

@@ -76,6 +76,8 @@ class Target(Record):
     def _exactly_one(self) -> Target:
         if (self.disk is None) == (self.mirror is None):
             raise refuse("target", "exactly one of disk and mirror")
+        if self.mirror is not None and self.mirror[0] == self.mirror[1]:
+            raise refuse("target", "a mirror of two different disks")
         return self
 
     def selectors(self) -> tuple[DiskSelector, ...]:
