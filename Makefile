@@ -4,7 +4,7 @@ DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
 SCENARIO ?=
 
-.PHONY: help prepare iso release test check unit qa run repro refresh bench lock clean distclean
+.PHONY: help prepare iso release test check unit qa run repro refresh bench docs lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -46,6 +46,9 @@ refresh: prepare ## fetch newer package lists and build with them
 
 bench: prepare ## time builds: cold, after a changed file, unchanged
 	@.venv/bin/python bench/build.py
+
+docs: prepare ## renew docs/answers.schema.json and the reference in docs/answers.md from the model
+	@.venv/bin/python -m answerfiles.reference docs
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \

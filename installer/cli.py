@@ -11,6 +11,7 @@ from answerfiles.model import Answers
 from answerfiles.reader import read_answers
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
+from installer import check
 from installer.facts import collect
 from installer.session import IMAGE, LOGS, Session, ask, carry_out, finish, guarded, open_session, plan_for
 from installer.source import fetch, parse_source
@@ -18,6 +19,7 @@ from installer.source import fetch, parse_source
 
 def register(add: Add) -> None:
     """Add the room's subcommands."""
+    check.register(add)
     add("install", "install a host by a file of answers", configure_install, run_install)
     add("facts", "show the disks, network cards and firmware of this machine", configure_facts, run_facts)
 
