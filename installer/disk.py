@@ -27,6 +27,8 @@ def wipe(action: Wipe, commands: Commands) -> None:
     for array in action.arrays:
         # What is inside would come back with the next array at the same place. One that did not start cannot be read.
         commands(["wipefs", "--all", "--force", array], check=False)
+        # udev looks at the array again, and while it does, the array cannot be stopped.
+        settle(commands)
         commands(["mdadm", "--stop", array])
     for disk in action.disks:
         for partition in disk.partitions:

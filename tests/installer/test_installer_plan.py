@@ -185,3 +185,35 @@ def test_dom0_memory_that_the_machine_does_not_have() -> None:
 def test_bad_manifests(text: str) -> None:
     with pytest.raises(UserError):
         parse_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("serial", "xen", "linux", "grub"),
+    [
+        ("", "console=vga,com1 com1=115200,8n1", "console=tty0 console=ttyS0,115200n8", "serial --unit=0 --speed=115200"),
+        (
+            "serial_console: {port: com2, speed: 9600}\n",
+            "console=vga,com2 com2=9600,8n1",
+            "console=tty0 console=ttyS1,9600n8",
+            "serial --unit=1 --speed=9600",
+        ),
+        ("serial_console: none\n", "console=vga ucode", "console=tty0 panic", ""),
+    ],
+)
+def test_serial_line_in_all_menus(serial: str, xen: str, linux: str, grub: str) -> None:
+    made = plan(more=serial)
+    loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
+    assert xen in made.menu
+    assert linux in made.menu
+    for menu in (made.menu, loaders.unfinished_menu):
+        assert ("serial" in menu) == bool(grub)
+        assert grub in menu
+    finish = made.actions[-1]
+    assert isinstance(finish, actions.Finish)
+    assert finish.menu == made.menu
+
+
+def test_share_of_dom0_in_the_menu() -> None:
+    menu = plan(more="dom0: {memory: 2 GiB, cpus: 2}\n").menu
+    assert " dom0_mem=2048M,max:2048M dom0_max_vcpus=2 console=vga,com1 " in menu
+    assert "dom0_max_vcpus" not in plan().menu
