@@ -81,8 +81,10 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
             payload.stage(action, step, work.commands)
         case actions.Wipe():
             disk.wipe(action, work.commands)
-        case actions.PartitionDisk():
+        case actions.PartitionDisks():
             disk.partition(action, work.commands)
+        case actions.MakeArrays():
+            disk.make_arrays(action, work.commands)
         case actions.MakeFileSystems():
             disk.make_file_systems(action, work.commands)
             work.mount(action.system)
@@ -102,7 +104,7 @@ def finish(action: actions.Finish, work: Work) -> None:
     """Everything is on the disk: only now may it be booted. The marker is the very last file."""
     os.sync()
     write_atomic(work.system / "boot/grub/grub.cfg", action.menu)
-    warning = bootloader.set_boot_entry(action, work.commands)
+    warning = bootloader.set_boot_entries(action, work.commands)
     if warning:
         work.warnings.append(warning)
         work.commands.note(f"warning: {warning}")

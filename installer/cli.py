@@ -77,7 +77,7 @@ def install(arguments: argparse.Namespace, session: Session) -> int:
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UserError("nobody can be asked whether to erase the disk, this is no terminal", "give --yes")
-        if not ask(f"All data on {plan.disk.path} will be lost. Type 'yes' to install:", session.out):
+        if not ask(f"All data on {', '.join(plan.paths)} will be lost. Type 'yes' to install:", session.out):
             session.reporter.emit("failed", text="not confirmed; nothing was changed")
             return 1
     carry_out(plan, session)

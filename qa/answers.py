@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -17,8 +18,13 @@ VOLUME_GROUP = "guests"
 DISK_SERIAL = "DISK1"
 
 
-def answers(credentials: Credentials, *, wipe: bool = False, finish: str = "reboot") -> str:
-    """A whole answer file as YAML: one disk by its serial number, DHCP on the management bridge."""
+def answers(
+    credentials: Credentials, *, wipe: bool = False, finish: str = "reboot", more: Mapping[str, Any] | None = None
+) -> str:
+    """A whole answer file as YAML: one disk by its serial number, DHCP on the management bridge.
+
+    :param more: top-level keys that are added or replaced.
+    """
     disk: dict[str, Any] = {"disk": {"serial": DISK_SERIAL}}
     if wipe:
         disk["wipe"] = True
@@ -32,5 +38,6 @@ def answers(credentials: Credentials, *, wipe: bool = False, finish: str = "rebo
         "time": {"zone": ZONE, "ntp": [NTP]},
         "root": {"password_hash": credentials.password_hash, "ssh_keys": [credentials.public]},
         "finish": finish,
+        **(more or {}),
     }
     return yaml.safe_dump(document, sort_keys=False)

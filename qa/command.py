@@ -32,6 +32,7 @@ class Drive:
 
     :param bootindex: the place in the firmware's order, from 0; None: never booted from.
     :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
+    :param sector: bytes of a sector, logical and physical; 4096 is what UEFI boots from and BIOS does not.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Drive:
     serial: str = ""
     bootindex: int | None = None
     read_only: bool = False
+    sector: int = 512
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     """One drive: the file behind it and the device in front."""
     name = f"drive{number}"
     cdrom = drive.bus == "cdrom"
-    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap"
+    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap,detect-zeroes=unmap"
     media = ",media=cdrom" if cdrom else ""
     words = ["-drive", f"if=none,id={name},format={drive.format},file={escaped(drive.path)}{media}{read_only}"]
     device = {
@@ -160,6 +162,8 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     serial = drive.serial or (f"NVME{number}" if drive.bus == "nvme" else "")
     if serial and not cdrom:
         options += f",serial={serial}"
+    if drive.sector != 512:
+        options += f",logical_block_size={drive.sector},physical_block_size={drive.sector}"
     if drive.bootindex is not None:
         options += f",bootindex={drive.bootindex}"
     return [*words, "-device", options]

@@ -71,6 +71,10 @@ def test_direct_kernel_and_reset() -> None:
     [
         (Drive(Path("/d"), "scsi", serial="S"), "scsi-hd,bus=scsi.0,drive=drive3,serial=S"),
         (Drive(Path("/d"), "nvme"), "nvme,drive=drive3,serial=NVME3"),
+        (
+            Drive(Path("/d"), "nvme", sector=4096),
+            "nvme,drive=drive3,serial=NVME3,logical_block_size=4096,physical_block_size=4096",
+        ),
         (Drive(Path("/d"), "usb", bootindex=0), "usb-storage,bus=xhci.0,removable=on,drive=drive3,bootindex=0"),
     ],
 )
