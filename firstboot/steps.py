@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dom0kit.errors import UserError
 from firstboot import networks, texts
 from firstboot.host import Host, link_atomic
+from firstboot.scripts import scripts
 
 ADDRESS_SECONDS = 90
 SERVICE_SECONDS = 300
@@ -199,5 +200,6 @@ STEPS = (
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),
     Step("services", services, needs=("identity",), always=True),
-    Step("confirm", confirm, needs=("identity", "name", "root", "time", "network", "storage", "address", "services")),
+    Step("scripts", scripts, needs=("network", "services"), answers=("scripts",)),
+    Step("confirm", confirm, needs=("identity", "name", "root", "time", "network", "storage", "address", "services", "scripts")),
 )
