@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from dom0kit.units import human_seconds
 from dom0kit.web import WebError
 from installer.links import Link
 
@@ -125,7 +124,7 @@ def status(state: Waiting, links: Sequence[Link], now: float) -> str:
 
 def human_left(seconds: float) -> str:
     """The time left, coarse."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else human_seconds(round(seconds))
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def give_up(state: Waiting, links: Sequence[Link], now: float) -> tuple[str, str]:

@@ -32,7 +32,9 @@ class Fake:
 def go(fake: Fake, tmp_path: Path) -> list[str]:
     notes: list[str] = []
     environment = {"A": "1"}
-    run_script(b"#!/bin/sh\n", "script 1 (start)", seconds=5, environment=environment, note=notes.append, runner=fake, folder=tmp_path)
+    run_script(
+        b"#!/bin/sh\n", "script 1 (start)", seconds=5, environment=environment, note=notes.append, runner=fake, folder=tmp_path
+    )
     return notes
 
 
