@@ -62,6 +62,13 @@ class Redactor:
         return value
 
 
+def leaks(text: str, secrets: Iterable[str]) -> list[str]:
+    """The lines of a text that hold a secret or what looks like a password hash, masked; for tests of what was written."""
+    redactor = Redactor()
+    redactor.add(secrets)
+    return [redactor(line) for line in text.splitlines() if redactor(line) != line]
+
+
 def _expression(text: str) -> str:
     escaped = re.escape(text)
     return escaped if len(text) >= SHORTEST_ANYWHERE else rf"(?<!\w){escaped}(?!\w)"

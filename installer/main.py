@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, first_line, json_sink
 from dom0kit.identity import read_identity
 from dom0kit.web import SYSTEM, Trust
+from dom0kit.webhook import Target, Webhook
 from installer.links import read_boot_nic, read_links
+from installer.reports import FLUSH_SECONDS
 from installer.session import (
     CMDLINE,
     Session,
@@ -27,6 +30,7 @@ from installer.source import (
     FORMS,
     Arguments,
     OnUrl,
+    boot_nic,
     fetch,
     last,
     parse_cmdline,
@@ -61,7 +65,7 @@ def unattended(session: Session, cmdline: str) -> int:
     if arguments.answers is None:
         session.say(NO_ANSWERS)
         return 0
-    boot_nic = introduce(session, arguments)
+    started_from = introduce(session, arguments)
     session.reporter.emit("started", text=f"installing by the answers in {arguments.answers}")
     session.say(f"Installing by the answers in {arguments.answers}.")
     with session.reporter.step("read the answers") as step:
@@ -69,7 +73,7 @@ def unattended(session: Session, cmdline: str) -> int:
         reports.aim(arguments.report, reports.trust)
         if isinstance(arguments.answers, OnUrl):
             reports.know(arguments.answers.url)
-        who = replace(reports.webhook.identity, mac=boot_nic)
+        who = replace(reports.webhook.identity, mac=started_from)
         fetched = fetch(arguments, session.commands, who, reports.trust, step.progress)
         if fetched.identity is not None:
             reports.know(fetched.url)
@@ -100,20 +104,24 @@ def introduce(session: Session, arguments: Arguments) -> str:
     :returns: the MAC address of the card that it was started from; empty when nobody knows.
     """
     links = read_links(session.commands.runner)
-    boot_nic = arguments.nic or read_boot_nic(links)
+    started_from = arguments.nic or read_boot_nic(links)
     # Cards with a cable first; a report from a machine of many cards must name one all the same.
     best = sorted(links, key=lambda link: not link.carrier)
-    session.reports.webhook.identity = read_identity(mac=boot_nic or (best[0].mac if best else ""))
-    return boot_nic
+    session.reports.webhook.identity = read_identity(mac=started_from or (best[0].mac if best else ""))
+    return started_from
 
 
-def announce(error: UserError, port: Path = VIRTIO_PORT) -> None:
+def announce(error: UserError, port: Path = VIRTIO_PORT, cmdline: str = "") -> None:
     """Send ``failed`` although there is no session: whoever watches must not wait for a machine that has given up."""
-    try:
-        sinks = [json_sink(port)] if port.exists() else []
-    except OSError:
-        return
-    Reporter("installer", sinks).emit("failed", text=first_line(error), hint=error.hint, log="")
+    reporter = Reporter("installer")
+    with suppress(OSError):
+        reporter.sinks += [json_sink(port)] if port.exists() else []
+    hook = Webhook(read_identity(mac=boot_nic(cmdline)))
+    if url := report_url(cmdline):
+        hook.aim(Target(url, early_trust(cmdline)))
+    reporter.sinks.append(hook)
+    reporter.emit("failed", text=first_line(error), hint=error.hint, details=error.message, log="")
+    hook.flush(FLUSH_SECONDS)
 
 
 def main() -> int:
@@ -122,7 +130,7 @@ def main() -> int:
         session = open_session(sys.stdout)
     except UserError as error:
         print(f"The installation failed: {first_line(error)}", flush=True)
-        announce(error)
+        announce(error, cmdline=CMDLINE.read_text())
         return 1
     code = guarded(session, lambda: unattended(session, CMDLINE.read_text()))
     if code:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dom0kit.redact import MASK, Redactor, secrets_in, secrets_in_text
+from dom0kit.redact import MASK, Redactor, leaks, secrets_in, secrets_in_text
 
 ODD = "p\"ä\\w o'rd/100%"
 
@@ -48,6 +48,10 @@ def test_the_longer_secret_leaves_no_rest() -> None:
     redactor.add(["secret1"])
     redactor.add(["secret1-and-more"])
     assert redactor("secret1-and-more") == MASK
+
+
+def test_leaks_are_shown_masked() -> None:
+    assert leaks("fine\nx tok-SECRET y\nalso $6$saltsalt$abcdefgh\n", ["tok-SECRET"]) == [f"x {MASK} y", f"also {MASK}"]
 
 
 def test_secrets_by_their_keys() -> None:
