@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ class Work:
 
     :param logs: files that are copied to the installed host.
     :param mounted: whether the system's file system is mounted at ``system``.
+    :param after: called with ``written`` when everything is on the disk but what makes it bootable.
     """
 
     commands: Commands
@@ -31,6 +32,7 @@ class Work:
     logs: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     mounted: bool = False
+    after: Callable[[str], None] = lambda stage: None
 
     def mount(self, device: str) -> None:
         """Mount the system's file system."""
@@ -53,6 +55,8 @@ def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
     """
     with clean_up(work):
         for action in plan.actions:
+            if isinstance(action, actions.Finish):
+                work.after("written")
             with reporter.step(action.title) as step:
                 carry_out(action, work, step)
     return work.warnings

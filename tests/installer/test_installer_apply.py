@@ -207,7 +207,7 @@ def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
     assert ["umount", str(tmp_path / "system")] in fake.ran
     assert events[-1]["event"] == "failed"
     assert events[-1]["text"].startswith("mkfs.ext4 exited with 1")
-    assert events[-1]["log"].endswith("installer.log")
+    assert events[-1]["log_file"].endswith("installer.log")
     assert not (tmp_path / "system").exists()
     assert isinstance(session.out, io.StringIO)
     assert "log: " in session.out.getvalue()
