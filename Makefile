@@ -44,8 +44,9 @@ repro: prepare ## build twice from nothing and compare byte for byte
 refresh: prepare ## fetch newer package lists and build with them
 	@$(DOM0KIT) iso --refresh
 
-bench: prepare ## time builds: cold, after a changed file, unchanged
+bench: prepare ## time builds (cold, after a changed file, unchanged) and rendering 10,000 hosts
 	@.venv/bin/python bench/build.py
+	@.venv/bin/python bench/render.py
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \

@@ -11,7 +11,9 @@ FOLDER = "done"
 
 def done_files(host: str) -> dict[str, str]:
     """The two files by their names below ``done/``. That they exist is what counts: any server's hook can make them."""
-    return {f"{host}.{kind}": f"#!ipxe\n# {host} is installed; remove this file to install it again.\n" for kind in ("cfg", "ipxe")}
+    return {
+        f"{host}.{kind}": f"#!ipxe\n# {host} is installed; remove this file to install it again.\n" for kind in ("cfg", "ipxe")
+    }
 
 
 def mark_done(tree: Path, host: str) -> None:

@@ -177,8 +177,13 @@ class _Check:
         if "vars" in values:
             self.mapping((*path, "vars"), values["vars"])
         extra = values.get("boot_arguments")
-        if extra is not None and (not isinstance(extra, str) or not extra.isprintable() or set(extra) & set("\"'\\$;{}<>|&") - set("{}")):
-            self.fail((*path, "boot_arguments"), "allowed: kernel arguments on one line, without quotes and the characters $ ; < > | & \\")
+        if extra is not None and (
+            not isinstance(extra, str) or not extra.isprintable() or set(extra) & set("\"'\\$;{}<>|&") - set("{}")
+        ):
+            self.fail(
+                (*path, "boot_arguments"),
+                "allowed: kernel arguments on one line, without quotes and the characters $ ; < > | & \\",
+            )
 
     def host(self, index: int, name: str, value: Any, groups: list[str], allowed: list[str]) -> Host | None:
         path: positions.Path = ("hosts", name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -79,9 +80,15 @@ def volume_group(value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """The names of the tz database; looking walks over a thousand files, which ten thousand hosts cannot afford each."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def zone(value: str) -> str:
     """A time zone of the tz database; only the spelling is checked where that database is absent."""
-    known = zoneinfo.available_timezones()
+    known = known_zones()
     if not ZONE.fullmatch(value) or (known and value not in known):
         raise PydanticCustomError("zone", "a time zone is named as in the tz database, e.g. Europe/Berlin or UTC")
     return value

@@ -84,7 +84,9 @@ def embed(source: Path, texts: dict[str, str], output: Path, *, tables: CheckTab
         sha256 = sha256_file(beside)
         os.rename(beside, output)
     except OSError as error:
-        raise UserError(f"{output} cannot be made from {source}: {error.strerror}", "look at free space and permissions") from error
+        raise UserError(
+            f"{output} cannot be made from {source}: {error.strerror}", "look at free space and permissions"
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
     sync_folder(output.parent)

@@ -37,8 +37,11 @@ class MenuOptions:
 def template(name: str) -> Template:
     """A template of this room; what it names and does not get is an error."""
     # Not HTML: escaping would damage the arguments.
-    environment = Environment(  # noqa: S701
-        loader=PackageLoader("iso"), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+    environment = Environment(
+        loader=PackageLoader("iso"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
     )
     return environment.get_template(name)
 

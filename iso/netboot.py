@@ -38,7 +38,9 @@ def parse_url(text: str) -> str:
     :raises UserError: when boot loaders could not use it.
     """
     if not URL.fullmatch(text) or "//" in text.partition("://")[2]:
-        raise UserError(f"--url {text} is not an address that boot loaders read", "write it as http://192.0.2.1 or http://192.0.2.1:8080/path")
+        raise UserError(
+            f"--url {text} is not an address that boot loaders read", "write it as http://192.0.2.1 or http://192.0.2.1:8080/path"
+        )
     return text.rstrip("/")
 
 

@@ -24,12 +24,16 @@ from pipeline import netboot, netimage
 def configure_render(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit answers render``."""
     parser.add_argument("inventory", type=Path, metavar="INVENTORY", help="a YAML file with defaults, groups and hosts")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the network-boot tree; an older one is replaced")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the network-boot tree; an older one is replaced"
+    )
     parser.add_argument("--url", required=True, metavar="URL", help="where hosts will find DIR, as http://192.0.2.1")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--image", type=Path, default=Path("build/image"), metavar="FOLDER", help="default: %(default)s")
     source.add_argument("--iso", type=Path, metavar="ISO", help="take the image out of an ISO")
-    parser.add_argument("--rearm", action="append", default=[], metavar="HOST", help="install this host again; may be given again")
+    parser.add_argument(
+        "--rearm", action="append", default=[], metavar="HOST", help="install this host again; may be given again"
+    )
     parser.add_argument(
         "--trust", default="", metavar="sha256:HEX", help="the certificate of an https server, as dom0kit answers serve prints it"
     )
@@ -50,9 +54,7 @@ def run_render(arguments: argparse.Namespace) -> int:
         inventory = read_inventory(arguments.inventory)
     image = netimage.from_iso(arguments.iso) if arguments.iso else netimage.from_folder(arguments.image)
     tree = arguments.output.absolute()
-    result = netboot.render(
-        inventory, image, tree, url, reporter, rearm=arguments.rearm, trust=trust, group=arguments.group
-    )
+    result = netboot.render(inventory, image, tree, url, reporter, rearm=arguments.rearm, trust=trust, group=arguments.group)
     print(f"{arguments.output}: {result.hosts} hosts, {result.files} files, image {image.manifest.id}, to be served as {url}")
     if result.installed:
         names = sorted(result.installed)

@@ -23,6 +23,8 @@ from pipeline.netimage import Image
 from pipeline.swap import swap
 
 ANSWERS_MODE = 0o640
+ANSWERS_FOLDER = 0o750
+"""Answers hold password hashes and tokens: the web server's group reads them, nobody else on its machine does."""
 WEB_GROUP = "www-data"
 BOOT_FILES = {"boot/pxe-bios.0": "boot/pxe-bios.0", "boot/netx64.efi": "boot/netx64.efi"}
 
@@ -107,8 +109,8 @@ def render(
     try:
         writer = Writer(staging, web)
         for folder in ("", "boot", "boot/hosts", "answers", "images", "done"):
-            (staging / folder).mkdir(mode=0o755)
-        os.chmod(staging / "answers", 0o750)  # noqa: PTH101
+            (staging / folder).mkdir()
+            (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
         os.chown(staging / "answers", -1, web)
         with reporter.step("copy and verify the image") as step:
             writer.sums.update(image.write(staging, old=tree, step=step))

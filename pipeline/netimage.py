@@ -46,7 +46,7 @@ class Image:
             sha256, size = self.manifest.files[name]
             if not link_same(old / place, tree / place, sha256, size):
                 self._copy(name, tree / place, sha256, size)
-            os.chmod(tree / place, 0o644)  # noqa: PTH101
+            os.chmod(tree / place, 0o644)
             done += size
             step.progress(done / total, name)
             sums[place] = sha256
@@ -96,7 +96,9 @@ def from_folder(folder: Path) -> Image:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", "build the image first: dom0kit iso; or give --image or --iso") from error
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}", "build the image first: dom0kit iso; or give --image or --iso"
+        ) from error
     image = Image(parse_manifest(raw, str(path)), raw, folder)
     for name in (*IMAGE_FILES, *LOADERS):
         if not (folder / name).is_file():
