@@ -23,13 +23,15 @@ defaults:
   vars: {domain: dc1.example}
   host_name: "{{ host.short }}.{{ vars.domain }}"
   target: {disk: {size: {at_least: 200 GB}, rotational: false}, wipe: true}
-  root: {password_hash: "file:root.hash", ssh_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl ops"]}
+  root: {password_hash: "file:root.hash"}
   network: {management: {mac: "{{ host.mac }}", dns: [192.0.2.53], mtu: 9000}}
 groups:
   static:
     network:
       management:
-        ipv4: {address: "10.{{ host.index // 65536 }}.{{ host.index // 256 % 256 }}.{{ host.index % 256 }}/8", gateway: 10.255.255.254}
+        ipv4:
+          address: "10.{{ host.index // 65536 }}.{{ host.index // 256 % 256 }}.{{ host.index % 256 }}/8"
+          gateway: 10.255.255.254
   berlin: {time: {zone: Europe/Berlin, ntp: [ntp1.example, ntp2.example]}}
   thin: {guests: {thin: true, volume_group: "{{ vars.group | default('guests') }}"}}
 hosts:
@@ -41,9 +43,8 @@ def inventory(hosts: int) -> str:
     lines = []
     for i in range(hosts):
         mac = f"52:54:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}"
-        lines.append(
-            f'  xen{i:05}:\n    mac: "{mac}"\n    serial: SN{i:07}\n    groups: [static, berlin, thin]\n    dom0: {{memory: {2 + i % 3} GiB}}\n'
-        )
+        lines.append(f'  xen{i:05}:\n    mac: "{mac}"\n    serial: SN{i:07}\n    groups: [static, berlin, thin]\n')
+        lines.append(f"    dom0: {{memory: {2 + i % 3} GiB}}\n")
     return HEAD + "".join(lines)
 
 

@@ -121,10 +121,14 @@ def render(
         with reporter.step("make it durable and give it its name"):
             keep_done(tree, staging, known - set(rearm or ()))
             os.sync()
-            if swap(staging, tree):
+            replaced = swap(staging, tree)
+            if replaced:
                 # What reported between the first look and the exchange.
                 keep_done(staging, tree, known - set(rearm or ()))
             sync_folder(tree.parent)
+        if replaced:
+            with reporter.step("remove the old tree"):
+                shutil.rmtree(staging)
     except OSError as error:
         raise UserError(f"{tree} cannot be written: {error.strerror}", "look at free space and permissions") from error
     finally:

@@ -13,6 +13,8 @@ LEASE = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?DHCPACK\(\S+\) (\S+) ([0-9a-f:]{1
 PROXY = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?PXE\(\S+\) (?:\S+ )?([0-9a-f:]{17}) (\S+)")
 SENT = re.compile(r"dnsmasq-tftp\S*: sent (\S+) to (\S+)")
 TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address range).*)")
+CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
+"""Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
 QUIET = re.compile(r"/(?:boot/hosts|done|report)/.*")
 """Asked for to see whether it is there, or told by the receiver already."""
@@ -48,7 +50,7 @@ def dnsmasq_line(line: str, names: Names) -> str | None:
     if found := SENT.search(line):
         file, address = found.groups()
         return f"{names.client(address)} fetched {file.removeprefix(names.tree)} by TFTP"
-    if found := TROUBLE.search(line):
+    if (found := TROUBLE.search(line)) and not CLOSED.search(line):
         return f"dnsmasq: {found[1]}"
     return None
 

@@ -67,7 +67,7 @@ def test_the_interface_must_have_the_urls_address() -> None:
     )
     assert interface_network(shown, "br0", "192.0.2.1") == NETWORK
     assert interface_network(shown, "br0", "boot.example") == NETWORK
-    with pytest.raises(UserError, match="the tree's URL names 192.0.2.9, and br0 has 192.0.2.1"):
+    with pytest.raises(UserError, match=r"the tree's URL names 192\.0\.2\.9, and br0 has 192\.0\.2\.1"):
         interface_network(shown, "br0", "192.0.2.9")
     with pytest.raises(UserError, match="has no IPv4 address"):
         interface_network("[]", "br0", "192.0.2.1")
@@ -111,6 +111,11 @@ def test_lines_for_a_person() -> None:
     sent = "dnsmasq-tftp[7]: sent /srv/tree/boot/pxe-bios.0 to 192.0.2.100"
     assert watch.dnsmasq_line(sent, names) == "192.0.2.100 xen1 fetched boot/pxe-bios.0 by TFTP"
     assert watch.dnsmasq_line("dnsmasq[7]: started, version 2.90 DNS disabled", names) is None
+    assert watch.dnsmasq_line("dnsmasq-tftp[7]: error 0 closed received from 192.0.2.100", names) is None
+    assert (
+        watch.dnsmasq_line("dnsmasq-tftp[7]: failed sending /x to 192.0.2.100", names)
+        == "dnsmasq: failed sending /x to 192.0.2.100"
+    )
     line = "2026-01-01T00:00:00+00:00 192.0.2.100 GET /images/x/vmlinuz 200 2048 0.1"
     assert watch.access_line(line, names) == "192.0.2.100 xen1 fetched images/x/vmlinuz, 2.0 KiB"
     assert (

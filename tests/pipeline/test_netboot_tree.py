@@ -97,7 +97,7 @@ def test_a_bad_host_leaves_the_tree_alone(image: netimage.Image, tmp_path: Path)
     assert (tree / "SHA256SUMS").read_text() == before
     (image.source / "vmlinuz").write_bytes(b"damaged" * 100)
     (tree / f"images/{ID}/vmlinuz").write_bytes(b"damaged" * 100)
-    with pytest.raises(UserError, match="vmlinuz of .* is not what its manifest says"):
+    with pytest.raises(UserError, match=r"vmlinuz of .* is not what its manifest says"):
         make(image, tree)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["image", "tree", "tree.key"]
 
