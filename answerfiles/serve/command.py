@@ -89,6 +89,8 @@ def serve(arguments: argparse.Namespace) -> int:
     print(
         f"{len(whole['hosts'])} hosts, {lab.url} on {lab.interface}; reports and logs are in {folder}; Ctrl-C stops", flush=True
     )
+    if lab.first is None and lab.tftp:
+        print("with proxy DHCP, BIOS machines start only by iPXE: GRUB for BIOS does not see what a proxy says", flush=True)
     with ExitStack() as stack:
         receiver = Receiver(tree, folder / "reports", key, lambda host, event: say(watch.event_line(host, event)))
         stack.enter_context(receiving(lab, receiver))

@@ -46,7 +46,7 @@ def dnsmasq_line(line: str, names: Names) -> str | None:
         return f"{address} given to {mac}, {names.host(mac)}"
     if found := PROXY.search(line):
         mac, file = found.groups()
-        return f"{mac}, {names.host(mac)}, told to boot {file}"
+        return f"{mac}, {names.host(mac)}, told to boot {file}" if file != "proxy" else None
     if found := SENT.search(line):
         file, address = found.groups()
         return f"{names.client(address)} fetched {file.removeprefix(names.tree)} by TFTP"
