@@ -16,6 +16,14 @@ MENU_TIMEOUT = 60
 URL = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[A-Za-z0-9._~+/-]*)?")
 
 
+TOP_CFG = """\
+# GRUB for UEFI that was started by proxy DHCP knows its server, but not the folder that it came from: it looks here.
+set prefix="$prefix/boot"
+source "$prefix/grub.cfg"
+"""
+"""``grub.cfg`` at the tree's top."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """What the boot files of a tree have in common.

@@ -177,6 +177,7 @@ def write_hosts(writer: Writer, tree: netboot.Tree, hosts: list[Rendered], step:
 
 def write_common(writer: Writer, tree: netboot.Tree, hosts: list[Rendered]) -> None:
     """What all hosts share, and the lists."""
+    writer.write("grub.cfg", netboot.TOP_CFG)
     writer.write("boot/grub.cfg", netboot.grub_cfg(tree))
     writer.write("boot/boot.ipxe", netboot.boot_ipxe(tree))
     listing = {rendered.host.name: dict(_description(rendered)) for rendered in hosts}

@@ -63,6 +63,7 @@ def test_what_lies_where(image: netimage.Image, tmp_path: Path) -> None:
     assert (tree / "answers").stat().st_mode & 0o777 == 0o750
     assert "set dom0kit_host=xen1" in (tree / "boot/hosts/serial-S1.cfg").read_text()
     assert (tree / f"images/{ID}/vmlinuz").read_bytes() == b"vmlinuz" * 100
+    assert 'source "$prefix/grub.cfg"' in (tree / "grub.cfg").read_text()
     assert json.loads((tree / "hosts.json").read_text())["hosts"]["xen2"]["mac"] == "52:54:00:00:00:02"
     for line in (tree / "SHA256SUMS").read_text().splitlines():
         sha256, name = line.split("  ")
