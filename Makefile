@@ -44,8 +44,9 @@ repro: prepare ## build twice from nothing and compare byte for byte
 refresh: prepare ## fetch newer package lists and build with them
 	@$(DOM0KIT) iso --refresh
 
-bench: prepare ## time builds: cold, after a changed file, unchanged
+bench: prepare ## time builds (cold, after a changed file, unchanged) and rendering 10,000 hosts
 	@.venv/bin/python bench/build.py
+	@.venv/bin/python bench/render.py
 
 docs: prepare ## renew docs/answers.schema.json and the reference in docs/answers.md from the model
 	@.venv/bin/python -m answerfiles.reference docs
