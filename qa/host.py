@@ -98,18 +98,26 @@ def check_identity(run: Run) -> None:
     need(re.search(r"^InitiatorName=iqn\.\S+", initiator, re.MULTILINE), f"no InitiatorName in: {initiator}")
 
 
-def check_network(run: Run) -> None:
-    """The management card is in the Open vSwitch bridge, and the bridge has an address from DHCP."""
+def check_network(run: Run, *, prefix: str = "10.0.2.", neighbour: str = "10.0.2.2") -> None:
+    """The management card is in the Open vSwitch bridge, and the bridge has an address in the network.
+
+    :param prefix: how the address begins.
+    :param neighbour: an address in the same network; QEMU's restricted one offers no router, so there is no default route.
+    """
     shown = run("ovs-vsctl show").ok()
     need(re.search(rf"Bridge \"?{answers.BRIDGE}\b", shown), f"ovs-vsctl show has no bridge {answers.BRIDGE}:\n{shown}")
     ports = run(f"ovs-vsctl list-ports {answers.BRIDGE}").ok().split()
     need(ports, f"the bridge {answers.BRIDGE} has no port")
-    found = json.loads(run(f"ip -j -4 addr show dev {answers.BRIDGE}").ok() or "[]")
-    local = [info.get("local", "") for link in found for info in link.get("addr_info", [])]
-    need(any(address.startswith("10.0.2.") for address in local), f"{answers.BRIDGE} has the addresses {local}")
-    # QEMU's restricted network offers no router, so there is no default route to look at.
-    route = run("ip -4 route get 10.0.2.2").ok()
+    local = addresses(run)
+    need(any(address.startswith(prefix) for address in local), f"{answers.BRIDGE} has the addresses {local}")
+    route = run(f"ip route get {neighbour}").ok()
     need(f"dev {answers.BRIDGE}" in route, f"the route to the neighbour is {route!r}")
+
+
+def addresses(run: Run, device: str = answers.BRIDGE) -> list[str]:
+    """The addresses of an interface that are not link-local."""
+    found = json.loads(run(f"ip -j addr show dev {device} scope global").ok() or "[]")
+    return [info.get("local", "") for link in found for info in link.get("addr_info", [])]
 
 
 def check_access(run: Run, public_key: str) -> None:
