@@ -56,8 +56,6 @@ def check(programs: Iterable[str], *, lab: bool, root: bool | None = None, find:
             f"run: make prepare, or: apt-get install {' '.join(packages)}",
         )
     if lab and not (os.geteuid() == 0 if root is None else root):
-        raise UserError(
-            "the chosen scenarios make networks, which needs root", "run as root, or choose others by name"
-        )
+        raise UserError("the chosen scenarios make networks, which needs root", "run as root, or choose others by name")
     if lab and not Path("/dev/net/tun").exists():
         raise UserError("the chosen scenarios need /dev/net/tun, which is not there", "load the kernel's module: modprobe tun")

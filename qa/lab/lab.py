@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from dom0kit.run import Result, run
+from qa import patience
 from qa.command import Nic
 from qa.failure import ScenarioFailed
 from qa.lab import commands, vlan, web
@@ -120,6 +121,19 @@ class Lab:
     def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60) -> Result:
         """Run a command inside; ``timeout`` in seconds."""
         return run(commands.inside(self.namespace, argv), check=check, timeout=timeout)
+
+    def reaches(self, address: str, *, limit: float = 60) -> bool:
+        """Whether an address answers to ping within the limit in seconds, stretched by the user's patience."""
+        end = time.monotonic() + patience.patient(limit)
+        while self.run(["ping", "-n", "-c", "1", "-W", "2", address], check=False).returncode != 0:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.5)  # an address without a route is refused at once
+        return True
+
+    def address(self, device: str, address: str) -> None:
+        """A further address of the laboratory, as ``10.99.0.1/32`` on ``lo``."""
+        self._do([["ip", "-n", self.namespace, "address", "add", address, "dev", device]])
 
     def bridge(self, device: str, *addresses: str) -> str:
         """A further bridge; its name."""

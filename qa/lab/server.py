@@ -85,9 +85,7 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise ScenarioFailed(
-                f"the server {self.name} did not end when asked to:\n{self.output[-500:]}"
-            ) from None
+            raise ScenarioFailed(f"the server {self.name} did not end when asked to:\n{self.output[-500:]}") from None
 
     @property
     def running(self) -> bool:

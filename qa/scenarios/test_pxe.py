@@ -1,0 +1,99 @@
+"""Blank machines that boot from the network, are installed, and come up as hosts though the network stays first."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa import host, media
+from qa.answers import DISK_SERIAL
+from qa.arrival import arrive, look_around
+from qa.command import Drive
+from qa.credentials import Ssh
+from qa.lab import access, commands
+from qa.lab.lab import Lab
+from qa.netboot import PXE_OFF, Boot, Served, Trees, check_bytes, check_once, host_name, mac, machine_spec, serve, wait_installed
+from qa.scenario import Scenario
+
+pytestmark = pytest.mark.lab("nginx")
+BOOTS = {
+    "pxe-bios": Boot("bios", rom=True),
+    "pxe-uefi": Boot("uefi", dhcp="proxy"),
+    "http-boot-uefi": Boot("uefi", settings=PXE_OFF),
+    "ipxe-bios": Boot("bios", rom=True),
+}
+LOADERS = {"pxe-bios": "boot/pxe-bios.0", "pxe-uefi": "boot/netx64.efi", "ipxe-bios": "boot/boot.ipxe"}
+"""What the firmware must have loaded; by TFTP or HTTP."""
+
+
+def check_loader(scenario: Scenario, served: Served) -> None:
+    """The firmware took the way that the scenario is named for."""
+    if scenario.name == "http-boot-uefi":
+        host.need(access.fetched(served.requests, "/boot/netx64.efi"), "netx64.efi was not loaded by HTTP")
+        return
+    wanted = LOADERS[scenario.name]
+    by_tftp = any("sent " in line and wanted in line for line in served.server.output.splitlines())
+    host.need(by_tftp or access.fetched(served.requests, f"/{wanted}"), f"{wanted} was never loaded")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "boot"), [pytest.param(name, boot, id=name) for name, boot in BOOTS.items()], indirect=["scenario"]
+)
+def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
+    """Firmware, boot loader, image over HTTP, installer, reset, the local disk by done/HOST, first boot, log-in by ssh."""
+    name = scenario.name
+    served = serve(lab, scenario, trees.tree, dhcp=boot.dhcp)
+    nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
+    path = media.blank_disk(scenario.settings.work / f"network-{name}.img")
+    disk = Drive(path, serial=DISK_SERIAL, bootindex=1)
+    with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
+        wait_installed(scenario, machine, served, name)
+        check_loader(scenario, served)
+        console = arrive(scenario, machine)
+        check_once(machine, served, name, starts=2)
+        address = host.addresses(console.run)[0]
+        ssh = Ssh(scenario.settings.credentials, address=address, netns=lab.namespace)
+        look_around(
+            scenario, machine, ssh, firmware=boot.firmware, name=host_name(name), prefix="10.77.0.", neighbour=commands.ADDRESS
+        )
+        check_bytes(scenario, served)
+        ssh.run("sync").ok()
+    trees.disks[name] = path
+
+
+@pytest.mark.parametrize("scenario", ["no-reinstall-loop"], ids=["no-reinstall-loop"], indirect=True)
+def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
+    """An installed machine boots twice with the network first: it is the same host each time, and nothing is fetched."""
+    name, boot = "pxe-bios", BOOTS["pxe-bios"]
+    served = serve(lab, scenario, trees.tree, dhcp=boot.dhcp)
+    nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
+    if name in trees.disks:
+        disk = Drive(
+            media.overlay(scenario.work / "disk.qcow2", trees.disks[name]), format="qcow2", serial=DISK_SERIAL, bootindex=1
+        )
+    else:
+        disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=1)
+    with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
+        resets = 0
+        if name not in trees.disks:
+            wait_installed(scenario, machine, served, name)
+            arrive(scenario, machine)
+            resets = 1
+        starts, fetched, seen = served.starts(name), len(served.requests), []
+        for turn in ("first", "second"):
+            console = machine.console()
+            if turn == "second" or resets:
+                resets += 1
+                console.run("systemctl reboot --no-block; true")
+                machine.wait_qmp_event("RESET", limit=300, number=resets)
+                console = machine.console()
+            with scenario.phase(f"{turn} boot"):
+                console.login("root", scenario.settings.credentials.password)
+                host.settle(console.run)
+            seen.append(host.identity(console.run))
+            host.check_services(console.run)
+        changed = [key for key in seen[0] if seen[0][key] != seen[1][key]]
+        host.need(not changed, f"changed between the boots: {', '.join(changed)}")
+        host.need(served.starts(name) >= starts + 2, "the firmware did not come by the network both times")
+        again = access.fetched(served.requests[fetched:], "/dom0.squashfs")
+        host.need(not again, f"the image was fetched again: {again}")
+        check_once(machine, served, name, starts=2)
