@@ -148,8 +148,8 @@ class Served:
         """How often the host's firmware has fetched its boot configuration, by HTTP or TFTP."""
         name = f"boot/hosts/mac-{mac(host).replace(':', '-')}"
         by_http = [request for request in self.requests if f"/{name}." in request.path and request.status == 200]
-        by_tftp = [line for line in self.server.output.splitlines() if "sent " in line and f"/{name}." in line]
-        return len({id(request) for request in by_http}) + len(by_tftp)
+        by_tftp = [path for path in access.tftp_sent(self.server.output) if f"/{name}." in path]
+        return len(by_http) + len(by_tftp)
 
 
 def serve(lab: Lab, scenario: Scenario, tree: Tree, *, dhcp: str) -> Served:

@@ -18,7 +18,6 @@ from qa.scenario import Settings
 PLUGIN = "dom0kit-qa"
 FOLDER = Path(__file__).parent / "scenarios"
 result_key = pytest.StashKey[pytest.TestReport]()
-LAB_MARK = "lab(*programs): the scenario has a network of its own, and needs these programs beside ip and dnsmasq"
 OPTIONS = ("-p", "no:cacheprovider", "-o", "addopts=", "--strict-markers", "--tb=short", "-rN", "-s", "-v")
 
 
@@ -106,7 +105,6 @@ class _Registrar:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Called by pytest when it starts."""
-        config.addinivalue_line("markers", LAB_MARK)
         config.pluginmanager.register(self._selection, PLUGIN)
 
 

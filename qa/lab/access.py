@@ -15,6 +15,9 @@ LINE = re.compile(
 )
 
 
+TFTP = re.compile(r"tftp\b.*?: sent (\S+) to ")
+
+
 @dataclass(frozen=True)
 class Request:
     """One request; ``bytes`` are those of the answer's body."""
@@ -34,6 +37,11 @@ def parse(line: str) -> Request | None:
         return None
     size = 0 if match["bytes"] == "-" else int(match["bytes"])
     return Request(match["client"], match["method"], match["path"], int(match["status"]), size, match["agent"] or "")
+
+
+def tftp_sent(output: str) -> list[str]:
+    """The files that dnsmasq has sent by TFTP, by its log: ``dnsmasq-tftp[9]: sent /srv/boot/grub.cfg to 10.77.0.100``."""
+    return TFTP.findall(output)
 
 
 def read(path: Path) -> list[Request]:

@@ -27,9 +27,25 @@ STATIC_PORT = f"mgmt.{TAG}"
 """The interface with the host's address: a port of the bridge in the VLAN."""
 
 
+def bond_network() -> Values:
+    """The networks of the answers: a bond in a VLAN with a fixed address, and a bridge for guests."""
+    return {
+        "management": {
+            "bond": {"nics": [{"mac": MACS[0]}, {"mac": MACS[1]}], "mode": "active-backup"},
+            "vlan": TAG,
+            "ipv4": {"address": f"{ADDRESS}/24", "gateway": GATEWAY},
+            "dns": [GATEWAY],
+            "search": ["example.org"],
+            "routes": [{"to": "10.99.0.0/24", "via": GATEWAY}],
+            "bridge": BRIDGE,
+        },
+        "bridges": [{"name": GUESTS, "mac": MACS[2]}],
+    }
+
+
 def active_member(listing: str) -> str:
     """The MAC address of the bond's working card in the output of ``ovs-appctl bond/show``."""
-    found = re.search(r"^active(?:-backup primary|[ -]member)? mac: *([0-9a-f:]{17})", listing, re.MULTILINE)
+    found = re.search(r"^active (?:slave|member) mac: *([0-9a-f:]{17})", listing, re.MULTILINE)
     need(found, f"the bond has no active member:\n{listing}")
     assert found
     return found.group(1)
@@ -43,21 +59,9 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
     lab.address("lo", f"{BEHIND}/32")
     lab.bridge("br1")
     nics = (lab.nic(MACS[0]), lab.nic(MACS[1]), lab.nic(MACS[2], bridge="br1"))
-    network = {
-        "management": {
-            "bond": {"nics": [{"mac": MACS[0]}, {"mac": MACS[1]}], "mode": "active-backup"},
-            "vlan": TAG,
-            "ipv4": {"address": f"{ADDRESS}/24", "gateway": GATEWAY},
-            "dns": [GATEWAY],
-            "search": ["example.org"],
-            "routes": [{"to": "10.99.0.0/24", "via": GATEWAY}],
-            "bridge": BRIDGE,
-        },
-        "bridges": [{"name": GUESTS, "mac": MACS[2]}],
-    }
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     machine_is: Values = {"nics": nics, "netns": lab.namespace}
-    install_from_cd(scenario, [disk], answers(scenario.settings.credentials, network=network), **machine_is)
+    install_from_cd(scenario, [disk], answers(scenario.settings.credentials, network=bond_network()), **machine_is)
     ssh = Ssh(scenario.settings.credentials, address=ADDRESS, netns=lab.namespace)
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
         arrive(scenario, machine)

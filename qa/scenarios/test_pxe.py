@@ -31,7 +31,7 @@ def check_loader(scenario: Scenario, served: Served) -> None:
         host.need(access.fetched(served.requests, "/boot/netx64.efi"), "netx64.efi was not loaded by HTTP")
         return
     wanted = LOADERS[scenario.name]
-    by_tftp = any("sent " in line and wanted in line for line in served.server.output.splitlines())
+    by_tftp = any(path.endswith(f"/{wanted}") for path in access.tftp_sent(served.server.output))
     host.need(by_tftp or access.fetched(served.requests, f"/{wanted}"), f"{wanted} was never loaded")
 
 
