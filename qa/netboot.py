@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,6 @@ from qa.credentials import Credentials
 from qa.host import need
 from qa.lab import access, commands
 from qa.lab.lab import PROJECT, Lab
-from qa.lab.server import Server
 from qa.machine import Machine
 from qa.scenario import Scenario, Settings
 
@@ -27,9 +27,11 @@ URL = f"http://{commands.ADDRESS}"
 HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram")
 """The hosts of the inventory, each with the name of its scenario."""
 DOMAIN = "lab.example.org"
-SERVE_READY = r"(?m)^ready"
+SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
+DNSMASQ_READY = "started, version"
 BYTES_LIMIT = 1.05
 """HTTP bytes that a host may cost, as a multiple of the image's."""
+RANGE = "10.77.0.100,10.77.0.199"
 PXE_OFF = (("IPv4PXESupport", "n"), ("IPv6PXESupport", "n"))
 """OVMF offers PXE before HTTP boot; without PXE it comes to HTTP at once."""
 
@@ -115,8 +117,25 @@ class Trees:
         work.mkdir(parents=True, exist_ok=True)
         file = work / "inventory.yaml"
         file.write_text(answers.to_yaml(inventory(self._settings.credentials)))
-        render(self._settings, file, work / "tree")
-        return Tree(work / "tree", file)
+        folder = self._settings.public / "tree"
+        render(self._settings, file, folder)
+        return Tree(folder, file)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How a machine boots from the network.
+
+    :param dhcp: the addresses that the product's server gives, or ``proxy``: beside the site's own.
+    :param rom: with the card's own boot ROM, iPXE; BIOS has no other driver.
+    :param no_ipxe: the server treats this ROM as any other PXE, and GRUB is loaded over its UNDI driver.
+    """
+
+    firmware: Firmware
+    dhcp: str = RANGE
+    rom: bool = False
+    no_ipxe: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +146,6 @@ class Served:
     """
 
     tree: Tree
-    server: Server
     folder: Path
 
     def reports(self, host: str) -> list[dict[str, Any]]:
@@ -135,53 +153,61 @@ class Served:
         path = self.folder / "reports" / f"{host}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def reported(self, host: str, event: str) -> dict[str, Any] | None:
-        """The first report of a kind."""
-        return next((report for report in self.reports(host) if report.get("event") == event), None)
+    def reported(self, host: str, event: str, source: str = "") -> dict[str, Any] | None:
+        """The first report of a kind, from any source when none is given."""
+        found = (r for r in self.reports(host) if r.get("event") == event and source in ("", r.get("source")))
+        return next(found, None)
 
     @property
     def requests(self) -> list[access.Request]:
         """The HTTP requests so far, without the laboratory's own."""
         return [request for request in access.read(self.folder / "access.log") if request.client != commands.ADDRESS]
 
+    def by_tftp(self) -> list[str]:
+        """The files that were sent by TFTP."""
+        path = self.folder / "dnsmasq.log"
+        return access.tftp_sent(path.read_text(errors="replace")) if path.exists() else []
+
     def starts(self, host: str) -> int:
-        """How often the host's firmware has fetched its boot configuration, by HTTP or TFTP."""
+        """How often the host's own boot configuration was fetched so far, by HTTP or TFTP."""
         name = f"boot/hosts/mac-{mac(host).replace(':', '-')}"
         by_http = [request for request in self.requests if f"/{name}." in request.path and request.status == 200]
-        by_tftp = [path for path in access.tftp_sent(self.server.output) if f"/{name}." in path]
+        by_tftp = [path for path in self.by_tftp() if f"/{name}." in path]
         return len(by_http) + len(by_tftp)
 
 
-def serve(lab: Lab, scenario: Scenario, tree: Tree, *, dhcp: str) -> Served:
-    """Serve the tree on the laboratory's bridge.
-
-    :param dhcp: ``own``: it gives addresses itself; ``proxy``: beside the site's DHCP server, which is started, too.
-    """
-    folder = scenario.folder / "serve"
+def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
+    """Serve the tree on the laboratory's bridge, beside the site's own DHCP server when the boot is by proxy."""
+    # Below a folder that everybody may pass: the servers do not run as root.
+    folder = scenario.settings.public / f"{scenario.name}.serve"
     scenario.secrets += tree.tokens()
-    if dhcp == "proxy":
+    lab.keep(folder, "serve")
+    if boot.dhcp == "proxy":
         lab.site_dhcp()
-    words = serve_words(tree.folder, folder, dhcp)
-    return Served(tree, lab.serve("serve", dom0kit(*words), ready=SERVE_READY, env={"PYTHONPATH": str(PROJECT)}), folder)
+    words = serve_words(tree.folder, folder, boot)
+    lab.serve("serve", dom0kit(*words), ready=SERVE_READY, env={"PYTHONPATH": str(PROJECT)})
+    log = folder / "dnsmasq.log"
+    # It says where it serves before its children have begun to.
+    wait_for(lambda: log.exists() and DNSMASQ_READY in log.read_text(), "dnsmasq of dom0kit answers serve")
+    wait_for((folder / "nginx.pid").exists, "nginx of dom0kit answers serve")
+    return Served(tree, folder)
 
 
-def serve_words(tree: Path, folder: Path, dhcp: str) -> list[str]:
-    """The words of ``dom0kit answers serve``."""
-    words = ["answers", "serve", str(tree), "--interface", commands.BRIDGE, "--state", str(folder.resolve())]
-    return [*words, "--dhcp", dhcp]
+def wait_for(ready: Callable[[], bool], what: str, limit: float = 30) -> None:
+    """Wait until something of the servers is there; ``limit`` in seconds.
 
-
-@dataclass(frozen=True)
-class Boot:
-    """How a machine boots from the network.
-
-    :param rom: with the card's own boot ROM, iPXE; BIOS has no other driver.
+    :raises ScenarioFailed: past the limit.
     """
+    end = time.monotonic() + patience.patient(limit)
+    while not ready():
+        need(time.monotonic() < end, f"{what} did not start")
+        time.sleep(0.05)
 
-    firmware: Firmware
-    dhcp: str = "own"
-    rom: bool = False
-    settings: tuple[tuple[str, str], ...] = ()
+
+def serve_words(tree: Path, folder: Path, boot: Boot) -> list[str]:
+    """The words of ``dom0kit answers serve``."""
+    words = ["answers", "serve", str(tree), "--interface", commands.BRIDGE, "--run", str(folder), "--dhcp", boot.dhcp]
+    return [*words, *(["--no-ipxe"] if boot.no_ipxe else [])]
 
 
 def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive, **values: Any) -> MachineSpec:
@@ -190,9 +216,10 @@ def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive
     return scenario.spec("host", nics=(nic,), drives=(disk,), netns=lab.namespace, **{**base, **values})
 
 
-def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str) -> None:
+def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str) -> int:
     """From power-on to the reset after the installation; the host's report made it count as installed.
 
+    :returns: :meth:`Served.starts` at the reset.
     :raises ScenarioFailed: when something of it did not happen.
     """
     with scenario.phase("boot from the network to the installer"):
@@ -202,8 +229,14 @@ def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: s
     machine.screenshot("finished")
     with scenario.phase("shut down"):
         machine.wait_qmp_event("RESET", limit=patience.REBOOT)
-    need(served.reported(host, "finished"), f"the server has no report that {host} is installed: {served.reports(host)[-3:]}")
+    starts = served.starts(host)
+    need(
+        served.reported(host, "finished", "installer"),
+        f"the server has no report that {host} is installed: {served.reports(host)[-3:]}",
+    )
     need(served.tree.is_done(host), f"{host} is installed, and done/{host}.cfg or .ipxe is not there")
+    need(starts, "the firmware never asked for the host's boot configuration: it did not boot by network")
+    return starts
 
 
 def check_bytes(scenario: Scenario, served: Served) -> None:
@@ -216,9 +249,16 @@ def check_bytes(scenario: Scenario, served: Served) -> None:
     need(squashfs, "no dom0.squashfs was fetched by HTTP: this was no boot from the network")
 
 
-def check_once(machine: Machine, served: Served, host: str, *, starts: int) -> None:
-    """The firmware came by the network this often, and the installer ran once."""
+def check_came_by_network(served: Served, host: str, before: int) -> None:
+    """The firmware has asked for its boot configuration since, which it does only when it boots by network.
+
+    :param before: what :meth:`Served.starts` was then; one boot may ask more than once.
+    """
     seen = served.starts(host)
-    need(seen >= starts, f"the firmware asked for its boot configuration {seen} times, not {starts}: it did not boot by network")
+    need(seen > before, f"the firmware did not boot by network again: it has asked for its boot configuration {seen} times")
+
+
+def check_installed_once(machine: Machine, most: int = 1) -> None:
+    """The installer did not run again."""
     ran = [e for e in machine.events if e.get("source") == "installer" and e.get("event") == "started"]
-    need(len(ran) <= 1, f"the installer ran {len(ran)} times")
+    need(len(ran) <= most, f"the installer ran {len(ran)} times")

@@ -49,6 +49,13 @@ class Settings:
         return Path(tempfile.mkdtemp(prefix="dom0kit-qa-", dir="/var/tmp"))
 
     @cached_property
+    def public(self) -> Path:
+        """The folder for what servers offer, which do not run as root: others may pass it, and not list it."""
+        path = Path(tempfile.mkdtemp(prefix="dom0kit-qa-served-", dir="/var/tmp"))
+        path.chmod(0o711)
+        return path
+
+    @cached_property
     def credentials(self) -> credentials.Credentials:
         """Root's password and key, the same for all scenarios of the run."""
         return credentials.make(self.work)
@@ -74,12 +81,14 @@ class Settings:
 
     def close(self) -> None:
         """Remove disks and keys, or say where they are."""
-        if "work" not in self.__dict__:
-            return
-        if self.keep:
-            print(f"disks and media are kept in {self.work}")
-        else:
-            shutil.rmtree(self.work, ignore_errors=True)
+        for name in ("work", "public"):
+            if name not in self.__dict__:
+                continue
+            folder: Path = self.__dict__[name]
+            if self.keep:
+                print(f"disks and media are kept in {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""What an access log in nginx's combined format says: who fetched what, and how many bytes."""
+"""What access logs say: who fetched what, and how many bytes.
+
+Two formats are read: nginx's combined one, which most servers write, and that of ``dom0kit answers serve``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ LINE = re.compile(
 )
 
 
+# $time_iso8601 $remote_addr $request_method $uri $status $body_bytes_sent $request_time
+SERVE_LINE = re.compile(
+    r"\d{4}-\S+ (?P<client>\S+) (?P<method>[A-Z]+) (?P<path>\S+) (?P<status>\d{3}) (?P<bytes>\d+) (?P<agent>)\S+"
+)
 TFTP = re.compile(r"tftp\b.*?: sent (\S+) to ")
 
 
@@ -32,7 +39,7 @@ class Request:
 
 def parse(line: str) -> Request | None:
     """The request in a line, None for a line of another kind (a client that spoke no HTTP)."""
-    match = LINE.match(line)
+    match = LINE.match(line) or SERVE_LINE.fullmatch(line.strip())
     if not match:
         return None
     size = 0 if match["bytes"] == "-" else int(match["bytes"])

@@ -84,6 +84,7 @@ class Lab:
         self._site = ""
         self._taps = count()
         self._servers: list[Server] = []
+        self._kept: list[tuple[Path, str]] = []
 
     def __enter__(self) -> Lab:
         sweep()
@@ -108,6 +109,12 @@ class Lab:
             except ScenarioFailed as error:
                 left.append(str(error))
         self._servers.clear()
+        while self._kept:
+            folder, name = self._kept.pop()
+            if folder.exists():
+                # Neither keys nor sockets; what is left is among the artifacts and searched for secrets.
+                ignored = shutil.ignore_patterns("*.key", "*.pem", "receiver", "nginx-*")
+                shutil.copytree(folder, self.artifacts / name, ignore=ignored, dirs_exist_ok=True)
         for namespace in (self._site, self.namespace):
             if namespace:
                 left += [f"still running: {words}" for words in clear(namespace)]
@@ -175,6 +182,10 @@ class Lab:
         self._servers.append(server)
         server.start()
         return server
+
+    def keep(self, folder: Path, name: str) -> None:
+        """Copy what a server wrote to the artifacts when the laboratory ends."""
+        self._kept.append((folder, name))
 
     def site_dhcp(self) -> Server:
         """The site's DHCP server: addresses and nothing about booting."""

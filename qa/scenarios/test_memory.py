@@ -25,7 +25,7 @@ SENTENCE = re.compile(r"this machine has (\d+\.\d) GiB of RAM, .*needs (\d+\.\d)
 def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     """1 GiB: console and report name what is there and what is needed; the server was never asked for the image."""
     name, boot = scenario.name, Boot("bios", rom=True)
-    served = serve(lab, scenario, trees.tree, dhcp=boot.dhcp)
+    served = serve(lab, scenario, trees.tree, boot)
     path = media.blank_disk(scenario.work / "disk.img")
     before = media.fingerprint(path)
     disk = Drive(path, serial=DISK_SERIAL, bootindex=1)

@@ -42,6 +42,19 @@ def test_line_without_agent() -> None:
     assert request == access.Request("h", "POST", "/report/h", 204, 0)
 
 
+def test_log_of_serve() -> None:
+    """Its own format: time, client, method, path, status, bytes, seconds."""
+    request = access.parse("2026-11-20T13:00:00+00:00 10.77.0.9 GET /images/1/dom0.squashfs 200 4096 0.012\n")
+    assert request == access.Request("10.77.0.9", "GET", "/images/1/dom0.squashfs", 200, 4096)
+
+
+def test_files_sent_by_tftp() -> None:
+    """A DHCP option that names a file is none."""
+    log = "dnsmasq-dhcp[1]: 99 sent size: 15 option: 67 bootfile-name  boot/pxe-bios.0\n"
+    log += "dnsmasq-tftp[1]: sent /srv/t/boot/grub.cfg to 10.77.0.9\ndnsmasq-tftp[1]: file /srv/t/x not found for 10.77.0.9\n"
+    assert access.tftp_sent(log) == ["/srv/t/boot/grub.cfg"]
+
+
 def test_reports_keep_no_token(tmp_path: Path) -> None:
     """An Authorization header is kept as its checksum: enough to compare, useless to a thief."""
     recorder = web.Recorder(tmp_path)

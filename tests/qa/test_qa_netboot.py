@@ -13,7 +13,6 @@ from qa import answers, embedded, netboot
 from qa.credentials import Credentials
 from qa.failure import ScenarioFailed
 from qa.lab import access
-from qa.lab.server import Server
 from qa.scenarios import test_answers, test_disks, test_memory, test_network
 
 HASH = "$6$rounds=5000$saltsalt$" + "a" * 86
@@ -68,9 +67,8 @@ def test_bad_answers_need_good_ones() -> None:
 
 def served(folder: Path, output: str) -> netboot.Served:
     """A server that has said this."""
-    server = Server("serve", [], ready="", log=folder / "server.log")
-    server.log.write_text(output)
-    return netboot.Served(netboot.Tree(folder / "tree", folder / "inventory.yaml"), server, folder)
+    (folder / "dnsmasq.log").write_text(output)
+    return netboot.Served(netboot.Tree(folder / "tree", folder / "inventory.yaml"), folder)
 
 
 def test_starts_by_tftp_and_http(tmp_path: Path) -> None:
@@ -91,6 +89,15 @@ def test_reports_of_a_host(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "pxe-bios.jsonl").write_text(json.dumps({"event": "failed", "text": "x"}) + "\n")
     assert seen.reported("pxe-bios", "failed") == {"event": "failed", "text": "x"}
+    assert seen.reported("pxe-bios", "failed", "installer") is None
+
+
+def test_serve_words(tmp_path: Path) -> None:
+    """What ``dom0kit answers serve`` is told."""
+    words = netboot.serve_words(tmp_path / "tree", tmp_path / "run", netboot.Boot("bios", no_ipxe=True))
+    assert words[:3] == ["answers", "serve", str(tmp_path / "tree")]
+    assert words[-3:] == ["--dhcp", netboot.RANGE, "--no-ipxe"]
+    assert netboot.serve_words(tmp_path, tmp_path, netboot.Boot("uefi", dhcp="proxy"))[-1] == "proxy"
 
 
 def test_laboratory_is_no_host(tmp_path: Path) -> None:
