@@ -32,7 +32,7 @@ class Drive:
 
     :param bootindex: the place in the firmware's order, from 0; None: never booted from.
     :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
-    :param sector: bytes of a logical and of a physical sector; not for CDs.
+    :param sector: bytes of a sector, logical and physical; 4096 is what UEFI boots from and BIOS does not. Not for CDs.
     """
 
     path: Path
@@ -161,7 +161,7 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     """One drive: the file behind it and the device in front."""
     name = f"drive{number}"
     cdrom = drive.bus == "cdrom"
-    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap"
+    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap,detect-zeroes=unmap"
     media = ",media=cdrom" if cdrom else ""
     words = ["-drive", f"if=none,id={name},format={drive.format},file={escaped(drive.path)}{media}{read_only}"]
     device = {
