@@ -66,6 +66,11 @@ class Settings:
         return media.extract(self.iso, "/dom0kit/vmlinuz", self.work / "vmlinuz")
 
     @cached_property
+    def initrd(self) -> Path:
+        """The ISO's initramfs, for machines without a medium."""
+        return media.extract(self.iso, "/dom0kit/initrd.img", self.work / "initrd.img")
+
+    @cached_property
     def accelerator(self) -> tuple[str, ...]:
         """The words for QEMU's command line."""
         return accelerator.accelerator(self.kernel)
