@@ -162,7 +162,7 @@ class Machine:
         return answer["return"]
 
     def console(self) -> Console:
-        """The dialogue on the serial console, from what was said last on."""
+        """The dialogue on the serial console, from the last reset on."""
         return Console(self.channels)
 
     def screenshot(self, label: str) -> Path:

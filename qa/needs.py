@@ -51,9 +51,10 @@ def check(programs: Iterable[str], *, lab: bool, root: bool | None = None, find:
     lacking = missing([*ALWAYS, *programs], find)
     if lacking:
         packages = sorted({PACKAGES.get(program, program) for program in lacking})
+        first = "run: make prepare, or: " if set(lacking) <= set(ALWAYS) else ""
         raise UserError(
             f"the chosen scenarios need what is not installed: {', '.join(lacking)}",
-            f"run: make prepare, or: apt-get install {' '.join(packages)}",
+            f"{first}apt-get install {' '.join(packages)}",
         )
     if lab and not (os.geteuid() == 0 if root is None else root):
         raise UserError("the chosen scenarios make networks, which needs root", "run as root, or choose others by name")
