@@ -9,7 +9,6 @@ import pytest
 
 from qa.installed import InstalledDisks
 from qa.lab.lab import Lab
-from qa.needs import LAB
 from qa.netboot import Trees
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key
@@ -21,7 +20,7 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     plugin = request.config.pluginmanager.getplugin(PLUGIN)
     value = plugin.settings if isinstance(plugin, Selection) else Settings()
     if not isinstance(plugin, Selection):
-        value.check(LAB, lab=True)
+        value.check()
     yield value
     value.close()
 
