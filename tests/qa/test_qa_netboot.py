@@ -38,6 +38,7 @@ def test_inventory_has_a_machine_for_each_scenario() -> None:
         {"network": test_network.bond_network()},
         {"network": {"management": answers.management(ipv4="none", ipv6="autoconf")}},
         test_disks.MIRROR,
+        {"reports": {"webhook": {"url": "http://[fd77::1]:8077/report/{host}"}}},
         {
             "reports": {
                 "webhook": {"url": "https://10.77.0.1:8443/report/{mac}", "token": "t", "fingerprint": "sha256:" + "ab" * 32}
