@@ -1,119 +1,115 @@
-"""Disks other than one plain disk: a mirror that boots with either half, and an NVMe drive with sectors of 4096 bytes."""
+"""Disks of other kinds: a mirror of two, sectors of 4096 bytes."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import re
 
 import pytest
 
 from qa import host, media, patience
-from qa.answers import VOLUME_GROUP, answers
-from qa.command import Drive, Firmware, MachineSpec, Nic
+from qa.answers import DISK_SERIAL, VOLUME_GROUP, Values, answers
+from qa.arrival import arrive, look_around
+from qa.command import Drive, Firmware, Nic
 from qa.credentials import Ssh
-from qa.failure import ScenarioFailed
+from qa.host import Run, need
+from qa.installed import install_from_cd
 from qa.machine import free_port
-from qa.media import ANSWERS_ARGUMENT
 from qa.scenario import Scenario
 
-MIRROR = {
-    "target": {"mirror": [{"serial": "DISK1"}, {"serial": "DISK2"}]},
+SERIALS = ("MIRROR1", "MIRROR2")
+SMALL = 16 * 1024**3
+"""Bytes of a disk: what a first synchronisation reads and writes is this much."""
+DOM0_MIB = 1280
+MIRROR: Values = {
+    "target": {"mirror": [{"serial": serial} for serial in SERIALS]},
     "guests": {"volume_group": VOLUME_GROUP, "thin": True},
-    "dom0": {"memory": "1280 MiB", "cpus": 1},
+    "dom0": {"memory": f"{DOM0_MIB} MiB", "cpus": 1},
 }
-SIZE = 16 * 1024**3
 
 
-def installed(scenario: Scenario, firmware: Firmware, drives: tuple[Drive, ...], more: dict[str, Any]) -> Path | None:
-    """Install from the CD by an answers stick.
-
-    :returns: the UEFI variables that the installer left; None for BIOS.
-    :raises ScenarioFailed: when the installer fails or does not reboot.
-    """
-    variables = scenario.work / "vars.fd" if firmware == "uefi" else None
-    text = answers(scenario.settings.credentials, more=more)
-    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
-    spec = scenario.spec("install", firmware=firmware, variables=variables, drives=(*drives, scenario.cd(len(drives)), stick))
-    with scenario.machine("install", spec) as machine:
-        with scenario.phase("install"):
-            machine.wait_event("installer", limit=patience.INSTALL)
-        reason = machine.wait_end()
-    if reason != "guest-reset":
-        raise ScenarioFailed(f"the answers ask for a reboot, the machine ended by {reason}")
-    return variables
+def members(mdstat: str) -> list[str]:
+    """The state of each array's members in ``/proc/mdstat``: ``UU`` is whole, ``U_`` has lost one."""
+    return re.findall(r"\[([U_]+)\]\s*$", mdstat, re.MULTILINE)
 
 
-def look(scenario: Scenario, name: str, spec: MachineSpec, port: int, *, members: int, end: bool = False) -> None:
-    """Boot the host and look at what a mirror with so many members left must be.
+def check_mirror(run: Run, *, whole: bool) -> None:
+    """The system and the guests are on arrays, the arrays have both members or each has lost one, somebody watches them."""
+    source = run("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").ok().strip()
+    kind = run(f"lsblk -n -s -o TYPE {source}").ok().split()
+    need("raid1" in kind, f"the system partition {source} is on {kind}, not on a mirror")
+    mdstat = run("cat /proc/mdstat").ok()
+    found = members(mdstat)
+    need(len(found) == 2, f"there are {len(found)} arrays, not one for the system and one for guests:\n{mdstat}")
+    wrong = [state for state in found if (state == "UU") != whole or "U" not in state]
+    need(not wrong, f"/proc/mdstat shows {found}, {'whole' if whole else 'degraded'} arrays were expected:\n{mdstat}")
+    pool = run(f"lvs --noheadings -o lv_name,lv_attr {VOLUME_GROUP}/thin").ok().split()
+    need(pool[:1] == ["thin"] and pool[1].startswith("twi-a"), f"the thin pool is {pool}")
+    run("systemctl is-active mdmonitor.service").ok()
 
-    :param members: 0 for a host without a mirror.
-    :param end: switch it off at the end in place of cutting its power.
-    """
-    ssh = Ssh(scenario.settings.credentials, port)
-    with scenario.machine(name, spec) as machine:
-        with scenario.phase(f"{name}: boot"):
-            machine.wait_event("firstboot", limit=patience.BOOT)
-        console = machine.console()
-        with scenario.phase(f"{name}: log-in"):
-            console.login("root", scenario.settings.credentials.password)
-            ssh.wait()
-        host.settle(ssh.run)
-        arrays = ssh.run("cat /proc/mdstat").ok()
-        state = ssh.run("lsblk; vgs; lvs -a; findmnt /run/dom0kit/medium; cat /proc/cmdline; xl list; efibootmgr; true").ok()
-        scenario.keep(f"{name}-state.txt", f"{arrays}\n{state}")
-        scenario.keep(f"{name}-journal.txt", ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
-        host.check_xen(ssh.run)
-        host.check_services(ssh.run)
-        host.check_overlay(ssh.run, writable_medium=True)
-        groups = ssh.run("vgs --noheadings -o vg_name").ok().split()
-        host.need(groups == [VOLUME_GROUP], f"volume groups: {groups}")
-        if members:
-            shown = arrays.count(f"[2/{members}]")
-            host.need(shown == 2, f"not two arrays with {members} of 2 members:\n{arrays}")
-            source = ssh.run("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").ok().strip()
-            host.need(source.startswith("/dev/md"), f"the system is on {source}, not on the array")
-            pool = ssh.run("lvs --noheadings -o lv_name,lv_attr guests/thin").ok().split()
-            host.need(pool[:1] == ["thin"] and pool[1].startswith("twi-a"), f"the thin pool is {pool}")
-            memory = ssh.run("xl list 0 | tail -n 1").ok().split()
-            host.need(memory[2] == "1280", f"dom0 has {memory[2]} MiB, not 1280")
-            ssh.run("systemctl is-active mdmonitor.service").ok()
-        if end:
-            ssh.run("systemctl poweroff")
-            reason = machine.wait_end()
-            host.need(reason == "guest-shutdown", f"the host was told to switch off, the machine ended by {reason}")
+
+def check_dom0(run: Run) -> None:
+    """dom0 has the memory of the answers."""
+    memory = run("xl list 0 | tail -n 1").ok().split()
+    need(memory[2:3] == [str(DOM0_MIB)], f"dom0 is {memory}, not of {DOM0_MIB} MiB")
 
 
 @pytest.mark.parametrize(
     ("scenario", "firmware"),
-    [pytest.param("raid1-bios", "bios", id="raid1-bios"), pytest.param("raid1-uefi", "uefi", id="raid1-uefi")],
+    [pytest.param("raid1", "bios", id="raid1"), pytest.param("raid1-uefi", "uefi", id="raid1-uefi")],
     indirect=["scenario"],
 )
 def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
-    """Install on two disks; boot with both, then with each of them alone."""
-    disks = [media.blank_disk(scenario.work / f"disk{number}.img", SIZE) for number in (1, 2)]
-    fresh = tuple(Drive(disk, serial=f"DISK{n + 1}", bootindex=n) for n, disk in enumerate(disks))
-    variables = installed(scenario, firmware, fresh, MIRROR)
-
-    def spec(name: str, drives: tuple[Drive, ...], port: int) -> MachineSpec:
-        return scenario.spec(name, firmware=firmware, variables=variables, nics=(Nic(ssh_port=port),), drives=drives)
-
-    # Freshly installed, the arrays still synchronise: what the installer wrote must be on both all the same.
-    for number in (2, 1):
-        name, port = f"only-disk{number}", free_port()
-        copy = media.overlay(scenario.work / f"{name}.qcow2", disks[number - 1])
-        drive = Drive(copy, format="qcow2", serial=f"DISK{number}", bootindex=0)
-        look(scenario, name, spec(name, (drive,), port), port, members=1)
+    """Install onto two disks; boot with both; boot with each one gone: degraded, and the same host."""
+    paths = [media.blank_disk(scenario.work / f"{serial}.img", SMALL) for serial in SERIALS]
+    disks = [Drive(path, serial=serial, bootindex=i) for i, (path, serial) in enumerate(zip(paths, SERIALS, strict=True))]
+    variables = scenario.work / "vars.fd" if firmware == "uefi" else None
     port = free_port()
-    look(scenario, "both", spec("both", fresh, port), port, members=2, end=True)
+    ssh = Ssh(scenario.settings.credentials, port)
+    machine_is: Values = {"firmware": firmware, "variables": variables}
+    install_from_cd(scenario, disks, answers(scenario.settings.credentials, **MIRROR), **machine_is)
+    machine_is["nics"] = (Nic(ssh_port=port),)
+    with scenario.machine("both", scenario.spec("both", drives=tuple(disks), **machine_is)) as machine:
+        arrive(scenario, machine)
+        ssh.wait()
+        scenario.keep("mdstat.txt", ssh.run("cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr; true").ok())
+        with scenario.phase("synchronisation"):
+            # What a lost disk would take with it must be on the other one first.
+            ssh.run("mdadm --wait /dev/md/*; true", limit=patience.INSTALL).ok()
+        check_mirror(ssh.run, whole=True)
+        check_dom0(ssh.run)
+        before = host.identity(ssh.run)
+        with scenario.phase("shut down"):
+            ssh.run("systemctl poweroff --no-block; true")
+            machine.wait_end()
+    for gone, left in ((0, 1), (1, 0)):
+        name = f"without-disk-{gone + 1}"
+        overlay = media.overlay(scenario.work / f"{name}.qcow2", paths[left])
+        disk = Drive(overlay, format="qcow2", serial=SERIALS[left], bootindex=0)
+        with scenario.machine(name, scenario.spec(name, drives=(disk,), **machine_is)) as machine:
+            console = machine.console()
+            with scenario.phase(f"boot without disk {gone + 1}"):
+                console.login("root", scenario.settings.credentials.password)
+                host.settle(console.run)
+            ssh.wait()
+            check_mirror(ssh.run, whole=False)
+            host.check_services(ssh.run)
+            host.check_xen(ssh.run)
+            after = host.identity(ssh.run)
+            changed = [key for key in before if before[key] != after[key]]
+            need(not changed, f"changed by the loss of disk {gone + 1}: {', '.join(changed)}")
 
 
-@pytest.mark.parametrize("scenario", [pytest.param("nvme-4k", id="nvme-4k")], indirect=["scenario"])
+@pytest.mark.parametrize("scenario", ["nvme-4k"], ids=["nvme-4k"], indirect=True)
 def test_nvme_4k(scenario: Scenario) -> None:
-    """Install on an NVMe drive whose sectors have 4096 bytes, and boot from it; UEFI, for no BIOS can."""
-    disk = media.blank_disk(scenario.work / "nvme.img", SIZE)
-    drive = Drive(disk, "nvme", serial="NVME1", sector=4096, bootindex=0)
-    more = {"target": {"disk": {"transport": "nvme", "model": "qemu nvme*"}}}
-    variables = installed(scenario, "uefi", (drive,), more)
+    """UEFI, one NVMe disk with 4096-byte sectors: partition table, ESP and file system are right for them, and it boots."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), "nvme", serial=DISK_SERIAL, bootindex=0, sector=4096)
+    variables = scenario.work / "vars.fd"
+    install_from_cd(scenario, [disk], answers(scenario.settings.credentials), firmware="uefi", variables=variables)
     port = free_port()
-    spec = scenario.spec("host", firmware="uefi", variables=variables, nics=(Nic(ssh_port=port),), drives=(drive,))
-    look(scenario, "host", spec, port, members=0, end=True)
+    spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), firmware="uefi", variables=variables)
+    with scenario.machine("host", spec) as machine:
+        arrive(scenario, machine)
+        ssh = Ssh(scenario.settings.credentials, port)
+        look_around(scenario, machine, ssh, firmware="uefi")
+        sizes = ssh.run("lsblk -n -d -o LOG-SEC,PHY-SEC /dev/nvme0n1").ok().split()
+        need(sizes == ["4096", "4096"], f"the disk's sectors have {sizes} bytes: the scenario tested something else")
