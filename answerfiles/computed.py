@@ -12,9 +12,9 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from answerfiles import positions
+from answerfiles.explain import Problem
 from answerfiles.inventory import EXTRA, IDENTITY, Host, Inventory, Values
-from answerfiles.positions import Document, Position
-from answerfiles.reader import Problem, dotted
+from answerfiles.positions import Document, Position, dotted
 from answerfiles.secret import REFERENCE
 from dom0kit.errors import UserError
 
@@ -60,7 +60,7 @@ class HostDocument(Document):
         self._inventory = inventory
         self._host = host
 
-    def place(self, path: positions.Path, *, key: bool = False) -> Position:
+    def place(self, path: positions.Path, key: bool = False) -> Position:
         """The place of a path of the answers in the inventory."""
         document = self._inventory.document
         for length in range(len(path), 0, -1):

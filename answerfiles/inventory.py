@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic_core import PydanticCustomError
 
 from answerfiles import kinds, positions
+from answerfiles.explain import Problem, did_you_mean, found
 from answerfiles.model import Answers
-from answerfiles.positions import Document
-from answerfiles.reader import AnswersError, Problem, did_you_mean, dotted, found, listed
+from answerfiles.positions import Document, dotted
+from answerfiles.reader import AnswersError
 from dom0kit.errors import UserError
 
 MOST_SHOWN = 40
@@ -82,26 +82,6 @@ class InventoryError(AnswersError):
         self.args = (self.message,)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """libyaml where it is there: ten thousand hosts in seconds."""
-
-
-_Loader.yaml_implicit_resolvers = positions._Loader.yaml_implicit_resolvers
-
-
-def read_document(text: str) -> Document:
-    """The file's value and places; errors are those of :func:`answerfiles.positions.read_document`."""
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError):
-        node = None
-    if node is None:
-        return positions.read_document(text)
-    document = Document()
-    document.value = positions._build(node, (), document, (), set())
-    return document
-
-
 def read_inventory(path: Path) -> Inventory:
     """Read an inventory and check everything but the answers themselves.
 
@@ -122,7 +102,7 @@ def parse_inventory(text: str, path: Path) -> Inventory:
 
     :raises InventoryError: with every problem at once.
     """
-    document = read_document(text)
+    document = positions.read_document(text)
     problems = [Problem(fault.position, dotted(fault.path), fault.text) for fault in document.faults]
     inventory = Inventory(path, document)
     if isinstance(document.value, dict):
@@ -133,6 +113,11 @@ def parse_inventory(text: str, path: Path) -> Inventory:
     if problems:
         raise InventoryError(str(path), problems)
     return inventory
+
+
+def listed(allowed: list[str]) -> str:
+    """The allowed keys, for the end of a sentence."""
+    return f"; allowed: {', '.join(allowed)}" if allowed else ""
 
 
 class _Check:

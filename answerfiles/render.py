@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 from answerfiles import positions
 from answerfiles.computed import ComputeError, HostDocument, References, host_values, is_reference
 from answerfiles.emit import to_yaml
+from answerfiles.explain import Problem, explain
 from answerfiles.inventory import Host, Inventory, InventoryError, Values, walk_strings
 from answerfiles.model import Answers, SerialConsole
-from answerfiles.reader import Problem, explain
 from answerfiles.secret import Secret
 from dom0kit.errors import UserError
 
@@ -156,7 +156,7 @@ def validate(inventory: Inventory, host: Host, values: Values) -> Answers:
     except ValidationError as error:
         document = HostDocument(inventory, host, values)
         details = error.errors(include_url=False, include_input=False, include_context=True)
-        raise Faulty([explain(detail, document) for detail in details]) from None
+        raise Faulty(explain(details, values, document.place, Answers)) from None
 
 
 def secret_paths(value: Any, path: positions.Path = ()) -> Iterator[tuple[positions.Path, Secret]]:

@@ -57,6 +57,10 @@ class DiskSelector(Record):
             raise refuse("selector", "at least one of " + ", ".join(DiskSelector.model_fields))
         return self
 
+    def names_one(self) -> bool:
+        """Whether it holds what only one disk has."""
+        return self.serial is not None or self.wwn is not None or self.path is not None
+
     def __str__(self) -> str:
         return ", ".join(
             f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in self.given().items()
@@ -68,7 +72,7 @@ class Target(Record):
 
     disk: DiskSelector | None = Field(default=None, description="the disk to install on")
     mirror: tuple[DiskSelector, DiskSelector] | None = Field(
-        default=None, description="two disks that hold the same (software RAID 1); the host boots with either"
+        default=None, description="two disks that hold the same (software RAID 1); the host boots with either; the same rule twice takes the two disks that fulfil it"
     )
     wipe: Flag = Field(default=False, description="whether disks that are not blank may be erased")
 
@@ -76,7 +80,8 @@ class Target(Record):
     def _exactly_one(self) -> Target:
         if (self.disk is None) == (self.mirror is None):
             raise refuse("target", "exactly one of disk and mirror")
-        if self.mirror is not None and self.mirror[0] == self.mirror[1]:
+        # The same rule twice means two disks that fulfil it; a name of one disk cannot.
+        if self.mirror is not None and self.mirror[0] == self.mirror[1] and self.mirror[0].names_one():
             raise refuse("target", "a mirror of two different disks")
         return self
 

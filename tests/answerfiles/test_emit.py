@@ -31,7 +31,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampl
 )
 VALUES = st.recursive(
     TEXT | st.integers(-(10**12), 10**12) | st.booleans() | st.none(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT.filter(lambda key: "\n" not in key), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT.filter(str.isprintable), inner, max_size=3),
     max_leaves=8,
 )
 
