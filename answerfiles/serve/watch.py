@@ -16,7 +16,7 @@ TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address 
 CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
-QUIET = re.compile(r"/(?:boot/hosts|done|report)/.*")
+QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|done|report)/.*")
 """Asked for to see whether it is there, or told by the receiver already."""
 
 

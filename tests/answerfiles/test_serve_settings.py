@@ -138,3 +138,10 @@ def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
     assert tail.lines() == ["a"]
     path.write_text("a\nbc\n")
     assert tail.lines() == ["bc"]
+
+
+def test_what_grub_asks_for_in_vain_is_no_line() -> None:
+    names = watch.Names({}, Path("/srv/tree"))
+    line = "2026-01-01T00:00:00+00:00 192.0.2.100 GET /boot/x86_64-efi/fs.lst 404 153 0.0"
+    assert watch.access_line(line, names) is None
+    assert watch.access_line(line.replace("x86_64-efi/fs.lst", "nothing"), names) is not None
