@@ -72,7 +72,9 @@ class Target(Record):
 
     disk: DiskSelector | None = Field(default=None, description="the disk to install on")
     mirror: tuple[DiskSelector, DiskSelector] | None = Field(
-        default=None, description="two disks that hold the same (software RAID 1); the host boots with either; the same rule twice takes the two disks that fulfil it"
+        default=None,
+        description="two disks that hold the same (software RAID 1); the host boots with either; the same rule twice takes the "
+        "two disks that fulfil it",
     )
     wipe: Flag = Field(default=False, description="whether disks that are not blank may be erased")
 
