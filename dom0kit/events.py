@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -97,12 +98,27 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def json_sink(path: Path) -> Sink:
-    """Append each event as a line of JSON to a file or a character device, unbuffered."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def json_sink(path: Path, patience: float = 2.0) -> Sink:
+    """Append each event as a line of JSON to a file or a character device, unbuffered.
+
+    :param patience: seconds that a device may refuse to take a line. Nobody need listen at a virtual machine's port, and
+        its driver then keeps a writer waiting for ever; past the limit the sink fails, which leaves it out.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
 
     def sink(event: Event) -> None:
-        os.write(fd, (json.dumps(event, sort_keys=True) + "\n").encode())
+        rest = memoryview((json.dumps(event, sort_keys=True) + "\n").encode())
+        deadline = time.monotonic() + patience
+        while rest:
+            try:
+                rest = rest[os.write(fd, rest) :]
+            except BlockingIOError:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"{path} takes no events") from None
+                # A port without a listener is never ready; poll again now and then all the same.
+                select.select([], [fd], [], min(left, 0.2))
+                time.sleep(0.01)
 
     return sink
 
