@@ -1,8 +1,8 @@
 """Takes what installing hosts report, keeps it, and marks a host as installed when its installer says so.
 
 ``POST /report/HOST`` carries one event as a JSON object, or a bundle (``Content-Type: application/gzip``). The host proves itself
-by the token that render put into its answers. A machine that never got its answers has no token: its ``failed`` and a
-small bundle are taken as well, marked as unproven; nothing that it sends changes what a host boots.
+by the token that render put into its answers. A machine that has not read its answers has no token: what it sends and a
+small bundle are taken as well, marked as unproven, but never a ``finished``: it cannot change what a host boots.
 """
 
 from __future__ import annotations
@@ -91,11 +91,12 @@ class Receiver:
             raise Refused(400, "no JSON") from error
         if not isinstance(event, dict) or event.get("event") not in KINDS:
             raise Refused(400, "no event")
-        if not proven and event["event"] != "failed":
+        if not proven and event["event"] == "finished":
             raise Refused(401, "a token is needed")
         record = {**event, "received": round(time.time(), 3), "proven": proven}
         path = self.reports / f"{host}.jsonl"
-        if path.exists() and path.stat().st_size > LARGEST_LOG:
+        # A stranger must not use up the room of the host itself.
+        if path.exists() and path.stat().st_size > (LARGEST_LOG if proven else LARGEST_LOG // 4):
             raise Refused(507, "this host has reported too much")
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, sort_keys=True) + "\n")
