@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from dom0kit import cpio
 from dom0kit.errors import UserError
 from dom0kit.files import write_json
 from dom0kit.run import run, stream
@@ -84,7 +85,7 @@ def export(job: jobs.Job, tree: Path) -> None:
         stream(command, log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)}, terminal=True)
     jobs.end()
     # The cached initramfs stays without it: it fits many images.
-    carried.append(output / "initrd.img", carried.archive({carried.NAME: carried.sums(output)}, job.epoch))
+    cpio.append(output / "initrd.img", cpio.archive({carried.NAME: carried.sums(output)}, job.epoch))
     value = manifest.build(
         version=job.version,
         image_id=job.image_id,

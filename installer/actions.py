@@ -150,6 +150,23 @@ class WriteState:
 
 
 @dataclass(frozen=True)
+class WriteHostPart:
+    """What is this host's own in its initramfs, and the same files in its root.
+
+    :param initrd: the image's initramfs as the manifest has it.
+    :param maps: the WWIDs of all multipath disks; ``needed`` are those that the root is on.
+    :param group: the guests' volume group when LVM is to look at the named devices alone; None: LVM looks at all.
+    """
+
+    version: str
+    initrd: ImageFile
+    maps: tuple[str, ...]
+    needed: tuple[str, ...]
+    group: str | None = None
+    title: str = field(default="make the host's initramfs", init=False)
+
+
+@dataclass(frozen=True)
 class MakeVolumeGroup:
     """The volume group for guests.
 
@@ -165,11 +182,15 @@ class MakeVolumeGroup:
 
 @dataclass(frozen=True)
 class BootEntry:
-    """An entry in the firmware's boot menu: the loader on a disk's ESP, which is partition ``esp_number``."""
+    """An entry in the firmware's boot menu: the loader on a disk's ESP, which is partition ``esp_number``.
+
+    :param by_path: the entry names the way to the disk, too, and not the partition alone.
+    """
 
     disk: str
     esp_number: int
     label: str
+    by_path: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +213,7 @@ Action = (
     | InstallBootLoaders
     | CopyImage
     | WriteState
+    | WriteHostPart
     | MakeVolumeGroup
     | Finish
 )

@@ -105,7 +105,8 @@ def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
 
 def boot_entries(listing: str, label: str) -> list[str]:
     """Numbers of the firmware's boot entries with a label, from the output of ``efibootmgr``. Pure."""
-    return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?:\t.*)?$", listing, re.MULTILINE)
+    # Also those of single paths to the same disk.
+    return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?: \(path \d+\))?(?:\t.*)?$", listing, re.MULTILINE)
 
 
 def first_entry(listing: str) -> str:
@@ -132,7 +133,11 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
         for entry in reversed(action.entries):
             where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
             words = ["--create", *where, "--label", entry.label, "--loader", NVRAM_LOADER]
-            commands(["efibootmgr", "--quiet", *words])
+            if entry.by_path:
+                # Not every bus can be written down; the entry by GUID finds the partition on every path that is up.
+                commands(["efibootmgr", "--quiet", "--full-dev-path", *words], check=False)
+            else:
+                commands(["efibootmgr", "--quiet", *words])
         # Some firmware takes the entry and keeps its own order.
         listing = commands(["efibootmgr"]).output
     except UserError as error:

@@ -29,10 +29,17 @@ class Commands:
     redact: Callable[[str], str] = field(default=lambda text: text)
 
     def __call__(
-        self, argv: Sequence[str | Path], *, check: bool = True, env: Mapping[str, str] | None = None, timeout: float = 300
+        self,
+        argv: Sequence[str | Path],
+        *,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 300,
+        quiet: bool = False,
     ) -> Result:
         """Run a command to its end.
 
+        :param quiet: leave its output out of the log, for listings of many pages.
         :param timeout: seconds; no single command of an installation takes minutes.
         :raises CommandFailed: on a non-zero exit code when ``check`` is set.
         """
@@ -46,7 +53,7 @@ class Commands:
         except UserError as error:
             self.note(f"= {error}")
             raise
-        for text in (result.output, result.errors):
+        for text in () if quiet else (result.output, result.errors):
             if text.strip():
                 self.note(text.rstrip())
         self.note(f"= exit code {result.returncode}, {result.seconds:.2f} s")

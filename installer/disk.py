@@ -13,6 +13,9 @@ from installer.layout import MIB, partition_path
 
 SECONDS_FOR_DEVICES = 10.0
 
+# As udev's rules call it (60-kpartx.rules): WWID-part3.
+KPARTX_NAMES = ("-p", "-part")
+
 # GRUB's ext2 driver reads neither of these, and newer versions of e2fsprogs may switch them on.
 EXT4_FEATURES = "^metadata_csum_seed,^orphan_file"
 
@@ -39,9 +42,33 @@ def wipe(action: Wipe, commands: Commands) -> None:
             for offset, length in ((0, MIB), (disk.size - MIB, MIB), *disk.erase):
                 zero(file.fileno(), offset, length)
             os.fsync(file.fileno())
-        # The kernel forgets the old partitions; there may be none, which is an error to partx.
-        commands(["partx", "--delete", disk.path], check=False)
+        forget_partitions(disk.path, commands)
     settle(commands)
+
+
+def is_map(path: str) -> bool:
+    """Whether a disk is a multipath map: its partitions are devices of device-mapper, which kpartx makes, not the kernel."""
+    return path.startswith("/dev/mapper/")
+
+
+def forget_partitions(disk: str, commands: Commands) -> None:
+    """Remove the devices of a disk's partitions; there may be none, which is an error to partx."""
+    if is_map(disk):
+        # udev runs kpartx as well when a map was written to; two of them at a time fall over each other.
+        settle(commands)
+        commands(["kpartx", "-d", "-s", *KPARTX_NAMES, disk], check=False)
+    else:
+        commands(["partx", "--delete", disk], check=False)
+
+
+def show_partitions(disk: str, commands: Commands) -> None:
+    """Make the devices of a disk's partitions as they are in its table now."""
+    if is_map(disk):
+        settle(commands)
+        commands(["kpartx", "-a", "-u", "-s", *KPARTX_NAMES, disk])
+    else:
+        # sgdisk asks the kernel to read the table again; partx also works where a device was busy for a moment.
+        commands(["partx", "--update", disk], check=False)
 
 
 def zero(fd: int, offset: int, length: int) -> None:
@@ -72,8 +99,7 @@ def partition(action: PartitionDisks, commands: Commands) -> None:
     """
     for table in action.tables:
         commands(["sgdisk", *sgdisk_arguments(table), table.disk])
-        # sgdisk asks the kernel to read the table again; partx also works where a device was busy for a moment.
-        commands(["partx", "--update", table.disk], check=False)
+        show_partitions(table.disk, commands)
     settle(commands)
     devices = [partition_path(table.disk, p.number) for table in action.tables for p in table.partitions]
     wait_for(devices, "the partition")

@@ -33,13 +33,22 @@ def _render(name: str, **values: object) -> str:
 UNITS = {"com1": 0, "com2": 1}
 
 
-def installed_menu(manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL) -> str:
-    """The ``grub.cfg`` of an installed host, the same for BIOS and UEFI."""
+def installed_menu(
+    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", further: str = ""
+) -> str:
+    """The ``grub.cfg`` of an installed host, the same for BIOS and UEFI.
+
+    :param device: the system partition's device, in place of the UUID: on a multipath map an initramfs that does not know the
+        map must find nothing, where the UUID would lead it to one of the paths.
+    :param further: kernel arguments that this host needs beside the usual ones.
+    """
     return _render(
         "grub.cfg.j2",
         product=manifest.product,
         version=manifest.version,
         uuid=str(system),
+        source=f"dev:{device}" if device else f"uuid:{system}",
+        further=f" {further}" if further else "",
         dom0_memory=dom0_memory_mib(manifest, dom0),
         dom0_cpus=dom0.cpus,
         **serial_words(serial),

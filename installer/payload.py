@@ -21,6 +21,7 @@ PROGRAMS = (
     ("grub-mkimage", "package grub-common"),
     ("pvcreate vgcreate vgchange lvcreate", "package lvm2"),
     ("mdadm", "package mdadm"),
+    ("kpartx", "package kpartx"),
 )
 GRUB_FILES = ("i386-pc/boot.img", "i386-pc/moddep.lst", "x86_64-efi/moddep.lst")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

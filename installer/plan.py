@@ -10,14 +10,14 @@ from typing import Any
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
-from installer import layout, menus, obstacles
+from installer import layout, obstacles
 from installer.actions import Action, Array
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
 from installer.layout import DoesNotFit, Partition, lay_out
 from installer.machine import Disk, Facts, state
 from installer.manifest import Manifest
-from installer.steps import Options, list_actions, mirrored, pool_metadata, seeds
+from installer.steps import Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
 
 __all__ = ["Options", "Plan", "PlanError", "make_plan"]
 
@@ -184,7 +184,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         volume_group=answers.volume_group(),
         thin=pool_metadata(answers, tables[0], chosen) is not None,
         finish=answers.finish,
-        menu=menus.installed_menu(manifest, options.identity, answers.dom0, answers.serial_console),
+        menu=boot_menu(manifest, options.identity, answers, chosen.system),
         answers=resolved.to_json(),
         actions=list_actions(facts=facts, answers=resolved, manifest=manifest, options=options, chosen=chosen, tables=tables),
         warnings=obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),

@@ -16,10 +16,10 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import apply as work
-from installer import scripts
+from installer import multipath, scripts
 from installer.commands import Commands
 from installer.facts import collect
-from installer.machine import MEDIUM
+from installer.machine import MEDIUM, Facts
 from installer.manifest import read_manifest
 from installer.plan import Options, Plan, make_plan
 from installer.reports import Reports, log_tail, make_reports, refuse_references, to_text
@@ -128,8 +128,7 @@ def plan_for(answers: Answers, session: Session) -> Plan:
     :raises UserError: when machine, image and answers do not go together.
     """
     session.run_scripts("start")
-    with session.reporter.step("look at this machine"):
-        facts = collect(loops=session.loops)
+    facts = look(answers, session)
     session.commands.note(facts.render())
     session.reports.texts["facts.json"] = to_text(facts.to_json())
     with session.reporter.step("make the plan"):
@@ -140,6 +139,21 @@ def plan_for(answers: Answers, session: Session) -> Plan:
     session.reports.texts["plan.json"] = to_text(plan.to_json())
     session.environment["DOM0KIT_DISK"] = plan.disk.path
     return plan
+
+
+def look(answers: Answers, session: Session) -> Facts:
+    """Facts about this machine; disks with several paths are found first, so that nobody takes a path for a disk.
+
+    :raises UserError: when they cannot be had.
+    """
+    with session.reporter.step("find paths to disks") as step:
+        raw = multipath.find_paths(session.commands, step.progress)
+    with session.reporter.step("look at this machine") as step:
+        facts = collect(loops=session.loops)
+        if single := multipath.declared(raw, facts, answers):
+            multipath.make_maps(single, session.commands, step.progress)
+            facts = collect(loops=session.loops)
+    return facts
 
 
 def carry_out(plan: Plan, session: Session) -> None:

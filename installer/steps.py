@@ -94,6 +94,35 @@ def pool_metadata(answers: Answers, partitions: tuple[Partition, ...], chosen: C
     return min(max(wanted, POOL_METADATA_LEAST), POOL_METADATA_MOST)
 
 
+def disk_wwid(disk: Disk) -> str:
+    """The WWID of a multipath map: its name, for the image's maps have no friendly ones."""
+    return disk.path.removeprefix("/dev/mapper/")
+
+
+def boot_menu(manifest: Manifest, identity: uuid.UUID, answers: Answers, disks: tuple[Disk, ...]) -> str:
+    """The host's ``grub.cfg``; on a multipath map it names the map."""
+    device = partition_path(disks[0].path, layout.SYSTEM) if len(disks) == 1 and disks[0].kind == "mpath" else ""
+    return menus.installed_menu(manifest, identity, answers.dom0, answers.serial_console, device=device)
+
+
+def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
+    """The firmware's entries, the first one first.
+
+    The usual entry names the partition by its GUID, which firmware looks for on every disk that it has brought up. Firmware
+    that only brings up what an entry names needs one for each path of a multipath map.
+    """
+    entries = []
+    for disk, label in zip(disks, (LABEL, SECOND_LABEL), strict=False):
+        paths = disk.paths if disk.kind == "mpath" else (disk.path,)
+        entries.append(actions.BootEntry(paths[0] if paths else disk.path, layout.ESP, label))
+        if len(paths) > 1:
+            entries += [
+                actions.BootEntry(path, layout.ESP, f"{label} (path {number})", by_path=True)
+                for number, path in enumerate(paths, 1)
+            ]
+    return tuple(entries)
+
+
 def list_actions(
     *,
     facts: Facts,
@@ -161,12 +190,15 @@ def list_actions(
         own = arrays[1].device if arrays else partition_path(disks[0].path, layout.GUESTS)
         devices = (own, *(disk.path for disk in chosen.guests))
         steps.append(actions.MakeVolumeGroup(devices, group, pool_metadata(answers, partitions, chosen)))
-    labels = (LABEL, SECOND_LABEL) if facts.firmware == "uefi" else ()
+    if maps := tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath"):
+        needed = tuple(disk_wwid(disk) for disk in disks if disk.kind == "mpath")
+        initrd = next(file for file in manifest.files if file.name == "initrd.img")
+        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None))
     steps.append(
         actions.Finish(
             version=manifest.version,
-            menu=menus.installed_menu(manifest, identity, answers.dom0, answers.serial_console),
-            entries=tuple(actions.BootEntry(disk.path, layout.ESP, label) for disk, label in zip(disks, labels, strict=False)),
+            menu=boot_menu(manifest, identity, answers, disks),
+            entries=boot_entries(disks) if facts.firmware == "uefi" else (),
             marker=json.dumps(marker, indent=2, sort_keys=True) + "\n",
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dom0kit.errors import UserError
 
@@ -21,6 +21,8 @@ KVM_CPU = "host"
 
 EVENT_PORT = "org.dom0kit.events"
 MANAGEMENT_MAC = "52:54:00:12:34:56"
+PORT_WWN = 0x5000C500DC000000
+"""The name of a LUN's first target port; those of further ones follow."""
 OVMF_FOLDER = Path("/usr/share/OVMF")
 OVMF_CODE = OVMF_FOLDER / "OVMF_CODE_4M.fd"
 OVMF_VARS = OVMF_FOLDER / "OVMF_VARS_4M.fd"
@@ -33,6 +35,8 @@ class Drive:
     :param bootindex: the place in the firmware's order, from 0; None: never booted from.
     :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
     :param sector: bytes of a sector, logical and physical; 4096 is what UEFI boots from and BIOS does not. Not for CDs.
+    :param wwn: the world wide name that the guest sees, 64 bits; only for a path.
+    :param hba: for a path to a LUN, which ``path`` the file of all of them is: the host bus adapter that it hangs on, from 0.
     """
 
     path: Path
@@ -42,6 +46,8 @@ class Drive:
     bootindex: int | None = None
     read_only: bool = False
     sector: Literal[512, 4096] = 512
+    wwn: int | None = None
+    hba: int | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,8 @@ def platform_words(spec: MachineSpec) -> list[str]:
 def drive_words(drive: Drive, number: int) -> list[str]:
     """One drive: the file behind it and the device in front."""
     name = f"drive{number}"
+    if drive.hba is not None:
+        return path_words(drive, name)
     cdrom = drive.bus == "cdrom"
     read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap,detect-zeroes=unmap"
     media = ",media=cdrom" if cdrom else ""
@@ -180,6 +188,28 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     if drive.bootindex is not None:
         options += f",bootindex={drive.bootindex}"
     return [*words, "-device", options]
+
+
+def path_device(drive: Drive, name: str) -> dict[str, Any]:
+    """The device in front of one path to a LUN, as QEMU's ``device_add`` takes it, too: an HBA's disk called ``path0``.
+
+    Serial number and WWN are the LUN's, target port's name and index are the path's.
+    """
+    assert drive.hba is not None
+    values: dict[str, Any] = {"driver": "scsi-hd", "id": f"path{drive.hba}", "bus": f"hba{drive.hba}.0", "drive": name}
+    values |= {"serial": drive.serial, "share-rw": True, "port_index": drive.hba + 1, "port_wwn": PORT_WWN + drive.hba}
+    if drive.wwn is not None:
+        values["wwn"] = drive.wwn
+    if drive.bootindex is not None:
+        values["bootindex"] = drive.bootindex
+    return values
+
+
+def path_words(drive: Drive, name: str) -> list[str]:
+    """One path to a LUN; the file behind it is opened without a lock, for the other paths have it open as well."""
+    values = ",".join(f"{key}={'on' if value is True else value}" for key, value in path_device(drive, name).items())
+    file = f"if=none,id={name},format={drive.format},file.filename={escaped(drive.path)},file.locking=off"
+    return ["-drive", file, "-device", f"virtio-scsi-pci,id=hba{drive.hba}", "-device", values.removeprefix("driver=")]
 
 
 def nic_words(nic: Nic, number: int) -> list[str]:

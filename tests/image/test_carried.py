@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from dom0kit import cpio
 from image import carried
 from pipeline import initramfs
 
@@ -41,10 +42,11 @@ def test_the_live_root_script_reads_what_is_written(tmp_path: Path) -> None:
 
 def test_the_archive_is_read_and_is_the_same_each_time() -> None:
     files = {carried.NAME: "one\n", "etc/dom0kit/other": "two\n"}
-    data = carried.archive(files, 7)
-    assert data == carried.archive(dict(reversed(files.items())), 7)
+    data = cpio.archive(files, 7)
+    assert data == cpio.archive(dict(reversed(files.items())), 7)
     found = [(e.name, e.mode, e.owner, e.group, e.mtime) for e in initramfs.entries(data)]
     assert found == [
+        ("etc", 0o040755, 0, 0, 7),
         ("etc/dom0kit", 0o040755, 0, 0, 7),
         ("etc/dom0kit/image.sha256", 0o100644, 0, 0, 7),
         ("etc/dom0kit/other", 0o100644, 0, 0, 7),
@@ -53,11 +55,11 @@ def test_the_archive_is_read_and_is_the_same_each_time() -> None:
 
 def test_it_begins_on_a_multiple_of_four_behind_the_compressed_archive(tmp_path: Path) -> None:
     path = tmp_path / "initrd.img"
-    early = carried.archive({"kernel/x86/microcode/GenuineIntel.bin": "code"}, 1)
+    early = cpio.archive({"kernel/x86/microcode/GenuineIntel.bin": "code"}, 1)
     packed = b"\x28\xb5\x2f\xfd 070701 is no archive here"
     path.write_bytes(early + packed)
-    tail = carried.archive({carried.NAME: "sums\n"}, 1)
-    carried.append(path, tail)
+    tail = cpio.archive({carried.NAME: "sums\n"}, 1)
+    cpio.append(path, tail)
     data = path.read_bytes()
     assert initramfs.compressed_tail(data) == ("zstd", len(early))
     start = initramfs.appended(data, len(early))

@@ -1,0 +1,75 @@
+"""What is this host's own on multipath disks: in its root, and behind the image's initramfs, read back and checked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from dom0kit import hostpart
+from dom0kit.errors import UserError
+from dom0kit.files import sync_folder, write_atomic, write_json
+from installer.actions import WriteHostPart
+from installer.commands import Commands
+
+IMAGE_ROOT = Path("/run/dom0kit/squashfs")
+LVM_LOCAL = "etc/lvm/lvmlocal.conf"
+LVM_DEVICES = "etc/lvm/devices/system.devices"
+LVM_TEXT = """# Written by the installer of dom0kit: LVM looks at the devices in /etc/lvm/devices/system.devices alone (lvmdevices(8)),
+# which names multipath disks by their map. A path of a map can never be taken for a physical volume.
+devices {
+    use_devicesfile = 1
+}
+"""
+
+
+def write_host_part(action: WriteHostPart, system: Path, commands: Commands, image_root: Path = IMAGE_ROOT) -> None:
+    """Write the files into the host's root, make the archive, append it to the host's initrd.img, read it back.
+
+    :param system: where the system's file system is mounted.
+    :param image_root: the image as it was built: this system's own ``/etc`` may have changed since.
+    :raises UserError: when the host could not find its root with it.
+    """
+    upper = system / "state" / action.version / "upper"
+    base = image_root if (image_root / "etc").is_dir() else Path("/")
+    put(upper, hostpart.WWIDS, hostpart.wwids_text(action.maps, (base / hostpart.WWIDS).read_text()))
+    if action.group is not None:
+        write_lvm(upper, action.group, commands)
+    files = hostpart.collect(upper, base)
+    refuse(hostpart.problems(files, action.needed))
+    initrd = system / "images" / action.version / action.initrd.name
+    written = hostpart.write(initrd, action.initrd.size, action.initrd.sha256, hostpart.make(files, 0))
+    refuse(hostpart.problems(hostpart.read(initrd, action.initrd.size), action.needed))
+    write_json(system / "state" / action.version / hostpart.RECORD, written.record(files))
+    commands.note(f"{initrd} has the host's part of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
+
+
+def refuse(problems: list[str]) -> None:
+    """Fail the installation, and not the first boot.
+
+    :raises UserError: when there are problems.
+    """
+    if problems:
+        raise UserError(
+            f"the host's initramfs would not find its disk: {'; '.join(problems)}", "the image lacks parts of multipath; build it anew"
+        )
+
+
+def put(upper: Path, name: str, text: str) -> None:
+    """A file of the host's root, with the folders above it; all may read it."""
+    path = upper / name
+    for folder in reversed(path.relative_to(upper).parents):
+        (upper / folder).mkdir(exist_ok=True)
+        (upper / folder).chmod(0o755)
+    write_atomic(path, text)
+
+
+def write_lvm(upper: Path, group: str, commands: Commands) -> None:
+    """LVM's list of devices: the physical volumes of the guests' group, as this system sees them now."""
+    live = Path("/") / LVM_DEVICES
+    live.unlink(missing_ok=True)
+    commands(["vgimportdevices", "--config", "devices/use_devicesfile=1", group])
+    put(upper, LVM_DEVICES, live.read_text())
+    put(upper, LVM_LOCAL, LVM_TEXT)
+    live.unlink()
+    shutil.rmtree(live.parent / "backup", ignore_errors=True)
+    sync_folder((upper / LVM_DEVICES).parent)

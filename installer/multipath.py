@@ -1,0 +1,134 @@
+"""Finds disks with several paths and has multipathd make maps of them, before anybody looks for disks.
+
+The image's multipath.conf says ``find_multipaths strict``: a disk is a multipath disk when its WWID is in
+``/etc/multipath/wwids``, and not by chance of which path came first. Here, and nowhere else, WWIDs come into that file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerfiles.model import Answers
+from dom0kit.errors import UserError
+from installer.choose import matching
+from installer.commands import Commands
+from installer.machine import Facts
+
+SECONDS_FOR_MAPS = 60.0
+MAPPER = Path("/dev/mapper")
+CONTROL = Path("/run/udev/control")
+
+
+@dataclass(frozen=True)
+class RawDisk:
+    """A disk as udev knows it: ``/dev/sda``, its WWID in multipath's words (``ID_SERIAL``), how it is attached.
+
+    :param member: whether multipath has taken it already.
+    """
+
+    path: str
+    wwid: str
+    bus: str = ""
+    member: bool = False
+
+
+def parse_export(text: str) -> tuple[RawDisk, ...]:
+    """The SCSI disks in the output of ``udevadm info --export-db``; sticks are left out: none has two plugs."""
+    disks = []
+    for block in text.split("\n\n"):
+        values = dict(line[3:].split("=", 1) for line in block.splitlines() if line.startswith("E: ") and "=" in line)
+        path = values.get("DEVNAME", "")
+        if values.get("DEVTYPE") != "disk" or not path.startswith("/dev/sd") or values.get("ID_BUS") == "usb":
+            continue
+        if wwid := values.get("ID_SERIAL", ""):
+            disks.append(RawDisk(path, wwid, values.get("ID_BUS", ""), values.get("DM_MULTIPATH_DEVICE_PATH") == "1"))
+    return tuple(sorted(disks, key=lambda disk: (len(disk.path), disk.path)))
+
+
+def several_paths(disks: Iterable[RawDisk]) -> dict[str, tuple[str, ...]]:
+    """The paths of each disk that has more than one, by its WWID."""
+    found: dict[str, list[str]] = {}
+    for disk in disks:
+        found.setdefault(disk.wwid, []).append(disk.path)
+    return {wwid: tuple(paths) for wwid, paths in found.items() if len(paths) > 1}
+
+
+def declared(disks: Iterable[RawDisk], facts: Facts, answers: Answers) -> dict[str, tuple[str, ...]]:
+    """Disks with one path that the answers declare multipath all the same, by WWID: another path may come later.
+
+    A rule for disks that says ``multipath: required``, or any for the system when ``san.multipath`` is required, declares
+    what it matches in everything else.
+    """
+    rules = [(rule, answers.san.multipath == "required") for rule in answers.target.selectors()]
+    rules += [(rule, False) for rule in (() if isinstance(answers.guests, str) else answers.guests.disks)]
+    wwids = {disk.path: disk.wwid for disk in disks}
+    found: dict[str, tuple[str, ...]] = {}
+    for rule, required in rules:
+        if not required and rule.multipath != "required":
+            continue
+        plain = rule.model_copy(update={"multipath": None})
+        # A rule of nothing but 'multipath: required' means the maps that there are, and not every disk.
+        if any(value is not None for value in plain.given().values()):
+            paths = [disk.path for disk in matching(facts, plain) if disk.kind == "disk" and disk.path in wwids]
+            found.update({wwids[path]: (path,) for path in paths})
+    return found
+
+
+def look(commands: Commands) -> tuple[RawDisk, ...]:
+    """The SCSI disks of this machine; none where there is no udev or no multipath."""
+    if not CONTROL.exists() or commands(["multipathd", "show", "daemon"], check=False).returncode:
+        return ()
+    commands(["udevadm", "settle", "--timeout=30"], check=False)
+    return parse_export(commands(["udevadm", "info", "--export-db"], quiet=True).output)
+
+
+def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Callable[[float, str], None]) -> None:
+    """Declare these WWIDs multipath and wait for their maps.
+
+    Volume groups on a path are let go of first: udev activates them before anybody can know that there is a second path.
+
+    :raises UserError: when a map does not appear.
+    """
+    new = {wwid: paths for wwid, paths in wanted.items() if not (MAPPER / wwid).exists()}
+    if not new:
+        return
+    let_go([path for paths in new.values() for path in paths], commands)
+    for paths in new.values():
+        commands(["multipath", "-a", paths[0]])
+    commands(["multipathd", "reconfigure"])
+    start = time.monotonic()
+    while missing := [wwid for wwid in new if not (MAPPER / wwid).exists()]:
+        spent = time.monotonic() - start
+        if spent > SECONDS_FOR_MAPS:
+            paths = ", ".join(new[missing[0]])
+            raise UserError(
+                f"no multipath map {missing[0]} of {paths} appeared within {SECONDS_FOR_MAPS:.0f} s",
+                "something may use one of these disks: 'lsblk', 'multipath -v3' and 'journalctl -u multipathd' say more",
+            )
+        tell(spent / SECONDS_FOR_MAPS, f"waiting for the multipath map {missing[0]}")
+        time.sleep(0.5)
+    commands(["udevadm", "settle", "--timeout=30"], check=False)
+    commands(["multipath", "-ll"], check=False)
+
+
+def let_go(paths: list[str], commands: Commands) -> None:
+    """Deactivate the volume groups that lie on these disks or on partitions of them."""
+    listing = commands(["lsblk", "--noheadings", "--raw", "--output", "TYPE,NAME", *paths], check=False).output
+    volumes = [line.split()[1] for line in listing.splitlines() if line.startswith("lvm ")]
+    for volume in dict.fromkeys(volumes):
+        commands(["lvchange", "--activate", "n", f"/dev/mapper/{volume}"], check=False)
+
+
+def find_paths(
+    commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None
+) -> tuple[RawDisk, ...]:
+    """Make a map of every disk that has more than one path; the disks that were seen.
+
+    :raises UserError: when a map cannot be made.
+    """
+    disks = look(commands)
+    make_maps(several_paths(disks), commands, tell)
+    return disks
