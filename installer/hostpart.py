@@ -14,8 +14,8 @@ from installer.commands import Commands
 IMAGE_ROOT = Path("/run/dom0kit/squashfs")
 LVM_LOCAL = "etc/lvm/lvmlocal.conf"
 LVM_DEVICES = "etc/lvm/devices/system.devices"
-LVM_TEXT = """# Written by the installer of dom0kit: LVM looks at the devices in /etc/lvm/devices/system.devices alone (lvmdevices(8)),
-# which names multipath disks by their map. A path of a map can never be taken for a physical volume.
+LVM_TEXT = """# Written by the installer of dom0kit: LVM looks at the devices in /etc/lvm/devices/system.devices alone,
+# see lvmdevices(8). It names multipath disks by their map: a path can never be taken for a physical volume.
 devices {
     use_devicesfile = 1
 }
@@ -50,7 +50,8 @@ def refuse(problems: list[str]) -> None:
     """
     if problems:
         raise UserError(
-            f"the host's initramfs would not find its disk: {'; '.join(problems)}", "the image lacks parts of multipath; build it anew"
+            f"the host's initramfs would not find its disk: {'; '.join(problems)}",
+            "the image lacks parts of multipath; build it anew",
         )
 
 

@@ -103,9 +103,9 @@ def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Call
     while missing := [wwid for wwid in new if not (MAPPER / wwid).exists()]:
         spent = time.monotonic() - start
         if spent > SECONDS_FOR_MAPS:
-            paths = ", ".join(new[missing[0]])
+            names = ", ".join(new[missing[0]])
             raise UserError(
-                f"no multipath map {missing[0]} of {paths} appeared within {SECONDS_FOR_MAPS:.0f} s",
+                f"no multipath map {missing[0]} of {names} appeared within {SECONDS_FOR_MAPS:.0f} s",
                 "something may use one of these disks: 'lsblk', 'multipath -v3' and 'journalctl -u multipathd' say more",
             )
         tell(spent / SECONDS_FOR_MAPS, f"waiting for the multipath map {missing[0]}")
@@ -122,9 +122,7 @@ def let_go(paths: list[str], commands: Commands) -> None:
         commands(["lvchange", "--activate", "n", f"/dev/mapper/{volume}"], check=False)
 
 
-def find_paths(
-    commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None
-) -> tuple[RawDisk, ...]:
+def find_paths(commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None) -> tuple[RawDisk, ...]:
     """Make a map of every disk that has more than one path; the disks that were seen.
 
     :raises UserError: when a map cannot be made.
