@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from firstboot.host import Host
+from firstboot.paths.commands import configure_initramfs, configure_paths, initramfs, paths
 from firstboot.reports import attach
 from firstboot.runner import report, run_steps, tell_systemd
 from firstboot.stamps import Stamps
@@ -26,6 +27,8 @@ def register(add: Add) -> None:
     """Add the subcommands of an installed host."""
     add("status", "how this host is: name, version, address, first-boot steps", _configure_status, status)
     add("firstboot", "run the first-boot steps that are not done yet", _configure_firstboot, firstboot)
+    add("paths", "disks with several paths: groups, states, what is missing", configure_paths, paths)
+    add("initramfs", "put this host's multipath and iSCSI files into its initramfs", configure_initramfs, initramfs)
     add("log", "the events of first boot, oldest first", _configure_log, log)
 
 

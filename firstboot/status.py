@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from dom0kit.units import human_seconds, table
 from firstboot.host import Host
 from firstboot.network import state
 from firstboot.network.layout import told_management
+from firstboot.paths.commands import paths_line
 from firstboot.stamps import Stamps, fingerprint
 from firstboot.steps import Step
 
@@ -31,6 +33,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
+        "paths": paths_line() if host.root == Path("/") else "",
         "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
     }
 
@@ -77,6 +80,7 @@ def status_text(status: dict[str, Any]) -> str:
         f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
         *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
+        *([f"paths     {status['paths']}"] if status.get("paths") else []),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 

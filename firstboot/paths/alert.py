@@ -1,0 +1,105 @@
+"""Tells of a change: the kernel's log first, which needs no disk, then the log of events, then the administrator's programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dom0kit.events import Reporter
+from dom0kit.run import environment
+from firstboot.paths.maps import Change
+
+KMSG = Path("/dev/kmsg")
+HOOKS = "etc/dom0kit/hooks/alert.d"
+HOOK_SECONDS = 60.0
+ERROR, NOTICE = 3, 5
+"""Levels of the kernel's log (syslog(3)): errors are shown on the console."""
+
+
+def kmsg_line(change: Change) -> str:
+    """The line for the kernel's log."""
+    return f"<{ERROR if change.bad else NOTICE}>dom0kit: {change.text}\n"
+
+
+def to_kmsg(change: Change, path: Path = KMSG) -> None:
+    """Write into the kernel's log: the console and the journal show it."""
+    try:
+        with path.open("wb", buffering=0) as file:
+            file.write(kmsg_line(change).encode())
+    except OSError:
+        pass  # in a container there is none
+
+
+def event(change: Change) -> dict[str, object]:
+    """The change as values of an event."""
+    return {
+        "state": change.kind,
+        "disk": change.wwid,
+        "path": change.path,
+        "left": change.left,
+        "expected": change.expected,
+        "text": change.text,
+    }
+
+
+def hooks(root: Path) -> list[Path]:
+    """The administrator's programs in their order: executable files, the names of editors' copies left out."""
+    folder = root / HOOKS
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if path.is_file() and os.access(path, os.X_OK) and not path.name.endswith(("~", ".dpkg-dist"))]
+
+
+def hook_environment(change: Change) -> dict[str, str]:
+    """What a program is told; its standard input is the event as JSON."""
+    return {
+        "DOM0KIT_EVENT": f"path-{change.kind}",
+        "DOM0KIT_DISK": change.wwid,
+        "DOM0KIT_PATH": change.path,
+        "DOM0KIT_LEFT": str(change.left),
+        "DOM0KIT_EXPECTED": str(change.expected),
+        "DOM0KIT_TEXT": change.text,
+    }
+
+
+def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None]) -> None:
+    """Run the programs one after the other; what goes wrong in one concerns no other."""
+    message = json.dumps({"event": "path", **event(change)}, sort_keys=True) + "\n"
+    for program in programs:
+        try:
+            done = subprocess.run(
+                [str(program)],
+                env=environment(hook_environment(change)),
+                input=message.encode(),
+                capture_output=True,
+                timeout=HOOK_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            note(f"alert hook {program}: {error}")
+        else:
+            if done.returncode:
+                said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+                note(f"alert hook {program}: exit code {done.returncode} {''.join(said)}".rstrip())
+
+
+class Alerts:
+    """Tells of changes without ever keeping the watch waiting: what may need the disk runs beside it."""
+
+    def __init__(self, root: Path, reporter: Reporter, note: Callable[[str], None]) -> None:
+        self.root = root
+        self.reporter = reporter
+        self.note = note
+        self._lock = threading.Lock()
+
+    def __call__(self, change: Change) -> None:
+        to_kmsg(change)
+        threading.Thread(target=self._rest, args=(change,), daemon=True).start()
+
+    def _rest(self, change: Change) -> None:
+        with self._lock:
+            self.reporter.emit("path", **event(change))
+            run_hooks(hooks(self.root), change, self.note)

@@ -1,0 +1,126 @@
+"""``dom0ctl paths`` and ``dom0ctl initramfs``."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from dom0kit import hostpart
+from dom0kit.errors import UserError
+from dom0kit.events import VIRTIO_PORT, Reporter, json_sink
+from dom0kit.files import write_json
+from firstboot.host import MANIFEST
+from firstboot.paths.alert import Alerts
+from firstboot.paths.maps import parse_maps, render, summary
+from firstboot.paths.multipathd import ask
+from firstboot.paths.watch import Watcher, read_expected, write_expected
+
+ROOT = Path("/")
+LOG = "var/log/dom0kit/paths-events.jsonl"
+IMAGE = Path("/run/dom0kit/image")
+STATE = Path("/run/dom0kit/overlay")
+MCL_CURRENT, MCL_FUTURE = 1, 2
+
+
+def configure_paths(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0ctl paths``."""
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--accept", action="store_true", help="what is there now is all there should be")
+    parser.add_argument("--watch", action="store_true", help="tell of changes for ever; the host's own service does this")
+
+
+def paths(arguments: argparse.Namespace) -> int:
+    """``dom0ctl paths``; exit code 1 when a disk has fewer paths than it should."""
+    if arguments.watch:
+        return watch()
+    maps = parse_maps(ask("show maps json"))
+    if arguments.accept:
+        write_expected(ROOT, {item.wwid: len(item.good) for item in maps})
+    expected = read_expected(ROOT)
+    if arguments.json:
+        value = {"expected": expected, "maps": [dataclasses.asdict(item) for item in maps]}
+        print(json.dumps(value, indent=2, sort_keys=True))
+    else:
+        print(render(maps, expected) or "no disk with several paths")
+    return 1 if any(len(item.good) < expected.get(item.wwid, 0) for item in maps) else 0
+
+
+def paths_line() -> str:
+    """All disks with several paths in one line; empty when there are none, or no multipathd."""
+    try:
+        return summary(parse_maps(ask("show maps json", seconds=5)), read_expected(ROOT))
+    except (UserError, ValueError):
+        return ""
+
+
+def watch() -> int:
+    """Tell of changes until somebody ends this."""
+    reporter = Reporter("paths")
+    log = ROOT / LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for place in (log, *([VIRTIO_PORT] if VIRTIO_PORT.exists() else [])):
+        try:
+            reporter.sinks.append(json_sink(place))
+        except OSError as error:
+            note(f"no events to {place}: {error}")
+    stay_in_memory()
+    Watcher(ROOT, lambda question: ask(question, seconds=5), Alerts(ROOT, reporter, note)).run()
+    return 0
+
+
+def stay_in_memory() -> None:
+    """Keep this process's pages in RAM (mlockall(2)): when the root's last path goes, they could not be read again."""
+    if ctypes.CDLL(None, use_errno=True).mlockall(MCL_CURRENT | MCL_FUTURE):
+        note(f"cannot stay in memory: errno {ctypes.get_errno()}")
+
+
+def note(text: str) -> None:
+    """Say something in the service's journal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def configure_initramfs(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``dom0ctl initramfs``."""
+    parser.add_argument("--check", action="store_true", help="only say whether it is as the files in /etc are now")
+
+
+def initramfs(arguments: argparse.Namespace) -> int:
+    """``dom0ctl initramfs``: put what is this host's own behind the image's initramfs; exit code 1 when --check finds it old."""
+    try:
+        entry = json.loads((ROOT / MANIFEST).read_text())["files"]["initrd.img"]
+        size, sha256 = int(entry["size"]), str(entry["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"/{MANIFEST} cannot be read: {error}", "this command runs on an installed host") from error
+    initrd = (IMAGE / "initrd.img").resolve()
+    files = hostpart.collect(ROOT)
+    try:
+        there = hostpart.read(initrd, size)
+        changed = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
+        if arguments.check or not changed:
+            print("\n".join(f"changed: /{name}" for name in changed) or "the initramfs is as /etc is now")
+            return 1 if changed else 0
+        if wrong := hostpart.problems(files, root_wwids()):
+            raise UserError(f"with these files the host would not find its disk: {'; '.join(wrong)}", "nothing was changed")
+        written = hostpart.write(initrd, size, sha256, hostpart.make(files, 0))
+        if hostpart.read(initrd, size) != files:
+            raise UserError(f"{initrd} gives back something else than was written", "the disk loses data")
+        write_json(STATE / hostpart.RECORD, written.record(files))
+    except PermissionError as error:
+        raise UserError(f"{initrd} may be changed by root alone", "run this command as root") from error
+    except OSError as error:
+        raise UserError(f"cannot write {initrd}: {error.strerror}", "does the host run from its own disk? findmnt") from error
+    print(f"{initrd}: {', '.join(sorted(files))}")
+    return 0
+
+
+def root_wwids() -> list[str]:
+    """The WWIDs that the host's root is on, by the kernel's command line; none on a plain disk."""
+    words = (ROOT / "proc/cmdline").read_text().split()
+    found = [
+        word.removeprefix("dom0kit.image=dev:/dev/mapper/") for word in words if word.startswith("dom0kit.image=dev:/dev/mapper/")
+    ]
+    return [name.split(":")[0].rpartition("-part")[0] for name in found]
