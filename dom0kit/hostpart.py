@@ -20,13 +20,15 @@ from dom0kit.files import BLOCK, sync_folder
 MULTIPATH_CONF = "etc/multipath.conf"
 BINDINGS = "etc/multipath/bindings"
 WWIDS = "etc/multipath/wwids"
+INITIATOR = "etc/iscsi/initiatorname.iscsi"
+ISCSI = "etc/dom0kit/iscsi"
 PATTERNS = (
     MULTIPATH_CONF,
     "etc/multipath/conf.d/*.conf",
     BINDINGS,
     WWIDS,
-    "etc/iscsi/initiatorname.iscsi",
-    "etc/dom0kit/iscsi",
+    INITIATOR,
+    ISCSI,
     "etc/lvm/lvmlocal.conf",
     "etc/lvm/devices/system.devices",
 )
@@ -39,13 +41,18 @@ RECORD = "initramfs.json"
 
 
 def collect(*roots: Path) -> dict[str, bytes]:
-    """The files by path without a leading slash; one in an earlier root hides that of the same name in a later one."""
+    """The files by path without a leading slash; one in an earlier root hides that of the same name in a later one.
+
+    The initiator's name is wanted only where the initramfs logs in to targets.
+    """
     found: dict[str, bytes] = {}
     for root in reversed(roots):
         for pattern in PATTERNS:
             for path in sorted(root.glob(pattern)):
                 if path.is_file():
                     found[str(path.relative_to(root))] = path.read_bytes()
+    if ISCSI not in found:
+        found.pop(INITIATOR, None)
     return found
 
 

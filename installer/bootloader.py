@@ -134,6 +134,8 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
             where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
             words = ["--create", *where, "--label", entry.label, "--loader", NVRAM_LOADER]
             if entry.by_path:
+                # The table was written through the map: what is cached of it on this path may be that of an earlier one.
+                commands(["blockdev", "--flushbufs", entry.disk], check=False)
                 # Not every bus can be written down; the entry by GUID finds the partition on every path that is up.
                 commands(["efibootmgr", "--quiet", "--full-dev-path", *words], check=False)
             else:

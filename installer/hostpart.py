@@ -68,7 +68,7 @@ def write_lvm(upper: Path, group: str, commands: Commands) -> None:
     """LVM's list of devices: the physical volumes of the guests' group, as this system sees them now."""
     live = Path("/") / LVM_DEVICES
     live.unlink(missing_ok=True)
-    commands(["vgimportdevices", "--config", "devices/use_devicesfile=1", group])
+    commands(["lvm", "vgimportdevices", "--config", "devices/use_devicesfile=1", group])
     put(upper, LVM_DEVICES, live.read_text())
     put(upper, LVM_LOCAL, LVM_TEXT)
     live.unlink()

@@ -114,7 +114,7 @@ def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
     entries = []
     for disk, label in zip(disks, (LABEL, SECOND_LABEL), strict=False):
         paths = disk.paths if disk.kind == "mpath" else (disk.path,)
-        entries.append(actions.BootEntry(paths[0] if paths else disk.path, layout.ESP, label))
+        entries.append(actions.BootEntry(disk.path, layout.ESP, label))
         if len(paths) > 1:
             entries += [
                 actions.BootEntry(path, layout.ESP, f"{label} (path {number})", by_path=True)
