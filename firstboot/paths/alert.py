@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dom0kit.events import Reporter
-from dom0kit.run import environment
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter, first_line
+from dom0kit.run import run
 from firstboot.paths.maps import Change
 
 KMSG = Path("/dev/kmsg")
@@ -65,25 +65,14 @@ def hook_environment(change: Change) -> dict[str, str]:
     }
 
 
-def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None]) -> None:
+def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None], runner: Callable[..., object] = run) -> None:
     """Run the programs one after the other; what goes wrong in one concerns no other."""
     message = json.dumps({"event": "path", **event(change)}, sort_keys=True) + "\n"
     for program in programs:
         try:
-            done = subprocess.run(
-                [str(program)],
-                env=environment(hook_environment(change)),
-                input=message.encode(),
-                capture_output=True,
-                timeout=HOOK_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            note(f"alert hook {program}: {error}")
-        else:
-            if done.returncode:
-                said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-                note(f"alert hook {program}: exit code {done.returncode} {''.join(said)}".rstrip())
+            runner([str(program)], env=hook_environment(change), stdin=message, timeout=HOOK_SECONDS)
+        except (OSError, UserError) as error:
+            note(f"alert hook: {first_line(error)}")
 
 
 class Alerts:

@@ -77,8 +77,7 @@ def parse_maps(text: str) -> tuple[Map, ...]:
 
     :raises ValueError: when it is none.
     """
-    start = text.find("{")
-    value = json.loads(text[start:]) if start >= 0 else {}
+    value = json.loads(text)
     if not isinstance(value, dict) or not isinstance(value.get("maps", []), list):
         raise ValueError("multipathd's answer is no list of maps")
     return tuple(sorted((_map(item) for item in value.get("maps", [])), key=lambda item: item.wwid))
