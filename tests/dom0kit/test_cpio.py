@@ -28,7 +28,8 @@ def test_a_later_archive_replaces_files_of_an_earlier_one() -> None:
 
 def test_modes() -> None:
     data = cpio.archive({"secret": b"1", "open": b"2"}, 0, {"secret": 0o600})
-    assert data.count(b"000081A4") == 1 and data.count(b"00008180") == 1
+    assert data.count(b"000081A4") == 1
+    assert data.count(b"00008180") == 1
 
 
 @pytest.mark.parametrize("data", [b"\x28\xb5\x2f\xfd no archive", b"070701too short", cpio.archive({"a": b"1" * 600}, 0)[:512]])

@@ -165,7 +165,8 @@ def test_a_hook_that_cannot_run_keeps_nothing_up(tmp_path: File) -> None:
             raise UserError(f"the program {argv[0]} is not installed")
 
     alert.run_hooks([tmp_path / "gone", tmp_path / "next"], Change("lost", "w", "sda", 1, 2), notes.append, runner)
-    assert len(notes) == 1 and "gone" in notes[0]
+    assert len(notes) == 1
+    assert "gone" in notes[0]
     assert ran[-1].endswith("next")
 
 
