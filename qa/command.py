@@ -89,6 +89,7 @@ class MachineSpec:
     :param variables: the UEFI variable store, writable; None: ``folder/vars.fd``.
     :param display: QEMU's ``-display`` value.
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
+    :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     """
 
@@ -106,6 +107,7 @@ class MachineSpec:
     display: str = "none"
     netns: str = ""
     firmware_settings: tuple[tuple[str, str], ...] = ()
+    hbas: tuple[int, ...] = ()
 
     @property
     def serial_socket(self) -> Path:
@@ -207,9 +209,15 @@ def path_device(drive: Drive, name: str) -> dict[str, Any]:
 
 def path_words(drive: Drive, name: str) -> list[str]:
     """One path to a LUN; the file behind it is opened without a lock, for the other paths have it open as well."""
+    assert drive.hba is not None
     values = ",".join(f"{key}={'on' if value is True else value}" for key, value in path_device(drive, name).items())
     file = f"if=none,id={name},format={drive.format},file.filename={escaped(drive.path)},file.locking=off"
-    return ["-drive", file, "-device", f"virtio-scsi-pci,id=hba{drive.hba}", "-device", values.removeprefix("driver=")]
+    return ["-drive", file, *hba_words(drive.hba), "-device", values.removeprefix("driver=")]
+
+
+def hba_words(number: int) -> list[str]:
+    """A host bus adapter."""
+    return ["-device", f"virtio-scsi-pci,id=hba{number}"]
 
 
 def nic_words(nic: Nic, number: int) -> list[str]:
@@ -236,6 +244,8 @@ def device_words(spec: MachineSpec) -> list[str]:
     buses = {drive.bus for drive in spec.drives}
     words = ["-device", "qemu-xhci,id=xhci"] if "usb" in buses else []
     words += ["-device", "virtio-scsi-pci,id=scsi"] if "scsi" in buses else []
+    for adapter in spec.hbas:
+        words += hba_words(adapter)
     for number, drive in enumerate(spec.drives):
         words += drive_words(drive, number)
     for number, nic in enumerate(spec.nics):

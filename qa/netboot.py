@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from dom0kit.run import run
-from qa import answers, patience
+from qa import answers, patience, san
 from qa.command import Drive, Firmware, MachineSpec, Nic
 from qa.credentials import Credentials
 from qa.host import need
@@ -24,7 +24,7 @@ from qa.machine import Machine
 from qa.scenario import Scenario, Settings
 
 URL = f"http://{commands.ADDRESS}"
-HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram")
+HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram", "san-pxe-unattended")
 """The hosts of the inventory, each with the name of its scenario."""
 DOMAIN = "lab.example.org"
 SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
@@ -51,7 +51,12 @@ def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[st
     common = answers.document(credentials)
     del common["host_name"], common["network"]
     machines = {
-        host: {"mac": mac(host), "host_name": host_name(host), "network": {"management": answers.management(mac=mac(host))}}
+        host: {
+            "mac": mac(host),
+            "host_name": host_name(host),
+            "network": {"management": answers.management(mac=mac(host))},
+            **(san.target() if host.startswith("san-") else {}),
+        }
         for host in hosts
     }
     return {"defaults": common, "hosts": machines}

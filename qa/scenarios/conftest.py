@@ -10,6 +10,7 @@ import pytest
 from qa.installed import InstalledDisks
 from qa.lab.lab import Lab
 from qa.netboot import Trees
+from qa.san import SanDisks
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key
 
@@ -29,6 +30,12 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 def installed_disks() -> InstalledDisks:
     """Installed disks, shared by the scenarios of the run."""
     return InstalledDisks()
+
+
+@pytest.fixture(scope="session")
+def san_disks() -> SanDisks:
+    """Hosts on LUNs, shared by the scenarios of the run."""
+    return SanDisks()
 
 
 @pytest.fixture(scope="session")
