@@ -99,7 +99,7 @@ def initramfs(arguments: argparse.Namespace) -> int:
     files = hostpart.collect(ROOT)
     try:
         there = hostpart.read(initrd, size)
-        changed = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
+        changed = hostpart.differing(files, there)
         if arguments.check or not changed:
             print("\n".join(f"changed: /{name}" for name in changed) or "the initramfs is as /etc is now")
             return 1 if changed else 0
