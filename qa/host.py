@@ -164,7 +164,7 @@ def check_storage(run: Run, firmware: Firmware) -> None:
     check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE /dev/{disk}").ok())
     groups = run("vgs --noheadings -o vg_name").ok().split()
     need(answers.VOLUME_GROUP in groups, f"volume groups: {groups}")
-    esp = f"/dev/$(lsblk -n -l -o NAME /dev/{disk} | sed -n 3p)"
+    esp = f"$(lsblk -n -l -p -o NAME /dev/{disk} | sed -n 3p)"
     files = run(f"d=$(mktemp -d) && mount -o ro {esp} $d && (cd $d && find EFI -type f); umount $d && rmdir $d").ok()
     for wanted in ("EFI/BOOT/BOOTX64.EFI", "EFI/dom0kit/grubx64.efi"):
         need(wanted.lower() in files.lower().split(), f"the ESP lacks {wanted}: {files.split()}")

@@ -68,7 +68,7 @@ def install(scenario: Scenario, firmware: Firmware, disks: SanDisks) -> OnSan:
         ssh.run("systemctl is-active dom0kit-paths.service").ok()
         if firmware == "uefi":
             # OVMF drops at its next start what QEMU's boot order does not name; what was made is in the installer's log.
-            made = ssh.run("grep -A 40 'Boot.*dom0kit .path 1' /var/log/dom0kit/installer.log").ok()
+            made = ssh.run(r"grep '^Boot[0-9A-F]*\* dom0kit' /var/log/dom0kit/installer.log").ok()
             for label in ("dom0kit", "dom0kit (path 1)", "dom0kit (path 2)"):
                 need(f"* {label}\t" in made, f"the installer made no entry {label}:\n{made}")
         with scenario.phase("shut down"):
@@ -212,7 +212,7 @@ def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
             wait_paths(ssh.run, on.lun.wwid, 2)
         scenario.notes["20 s without a path"] = loop
         need(loop["longest"] > 15, f"no write waited: {loop}")
-        scenario.expected |= {"I/O error", "file system error"}
+        scenario.expected |= {"file system error"}
         seen = len(machine.console_text)
         for path in (0, 1):
             on.lun.pull(machine, path)
