@@ -150,7 +150,9 @@ def check_layout(listing: str) -> None:
     boot, esp, system, guests = found
     mib = 1024**2
     need(boot["size"] == mib, f"bios_grub has {boot['size']} bytes")
-    need(esp["size"] == 256 * mib and esp["fstype"] == "vfat", f"the ESP is {shown[1]}")
+    # FAT32 has a least number of clusters, which 256 MiB in sectors of 4096 bytes do not reach.
+    size = (260 if esp.get("log-sec") == 4096 else 256) * mib
+    need(esp["size"] == size and esp["fstype"] == "vfat", f"the ESP is {shown[1]}")
     need(system["fstype"] == "ext4" and system["label"] == "dom0kit-system", f"the system partition is {shown[2]}")
     need(system["size"] <= 10 * 1024 * mib, f"the system partition has {system['size']} bytes")
     need(guests["fstype"] == "LVM2_member", f"the guests' partition is {shown[3]}")
@@ -161,7 +163,7 @@ def check_storage(run: Run, firmware: Firmware) -> None:
     disk = "$(lsblk -n -o PKNAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | head -n 1)"
     table = run(f"sgdisk -p -v /dev/{disk}").ok()
     need("No problems found" in table, f"sgdisk finds problems:\n{table}")
-    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE /dev/{disk}").ok())
+    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC /dev/{disk}").ok())
     groups = run("vgs --noheadings -o vg_name").ok().split()
     need(answers.VOLUME_GROUP in groups, f"volume groups: {groups}")
     esp = f"/dev/$(lsblk -n -l -o NAME /dev/{disk} | sed -n 3p)"
