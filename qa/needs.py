@@ -11,7 +11,7 @@ from dom0kit.errors import UserError
 from dom0kit.run import BASE_ENVIRONMENT
 
 ALWAYS = ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "openssl", "ssh", "ssh-keygen")
-LAB = ("ip", "dnsmasq")
+LAB = ("ip", "dnsmasq", "ping")
 """What a laboratory needs; root, too."""
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -25,6 +25,7 @@ PACKAGES = {
     "ip": "iproute2",
     "dnsmasq": "dnsmasq-base",
     "nginx": "nginx-light",
+    "ping": "iputils-ping",
 }
 """Debian's package for each program."""
 Find = Callable[[str], str | None]
