@@ -133,7 +133,7 @@ def password(text: str) -> str:
     from answerfiles.password import weakness  # noqa: PLC0415
 
     reason = weakness(text)
-    return f"{sentence(reason)[:-1]}. Take 8 or more that nobody guesses." if reason else ""
+    return f"{sentence(reason)} Several words are strong and easy to type." if reason else ""
 
 
 def of_model(document: dict[str, Any], places: dict[str, str]) -> list[Problem]:

@@ -145,7 +145,7 @@ def mirror(state: State) -> Form:
         title="Second disk of the mirror",
         items=(
             Text(
-                f"The first disk is {first.describe()}. Which disk shall hold the same? All data on it will be lost too. "
+                f"The first is {short(first.path)[:40]}. Which disk shall hold the same? All data on it will be lost too. "
                 "Of two disks that differ in size the smaller one counts."
             ),
             Gap(),

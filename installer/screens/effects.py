@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +19,8 @@ from installer.screens.jobs import Job
 from installer.screens.probe import Probe
 from installer.screens.state import State, to_answers, to_yaml
 
-SOCKET = "dom0kit"
-"""Name of the tmux server that the installer runs in."""
+TMUX = Path("/run/dom0kit/tmux")
+"""The socket of the tmux server that the installer runs in."""
 INSTALLER, LOG, SHELL = 1, 2, 3
 """The windows of its session."""
 
@@ -119,8 +118,8 @@ class Effects:
 
     def window(self, number: int) -> None:
         """Show another window of the session on all consoles."""
-        if not self.demo and "TMUX" in os.environ:
-            self.commands(["tmux", "-L", SOCKET, "select-window", "-t", f":{number}"], check=False, timeout=10)
+        if not self.demo and TMUX.exists():
+            self.commands(["tmux", "-S", TMUX, "select-window", "-t", f"installer:{number}"], check=False, timeout=10)
 
     def test(self, state: State) -> Callable[[], Update | None]:
         """Begin the test of the network; the function says what is known so far."""

@@ -12,7 +12,7 @@ from installer.screens.state import State
 
 ZONE_HELP = """The time zone decides how times are shown. The clock itself runs in UTC.
 
-First the part of the world, on the next screen the city. UTC stands under 'Etc'.
+First the part of the world, on the next screen the city. UTC is a choice of its own.
 
 In a list, type the first letter of an entry to go there."""
 
@@ -40,16 +40,18 @@ Making and joining a pool from here are not there yet.
 Ganeti manages guests and can make pools. xl is Xen's own command for single hosts; choose it when you want nothing else."""
 
 
+REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+"""Parts of the world of the tz database; its further folders are old names of the same zones."""
+
+
 def regions(state: State) -> tuple[str, ...]:
-    """Parts of the world that the tz database knows."""
-    found = {zone.partition("/")[0] for zone in state.zones if "/" in zone}
-    return tuple(sorted(found)) or ("Etc",)
+    """UTC, and the parts of the world that are there."""
+    return ("UTC", *(name for name in REGIONS if any(zone.startswith(f"{name}/") for zone in state.zones)))
 
 
 def cities(state: State, region: str) -> tuple[str, ...]:
-    """Zones of a part of the world; UTC is always there."""
-    found = tuple(sorted(zone for zone in state.zones if zone.startswith(f"{region}/")))
-    return (("UTC", *found) if region == "Etc" else found) or ("UTC",)
+    """Zones of a part of the world."""
+    return tuple(sorted(zone for zone in state.zones if zone.startswith(f"{region}/"))) or ("UTC",)
 
 
 def region(state: State) -> Form:
@@ -74,7 +76,7 @@ def city(state: State) -> Form:
     return Form(
         title="Time zone and clock",
         items=(
-            Text(f"Which city in {name} has your time?"),
+            Text("The clock shows UTC." if name == "UTC" else f"Which city in {name} has your time?"),
             Gap(),
             Table(
                 "zone.city",

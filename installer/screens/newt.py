@@ -96,7 +96,7 @@ class Terminal:
 
     def tell(self, title: str, text: str) -> None:
         """Show a message until a key is pressed."""
-        lines = wrap(text, POPUP)
+        lines = wrap(plain(text), POPUP)
         grid = snack.GridForm(self._screen, title, 1, 2)
         rows = min(len(lines), 14)
         grid.add(snack.Textbox(POPUP + 2, rows, "\n".join(lines), int(len(lines) > rows)), 0, 0, padding=(0, 0, 0, 1))
@@ -104,6 +104,19 @@ class Terminal:
         for key in ("ESC", "F1"):
             grid.addHotKey(key)
         grid.runOnce()
+
+
+def plain(text: str) -> str:
+    """Text for a terminal that may know nothing but ASCII: names of disks and files come from outside."""
+    return text.encode("ascii", "replace").decode()
+
+
+def typed(entry: Any) -> str:
+    """What stands in an entry; half a character, from a line that lost the other half, counts as nothing."""
+    try:
+        return str(entry.value())
+    except UnicodeDecodeError:
+        return ""
 
 
 class _Window:
@@ -120,7 +133,7 @@ class _Window:
         placed, spare = place(form)
         rows = [widget for part in placed for widget in self._widgets_of(part.item)]
         rows += [snack.Label("") for _ in range(spare)]
-        self._problem = snack.Textbox(WIDTH, PROBLEM, "\n".join(problem_lines(problem)))
+        self._problem = snack.Textbox(WIDTH, PROBLEM, plain("\n".join(problem_lines(problem))))
         self._bar = snack.ButtonBar(screen, [(label, key) for key, label in form.buttons], compact=1)
         rows += [self._problem, self._bar]
         grid = snack.Grid(1, len(rows))
@@ -179,7 +192,7 @@ class _Window:
                 lines = wrap(text)[: max(item.rows, 1)]
                 # All rows at full width, so that nothing of the text before stays.
                 lines += [""] * (max(item.rows, 1) - len(lines))
-                self._live[name][0].setText("\n".join(line.ljust(WIDTH) for line in lines))
+                self._live[name][0].setText(plain("\n".join(line.ljust(WIDTH) for line in lines)))
         for name, fraction in news.gauges.items():
             if name in self._live:
                 self._live[name][0].set(round(min(max(fraction, 0.0), 1.0) * 1000))
@@ -204,7 +217,7 @@ class _Window:
         return [box]
 
     def _scroll(self, item: Scroll) -> list[Any]:
-        return [snack.Textbox(WIDTH, item.height, item.text, int(len(item.text.splitlines()) > item.height))]
+        return [snack.Textbox(WIDTH, item.height, plain(item.text), int(len(item.text.splitlines()) > item.height))]
 
     def _gauge(self, item: Gauge) -> list[Any]:
         scale = snack.Scale(WIDTH, 1000)
@@ -219,7 +232,7 @@ class _Window:
     def _text(self, item: Text) -> list[Any]:
         lines = wrap(item.text) if item.text else []
         rows = max(item.rows, len(lines))
-        box = snack.Textbox(WIDTH, rows, "\n".join(lines))
+        box = snack.Textbox(WIDTH, rows, plain("\n".join(lines)))
         if item.name:
             self._live[item.name] = (box, item)
         return [box] if rows else []
@@ -228,13 +241,13 @@ class _Window:
         width = entry_width(self.form, item)
         entry = snack.Entry(width, str(item.value), password=int(item.password), returnExit=1)
         self._entries.append(entry)
-        self._keep(item.name, entry, lambda: str(entry.value()))
+        self._keep(item.name, entry, lambda: typed(entry))
 
         def left() -> None:
             # newt also calls it when a form begins: what stands there then is still to be read.
-            if str(entry.value()) != self._seen.get(item.name, item.value):
-                self._seen[item.name] = str(entry.value())
-                self._problem.setText("\n".join(problem_lines(self._first_wrong())))
+            if typed(entry) != self._seen.get(item.name, item.value):
+                self._seen[item.name] = typed(entry)
+                self._problem.setText(plain("\n".join(problem_lines(self._first_wrong()))))
 
         # newt calls it when the cursor leaves the field.
         entry.setCallback(left)
@@ -245,8 +258,8 @@ class _Window:
 
     def _first_wrong(self) -> str:
         """What is wrong with the first field that is; one that is empty may still be filled."""
-        typed = self.values()
-        checks = (item.check(text) for item in self.form.items if isinstance(item, Entry) and (text := str(typed[item.name])))
+        values = self.values()
+        checks = (item.check(text) for item in self.form.items if isinstance(item, Entry) and (text := str(values[item.name])))
         return next((wrong for wrong in checks if wrong), "")
 
     def _radio(self, item: Radio) -> list[Any]:
@@ -267,10 +280,10 @@ class _Window:
         def moved() -> None:
             lines = pane_lines(item, str(box.current()) if rows else "")
             # All rows at full width, so that nothing of the text before stays.
-            pane.setText("\n".join(line.ljust(WIDTH) for line in lines))
+            pane.setText("\n".join(plain(line).ljust(WIDTH) for line in lines))
 
         for row, text in rows:
-            box.append(f" {text}", row.key)
+            box.append(f" {plain(text)}", row.key)
         if rows:
             box.setCurrent(initial(item))
         if item.pane:
@@ -286,6 +299,6 @@ class _Window:
         rows = list_rows(item)
         tree = snack.CheckboxTree(list_height(item), scroll=int(len(rows) > item.height))
         for row, text in rows:
-            tree.append(text, row.key, int(row.key in item.value))
+            tree.append(plain(text), row.key, int(row.key in item.value))
         self._keep(item.name, tree, lambda: tuple(str(key) for key in tree.getSelection()) if rows else ())
         return [snack.Label(f"    {header_text(item)}"), tree] if item.header else [tree]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from dom0kit.units import human_bytes
-from installer.screens.forms import BACK, NEXT, Form, Gap, Problem, Radio, Row, Table, Text, Values
+from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Problem, Radio, Row, Scroll, Table, Text, Values
+from installer.screens.layout import wrap
 from installer.screens.state import State
 
 MIB = 1024 * 1024
@@ -152,16 +153,17 @@ def find_warnings(state: State) -> list[str]:
 def warnings(state: State) -> Form:
     """What will matter later."""
     found = find_warnings(state)
-    text = "\n\n".join(f"* {text}" for text in found)
+    lines = wrap("\n\n".join(f"* {text}" for text in found), WIDTH - 3)
     return Form(
         title="Before you go on",
         items=(
             Text("This machine can do less than it should:" if len(found) == 1 else "Some things need your attention:"),
             Gap(),
-            Text(text),
+            Scroll("\n".join(lines), height=min(len(lines), 12)) if lines else Gap(),
         ),
         buttons=((NEXT, "Go on all the same"), (BACK, "Back")),
         help=WARNINGS_HELP,
+        default=NEXT,
     )
 
 

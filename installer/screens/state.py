@@ -29,7 +29,7 @@ DEFAULTS: Mapping[str, Value] = {
     "ip.v4": "dhcp",
     "ip.v6": "none",
     "ip.vlan": "",
-    "zone.region": "Europe",
+    "zone.region": "UTC",
     "pool.kind": "alone",
     "pool.toolstack": "ganeti",
 }
