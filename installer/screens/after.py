@@ -63,8 +63,8 @@ class Progress:
         return self
 
     def whole(self) -> float:
-        """The part that is done, from 0 to 1; every step counts alike but copying, which takes most of the time."""
-        weights = {title: 8 if "copy" in title else 1 for title in self.steps}
+        """The part that is done, from 0 to 1; reading and copying the image take most of the time."""
+        weights = {title: 8 if "copy" in title else 3 if "check" in title else 1 for title in self.steps}
         total = sum(weights.values()) or 1
         spent = sum(weights.get(name, 0) for name, _ in self.done) + self.fraction * weights.get(self.current, 0)
         return min(spent / total, 1.0)

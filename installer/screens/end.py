@@ -98,6 +98,9 @@ def confirm(state: State) -> Form:
     """The last question; it names what is lost."""
     disks = state.chosen_disks()
     what = "this disk" if len(disks) == 1 else "these disks"
+    question = (
+        f"All data on {what} will be lost, for good:" if dirty(state) else f"Shall {what} be written to? Nothing can be lost:"
+    )
     text = "\n".join(wrap(lost(disks), SCROLL))
     word = (
         (Gap(), Entry("confirm.word", f"Type '{WORD}' to allow it", state.text("confirm.word"), width=10)) if dirty(state) else ()
@@ -105,7 +108,7 @@ def confirm(state: State) -> Form:
     return Form(
         title="Last question",
         items=(
-            Text(f"All data on {what} will be lost, for good:"),
+            Text(question),
             Gap(),
             Scroll(text, height=min(9, len(text.splitlines()))),
             *word,

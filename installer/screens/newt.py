@@ -217,7 +217,8 @@ class _Window:
         return [box]
 
     def _scroll(self, item: Scroll) -> list[Any]:
-        return [snack.Textbox(WIDTH, item.height, plain(item.text), int(len(item.text.splitlines()) > item.height))]
+        # Its scroll bar stands two columns to the right of the text.
+        return [snack.Textbox(WIDTH - 2, item.height, plain(item.text), int(len(item.text.splitlines()) > item.height))]
 
     def _gauge(self, item: Gauge) -> list[Any]:
         scale = snack.Scale(WIDTH, 1000)
@@ -266,7 +267,7 @@ class _Window:
         # A list, not newt's radio buttons: those take a tab stop each and let Enter do nothing.
         box = snack.Listbox(len(item.options), returnExit=1, width=WIDTH)
         for key, label in item.options:
-            box.append(f" {label}", key)
+            box.append(label, key)
         box.setCurrent(initial(item))
         self._keep(item.name, box, lambda: str(box.current()))
         self._lists.append(box)
@@ -283,7 +284,8 @@ class _Window:
             pane.setText("\n".join(plain(line).ljust(WIDTH) for line in lines))
 
         for row, text in rows:
-            box.append(f" {plain(text)}", row.key)
+            # Nothing before the text: newt goes to an entry by its first letter.
+            box.append(plain(text), row.key)
         if rows:
             box.setCurrent(initial(item))
         if item.pane:
@@ -292,7 +294,7 @@ class _Window:
             box.setCallback(moved)
         self._keep(item.name, box, lambda: str(box.current()) if rows else "")
         self._lists.append(box)
-        head = [snack.Label(f" {header_text(item)}")] if item.header else []
+        head = [snack.Label(header_text(item))] if item.header else []
         return [*head, box, *([snack.Label(""), pane] if item.pane else [])]
 
     def _check_list(self, item: CheckList) -> list[Any]:
