@@ -4,7 +4,7 @@ DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
 SCENARIO ?=
 
-.PHONY: help prepare iso release test check unit qa run repro refresh bench lock clean distclean
+.PHONY: help prepare iso release test check unit qa run repro refresh bench docs lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -44,8 +44,12 @@ repro: prepare ## build twice from nothing and compare byte for byte
 refresh: prepare ## fetch newer package lists and build with them
 	@$(DOM0KIT) iso --refresh
 
-bench: prepare ## time builds: cold, after a changed file, unchanged
+bench: prepare ## time builds (cold, after a changed file, unchanged) and rendering 10,000 hosts
 	@.venv/bin/python bench/build.py
+	@.venv/bin/python bench/render.py
+
+docs: prepare ## renew docs/answers.schema.json and the reference in docs/answers.md from the model
+	@.venv/bin/python -m answerfiles.reference docs
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \

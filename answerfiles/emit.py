@@ -14,12 +14,22 @@ WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 BLOCK = re.compile(r"[\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
 
 
+HALVES = re.compile(r"(\\\\)|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+
+
+def _whole(found: re.Match[str]) -> str:
+    if found[1]:
+        return found[1]
+    return f"\\U{0x10000 + (int(found[2], 16) - 0xD800) * 0x400 + int(found[3], 16) - 0xDC00:08x}"
+
+
 def scalar(value: Any) -> str:
     """A value on one line; a JSON text is a YAML text between double quotes."""
     if isinstance(value, str):
         if PLAIN.fullmatch(value) and value.lower() not in WORDS:
             return value
-        return json.dumps(value, ensure_ascii=not BLOCK.fullmatch(value))
+        # JSON writes what lies beyond 16 bits as two halves, which YAML takes for two characters.
+        return HALVES.sub(_whole, json.dumps(value, ensure_ascii=not BLOCK.fullmatch(value)))
     return json.dumps(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -14,7 +14,7 @@ REVEAL = "reveal"
 """The key of the serialization context that lets a secret out: ``model_dump(context={"reveal": True})``."""
 
 # crypt(5): SHA-256, SHA-512, yescrypt, gost-yescrypt, scrypt. MD5 ($1$) and DES are too weak to accept.
-HASH = re.compile(r"\$(?:5|6|y|gy|7)\$[^\s:]{20,}")
+HASH = re.compile(r"\$(?:5|6|y|gy|7)\$[!-9;-~]{20,}")
 REFERENCE = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s\0]+)")
 HINT = "make a hash with 'dom0kit answers hash-password' and write it in quotes"
 
@@ -62,8 +62,14 @@ class Secret:
         """Take a text or a reference; refuse anything else."""
         if isinstance(value, cls):
             return value
-        if isinstance(value, str) and (REFERENCE.fullmatch(value) or cls.is_valid(value)):
-            return cls(value)
+        if isinstance(value, str):
+            if REFERENCE.fullmatch(value):
+                return cls(value)
+            if value.startswith(("env:", "file:")):
+                # Taken for the secret itself, a mistyped reference would be found out by nobody.
+                raise PydanticCustomError("secret", "{text}", {"text": "a reference, env:NAME or file:PATH without blanks"})
+            if cls.is_valid(value):
+                return cls(value)
         raise PydanticCustomError("secret", "{text}", {"text": cls.ALLOWED})
 
     @staticmethod
@@ -81,6 +87,22 @@ class Secret:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "writeOnly": True}
+
+
+def unresolved(value: Any, path: str = "") -> list[str]:
+    """The fields of a record whose secrets are still references, as ``pool.join.token``.
+
+    ``dom0kit answers render`` puts in what they name; an installer must refuse them, it has neither file nor environment.
+    """
+    if isinstance(value, Secret):
+        return [path] if value.is_reference else []
+    if isinstance(value, BaseModel):
+        parts = [(f"{path}.{name}" if path else name, getattr(value, name)) for name in type(value).model_fields]
+    elif isinstance(value, tuple):
+        parts = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
+    else:
+        return []
+    return [found for inner, part in parts for found in unresolved(part, inner)]
 
 
 class PasswordHash(Secret):

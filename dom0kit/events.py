@@ -5,13 +5,15 @@ An event is a flat JSON object, one a line wherever it is written::
     {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
 
 ``event`` is ``started``, ``step``, ``progress``, ``note``, ``finished`` or ``failed``. A step has the state ``started``,
-``finished`` or ``failed``. No event holds a secret: callers pass names and numbers, never answers.
+``finished`` or ``failed``. No event holds a secret: callers pass names and numbers, never answers, and a reporter filters
+what it is given (:mod:`dom0kit.redact`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -51,15 +53,17 @@ class Reporter:
     """Hands events to sinks and keeps the times of the steps.
 
     :param source: who speaks: ``build``, ``installer`` or ``firstboot``.
+    :param redact: filters every event before any sink sees it.
     """
 
     source: str
     sinks: list[Sink] = field(default_factory=list)
     times: list[tuple[str, float]] = field(default_factory=list)
+    redact: Callable[[Event], Event] = lambda event: event
 
     def emit(self, event: str, **values: Any) -> None:
         """Send one event to every sink; a sink that fails is left out from then on, the work goes on."""
-        record: Event = {"event": event, "source": self.source, "time": round(time.time(), 3), **values}
+        record = self.redact({"event": event, "source": self.source, "time": round(time.time(), 3), **values})
         for sink in list(self.sinks):
             try:
                 sink(record)
@@ -94,12 +98,27 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def json_sink(path: Path) -> Sink:
-    """Append each event as a line of JSON to a file or a character device, unbuffered."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def json_sink(path: Path, patience: float = 2.0) -> Sink:
+    """Append each event as a line of JSON to a file or a character device, unbuffered.
+
+    :param patience: seconds that a device may refuse to take a line. Nobody need listen at a virtual machine's port, and
+        its driver then keeps a writer waiting for ever; past the limit the sink fails, which leaves it out.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
 
     def sink(event: Event) -> None:
-        os.write(fd, (json.dumps(event, sort_keys=True) + "\n").encode())
+        rest = memoryview((json.dumps(event, sort_keys=True) + "\n").encode())
+        deadline = time.monotonic() + patience
+        while rest:
+            try:
+                rest = rest[os.write(fd, rest) :]
+            except BlockingIOError:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"{path} takes no events") from None
+                # A port without a listener is never ready; poll again now and then all the same.
+                select.select([], [fd], [], min(left, 0.2))
+                time.sleep(0.01)
 
     return sink
 
@@ -108,21 +127,25 @@ class TerminalSink:
     """Steps as lines for a person; on a terminal the running step shows a progress bar.
 
     Plain lines elsewhere, so that a log file or CI stays readable.
+
+    :param every: without bars, the progress of a step is a line of its own once in so many seconds; None: never.
     """
 
     BAR = 24
 
-    def __init__(self, out: TextIO | None = None, *, bars: bool | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, *, bars: bool | None = None, every: float | None = None) -> None:
         self.out = out or sys.stderr
         self.bars = self.out.isatty() if bars is None else bars
+        self.every = every
         self._started: dict[str, float] = {}
+        self._said = 0.0
 
     def __call__(self, event: Event) -> None:
         kind = event["event"]
         if kind == "step":
             self._step(event)
-        elif kind == "progress" and self.bars:
-            self._bar(event)
+        elif kind == "progress":
+            self._progress(event)
         elif kind == "note":
             self._write(f"  -- {event['text']}")
         elif kind in ("finished", "failed"):
@@ -131,13 +154,21 @@ class TerminalSink:
     def _step(self, event: Event) -> None:
         name, state = event["name"], event["state"]
         if state == "started":
-            self._started[name] = time.monotonic()
+            self._started[name] = self._said = time.monotonic()
             if self.bars:
                 self.out.write(f"\r\x1b[K  .. {name}")
                 self.out.flush()
             return
         mark = "ok" if state == "finished" else "!!"
         self._write(f"  {mark} {name}  {human_seconds(event['seconds'])}")
+
+    def _progress(self, event: Event) -> None:
+        now = time.monotonic()
+        if self.bars:
+            self._bar(event)
+        elif self.every is not None and event["text"] and now - self._said >= self.every:
+            self._said = now
+            self._write(f"  .. {event['name']}: {event['text']}")
 
     def _bar(self, event: Event) -> None:
         full = round(event["fraction"] * self.BAR)

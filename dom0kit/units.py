@@ -25,7 +25,7 @@ def parse_bytes(text: str) -> int:
 
     :raises ValueError: when it is none.
     """
-    found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,6})?)\s*([A-Za-z]*)\s*", text)
+    found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,6})?)\s*([A-Za-z]*)", text.strip())
     if not found:
         raise ValueError(f"{text!r} is no number with a unit")
     unit = next((unit for unit in UNITS if unit.lower() == (found[2] or "B").lower()), None)

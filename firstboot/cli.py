@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from firstboot.host import Host
+from firstboot.reports import attach
 from firstboot.runner import report, run_steps, tell_systemd
 from firstboot.stamps import Stamps
 from firstboot.status import LOG, log_text, read_status, status_text
@@ -74,10 +75,13 @@ def firstboot(arguments: argparse.Namespace) -> int:
             for step in again:
                 stamps.clear(step.name)
             reporter = _reporter()
+            reports = attach(host, reporter, _say)
             reporter.emit("started", host=host.name, version=host.version)
             outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say)
             if not arguments.only:  # a part of the steps says nothing about the whole host
                 report(host, reporter, outcome)
+            if lost := reports.close():
+                _say(f"{lost} reports did not reach the webhook")
     except PermissionError as error:
         raise UserError(f"first boot changes the system: {error}", "run this command as root") from error
     return 0 if outcome.well else 1

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
 from dom0kit.run import Result, run
-from firstboot.networks import first_ipv4
+from firstboot.network import state
+from firstboot.network.layout import told_bonds, told_families, told_port
 
 if TYPE_CHECKING:
     from answerfiles.model import Answers
@@ -94,9 +95,14 @@ class Host:
             raise UserError(f"/{HOST_JSON} is damaged at {where}: {first['msg']}", "correct the file as root") from error
 
     @cached_property
-    def bridge(self) -> str:
-        """The management bridge's name, without loading the model."""
-        return str(self.told.get("network", {}).get("management", {}).get("bridge", "xenbr0"))
+    def port(self) -> str:
+        """The interface with the host's address, without loading the model."""
+        return told_port(self.told)
+
+    @cached_property
+    def families(self) -> tuple[int, ...]:
+        """The address families that the answers ask for: 4, 6 or both."""
+        return told_families(self.told)
 
     @cached_property
     def name(self) -> str:
@@ -119,10 +125,18 @@ class Host:
         """Does this system run on Xen?"""
         return self.read("sys/hypervisor/type").strip() == "xen"
 
+    def addresses(self) -> dict[int, list[str]]:
+        """The addresses that the host's port has now, by family: 4 and 6."""
+        return state.addresses(self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=30).output)
+
     def address(self) -> str | None:
-        """The IPv4 address that the management bridge has now."""
-        argv = ["ip", "-json", "-4", "address", "show", "dev", self.bridge]
-        return first_ipv4(self.run(argv, check=False, timeout=30).output)
+        """The address to name the host by, of the families that the answers ask for."""
+        return state.best(self.addresses(), self.families)
+
+    def bonds(self) -> dict[str, dict[str, Any]]:
+        """The bonds of the answers as Open vSwitch has them now."""
+        names = told_bonds(self.told)
+        return {name: state.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=30).output) for name in names}
 
 
 def link_atomic(path: Path, target: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from dom0kit.units import human_seconds, table
 from firstboot.host import Host
+from firstboot.network import state
+from firstboot.network.layout import told_management
 from firstboot.stamps import Stamps, fingerprint
 from firstboot.steps import Step
 
@@ -18,14 +20,26 @@ LOG = "var/log/dom0kit/firstboot-events.jsonl"
 def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
     """All that ``status`` knows, as a value for ``--json``."""
     stamps = Stamps(host.root)
+    found = host.addresses()
     return {
         "name": str(host.told.get("host_name", "")),
         "version": host.version,
         "xen": host.on_xen,
-        "bridge": host.bridge,
-        "address": host.address(),
+        "port": host.port,
+        "vlan": told_management(host.told).get("vlan"),
+        "address": state.best(found, host.families),
+        "addresses": [*found[4], *found[6]],
+        "bonds": host.bonds(),
+        "ssh": _ssh(host),
         "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
     }
+
+
+def _ssh(host: Host) -> str:
+    active = host.run(["systemctl", "is-active", "ssh.service"], check=False, timeout=30).output.strip()
+    if host.told.get("ssh") == "off":
+        return "off" if active != "active" else "running, though the answers say off"
+    return "running" if active == "active" else "not running"
 
 
 def step_state(step: Step, stamps: Stamps, mark: str) -> dict[str, Any]:
@@ -55,11 +69,14 @@ def status_text(status: dict[str, Any]) -> str:
         rows.append((step["name"], step["state"], when(step.get("time")), took))
         if "error" in step:
             errors.append(f"{step['name']} failed (tried {step['tries']} times): {step['error']}")
+    where = status["port"] if status["vlan"] is None else f"{status['port']} (VLAN {status['vlan']})"
     head = [
         f"host      {status['name']}",
         f"version   {status['version']}",
         f"xen       {'running' if status['xen'] else 'not running'}",
-        f"address   {status['address'] or 'none yet'} on {status['bridge']}",
+        f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
+        *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
+        f"ssh       {status['ssh']}",
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dom0kit.errors import UserError
-from firstboot import networks, texts
+from firstboot import texts
+from firstboot.consoles import consoles, keyboard
 from firstboot.host import Host, link_atomic
+from firstboot.network.apply import SERVICE_SECONDS, address, network
+from firstboot.scripts import scripts
 
-ADDRESS_SECONDS = 90
-SERVICE_SECONDS = 300
+SSH_UNITS = ("ssh.service", "ssh.socket")
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,13 @@ def name(host: Host) -> None:
     kernel = host.path("proc/sys/kernel/hostname")
     if kernel.exists():
         kernel.write_text(answers.host_name)
-    ipv4 = answers.network.management.ipv4
-    address = None if isinstance(ipv4, str) else str(ipv4.address.ip)
-    host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), answers.host_name, address))
+    management = answers.network.management
+    fixed = [str(value.address.ip) for value in (management.ipv4, management.ipv6) if not isinstance(value, str)]
+    host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), answers.host_name, fixed[0] if fixed else None))
 
 
 def root(host: Host) -> None:
-    """How root logs in: password and SSH keys."""
+    """How root logs in: password and SSH keys. Without a password, and with ``lock``, no password fits."""
     answers = host.answers.root
     password = None if answers.password_hash is None else answers.password_hash.reveal()
     host.write("etc/shadow", texts.shadow_text(host.read("etc/shadow"), password, int(time.time() // 86400)), 0o640)
@@ -121,66 +123,27 @@ def storage(host: Host) -> None:
         host.run(["vgs", "--noheadings", "--options", "vg_name", group], timeout=120, hint=hint)
 
 
-def network(host: Host) -> None:
-    """The management bridge over the NIC with the given address.
-
-    The single commands do what ``netplan apply`` does here, without its many seconds of Python on a slow machine.
-    """
-    answers = host.answers.network.management
-    if answers.mac is None:
-        raise UserError("host.json does not say which network card is for management", "set network.management.mac there")
-    ipv4 = answers.ipv4
-    management = networks.Management(
-        mac=str(answers.mac),
-        bridge=answers.bridge,
-        address=None if isinstance(ipv4, str) else str(ipv4.address),
-        gateway=None if isinstance(ipv4, str) or ipv4.gateway is None else str(ipv4.gateway),
-        dns=tuple(str(server) for server in answers.dns),
-        search=tuple(answers.search),
-    )
-    host.write("etc/netplan/50-dom0kit.yaml", networks.netplan_text(management), 0o600)
-    nic = networks.find_nic(networks.read_nics(host.root), management.mac)
-    if nic is None:
-        # Drivers of some cards take their time; the events under way are worth waiting for.
-        host.run(["udevadm", "settle", "--timeout=60"], check=False)
-        nic = networks.find_nic(networks.read_nics(host.root), management.mac)
-    if nic is None:
-        raise networks.missing_nic(management.mac, networks.read_nics(host.root))
-    host.run(["/usr/libexec/netplan/generate"], hint="correct the files in /etc/netplan")
-    host.run(["systemctl", "daemon-reload"])
-    for command in networks.rename_commands(nic):
-        host.run(command)
-    host.run(["systemctl", "start", "openvswitch-switch.service"], timeout=SERVICE_SECONDS)
-    host.run(networks.bridge_command(management), timeout=SERVICE_SECONDS)
-    host.run(["systemctl", "reload-or-restart", "systemd-networkd.service"], timeout=SERVICE_SECONDS)
-    host.run(["systemctl", "start", f"netplan-ovs-{management.bridge}.service"], timeout=SERVICE_SECONDS)
-
-
-def address(host: Host) -> None:
-    """Wait until the management bridge has its address, with a limit: no address is a warning.
-
-    networkd goes on trying. A host without network must still come up, or nobody could mend it at its console.
-    """
-    wait = "/usr/lib/systemd/systemd-networkd-wait-online"
-    argv = [wait, f"--interface={host.bridge}", "--ipv4", f"--timeout={ADDRESS_SECONDS}"]
-    host.run(argv, check=False, timeout=ADDRESS_SECONDS + 60)
-    found = host.address()
-    if found is None:
-        host.warnings.append(
-            f"{host.bridge} has no IPv4 address yet; look at cable and DHCP server: networkctl status {host.bridge}"
-        )
-        return
-    host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), host.name, found))
+def ssh(host: Host) -> None:
+    """Are there log-ins over the network? Early, for the SSH server's start waits until this is settled."""
+    wanted = host.answers.ssh
+    state = host.run(["systemctl", "is-enabled", "ssh.service"], check=False).output.strip()
+    if wanted == "off":
+        host.run(["systemctl", "disable", *SSH_UNITS], check=state == "enabled", timeout=SERVICE_SECONDS)
+        # Its start is under way already in this boot; a stop takes the place of it.
+        host.run(["systemctl", "stop", *SSH_UNITS], timeout=SERVICE_SECONDS)
+    elif state != "enabled":
+        host.run(["systemctl", "enable", "ssh.service"], timeout=SERVICE_SECONDS)
 
 
 def services(host: Host) -> None:
-    """What a host is for runs: SSH, and Xen's daemons when Xen is below."""
-    units = ["ssh.service"]
+    """What a host is for runs: SSH unless the answers say off, and Xen's daemons when Xen is below."""
+    units = [] if host.told.get("ssh") == "off" else ["ssh.service"]
     if host.on_xen:
         units.append("xen.service")
     else:
         host.warnings.append("this host runs without Xen")
-    host.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint=f"systemctl status {' '.join(units)}")
+    if units:
+        host.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint=f"systemctl status {' '.join(units)}")
 
 
 def confirm(host: Host) -> None:
@@ -190,14 +153,18 @@ def confirm(host: Host) -> None:
     host.write("var/lib/dom0kit/confirmed.json", json.dumps(value, sort_keys=True) + "\n")
 
 
-STEPS = (
+_ALL = (
     Step("identity", identity, early=True),
     Step("name", name, answers=("host_name", "network"), early=True),
     Step("root", root, answers=("root",), early=True),
+    Step("ssh", ssh, answers=("ssh",), early=True),
+    Step("consoles", consoles, answers=("serial_console",), early=True),
+    Step("keyboard", keyboard, answers=("keyboard",)),
     Step("time", clock, answers=("time",)),
     Step("network", network, answers=("network",)),
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),
-    Step("services", services, needs=("identity",), always=True),
-    Step("confirm", confirm, needs=("identity", "name", "root", "time", "network", "storage", "address", "services")),
+    Step("services", services, needs=("identity", "ssh"), always=True),
+    Step("scripts", scripts, needs=("network", "services"), answers=("scripts",)),
 )
+STEPS = (*_ALL, Step("confirm", confirm, needs=tuple(step.name for step in _ALL)))

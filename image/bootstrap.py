@@ -15,6 +15,7 @@ from pathlib import Path
 from dom0kit.run import run, stream
 from image import job as jobs
 from image.apt import Cache
+from image.leftovers import sole_downloader
 from image.recipe import Recipe
 
 # Documentation but licences, and translations, stay out of the image.
@@ -87,7 +88,8 @@ def make_tree(job: jobs.Job, target: Path) -> None:
     words = command(recipe, target, cache)
     # INITRD=No: the kernel's hook would make an initramfs that is thrown away (Debian's kernel postinst.d).
     extra = {"SOURCE_DATE_EPOCH": str(job.epoch), "INITRD": "No", "DEBIAN_FRONTEND": "noninteractive"}
-    stream(words, log=sys.stdout, on_line=Meter(jobs.progress), env=extra)
+    with sole_downloader(cache.folder):
+        stream(words, log=sys.stdout, on_line=Meter(jobs.progress), env=extra)
     jobs.end()
     jobs.begin("keep bootstrapped tree")
     beside = base.with_suffix(f".{os.getpid()}.new")

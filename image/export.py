@@ -14,8 +14,8 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.files import write_json
 from dom0kit.run import run, stream
+from image import carried, manifest
 from image import job as jobs
-from image import manifest
 from image.audit import identities
 
 # Mounted by diskimage-builder while hooks run, or left by it.
@@ -83,6 +83,8 @@ def export(job: jobs.Job, tree: Path) -> None:
         command = squash_command(tree, target, compression)
         stream(command, log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)}, terminal=True)
     jobs.end()
+    # The cached initramfs stays without it: it fits many images.
+    carried.append(output / "initrd.img", carried.archive({carried.NAME: carried.sums(output)}, job.epoch))
     value = manifest.build(
         version=job.version,
         image_id=job.image_id,

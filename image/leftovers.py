@@ -26,6 +26,14 @@ def sole_builder(work: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sole_downloader(cache: Path) -> Iterator[None]:
+    """Hold the package cache's lock, waiting for it: builds in other folders share the cache, and apt refuses to share."""
+    with (cache / "archives.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def mounts_below(folder: Path, mounts: str) -> list[str]:
     """Mount points below a folder, the innermost first, out of the text of /proc/self/mounts (blanks there are ``\\040``)."""
     points = [line.split()[1].replace("\\040", " ") for line in mounts.splitlines() if len(line.split()) > 1]

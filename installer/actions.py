@@ -19,52 +19,113 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Wipe:
-    """Let go of the disk and remove every signature from both ends of it and of its partitions."""
+class OldDisk:
+    """A disk as it was found, to be cleared.
 
-    disk: str
+    :param size: bytes.
+    :param erase: further places to overwrite with zeros, as (offset, length) in bytes: where the new partitions' first and last
+        blocks will be, for an old file system or array there would come back to life with the partition.
+    """
+
+    path: str
     size: int
     partitions: tuple[str, ...]
+    erase: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Wipe:
+    """Let go of the disks and remove every signature from both ends of them and of their partitions."""
+
+    disks: tuple[OldDisk, ...]
     volume_groups: tuple[str, ...]
     arrays: tuple[str, ...]
     title: str = field(default="wipe the disk", init=False)
 
 
 @dataclass(frozen=True)
-class PartitionDisk:
-    """Write the GPT; ``sector`` in bytes."""
+class Table:
+    """The GPT of one disk; ``sector`` in bytes."""
 
     disk: str
     sector: int
     guid: uuid.UUID
     partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True)
+class PartitionDisks:
+    """Write the GPTs: one, or the same on both disks of a mirror."""
+
+    tables: tuple[Table, ...]
     title: str = field(default="partition the disk", init=False)
 
 
 @dataclass(frozen=True)
-class MakeFileSystems:
-    """Make the file systems of the ESP and of the system, and mount the latter."""
+class Array:
+    """A software RAID 1.
 
-    esp: str
-    esp_serial: str
+    :param name: below ``/dev/md``, and in the metadata.
+    :param metadata: ``1.0``: at the members' ends, so that GRUB reads each as the plain file system; ``1.2``: at their start.
+    :param data_offset: bytes in front of the data; only for 1.2.
+    """
+
+    name: str
+    identity: uuid.UUID
+    metadata: str
+    members: tuple[str, ...]
+    data_offset: int = 0
+
+    @property
+    def device(self) -> str:
+        """Its device."""
+        return f"/dev/md/{self.name}"
+
+    @property
+    def md_uuid(self) -> str:
+        """Its identity as mdadm writes it."""
+        text = self.identity.hex
+        return ":".join(text[place : place + 8] for place in range(0, 32, 8))
+
+
+@dataclass(frozen=True)
+class MakeArrays:
+    """Make the mirrors; they are used while they synchronise."""
+
+    arrays: tuple[Array, ...]
+    title: str = field(default="make the mirrors", init=False)
+
+
+@dataclass(frozen=True)
+class MakeFileSystems:
+    """Make the file systems of each ESP (device, serial number) and of the system, and mount the latter."""
+
+    esps: tuple[tuple[str, str], ...]
     system: str
     system_uuid: uuid.UUID
     title: str = field(default="make file systems", init=False)
 
 
 @dataclass(frozen=True)
-class InstallBootLoaders:
-    """GRUB for BIOS and UEFI, with a menu that says that the installation did not finish.
+class BootTarget:
+    """Where a disk's boot loaders go.
 
     ``core_start`` and ``core_size`` are the BIOS boot partition in bytes; None on disks that no BIOS can boot from.
     """
 
     disk: str
     esp: str
-    early_config: str
-    unfinished_menu: str
     core_start: int | None
     core_size: int
+
+
+@dataclass(frozen=True)
+class InstallBootLoaders:
+    """GRUB for BIOS and UEFI on each disk, with a menu that says that the installation did not finish."""
+
+    targets: tuple[BootTarget, ...]
+    early_config: str
+    unfinished_menu: str
     title: str = field(default="install boot loaders", init=False)
 
 
@@ -80,33 +141,57 @@ class CopyImage:
 
 @dataclass(frozen=True)
 class WriteState:
-    """The host's state: the overlay's folders and the answers."""
+    """The host's state: the overlay's folders, the answers, and what mdadm is told (empty without a mirror)."""
 
     version: str
     host_json: str = field(repr=False)
+    mdadm_conf: str = ""
     title: str = field(default="write the host's state", init=False)
 
 
 @dataclass(frozen=True)
 class MakeVolumeGroup:
-    """The volume group for guests."""
+    """The volume group for guests.
 
-    partition: str
+    :param devices: a partition or an array, then further disks as a whole.
+    :param pool_metadata: bytes for the metadata of a thin pool ``thin`` over all the space; None: no pool.
+    """
+
+    devices: tuple[str, ...]
     name: str
+    pool_metadata: int | None = None
     title: str = field(default="make the guests' volume group", init=False)
 
 
 @dataclass(frozen=True)
-class Finish:
-    """The real menu, the firmware's boot entry on UEFI, then the marker that the host is complete."""
+class BootEntry:
+    """An entry in the firmware's boot menu: the loader on a disk's ESP, which is partition ``esp_number``."""
 
     disk: str
+    esp_number: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The real menu, the firmware's boot entries on UEFI in their order, then the marker that the host is complete."""
+
     version: str
     menu: str
-    nvram_label: str | None
-    esp_number: int
+    entries: tuple[BootEntry, ...]
     marker: str
     title: str = field(default="make it bootable", init=False)
 
 
-Action = Stage | Wipe | PartitionDisk | MakeFileSystems | InstallBootLoaders | CopyImage | WriteState | MakeVolumeGroup | Finish
+Action = (
+    Stage
+    | Wipe
+    | PartitionDisks
+    | MakeArrays
+    | MakeFileSystems
+    | InstallBootLoaders
+    | CopyImage
+    | WriteState
+    | MakeVolumeGroup
+    | Finish
+)

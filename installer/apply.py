@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ class Work:
 
     :param logs: files that are copied to the installed host.
     :param mounted: whether the system's file system is mounted at ``system``.
+    :param after: called with ``written`` when everything is on the disk but what makes it bootable.
     """
 
     commands: Commands
@@ -31,6 +32,7 @@ class Work:
     logs: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     mounted: bool = False
+    after: Callable[[str], None] = lambda stage: None
 
     def mount(self, device: str) -> None:
         """Mount the system's file system."""
@@ -53,6 +55,8 @@ def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
     """
     with clean_up(work):
         for action in plan.actions:
+            if isinstance(action, actions.Finish):
+                work.after("written")
             with reporter.step(action.title) as step:
                 carry_out(action, work, step)
     return work.warnings
@@ -81,8 +85,10 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
             payload.stage(action, step, work.commands)
         case actions.Wipe():
             disk.wipe(action, work.commands)
-        case actions.PartitionDisk():
+        case actions.PartitionDisks():
             disk.partition(action, work.commands)
+        case actions.MakeArrays():
+            disk.make_arrays(action, work.commands)
         case actions.MakeFileSystems():
             disk.make_file_systems(action, work.commands)
             work.mount(action.system)
@@ -102,7 +108,7 @@ def finish(action: actions.Finish, work: Work) -> None:
     """Everything is on the disk: only now may it be booted. The marker is the very last file."""
     os.sync()
     write_atomic(work.system / "boot/grub/grub.cfg", action.menu)
-    warning = bootloader.set_boot_entry(action, work.commands)
+    warning = bootloader.set_boot_entries(action, work.commands)
     if warning:
         work.warnings.append(warning)
         work.commands.note(f"warning: {warning}")

@@ -28,6 +28,8 @@ COMMON_MODULES = """
     gzio linux multiboot2 chain
 """
 EFI_FILES = ("EFI/dom0kit/grubx64.efi", "EFI/BOOT/BOOTX64.EFI")
+LABEL = "dom0kit"
+SECOND_LABEL = "dom0kit (second disk)"
 NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
 
 # mtools would ask about a FAT that it finds odd; there is nobody to answer.
@@ -55,12 +57,14 @@ def install(action: InstallBootLoaders, system: Path, commands: Commands) -> Non
         early.write_text(action.early_config)
         efi = scratch / "bootx64.efi"
         make_image("x86_64-efi", early, efi, commands)
-        write_esp(action.esp, efi, scratch, commands)
-        if action.core_start is not None:
-            core = scratch / "core.img"
+        core = scratch / "core.img"
+        if any(target.core_start is not None for target in action.targets):
             make_image("i386-pc", early, core, commands)
-            write_bios(action.disk, core.read_bytes(), action.core_start, action.core_size)
-            commands.note(f"wrote GRUB's boot sector and core image to {action.disk}")
+        for target in action.targets:
+            write_esp(target.esp, efi, scratch, commands)
+            if target.core_start is not None:
+                write_bios(target.disk, core.read_bytes(), target.core_start, target.core_size)
+                commands.note(f"wrote GRUB's boot sector and core image to {target.disk}")
 
 
 def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None:
@@ -78,6 +82,7 @@ def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None
     expected = sha256_file(efi)
     for number, file in enumerate(EFI_FILES):
         back = scratch / f"read-back-{number}"
+        back.unlink(missing_ok=True)
         commands(["mcopy", "-n", "-i", device, f"::/{file}", back], env=MTOOLS)
         if sha256_file(back) != expected:
             raise UserError(f"{file} on {device} differs from what was written", "the disk loses data; replace it")
@@ -103,21 +108,39 @@ def boot_entries(listing: str, label: str) -> list[str]:
     return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?:\t.*)?$", listing, re.MULTILINE)
 
 
-def set_boot_entry(action: Finish, commands: Commands) -> str:
-    """Make the host the firmware's first choice.
+def first_entry(listing: str) -> str:
+    """Number of the first entry in the firmware's boot order, from the output of ``efibootmgr``; empty without an order. Pure."""
+    found = re.search(r"^BootOrder: ([0-9A-F]{4})", listing, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def set_boot_entries(action: Finish, commands: Commands) -> str:
+    """Make the host the firmware's first choice, also on a machine that was started from the network.
 
     :returns: a warning; empty when all went well. A full or read-only NVRAM must not spoil an installation:
         ``EFI/BOOT/BOOTX64.EFI`` is found without an entry.
     """
-    if action.nvram_label is None:
+    if not action.entries:
         return ""
     try:
-        for number in boot_entries(commands(["efibootmgr"]).output, action.nvram_label):
-            commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
-        # --create also puts the new entry first in BootOrder.
-        where: list[str] = ["--disk", action.disk, "--part", str(action.esp_number)]
-        commands(["efibootmgr", "--quiet", "--create", *where, "--label", action.nvram_label, "--loader", NVRAM_LOADER])
+        old = commands(["efibootmgr"]).output
+        # Those of an earlier installation, of one disk or of two, would lead nowhere.
+        for label in (LABEL, SECOND_LABEL):
+            for number in boot_entries(old, label):
+                commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+        # --create also puts the new entry first in BootOrder, so the first disk comes last.
+        for entry in reversed(action.entries):
+            where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
+            words = ["--create", *where, "--label", entry.label, "--loader", NVRAM_LOADER]
+            commands(["efibootmgr", "--quiet", *words])
+        # Some firmware takes the entry and keeps its own order.
+        listing = commands(["efibootmgr"]).output
     except UserError as error:
         said = error.message.splitlines()[-1].strip()
         return f"the firmware did not take a boot entry ({said}); it will start the host from EFI/BOOT/BOOTX64.EFI"
+    if first_entry(listing) not in boot_entries(listing, action.entries[0].label):
+        return (
+            f"the firmware did not put {action.entries[0].label} first in its boot order; "
+            "set it in the firmware's setup, or the machine may start from elsewhere"
+        )
     return ""

@@ -11,13 +11,19 @@ from answerfiles.model import Answers
 from answerfiles.reader import read_answers
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
+from dom0kit.identity import read_identity
+from installer import check
 from installer.facts import collect
-from installer.session import IMAGE, LOGS, Session, ask, carry_out, finish, guarded, open_session, plan_for
-from installer.source import fetch, parse_source
+from installer.session import IMAGE, LOGS, Session, adopt, ask, carry_out, finish, guarded, only_planned, open_session, plan_for
+from installer.source import Arguments, fetch, parse_source, understand
+
+NETWORK_SECONDS = 30
+"""Somebody sits before it and can try again."""
 
 
 def register(add: Add) -> None:
     """Add the room's subcommands."""
+    check.register(add)
     add("install", "install a host by a file of answers", configure_install, run_install)
     add("facts", "show the disks, network cards and firmware of this machine", configure_facts, run_facts)
 
@@ -36,7 +42,7 @@ def run_facts(arguments: argparse.Namespace) -> int:
 
 def configure_install(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``dom0kit install``."""
-    parser.add_argument("--answers", required=True, metavar="FILE", help="file of answers, or label:LABEL/path")
+    parser.add_argument("--answers", required=True, metavar="FILE", help="file of answers, label:LABEL/path, or a URL")
     parser.add_argument("--image", type=Path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
     parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)")
     parser.add_argument("--plan-only", action="store_true", help="print the plan and change nothing")
@@ -54,8 +60,11 @@ def run_install(arguments: argparse.Namespace) -> int:
 
 
 def answers_from(text: str, session: Session) -> Answers:
-    """The answers from a file or from a volume with a label."""
-    return fetch(parse_source(text), session.commands) if text.startswith("label:") else read_answers(Path(text))
+    """The answers from a file, from a volume with a label, or from a web server whose certificate the system trusts."""
+    if not text.startswith(("label:", "http://", "https://")):
+        return read_answers(Path(text))
+    arguments = Arguments(parse_source(text), plan_only=False, network_seconds=NETWORK_SECONDS)
+    return understand(fetch(arguments, session.commands, read_identity()), session.reports.redactor)
 
 
 def install(arguments: argparse.Namespace, session: Session) -> int:
@@ -64,18 +73,18 @@ def install(arguments: argparse.Namespace, session: Session) -> int:
     :raises UserError: when something fails, or nobody can be asked.
     """
     session.reporter.emit("started", text=f"installing by the answers in {arguments.answers}")
-    plan = plan_for(answers_from(arguments.answers, session), session)
+    answers = adopt(answers_from(arguments.answers, session), session)
+    plan = plan_for(answers, session)
     if arguments.json:
         print(json.dumps(plan.to_json(), indent=2, sort_keys=True))
     else:
         session.say(f"\n{plan.render()}\n")
     if arguments.plan_only:
-        session.reporter.emit("finished", text="the plan is made; nothing was changed")
-        return 0
+        return only_planned(session)
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UserError("nobody can be asked whether to erase the disk, this is no terminal", "give --yes")
-        if not ask(f"All data on {plan.disk.path} will be lost. Type 'yes' to install:", session.out):
+        if not ask(f"All data on {', '.join(plan.paths)} will be lost. Type 'yes' to install:", session.out):
             session.reporter.emit("failed", text="not confirmed; nothing was changed")
             return 1
     carry_out(plan, session)

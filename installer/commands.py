@@ -21,10 +21,12 @@ class Commands:
 
     :param log: where they are written; an open text file.
     :param runner: :func:`dom0kit.run.run`, or something that looks like it in tests.
+    :param redact: filters all that goes into the log.
     """
 
     log: TextIO
     runner: Runner = field(default=run)
+    redact: Callable[[str], str] = field(default=lambda text: text)
 
     def __call__(
         self, argv: Sequence[str | Path], *, check: bool = True, env: Mapping[str, str] | None = None, timeout: float = 300
@@ -52,5 +54,5 @@ class Commands:
 
     def note(self, text: str) -> None:
         """Write a line of our own to the log."""
-        self.log.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self.log.write(f"{time.strftime('%H:%M:%S')} {self.redact(text)}\n")
         self.log.flush()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from installer.actions import MakeFileSystems, MakeVolumeGroup, PartitionDisk, Wipe
+from installer.actions import Array, MakeArrays, MakeFileSystems, MakeVolumeGroup, PartitionDisks, Table, Wipe
 from installer.commands import Commands
 from installer.layout import MIB, partition_path
 
@@ -18,33 +18,44 @@ EXT4_FEATURES = "^metadata_csum_seed,^orphan_file"
 
 
 def wipe(action: Wipe, commands: Commands) -> None:
-    """Let go of the disk, then remove the signatures of file systems, RAID and LVM from it.
+    """Let go of the disks, then remove the signatures of file systems, RAID and LVM from them.
 
-    Only the ends are overwritten: seconds, whatever the size.
+    Only ends are overwritten: seconds, whatever the size.
     """
     for group in action.volume_groups:
         commands(["vgchange", "--activate", "n", group])
     for array in action.arrays:
+        # What is inside would come back with the next array at the same place. One that did not start cannot be read.
+        commands(["wipefs", "--all", "--force", array], check=False)
+        # udev looks at the array again, and while it does, the array cannot be stopped.
+        settle(commands)
         commands(["mdadm", "--stop", array])
-    for partition in action.partitions:
-        if Path(partition).exists():
-            commands(["wipefs", "--all", "--force", partition])
-    commands(["wipefs", "--all", "--force", action.disk])
-    with open(action.disk, "r+b", buffering=0) as disk:
-        for offset in (0, action.size - MIB):
-            disk.seek(offset)
-            disk.write(bytes(MIB))
-        os.fsync(disk.fileno())
-    # The kernel forgets the old partitions; there may be none, which is an error to partx.
-    commands(["partx", "--delete", action.disk], check=False)
+    for disk in action.disks:
+        for partition in disk.partitions:
+            if Path(partition).exists():
+                commands(["wipefs", "--all", "--force", partition])
+        commands(["wipefs", "--all", "--force", disk.path])
+        with open(disk.path, "r+b", buffering=0) as file:
+            for offset, length in ((0, MIB), (disk.size - MIB, MIB), *disk.erase):
+                zero(file.fileno(), offset, length)
+            os.fsync(file.fileno())
+        # The kernel forgets the old partitions; there may be none, which is an error to partx.
+        commands(["partx", "--delete", disk.path], check=False)
     settle(commands)
 
 
-def sgdisk_arguments(action: PartitionDisk) -> list[str]:
-    """The arguments that make the table of an action, sectors counted in the disk's own size. Pure."""
-    words = ["--clear", f"--disk-guid={action.guid}", "--set-alignment=1"]
-    for p in action.partitions:
-        first, last = p.start // action.sector, p.end // action.sector - 1
+def zero(fd: int, offset: int, length: int) -> None:
+    """Overwrite a part of a disk with zeros; ``offset`` and ``length`` in bytes."""
+    while length > 0:
+        written = os.pwrite(fd, bytes(min(length, MIB)), offset)
+        offset, length = offset + written, length - written
+
+
+def sgdisk_arguments(table: Table) -> list[str]:
+    """The arguments that make a table, sectors counted in the disk's own size. Pure."""
+    words = ["--clear", f"--disk-guid={table.guid}", "--set-alignment=1"]
+    for p in table.partitions:
+        first, last = p.start // table.sector, p.end // table.sector - 1
         words += [
             f"--new={p.number}:{first}:{last}",
             f"--typecode={p.number}:{p.type_code}",
@@ -54,28 +65,65 @@ def sgdisk_arguments(action: PartitionDisk) -> list[str]:
     return words
 
 
-def partition(action: PartitionDisk, commands: Commands) -> None:
-    """Write the table and wait for the partitions' devices; old content of the partitions is wiped as well.
+def partition(action: PartitionDisks, commands: Commands) -> None:
+    """Write the tables and wait for the partitions' devices; old content of the partitions is wiped as well.
 
     :raises UserError: when the devices do not appear.
     """
-    commands(["sgdisk", *sgdisk_arguments(action), action.disk])
-    # sgdisk asks the kernel to read the table again; partx also works where a device was busy for a moment.
-    commands(["partx", "--update", action.disk], check=False)
+    for table in action.tables:
+        commands(["sgdisk", *sgdisk_arguments(table), table.disk])
+        # sgdisk asks the kernel to read the table again; partx also works where a device was busy for a moment.
+        commands(["partx", "--update", table.disk], check=False)
     settle(commands)
-    devices = [partition_path(action.disk, p.number) for p in action.partitions]
-    deadline = time.monotonic() + SECONDS_FOR_DEVICES
-    while missing := [device for device in devices if not Path(device).exists()]:
-        if time.monotonic() > deadline:
-            raise UserError(f"the partition {missing[0]} did not appear within {SECONDS_FOR_DEVICES:.0f} s", "see 'dmesg'")
-        time.sleep(0.1)
+    devices = [partition_path(table.disk, p.number) for table in action.tables for p in table.partitions]
+    wait_for(devices, "the partition")
     for device in devices:
         commands(["wipefs", "--all", "--force", device])
 
 
+def wait_for(devices: list[str], what: str) -> None:
+    """Wait until devices are there.
+
+    :raises UserError: when one does not appear.
+    """
+    deadline = time.monotonic() + SECONDS_FOR_DEVICES
+    while missing := [device for device in devices if not Path(device).exists()]:
+        if time.monotonic() > deadline:
+            raise UserError(f"{what} {missing[0]} did not appear within {SECONDS_FOR_DEVICES:.0f} s", "see 'dmesg'")
+        time.sleep(0.1)
+
+
+def mdadm_arguments(array: Array) -> list[str]:
+    """The arguments that make an array. Pure.
+
+    The home host ``any`` gives it the same name on every machine, in the installer as on the host (mdadm(8)).
+    """
+    words = ["--create", array.device, "--run", "--level=1", f"--raid-devices={len(array.members)}"]
+    words += [f"--metadata={array.metadata}", "--homehost=any", f"--name={array.name}", f"--uuid={array.md_uuid}"]
+    # mdadm asks about a bitmap unless it is told. With one, a disk that comes back is synchronised in seconds.
+    words.append("--bitmap=internal")
+    if array.data_offset:
+        words.append(f"--data-offset={array.data_offset // 1024}K")
+    return [*words, *array.members]
+
+
+def make_arrays(action: MakeArrays, commands: Commands) -> None:
+    """Make the mirrors and wait for their devices.
+
+    :raises UserError: when one does not appear.
+    """
+    for array in action.arrays:
+        commands(["mdadm", *mdadm_arguments(array)])
+    settle(commands)
+    wait_for([array.device for array in action.arrays], "the array")
+    for array in action.arrays:
+        commands(["wipefs", "--all", "--force", array.device])
+
+
 def make_file_systems(action: MakeFileSystems, commands: Commands) -> None:
-    """FAT32 for the ESP, ext4 for the system; inode tables are written later by the kernel, which saves seconds."""
-    commands(["mkfs.vfat", "-F", "32", "-n", "ESP", "-i", action.esp_serial, action.esp])
+    """FAT32 for each ESP, ext4 for the system; inode tables are written later by the kernel, which saves seconds."""
+    for esp, serial in action.esps:
+        commands(["mkfs.vfat", "-F", "32", "-n", "ESP", "-i", serial, esp])
     name = ["-L", "dom0kit-system", "-U", str(action.system_uuid)]
     lazy = ["-E", "lazy_itable_init=1,lazy_journal_init=1"]
     commands(["mkfs.ext4", "-q", "-F", *name, "-m", "1", "-O", EXT4_FEATURES, *lazy, action.system])
@@ -83,9 +131,14 @@ def make_file_systems(action: MakeFileSystems, commands: Commands) -> None:
 
 
 def make_volume_group(action: MakeVolumeGroup, commands: Commands) -> None:
-    """A physical volume on the partition, and the group on it."""
-    commands(["pvcreate", "--yes", "--force", "--force", action.partition])
-    commands(["vgcreate", "--yes", action.name, action.partition])
+    """Physical volumes on the devices, the group on them, and the thin pool when there is to be one."""
+    for device in action.devices:
+        commands(["pvcreate", "--yes", "--force", "--force", device])
+    commands(["vgcreate", "--yes", action.name, *action.devices])
+    if action.pool_metadata is not None:
+        # LVM takes the metadata and its spare off the free space before it counts the percentage.
+        size = ["--extents", "100%FREE", "--poolmetadatasize", f"{action.pool_metadata // MIB}m"]
+        commands(["lvcreate", "--yes", "--type", "thin-pool", *size, "--zero", "y", "--name", "thin", action.name])
 
 
 def settle(commands: Commands) -> None:

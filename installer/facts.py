@@ -15,6 +15,9 @@ from installer.machine import Disk, Facts, Nic, PhysicalVolume
 LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
 DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 # Devices that no one installs on: RAM disks, floppies, network block devices without a server.
+# Members of a map say more about a disk than the map does.
+FROM_PATHS = ("model", "serial", "wwn", "tran")
+PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
 Node = Mapping[str, Any]
@@ -73,7 +76,7 @@ def disk_from(
         model=_text(node, "model"),
         serial=_text(node, "serial"),
         wwn=_text(node, "wwn"),
-        transport=_text(node, "tran"),
+        transport=transport(node),
         rotational=bool(node.get("rota")),
         removable=bool(node.get("rm")),
         read_only=bool(node.get("ro")),
@@ -89,8 +92,17 @@ def disk_from(
     )
 
 
+def transport(node: Node) -> str:
+    """How a disk is attached, in the words of answers; lsblk has none for most SCSI controllers, virtio-scsi among them."""
+    word = {"spi": "scsi", "fcoe": "fc"}.get(_text(node, "tran"), _text(node, "tran"))
+    return word or ("scsi" if _text(node, "path").startswith("/dev/sd") else "")
+
+
 def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
-    """The nodes of disks: top-level ones, and multipath maps once each with their paths."""
+    """The nodes of disks: top-level ones, and multipath maps once each with their paths.
+
+    A map gets serial number, WWN, model and transport of its first path: device-mapper has none of its own.
+    """
     maps: dict[str, tuple[Node, list[str]]] = {}
     disks: list[tuple[Node, tuple[str, ...]]] = []
     for tree in trees:
@@ -98,7 +110,9 @@ def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
             disks.append((tree, ()))
         for child in tree.get("children") or ():
             if child.get("type") == "mpath":
-                maps.setdefault(_text(child, "path"), (child, []))[1].append(_text(tree, "path"))
+                known = {key: _text(child, key) or _text(tree, key) for key in FROM_PATHS}
+                known["tran"] = known["tran"] or transport(tree)
+                maps.setdefault(_text(child, "path"), ({**child, **known}, []))[1].append(_text(tree, "path"))
     return disks + [(node, tuple(paths)) for node, paths in maps.values()]
 
 
@@ -123,6 +137,11 @@ def parse_memory(meminfo: str) -> int:
     return int(found.group(1)) * 1024 if found else 0
 
 
+def parse_cpus(cpuinfo: str) -> int:
+    """Logical processors in ``/proc/cpuinfo``."""
+    return len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE))
+
+
 def parse_virtualization(cpuinfo: str) -> str:
     """``vmx``, ``svm`` or nothing, from ``/proc/cpuinfo``."""
     found = re.search(r"^flags\s*:.*?\b(vmx|svm)\b", cpuinfo, re.MULTILINE)
@@ -144,9 +163,11 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
         if not (entry / "device").exists():
             continue
         driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
+        # A virtio card's device is a child of its PCI function; the last PCI address on the way is the card's own.
+        slots = PCI_ADDRESS.findall(str((entry / "device").resolve()))
         # Reading the carrier of a card that is down fails with EINVAL.
         carrier = {"1": True, "0": False}.get(read(entry / "carrier"))
-        nics.append(Nic(entry.name, read(entry / "address").lower(), driver, carrier))
+        nics.append(Nic(entry.name, read(entry / "address").lower(), driver, carrier, slots[-1] if slots else ""))
     return tuple(nics)
 
 
@@ -176,7 +197,8 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
     :raises UserError: when lsblk fails.
     """
     ask = output or _output
-    trees = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
+    found = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
+    trees = [fill_from_sysfs(tree, root / "sys/class/block") for tree in found]
     if not trees:
         raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
     aliases = read_aliases(root / "dev/disk")
@@ -186,18 +208,20 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
             continue
         path = _text(node, "path")
         signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
-        disks.append(
-            disk_from(fill_from_sysfs(node, root / "sys/class/block"), signatures, aliases=aliases.get(path, ()), paths=paths)
-        )
+        # Links to a map end at /dev/dm-0, while its path is below /dev/mapper.
+        links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
+        disks.append(disk_from(node, signatures, aliases=links, paths=paths))
+    cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
     return Facts(
         disks=tuple(disks),
         nics=read_nics(root / "sys/class/net"),
         firmware="uefi" if (root / "sys/firmware/efi").exists() else "bios",
         memory=parse_memory(read(root / "proc/meminfo")),
-        virtualization=None if under_xen else parse_virtualization(read(root / "proc/cpuinfo")),
+        virtualization=None if under_xen else parse_virtualization(cpuinfo),
         under_xen=under_xen,
         physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
+        cpus=parse_cpus(cpuinfo),
     )
 
 

@@ -24,8 +24,12 @@ HEAD = 1 * MIB
 TAIL = 1 * MIB
 CORE = 1 * MIB
 
+# Where the data of the guests' array begins: fixed, so that it is known what an earlier array has left there.
+ARRAY_DATA_OFFSET = 16 * MIB
+
 # Name, sgdisk's type code.
 KINDS = {BIOS_GRUB: ("bios_grub", "EF02"), ESP: ("ESP", "EF00"), SYSTEM: ("dom0kit-system", "8300"), GUESTS: ("guests", "8E00")}
+RAID_CODE = "FD00"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class DoesNotFit(Exception):
         self.need = need
 
 
-def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID) -> tuple[Partition, ...]:
+def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirror: bool = False) -> tuple[Partition, ...]:
     """Partitions for a disk.
 
     The system gets 10 GiB; on a small disk it shrinks down to 6 GiB so that the guests keep at least 1 GiB.
@@ -61,6 +65,7 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID) -> tu
     :param disk_size: bytes.
     :param sector: logical sector size in bytes.
     :param guests: whether there is a partition for guests.
+    :param mirror: whether system and guests are members of arrays.
     :param seed: the partitions' GUIDs are derived from it.
     :raises DoesNotFit: when the disk is too small.
     """
@@ -78,6 +83,8 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID) -> tu
     start = HEAD
     for number, size in sizes.items():
         name, code = KINDS[number]
+        if mirror and number in (SYSTEM, GUESTS):
+            code = RAID_CODE
         partitions.append(Partition(number, name, code, start, size, uuid.uuid5(seed, name)))
         start += size
     return tuple(partitions)

@@ -51,6 +51,16 @@ class Disk:
         """Whether the running system's image is on it."""
         return MEDIUM in self.mounts
 
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Software RAID arrays that the disk or a partition of it belongs to; one that did not start has the kind ``md``."""
+        return tuple(path for kind, path in self.volumes if kind.startswith(("raid", "md")) or path.startswith("/dev/md"))
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The disk, its partitions and what is stacked on them."""
+        return frozenset({self.path, *self.partitions, *self.aliases, *(path for _, path in self.volumes)})
+
     def describe(self) -> str:
         """The disk in a few words."""
         parts = [self.path, human_bytes(self.size), self.model, f"serial {self.serial}" if self.serial else "", self.wwn]
@@ -59,17 +69,23 @@ class Disk:
 
 @dataclass(frozen=True)
 class Nic:
-    """A physical network card; ``carrier`` is None while the card is down and nobody knows."""
+    """A physical network card.
+
+    :param carrier: whether a cable is connected; None while the card is down and nobody knows.
+    :param slot: the PCI address, as 0000:03:00.0; empty for a card that is not on that bus.
+    """
 
     name: str
     mac: str
     driver: str = ""
     carrier: bool | None = None
+    slot: str = ""
 
     def describe(self) -> str:
         """The card in a few words."""
         cable = {True: "cable connected", False: "no cable", None: "not up"}[self.carrier]
-        return f"{self.mac} ({self.name}, {self.driver or 'driver unknown'}, {cable})"
+        slot = f", {self.slot}" if self.slot else ""
+        return f"{self.mac} ({self.name}, {self.driver or 'driver unknown'}{slot}, {cable})"
 
 
 @dataclass(frozen=True)
@@ -87,6 +103,7 @@ class Facts:
     :param firmware: ``bios`` or ``uefi``.
     :param memory: bytes of RAM that Linux sees.
     :param virtualization: ``vmx``, ``svm`` or empty; None under Xen, which hides it.
+    :param cpus: logical processors that Linux sees; 0 when nobody knows.
     """
 
     disks: tuple[Disk, ...]
@@ -96,6 +113,7 @@ class Facts:
     virtualization: str | None
     under_xen: bool = False
     physical_volumes: tuple[PhysicalVolume, ...] = field(default=())
+    cpus: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The facts as plain values."""
@@ -108,14 +126,15 @@ class Facts:
             (d.path, human_bytes(d.size), d.model, d.serial, d.wwn, d.transport, state(d)) for d in self.disks
         ]
         nics: list[tuple[str, ...]] = [
-            (n.name, n.mac, n.driver, {True: "yes", False: "no", None: "?"}[n.carrier]) for n in self.nics
+            (n.name, n.mac, n.driver, n.slot, {True: "yes", False: "no", None: "?"}[n.carrier]) for n in self.nics
         ]
         return "\n\n".join(
             [
-                f"firmware {self.firmware}, RAM {human_bytes(self.memory)}, virtualization {virtualization}, "
+                f"firmware {self.firmware}, RAM {human_bytes(self.memory)}, {self.cpus or '?'} processors, "
+                f"virtualization {virtualization}, "
                 f"{'under Xen' if self.under_xen else 'not under Xen'}",
                 table(("disk", "size", "model", "serial", "wwn", "bus", "content"), disks),
-                table(("card", "MAC", "driver", "cable"), nics),
+                table(("card", "MAC", "driver", "slot", "cable"), nics),
             ]
         )
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Literal
 
 import jinja2
 
+from answerfiles.model import Dom0, SerialConsole
+from installer.layout import MIB
 from installer.manifest import Manifest
 
+Serial = SerialConsole | Literal["none"]
+DOM0 = Dom0()
+SERIAL = SerialConsole()
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -24,20 +30,37 @@ def _render(name: str, **values: object) -> str:
     return environment.get_template(name).render(**values)
 
 
-def installed_menu(manifest: Manifest, system: uuid.UUID) -> str:
+UNITS = {"com1": 0, "com2": 1}
+
+
+def installed_menu(manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL) -> str:
     """The ``grub.cfg`` of an installed host, the same for BIOS and UEFI."""
     return _render(
         "grub.cfg.j2",
         product=manifest.product,
         version=manifest.version,
         uuid=str(system),
-        dom0_memory=manifest.dom0_memory_mib,
+        dom0_memory=dom0_memory_mib(manifest, dom0),
+        dom0_cpus=dom0.cpus,
+        **serial_words(serial),
     )
 
 
-def unfinished_menu(manifest: Manifest) -> str:
+def unfinished_menu(manifest: Manifest, serial: Serial = SERIAL) -> str:
     """The ``grub.cfg`` that stands in until the installation is complete."""
-    return _render("unfinished.cfg.j2", product=manifest.product, version=manifest.version)
+    return _render("unfinished.cfg.j2", product=manifest.product, version=manifest.version, **serial_words(serial))
+
+
+def dom0_memory_mib(manifest: Manifest, dom0: Dom0) -> int:
+    """What dom0 gets, in MiB."""
+    return manifest.dom0_memory_mib if dom0.memory is None else dom0.memory // MIB
+
+
+def serial_words(serial: Serial) -> dict[str, object]:
+    """What the templates know of the serial line; ``port`` is empty when there is to be none."""
+    if isinstance(serial, str):
+        return {"port": "", "unit": 0, "speed": 0}
+    return {"port": serial.port, "unit": UNITS[serial.port], "speed": serial.speed}
 
 
 def early_config(system: uuid.UUID) -> str:

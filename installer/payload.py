@@ -19,7 +19,8 @@ PROGRAMS = (
     ("wipefs partx sgdisk mkfs.vfat mkfs.ext4 mount umount blockdev", ""),
     ("mmd mcopy", "package mtools"),
     ("grub-mkimage", "package grub-common"),
-    ("pvcreate vgcreate vgchange", "package lvm2"),
+    ("pvcreate vgcreate vgchange lvcreate", "package lvm2"),
+    ("mdadm", "package mdadm"),
 )
 GRUB_FILES = ("i386-pc/boot.img", "i386-pc/moddep.lst", "x86_64-efi/moddep.lst")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -110,6 +111,10 @@ def write_state(action: WriteState, system: Path) -> None:
         folder.chmod(0o755)
     log.chmod(0o750)
     write_atomic(etc / "host.json", action.host_json, 0o600)
+    if action.mdadm_conf:
+        (upper / "etc/mdadm").mkdir(exist_ok=True)
+        (upper / "etc/mdadm").chmod(0o755)
+        write_atomic(upper / "etc/mdadm/mdadm.conf", action.mdadm_conf)
     sync_folder(state)
 
 

@@ -1,58 +1,65 @@
-"""Where the answers come from: the kernel's ``dom0kit.answers=``, parsed and then fetched."""
+"""Where the answers come from: the kernel's ``dom0kit.answers=`` and what belongs to it, parsed and then fetched."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers
+from dom0kit import web
 from dom0kit.errors import UserError
-from dom0kit.run import run
+from dom0kit.identity import Identity
+from dom0kit.redact import Redactor, secrets_in_text
+from dom0kit.web import SYSTEM, Trust
+from installer import network
 from installer.commands import Commands
-from installer.machine import MEDIUM
+from installer.volumes import OnLabel, OnMedium, Tell, decode, read_file
 
-BY_LABEL = Path("/dev/disk/by-label")
-SECONDS_FOR_LABEL = 30.0
-LARGEST = 1024 * 1024
-FORMS = "give dom0kit.answers=/path/on/the/medium or dom0kit.answers=label:LABEL/path"
+FORMS = "give dom0kit.answers= one of /path/on/the/medium, label:LABEL/path, http://SERVER/path, https://SERVER/path, dhcp"
+NETWORK_SECONDS = 600
 
 
 @dataclass(frozen=True)
-class OnMedium:
-    """A file on the medium that the system was started from; ``path`` is relative to it."""
+class OnUrl:
+    """A file on a web server; ``url`` may hold ``{mac}``, ``{uuid}`` and ``{serial}``."""
 
-    path: str
+    url: str
 
     def __str__(self) -> str:
-        return f"/{self.path} on the boot medium"
+        return web.shown(self.url)
 
 
 @dataclass(frozen=True)
-class OnLabel:
-    """A file on the file system with a label; ``path`` is relative to it."""
-
-    label: str
-    path: str
+class FromDhcp:
+    """A file on a web server whose URL is in DHCP option 224, as a text."""
 
     def __str__(self) -> str:
-        return f"/{self.path} on the volume {self.label}"
+        return "the URL that DHCP option 224 names"
 
 
-Source = OnMedium | OnLabel
+Source = OnMedium | OnLabel | OnUrl | FromDhcp
+TrustSource = OnMedium | OnLabel | Trust
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the kernel's command line asks of the installer."""
+    """What the kernel's command line asks of the installer.
+
+    :param trust: whom to believe on https, or the place of a CA's PEM file.
+    :param report: the URL for reports until the answers name one.
+    :param nic: the MAC address of the NIC that the machine was started from, if the boot loader said so.
+    :param network_seconds: how long to try to get the answers from the network.
+    """
 
     answers: Source | None
     plan_only: bool
+    trust: TrustSource = SYSTEM
+    report: str = ""
+    nic: str = ""
+    network_seconds: int = NETWORK_SECONDS
 
 
 def words_of(cmdline: str) -> list[str]:
@@ -63,102 +70,139 @@ def words_of(cmdline: str) -> list[str]:
         return cmdline.split()
 
 
-def parse_cmdline(cmdline: str) -> Arguments:
-    """What ``/proc/cmdline`` asks for; the last ``dom0kit.answers=`` counts.
+def last(words: list[str], name: str) -> str:
+    """The value of ``name=value``; the last one counts."""
+    return next((word.partition("=")[2] for word in reversed(words) if word.startswith(f"{name}=")), "")
 
-    :raises UserError: when its source cannot be understood.
+
+def parse_cmdline(cmdline: str) -> Arguments:
+    """What ``/proc/cmdline`` asks for; of several arguments of one name the last counts.
+
+    :raises UserError: when something cannot be understood.
     """
     words = words_of(cmdline)
-    sources = [word.partition("=")[2] for word in words if word.startswith("dom0kit.answers=")]
-    plan_only = any(word in ("dom0kit.plan-only", "dom0kit.plan-only=1") for word in words)
-    return Arguments(parse_source(sources[-1]) if sources and sources[-1] else None, plan_only)
+    answers, trust = last(words, "dom0kit.answers"), last(words, "dom0kit.trust")
+    seconds = last(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
+    if not seconds.isdigit() or int(seconds) < 1:
+        raise UserError(f"dom0kit.network-timeout={seconds} is no number of seconds", "e.g. dom0kit.network-timeout=600")
+    return Arguments(
+        answers=parse_source(answers) if answers else None,
+        plan_only=any(word in ("dom0kit.plan-only", "dom0kit.plan-only=1") for word in words),
+        trust=parse_trust(trust) if trust else SYSTEM,
+        report=report_url(cmdline),
+        nic=boot_nic(cmdline),
+        network_seconds=int(seconds),
+    )
+
+
+def report_url(cmdline: str) -> str:
+    """Where ``dom0kit.report=`` wants reports; empty without. Known even when the rest cannot be understood."""
+    return last(words_of(cmdline), "dom0kit.report")
+
+
+def boot_nic(cmdline: str) -> str:
+    """The MAC address that the boot loader passed on: ``dom0kit.nic=MAC``, or PXELINUX's ``BOOTIF=01-52-54-...``; or nothing."""
+    words = words_of(cmdline)
+    text = last(words, "dom0kit.nic") or re.sub("^01-", "", last(words, "BOOTIF"))
+    plain = text.lower().replace("-", ":")
+    return plain if re.fullmatch(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", plain) else ""
 
 
 def parse_source(text: str) -> Source:
     """A source from its text.
 
-    :raises UserError: for URLs, which are not supported yet, and for anything else that is no source.
+    :raises UserError: for anything that is no source.
     """
-    if re.match(r"[a-z]+://", text, re.IGNORECASE):
-        raise UserError(f"answers from a URL are not yet supported: {text.partition('?')[0]}", FORMS)
+    if text == "dhcp":
+        return FromDhcp()
+    if re.match(r"https?://", text):
+        web.split(re.sub(r"[{}]", "", text))
+        return OnUrl(text)
+    found = _volume(text)
+    if found is None:
+        raise UserError(f"the source of answers {web.shown(text)!r} cannot be understood", FORMS)
+    return found
+
+
+def parse_trust(text: str) -> TrustSource:
+    """What ``dom0kit.trust=`` names.
+
+    :raises UserError: when it is neither a fingerprint nor a file.
+    """
+    if text.lower().startswith("sha256:"):
+        return web.parse_trust(text)
+    found = _volume(text)
+    if found is None:
+        raise UserError(
+            f"dom0kit.trust={text} cannot be understood",
+            "give sha256:HEX, or a CA's PEM file as /path/on/the/medium or label:LABEL/path",
+        )
+    return found
+
+
+def _volume(text: str) -> OnMedium | OnLabel | None:
     if text.startswith("/"):
         return OnMedium(_inside(text, text))
-    if text.startswith("label:"):
-        label, slash, path = text.removeprefix("label:").partition("/")
-        if label and slash and path:
-            return OnLabel(label, _inside(path, text))
-    raise UserError(f"the source of answers {text!r} cannot be understood", FORMS)
+    label, slash, path = text.removeprefix("label:").partition("/")
+    if text.startswith("label:") and label and slash and path:
+        return OnLabel(label, _inside(path, text))
+    return None
 
 
 def _inside(path: str, text: str) -> str:
     parts = PurePosixPath(path.lstrip("/")).parts
     if not parts or ".." in parts:
-        raise UserError(f"the source of answers {text!r} names no file on the volume", FORMS)
+        raise UserError(f"{text!r} names no file on the volume", FORMS)
     return "/".join(parts)
 
 
-def fetch(source: Source, commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None) -> Answers:
-    """Read the answers; a volume is mounted read-only for a moment.
+def read_trust(source: TrustSource, commands: Commands, tell: Tell = lambda fraction, text: None) -> Trust:
+    """Whom to believe; a CA's file is read from its volume.
 
-    :param tell: called with the fraction of the waiting time and a text while a device has not appeared yet.
-    :raises UserError: when they are not there or not valid.
+    :raises UserError: when it is not there or no certificate.
     """
-    if isinstance(source, OnMedium):
-        return parse_answers(_read(Path(MEDIUM), source.path, str(source)), str(source))
-    device = wait_for_label(source.label, tell)
-    with tempfile.TemporaryDirectory(prefix="dom0kit-answers-") as name:
-        commands(["mount", "-o", "ro", device, name])
-        try:
-            text = _read(Path(name), source.path, str(source))
-        finally:
-            commands(["umount", name])
-    return parse_answers(text, str(source))
+    if isinstance(source, Trust):
+        return source
+    trust = Trust(ca=read_file(source, commands, tell))
+    trust.context()
+    return trust
 
 
-def _read(root: Path, path: str, source: str) -> str:
+@dataclass(frozen=True)
+class Fetched:
+    """The text of the answers, where it came from, and the URL and machine that it was fetched for (None: not by network)."""
+
+    text: str
+    place: str
+    url: str = ""
+    identity: Identity | None = None
+
+
+def fetch(
+    arguments: Arguments, commands: Commands, identity: Identity, trust: Trust = SYSTEM, tell: Tell = lambda fraction, text: None
+) -> Fetched:
+    """Get the text of the answers.
+
+    :param identity: the machine; its MAC address may be empty, then each NIC's is tried.
+    :param tell: called while something has not appeared yet.
+    :raises UserError: when it cannot be had.
+    """
+    source = arguments.answers
+    assert source is not None
+    if isinstance(source, OnMedium | OnLabel):
+        return Fetched(read_file(source, commands, tell), str(source))
+    template = source.url if isinstance(source, OnUrl) else None
+    got = network.fetch(template, identity, trust, commands, tell, seconds=arguments.network_seconds)
+    return Fetched(decode(got.data, web.shown(got.url)), web.shown(got.url), got.url, got.identity)
+
+
+def understand(fetched: Fetched, redactor: Redactor) -> Answers:
+    """The answers; secrets of a file that cannot be read are masked from here on too.
+
+    :raises UserError: with all that is wrong with them.
+    """
     try:
-        with (root / path).open("rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            raise UserError(f"the answers in {source} are larger than {LARGEST // 1024} KiB")
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{source} is not text in UTF-8: byte {error.start}") from error
-    except OSError as error:
-        there = ", ".join(sorted(entry.name for entry in root.iterdir())[:20]) if root.is_dir() else "nothing"
-        raise UserError(f"cannot read the answers {source}: {error.strerror}", f"at its top there is: {there}") from error
-
-
-def find_label(label: str) -> Path | None:
-    """The device of the file system with a label, as udev or blkid know it."""
-    # udev writes characters that a path cannot hold as \x2f.
-    escaped = "".join(c if c.isalnum() or c in "#+-.:=@_" else "".join(f"\\x{b:02x}" for b in c.encode()) for c in label)
-    link = BY_LABEL / escaped
-    if link.exists():
-        return link.resolve()
-    # blkid by name tries every device itself; it exits with 2 when there is none.
-    found = run(["blkid", "--label", label], check=False)
-    return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
-
-
-def wait_for_label(
-    label: str,
-    tell: Callable[[float, str], None] = lambda fraction, text: None,
-    *,
-    find: Callable[[str], Path | None] = find_label,
-    seconds: float = SECONDS_FOR_LABEL,
-) -> Path:
-    """Wait for a volume: USB sticks and virtual media may appear long after the system is up.
-
-    :raises UserError: when it does not appear within ``seconds``.
-    """
-    start = time.monotonic()
-    while (device := find(label)) is None:
-        spent = time.monotonic() - start
-        if spent >= seconds:
-            raise UserError(
-                f"no volume with the label {label} appeared within {seconds:.0f} s", "'lsblk -f' shows those that are there"
-            )
-        tell(spent / seconds, f"waiting for the volume {label}, {seconds - spent:.0f} s left")
-        time.sleep(min(0.5, seconds / 10))
-    return device
+        return parse_answers(fetched.text, fetched.place)
+    except UserError:
+        redactor.add(secrets_in_text(fetched.text))
+        raise

@@ -20,7 +20,7 @@ import pycdlib.pycdlib
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
 from dom0kit.files import sha256_file, sync_folder, write_atomic
-from iso import gpt, hybrid
+from iso import embed, gpt, hybrid
 from iso.fat import make_uefi_image
 from iso.menu import MenuOptions, marker_path, render_menu
 from iso.tree import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, read_image
@@ -116,6 +116,7 @@ def collect(
     menu = render_menu(volume_id=manifest.volume_id, image_id=manifest.id, title=manifest.title, options=options)
     contents.made[MENU] = menu.encode()
     contents.made[marker_path(manifest.id)] = f"{manifest.title} {manifest.id}\n".encode()
+    contents.made.update(embed.blank())
     contents.made[UEFI_IMAGE] = uefi_image((image_dir / "boot/bootx64.efi").read_bytes(), manifest.id, manifest.epoch)
     return contents
 

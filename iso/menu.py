@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 ESP_MARKER = "/EFI/BOOT/dom0kit.iso"
 """A file in the UEFI image: tells this medium's EFI partition from one on a local disk."""
+
+UNATTENDED = "/boot/grub/unattended.cfg"
+EMBEDDED_ANSWERS = "/answers/answers.yaml"
+"""Two files of fixed size that hold blank lines until ``dom0kit answers embed`` writes into them (:mod:`iso.embed`)."""
 
 SCREEN_LAST = "console=ttyS0,115200n8 console=tty0"
 SERIAL_LAST = "console=tty0 console=ttyS0,115200n8"
@@ -31,6 +34,18 @@ class MenuOptions:
     dom0_memory: str = "dom0_mem=1024M,max:1024M"
 
 
+def template(name: str) -> Template:
+    """A template of this room; what it names and does not get is an error."""
+    # Not HTML: escaping would damage the arguments.
+    environment = Environment(
+        loader=PackageLoader("iso"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
+
+
 def marker_path(image_id: str) -> str:
     """The file by which GRUB finds its medium (the embedded configuration of image/elements/dom0-boot)."""
     return f"/boot/grub/{image_id}.id"
@@ -45,10 +60,8 @@ def render_menu(*, volume_id: str, image_id: str, title: str, options: MenuOptio
     :raises jinja2.UndefinedError: when the template names something that is not given here.
     """
     chosen = options or MenuOptions()
-    # Not HTML: escaping would damage the arguments.
-    environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # noqa: S701
-    template = environment.from_string(files("iso").joinpath("templates/grub.cfg.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return template("grub.cfg.j2").render(
+        medium=True,
         volume_id=volume_id,
         title=title,
         timeout=chosen.timeout,
@@ -58,4 +71,6 @@ def render_menu(*, volume_id: str, image_id: str, title: str, options: MenuOptio
         serial_last=SERIAL_LAST,
         marker=marker_path(image_id),
         esp_marker=ESP_MARKER,
+        unattended=UNATTENDED,
+        embedded_answers=EMBEDDED_ANSWERS,
     )

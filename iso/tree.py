@@ -29,6 +29,8 @@ PATHS: Mapping[str, str] = {
     "boot/memtest.bin": "/boot/memtest.bin",
     "boot/memtest.efi": "/boot/memtest.efi",
     "boot/unicode.pf2": "/boot/grub/unicode.pf2",
+    "boot/pxe-bios.0": "/boot/pxe-bios.0",
+    "boot/netx64.efi": "/boot/netx64.efi",
 }
 """Files of the image folder and their places on the ISO."""
 

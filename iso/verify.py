@@ -69,10 +69,10 @@ def verify(path: Path, expected: Mapping[str, str] | None = None, *, tables: Che
     return Verified(size, volume_id, manifest, len(found))
 
 
-def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid.Extent], str, Manifest]:
-    """The SHA-256 and the extent of every file by its Rock Ridge path, the volume identifier and the manifest.
+def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid.Extent], str]:
+    """The extent of every file by its Rock Ridge path, and the volume identifier.
 
-    :raises UserError: when it is no ISO of dom0kit.
+    :raises UserError: when it is no ISO 9660 image or its folders are damaged.
     """
     iso = pycdlib.PyCdlib()
     try:
@@ -86,11 +86,19 @@ def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybr
                 inside = f"{folder.rstrip('/')}/{name}"
                 record = iso.get_record(rr_path=inside)
                 extents[inside] = hybrid.Extent(record.extent_location(), record.get_data_length())
-        volume_id = iso.pvd.volume_identifier.decode("ascii", "replace").rstrip()
+        return extents, iso.pvd.volume_identifier.decode("ascii", "replace").rstrip()
     except PyCdlibException as error:
         raise UserError(f"{path} has damaged folders: {error}", HINT) from error
     finally:
         iso.close()
+
+
+def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid.Extent], str, Manifest]:
+    """The SHA-256 and the extent of every file by its Rock Ridge path, the volume identifier and the manifest.
+
+    :raises UserError: when it is no ISO of dom0kit.
+    """
+    extents, volume_id = read_listing(file, path)
     if MANIFEST not in extents:
         raise UserError(f"{path} is not an ISO of dom0kit: it has no {MANIFEST}")
     manifest = parse_manifest(read_extent(file, extents[MANIFEST]), f"{path}:{MANIFEST}")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from answerfiles.serve import command as serve
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from image import cli as image
-from pipeline import iso, repro
+from pipeline import commands, iso, repro
 
 
 def register(add: Add) -> None:
     """Offer the commands of this room."""
     add("iso", "build the ISO: image, boot files, partition tables, verification", _configure_iso, _make_iso)
+    add("answers render", "make the network-boot tree of an inventory", commands.configure_render, commands.run_render)
+    add("answers embed", "make an unattended ISO of an ISO and answers", commands.configure_embed, commands.run_embed)
+    add("answers serve", "serve a network-boot tree in a lab: DHCP, TFTP, HTTP, reports", serve.configure, serve.serve)
     add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro)
 
 

@@ -1,4 +1,7 @@
-"""Looks into an initramfs: a sequence of cpio archives, the last one compressed (the kernel's initramfs buffer format)."""
+"""Looks into an initramfs: a sequence of cpio archives, one of them compressed (the kernel's initramfs buffer format).
+
+The image's initramfs is uncompressed archives, a compressed one, and behind it the small one of :mod:`image.carried`.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,29 @@ def compressed_tail(data: bytes) -> tuple[str, int] | None:
         if data.startswith(magic, position):
             return program, position
     return None
+
+
+def appended(data: bytes, start: int) -> int:
+    """Where the uncompressed archives behind the compressed one begin: they reach to the end of the data.
+
+    :param start: where the compressed archive begins.
+    :returns: the length of the data when there are none.
+    """
+    position = data.find(b"070701", start)
+    while position >= 0:
+        if position % 4 == 0 and _reaches_end(data, position):
+            return position
+        position = data.find(b"070701", position + 1)
+    return len(data)
+
+
+def _reaches_end(data: bytes, position: int) -> bool:
+    """Whether whole archives, and zeroes, are all there is from a position on."""
+    try:
+        end = position + max(end for _, end in archives(data[position:]))
+    except ValueError:
+        return False
+    return not data[end:].strip(b"\0")
 
 
 def listing(parts: list[bytes]) -> dict[str, str]:

@@ -136,8 +136,12 @@ def install(lacking: list[packages.Package], release: dict[str, str], reporter: 
                 step.progress(min(0.99, count / (4 * len(lacking))), line.partition(" (")[0].lower())
 
         now = [p.name for p in lacking if p.name not in later]
-        if now:
-            stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
+        with packages.services_stay_off():
+            if now:
+                stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
+        if packages.WEB_SERVER in now:
+            # Nor at the next boot; the servers of "answers serve" run only while it does.
+            run(["systemctl", "disable", "nginx.service"], check=False)
         if later:
             stream([*command, "-t", "bookworm-backports", "install", *later], log=log, on_line=follow, env=env, hint=hint)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.errors import UserError
 
+WEB_SERVER = "nginx-light"
+POLICY = Path("/usr/sbin/policy-rc.d")
 LIST = Path(__file__).with_name("system-packages.txt")
 
 
@@ -68,3 +72,22 @@ def host_mirror(sources: str, default: str) -> str:
             if re.match(r"https?://\S+/debian/?$", word):
                 return word.rstrip("/")
     return default
+
+
+@contextmanager
+def services_stay_off(policy: Path = POLICY) -> Iterator[None]:
+    """Within the block a package's service is not started when it is installed (invoke-rc.d(8): exit code 101 forbids it).
+
+    A policy that the machine has already is left as it is.
+    """
+    try:
+        with policy.open("x") as file:
+            file.write("#!/bin/sh\n# Made by dom0kit's preparation for as long as it installs packages.\nexit 101\n")
+    except FileExistsError:
+        yield
+        return
+    try:
+        policy.chmod(0o755)
+        yield
+    finally:
+        policy.unlink(missing_ok=True)

@@ -103,6 +103,8 @@ class Channels:
     :param console_log: gets the console, line by line.
     :param event_log: gets each event as a line of JSON.
     :param expected_failures: sources of events that may fail in this scenario.
+    ``reset_place`` is where the console's text of the present boot begins.
+
     :param stop_at_fatal: raise as soon as the console shows that nothing good will come any more.
     """
 
@@ -122,6 +124,7 @@ class Channels:
         self.qmp_events: list[Message] = []
         self.answers: dict[int, Message] = {}
         self.greeted = False
+        self.reset_place = 0
         self.closed = False
         self.judging = True
         self._event_log = event_log
@@ -209,6 +212,8 @@ class Channels:
                 self.greeted = True
             elif "event" in message:
                 self.qmp_events.append(message)
+                if message["event"] == "RESET":
+                    self.reset_place = len(self.transcript.text)
             elif "id" in message:
                 self.answers[message["id"]] = message
 

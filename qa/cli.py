@@ -55,9 +55,8 @@ def qa(arguments: argparse.Namespace) -> int:
     settings = _load("qa.scenario").Settings(
         iso=arguments.iso, artifacts=arguments.artifacts, keep=arguments.keep, cpus=arguments.cpus, memory=arguments.memory
     )
-    known = selection.list_scenarios()
-    selection.choose(arguments.scenarios, known)
-    settings.check()
+    wanted = selection.collect(arguments.scenarios)
+    settings.check(wanted.programs, lab=wanted.lab)
     chosen = selection.Selection(settings, arguments.scenarios)
     code = selection.run_pytest(chosen)
     _load("qa.report").write(arguments.artifacts, chosen.chosen)

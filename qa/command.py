@@ -32,6 +32,7 @@ class Drive:
 
     :param bootindex: the place in the firmware's order, from 0; None: never booted from.
     :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
+    :param sector: bytes of a sector, logical and physical; 4096 is what UEFI boots from and BIOS does not. Not for CDs.
     """
 
     path: Path
@@ -40,19 +41,27 @@ class Drive:
     serial: str = ""
     bootindex: int | None = None
     read_only: bool = False
+    sector: Literal[512, 4096] = 512
 
 
 @dataclass(frozen=True)
 class Nic:
-    """A network card on QEMU's user network 10.0.2.0/24 (DHCP gives 10.0.2.15).
+    """A network card, on QEMU's user network 10.0.2.0/24 (DHCP gives 10.0.2.15) or on a tap.
 
-    :param ssh_port: a TCP port on 127.0.0.1 that leads to the guest's port 22.
-    :param restrict: nothing outside the machine can be reached, as in a data centre without internet.
+    :param ssh_port: a TCP port on 127.0.0.1 that leads to the guest's port 22; user network only.
+    :param restrict: nothing outside the machine can be reached, as in a data centre without internet; user network only.
+    :param tap: the tap that it is plugged into, in the machine's namespace.
+    :param rom: with QEMU's boot ROM, which is iPXE: BIOS needs it to boot from the network, OVMF has its own drivers.
+    :param bootindex: the place in the firmware's order, from 0; None: never booted from.
     """
 
     mac: str = MANAGEMENT_MAC
     ssh_port: int | None = None
     restrict: bool = True
+    tap: str = ""
+    rom: bool = False
+    bootindex: int | None = None
+    model: str = "virtio-net-pci"
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,8 @@ class MachineSpec:
     :param reset_ends: a reset by the guest ends QEMU (``-no-reboot``) in place of starting over.
     :param variables: the UEFI variable store, writable; None: ``folder/vars.fd``.
     :param display: QEMU's ``-display`` value.
+    :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
+    :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     """
 
     folder: Path
@@ -87,6 +98,8 @@ class MachineSpec:
     reset_ends: bool = False
     variables: Path | None = None
     display: str = "none"
+    netns: str = ""
+    firmware_settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def serial_socket(self) -> Path:
@@ -133,6 +146,8 @@ def platform_words(spec: MachineSpec) -> list[str]:
     if spec.firmware == "uefi":
         words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"]
         words += ["-drive", f"if=pflash,unit=1,format=raw,file={escaped(spec.variable_store)}"]
+    for name, value in spec.firmware_settings:
+        words += ["-fw_cfg", f"name=opt/org.tianocore/{name},string={value}"]
     if spec.kernel:
         words += ["-kernel", str(spec.kernel.path), "-append", spec.kernel.arguments]
         if spec.kernel.initrd:
@@ -146,7 +161,7 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     """One drive: the file behind it and the device in front."""
     name = f"drive{number}"
     cdrom = drive.bus == "cdrom"
-    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap"
+    read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap,detect-zeroes=unmap"
     media = ",media=cdrom" if cdrom else ""
     words = ["-drive", f"if=none,id={name},format={drive.format},file={escaped(drive.path)}{media}{read_only}"]
     device = {
@@ -160,19 +175,30 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     serial = drive.serial or (f"NVME{number}" if drive.bus == "nvme" else "")
     if serial and not cdrom:
         options += f",serial={serial}"
+    if drive.sector != 512 and not cdrom:
+        options += f",logical_block_size={drive.sector},physical_block_size={drive.sector}"
     if drive.bootindex is not None:
         options += f",bootindex={drive.bootindex}"
     return [*words, "-device", options]
 
 
 def nic_words(nic: Nic, number: int) -> list[str]:
-    """One network card; without its boot ROM, which would only cost time."""
-    network = f"user,id=net{number}"
-    if nic.restrict:
-        network += ",restrict=on"
-    if nic.ssh_port is not None:
-        network += f",hostfwd=tcp:127.0.0.1:{nic.ssh_port}-:22"
-    return ["-netdev", network, "-device", f"virtio-net-pci,netdev=net{number},mac={nic.mac},romfile="]
+    """One network card, called ``nic0`` and so on; without a boot ROM that nobody asked for, which would only cost time.
+
+    :raises UserError: for a port that leads nowhere: the host reaches a guest on a tap by its address.
+    """
+    if nic.tap:
+        if nic.ssh_port is not None:
+            raise UserError("a card on a tap has no forwarded port", "reach the guest by its address inside the namespace")
+        network = f"tap,id=net{number},ifname={nic.tap},script=no,downscript=no"
+    else:
+        network = f"user,id=net{number}"
+        network += ",restrict=on" if nic.restrict else ""
+        network += "" if nic.ssh_port is None else f",hostfwd=tcp:127.0.0.1:{nic.ssh_port}-:22"
+    device = f"{nic.model},id=nic{number},netdev=net{number},mac={nic.mac}"
+    device += "" if nic.rom else ",romfile="
+    device += "" if nic.bootindex is None else f",bootindex={nic.bootindex}"
+    return ["-netdev", network, "-device", device]
 
 
 def device_words(spec: MachineSpec) -> list[str]:
@@ -205,5 +231,6 @@ def channel_words(spec: MachineSpec) -> list[str]:
 
 
 def argv(spec: MachineSpec) -> list[str]:
-    """QEMU's command line for this machine; nothing is started or looked up."""
-    return ["qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec)]
+    """QEMU's command line for this machine, in its namespace; nothing is started or looked up."""
+    namespace = ["ip", "netns", "exec", spec.netns] if spec.netns else []
+    return [*namespace, "qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec)]

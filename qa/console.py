@@ -107,7 +107,8 @@ class Console:
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
-        self._spawn = _Spawn(channels, 0)
+        # Prompts of a boot before the last reset are nobody's any more.
+        self._spawn = _Spawn(channels, channels.reset_place)
         self._marks = count(1)
 
     def expect(self, *patterns: str, limit: float = patience.COMMAND) -> int:

@@ -11,6 +11,7 @@ from dom0kit.run import CommandFailed, run
 from qa import patience
 from qa.console import Answer
 from qa.failure import ScenarioFailed
+from qa.lab.commands import inside
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,16 @@ def make(folder: Path) -> Credentials:
 
 
 class Ssh:
-    """Commands in the guest by ssh, through the port that the machine forwards."""
+    """Commands in the guest by ssh: through the port that the machine forwards, or to its address in a laboratory.
 
-    def __init__(self, credentials: Credentials, port: int) -> None:
+    :param netns: the network namespace that the client runs in.
+    """
+
+    def __init__(self, credentials: Credentials, port: int = 22, *, address: str = "127.0.0.1", netns: str = "") -> None:
         self._credentials = credentials
         self._port = port
+        self._address = address
+        self._netns = netns
 
     def argv(self, command: str) -> list[str]:
         """The client's command line; it neither asks nor remembers anything."""
@@ -50,8 +56,8 @@ class Ssh:
             "ConnectTimeout": "60",
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        port = str(self._port)
-        return ["ssh", "-F", "none", "-i", str(self._credentials.private), "-p", port, *words, "root@127.0.0.1", command]
+        where = ["-p", str(self._port), *words, f"root@{self._address}", command]
+        return inside(self._netns, ["ssh", "-F", "none", "-i", str(self._credentials.private), *where])
 
     def run(self, command: str, *, limit: float = patience.COMMAND) -> Answer:
         """Run a command as root; ``limit`` in seconds, stretched by the user's patience."""

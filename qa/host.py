@@ -81,10 +81,10 @@ def check_overlay(run: Run, *, writable_medium: bool) -> None:
     need(kind == "squashfs", f"/run/dom0kit/squashfs is {kind}")
 
 
-def check_identity(run: Run) -> None:
+def check_identity(run: Run, wanted: str = answers.HOST_NAME) -> None:
     """The host has its own name, time zone, machine-id, keys and initiator, which the image does not have."""
     name = run("cat /etc/hostname").ok().strip()
-    need(name in (answers.HOST_NAME, answers.HOST_NAME.split(".")[0]), f"the host name is {name}")
+    need(name in (wanted, wanted.partition(".")[0]), f"the host name is {name}, not {wanted}")
     zone = run("readlink /etc/localtime").ok().strip()
     need(zone.endswith(f"zoneinfo/{answers.ZONE}"), f"the time zone is {zone}")
     machine_id = run("cat /etc/machine-id").ok().strip()
@@ -98,18 +98,27 @@ def check_identity(run: Run) -> None:
     need(re.search(r"^InitiatorName=iqn\.\S+", initiator, re.MULTILINE), f"no InitiatorName in: {initiator}")
 
 
-def check_network(run: Run) -> None:
-    """The management card is in the Open vSwitch bridge, and the bridge has an address from DHCP."""
+def check_network(run: Run, *, prefix: str = "10.0.2.", neighbour: str = "10.0.2.2") -> None:
+    """The management card is in the Open vSwitch bridge, and the bridge has an address in the network.
+
+    :param prefix: how the address begins.
+    :param neighbour: an address in the same network; QEMU's restricted one offers no router, so there is no default route.
+    """
     shown = run("ovs-vsctl show").ok()
     need(re.search(rf"Bridge \"?{answers.BRIDGE}\b", shown), f"ovs-vsctl show has no bridge {answers.BRIDGE}:\n{shown}")
     ports = run(f"ovs-vsctl list-ports {answers.BRIDGE}").ok().split()
     need(ports, f"the bridge {answers.BRIDGE} has no port")
-    found = json.loads(run(f"ip -j -4 addr show dev {answers.BRIDGE}").ok() or "[]")
-    local = [info.get("local", "") for link in found for info in link.get("addr_info", [])]
-    need(any(address.startswith("10.0.2.") for address in local), f"{answers.BRIDGE} has the addresses {local}")
-    # QEMU's restricted network offers no router, so there is no default route to look at.
-    route = run("ip -4 route get 10.0.2.2").ok()
+    local = addresses(run)
+    need(any(address.startswith(prefix) for address in local), f"{answers.BRIDGE} has the addresses {local}")
+    route = run(f"ip route get {neighbour}").ok()
     need(f"dev {answers.BRIDGE}" in route, f"the route to the neighbour is {route!r}")
+
+
+def addresses(run: Run, device: str = answers.BRIDGE) -> list[str]:
+    """The addresses of an interface that are not link-local."""
+    found = json.loads(run(f"ip -j addr show dev {device} scope global").ok() or "[]")
+    # ip(8) leaves an empty object in place of each address that the scope keeps out.
+    return [info["local"] for link in found for info in link.get("addr_info", []) if "local" in info]
 
 
 def check_access(run: Run, public_key: str) -> None:

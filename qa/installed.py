@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dom0kit.units import human_seconds
 from qa import media, patience
@@ -30,34 +32,28 @@ class Installed:
     steps: dict[str, float]
 
 
-def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
-    """Install from the CD onto a blank disk by an answers stick.
+def run_installer(machine: Machine, scenario: Scenario) -> dict[str, float]:
+    """Follow the installer from power-on to the reset that ends the machine; seconds of its steps by name.
 
-    The disk comes first in the boot order: blank, it falls through to the CD. The machine ends at the reboot that the
-    answers ask for, which leaves the disk as it is before the first boot.
-
-    :raises ScenarioFailed: when the installer fails, says nothing of its steps, or does not reboot.
+    :raises ScenarioFailed: when it fails, says nothing of its steps, or does not reboot.
     """
-    keep_in.mkdir(parents=True, exist_ok=True)
-    disk = media.blank_disk(keep_in / f"installed-{firmware}.img")
-    variables = keep_in / f"installed-{firmware}.vars" if firmware == "uefi" else None
-    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=answers(scenario.settings.credentials))
-    spec = scenario.spec(
-        "install",
-        firmware=firmware,
-        variables=variables,
-        drives=(Drive(disk, serial=DISK_SERIAL, bootindex=0), scenario.cd(1), stick),
-    )
-    with scenario.machine("install", spec) as machine:
-        with scenario.phase("boot to the installer"):
-            machine.wait_event("installer", "started", limit=patience.BOOT)
-        with scenario.phase("install"):
-            machine.wait_event("installer", limit=patience.INSTALL)
-        machine.screenshot("finished")
-        with scenario.phase("shut down"):
-            reason = machine.wait_end()
+    with scenario.phase("boot to the installer"):
+        machine.wait_event("installer", "started", limit=patience.BOOT)
+    with scenario.phase("install"):
+        machine.wait_event("installer", limit=patience.INSTALL)
+    machine.screenshot("finished")
+    with scenario.phase("shut down"):
+        reason = machine.wait_end()
     if reason != "guest-reset":
         raise ScenarioFailed(f"the answers ask for a reboot, the machine ended by {reason}")
+    return note_steps(machine, scenario)
+
+
+def note_steps(machine: Machine, scenario: Scenario) -> dict[str, float]:
+    """Seconds of the installer's steps by name; they also go into the scenario's notes.
+
+    :raises ScenarioFailed: when it told of none.
+    """
     steps = {
         event["name"]: float(event["seconds"])
         for event in machine.events
@@ -68,6 +64,44 @@ def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
     total = sum(steps.values())
     scenario.notes["installer steps"] = {**steps, "all steps": round(total, 1)}
     print(f"{scenario.name}: {len(steps)} installer steps in {human_seconds(total)}")
+    return steps
+
+
+def install_from_cd(
+    scenario: Scenario,
+    disks: Sequence[Drive],
+    text: str,
+    *,
+    arguments: str = ANSWERS_ARGUMENT,
+    name: str = "install",
+    **values: Any,
+) -> dict[str, float]:
+    """Install from the CD onto blank disks by an answers stick; seconds of the installer's steps by name.
+
+    The disks come first in the boot order: blank, they fall through to the CD. The machine ends at the reboot that the
+    answers ask for, which leaves the disks as they are before the first boot.
+
+    :param text: the answers, on the stick.
+    :param values: fields of :class:`qa.command.MachineSpec`.
+    :raises ScenarioFailed: when the installer fails, says nothing of its steps, or does not reboot.
+    """
+    stick = scenario.stick("install-serial", arguments=arguments, answers=text)
+    spec = scenario.spec(name, drives=(*disks, scenario.cd(len(disks)), stick), **values)
+    with scenario.machine(name, spec) as machine:
+        return run_installer(machine, scenario)
+
+
+def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
+    """The usual installation: one blank disk on QEMU's user network.
+
+    :raises ScenarioFailed: see :func:`install_from_cd`.
+    """
+    keep_in.mkdir(parents=True, exist_ok=True)
+    disk = media.blank_disk(keep_in / f"installed-{firmware}.img")
+    variables = keep_in / f"installed-{firmware}.vars" if firmware == "uefi" else None
+    drive = Drive(disk, serial=DISK_SERIAL, bootindex=0)
+    text = answers(scenario.settings.credentials)
+    steps = install_from_cd(scenario, [drive], text, firmware=firmware, variables=variables)
     return Installed(firmware, disk, variables, steps)
 
 

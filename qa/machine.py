@@ -7,9 +7,10 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TextIO
+from typing import IO, Any, TextIO, TypeVar
 
 from dom0kit.run import environment
 from qa import patience
@@ -18,6 +19,7 @@ from qa.command import OVMF_VARS, MachineSpec, argv
 from qa.console import Console
 from qa.failure import ScenarioFailed
 
+T = TypeVar("T")
 PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
 """QEMU ends with the harness even when the harness is killed."""
 
@@ -160,7 +162,7 @@ class Machine:
         return answer["return"]
 
     def console(self) -> Console:
-        """The dialogue on the serial console, from what was said last on."""
+        """The dialogue on the serial console, from the last reset on."""
         return Console(self.channels)
 
     def screenshot(self, label: str) -> Path:
@@ -175,6 +177,10 @@ class Machine:
         """The reset button."""
         self.qmp("system_reset")
 
+    def cable(self, card: int, *, plugged: bool) -> None:
+        """Plug or unplug the cable of a network card by its number."""
+        self.qmp("set_link", {"name": f"nic{card}", "up": plugged})
+
     def power_button(self) -> None:
         """The power button, pressed shortly: the guest is asked to shut down."""
         self.qmp("system_powerdown")
@@ -185,33 +191,52 @@ class Machine:
         while (rest := end - time.monotonic()) > 0:
             self.channels.pump(min(rest, 0.5))
 
-    def wait_event(self, source: str, kind: str = "finished", *, limit: float) -> Message:
-        """The first event of this source and kind.
+    def wait_until(self, look: Callable[[], T | None], what: str, *, limit: float) -> T:
+        """Drain the lines until ``look`` finds something; what it found.
 
-        :param limit: seconds, stretched by the user's patience.
-        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
+        :param what: for the error message, as ``a report of failure``.
+        :raises ScenarioFailed: past the limit in seconds, or when the machine ended without it.
         """
         end = time.monotonic() + patience.patient(limit)
         while True:
-            for event in self.events:
-                if event.get("source") == source and event.get("event") == kind:
-                    return event
+            found = look()
+            if found:
+                return found
             if self.channels.closed:
-                raise ScenarioFailed(f"the machine ended before {source} had {kind}; {self.last_words()}")
+                raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
             if time.monotonic() > end:
-                raise ScenarioFailed(f"no event {kind} from {source} after {patience.patient(limit):.0f} s; {self.last_words()}")
+                raise ScenarioFailed(f"no {what} after {patience.patient(limit):.0f} s; {self.last_words()}")
             self.channels.pump(0.5)
 
-    def wait_qmp_event(self, name: str, *, limit: float) -> Message:
-        """The first event of QEMU itself with this name, such as ``RESET`` or ``SHUTDOWN``."""
-        end = time.monotonic() + patience.patient(limit)
-        while True:
-            for event in self.channels.qmp_events:
-                if event["event"] == name:
-                    return event
-            if time.monotonic() > end or not self.running:
-                raise ScenarioFailed(f"QEMU reported no {name}; {self.last_words()}")
-            self.channels.pump(0.5)
+    def wait_console(self, text: str, *, limit: float = 60) -> None:
+        """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
+
+        :raises ScenarioFailed: past the limit in seconds.
+        """
+        self.wait_until(lambda: text in self.console_text, f"text {text!r} on the console", limit=limit)
+
+    def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
+        """The first event of this source and kind.
+
+        :param limit: seconds, stretched by the user's patience.
+        :param since: how many events to leave out, for a machine that does the same thing twice.
+        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
+        """
+
+        def look() -> Message | None:
+            wanted = (e for e in self.events[since:] if e.get("source") == source and e.get("event") == kind)
+            return next(wanted, None)
+
+        return self.wait_until(look, f"event {kind} from {source}", limit=limit)
+
+    def wait_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
+        """QEMU's own event of this name, such as ``RESET`` or ``SHUTDOWN``; ``number`` 2 is the second one."""
+
+        def look() -> Message | None:
+            found = [event for event in self.channels.qmp_events if event["event"] == name]
+            return found[number - 1] if len(found) >= number else None
+
+        return self.wait_until(look, f"event {name} from QEMU", limit=limit)
 
     def wait_end(self, *, limit: float = patience.REBOOT) -> str:
         """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""

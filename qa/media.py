@@ -38,14 +38,17 @@ def boot_cfg(entry: str, arguments: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def answers_stick(path: Path, files: dict[str, str]) -> Path:
-    """A FAT image of 4 MiB labelled ANSWERS with these files (name to text)."""
+def answers_stick(path: Path, files: dict[str, str], label: str = ANSWERS_LABEL) -> Path:
+    """A FAT image of 4 MiB with these files (path to text; folders are made) and this label."""
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
         file.truncate(4 * 1024**2)
-    run(["mformat", "-i", path, "-v", ANSWERS_LABEL, "-N", "0d0a5e75", "::"], hint="install mtools")
+    run(["mformat", "-i", path, "-v", label, "-N", "0d0a5e75", "::"], hint="install mtools")
+    folders = {str(folder) for name in files for folder in Path(name).parents if str(folder) != "."}
+    for folder in sorted(folders):
+        run(["mmd", "-i", path, f"::{folder}"])
     for name, text in files.items():
-        beside = path.with_name(f"{path.name}.{name}")
+        beside = path.with_name(f"{path.name}.{Path(name).name}")
         beside.write_text(text)
         run(["mcopy", "-i", path, beside, f"::{name}"])
         beside.unlink()

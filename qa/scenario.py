@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,9 +15,10 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.files import sha256_file, write_json
-from qa import accelerator, credentials, media
+from qa import accelerator, credentials, media, needs
 from qa.command import Drive, MachineSpec, cpu_model
 from qa.failure import ScenarioFailed
+from qa.leaks import leaks
 from qa.machine import Machine
 from qa.scan import Finding, findings
 
@@ -49,6 +49,13 @@ class Settings:
         return Path(tempfile.mkdtemp(prefix="dom0kit-qa-", dir="/var/tmp"))
 
     @cached_property
+    def public(self) -> Path:
+        """The folder for what servers offer, which do not run as root: others may pass it, and not list it."""
+        path = Path(tempfile.mkdtemp(prefix="dom0kit-qa-served-", dir="/var/tmp"))
+        path.chmod(0o711)
+        return path
+
+    @cached_property
     def credentials(self) -> credentials.Credentials:
         """Root's password and key, the same for all scenarios of the run."""
         return credentials.make(self.work)
@@ -59,29 +66,34 @@ class Settings:
         return media.extract(self.iso, "/dom0kit/vmlinuz", self.work / "vmlinuz")
 
     @cached_property
+    def initrd(self) -> Path:
+        """The ISO's initramfs, for machines without a medium."""
+        return media.extract(self.iso, "/dom0kit/initrd.img", self.work / "initrd.img")
+
+    @cached_property
     def accelerator(self) -> tuple[str, ...]:
         """The words for QEMU's command line."""
         return accelerator.accelerator(self.kernel)
 
-    def check(self) -> None:
-        """Look for what every scenario needs before the first one starts.
+    def check(self, programs: Iterable[str] = (), *, lab: bool = False) -> None:
+        """Look for what the chosen scenarios need before the first one starts; see :func:`qa.needs.check`.
 
         :raises UserError: when it is missing.
         """
         if not self.iso.is_file():
             raise UserError(f"there is no ISO {self.iso}", "build it with: make iso, or name another one with --iso")
-        for program in ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "openssl", "ssh", "ssh-keygen"):
-            if not shutil.which(program):
-                raise UserError(f"the program {program} is not installed", "run: make prepare")
+        needs.check(programs, lab=lab)
 
     def close(self) -> None:
         """Remove disks and keys, or say where they are."""
-        if "work" not in self.__dict__:
-            return
-        if self.keep:
-            print(f"disks and media are kept in {self.work}")
-        else:
-            shutil.rmtree(self.work, ignore_errors=True)
+        for name in ("work", "public"):
+            if name not in self.__dict__:
+                continue
+            folder: Path = self.__dict__[name]
+            if self.keep:
+                print(f"disks and media are kept in {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
@@ -90,6 +102,8 @@ class Scenario:
 
     :param name: as on the command line.
     :param expected: kinds of findings that this scenario provokes; they must then be there.
+    :param secrets: tokens and the like that no artifact may hold, beside root's password and its hash.
+    :param problems: what went wrong around the machines, such as a server that did not end.
     """
 
     name: str
@@ -98,6 +112,8 @@ class Scenario:
     machines: list[Machine] = field(default_factory=list)
     phases: list[tuple[str, float]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -185,17 +201,16 @@ class Scenario:
             events = machine.events if machine.started else []
             wrong += [f"{machine.name}: event {json.dumps(e)}" for e in events if machine.channels.unexpected(e)]
         wrong += self.secrets_leaked()
+        wrong += self.problems
         if wrong:
             raise ScenarioFailed(f"{self.name}: {len(wrong)} findings\n" + "\n".join(f"    {line}" for line in wrong[:30]))
 
     def secrets_leaked(self) -> list[str]:
-        """The artifacts that hold root's password or its hash."""
-        if "credentials" not in self.settings.__dict__:
-            return []
-        known = self.settings.credentials
-        secrets = re.compile("|".join(re.escape(secret) for secret in (known.password, known.password_hash)))
-        texts = [path for path in sorted(self.folder.glob("*")) if path.suffix in (".log", ".jsonl", ".txt", ".json")]
-        return [f"a secret is in {path.name}" for path in texts if secrets.search(path.read_text(errors="replace"))]
+        """The artifacts, and files in bundles among them, that hold root's password, its hash or another secret."""
+        secrets = list(self.secrets)
+        if "credentials" in self.settings.__dict__:
+            secrets += [self.settings.credentials.password, self.settings.credentials.password_hash]
+        return leaks(self.folder, secrets)
 
     def steps(self) -> dict[str, float]:
         """The seconds of all finished steps that the guests told, by ``source: name``."""

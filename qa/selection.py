@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dom0kit.errors import UserError
+from qa.needs import LAB
 from qa.scenario import Settings
 
 PLUGIN = "dom0kit-qa"
@@ -47,6 +48,8 @@ class Selection:
         self.wanted = list(wanted)
         self.known: list[str] = []
         self.chosen: list[str] = []
+        self.programs: list[str] = []
+        self.lab = False
         self.error: UserError | None = None
         self.passed: set[str] = set()
         self.failed: set[str] = set()
@@ -62,6 +65,9 @@ class Selection:
         items[:] = [item for item in items if scenario_name(item) in self.chosen]
         config.hook.pytest_deselected(items=left_out)
         for item in items:
+            for mark in item.iter_markers("lab"):
+                self.lab = True
+                self.programs += [*LAB, *mark.args]
             item.user_properties.append(("scenario", scenario_name(item)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -102,9 +108,17 @@ class _Registrar:
         config.pluginmanager.register(self._selection, PLUGIN)
 
 
-def list_scenarios() -> list[str]:
-    """The names of all scenarios in the order in which they run."""
-    selection = Selection(Settings())
+def collect(wanted: Sequence[str] = ()) -> Selection:
+    """What a run would take: the known and the chosen scenarios, and what these need; nothing is run.
+
+    :raises UserError: for a name that is no scenario.
+    """
+    selection = Selection(Settings(), wanted)
     with redirect_stdout(io.StringIO()):
         run_pytest(selection, "--collect-only", "-q")
-    return selection.known
+    return selection
+
+
+def list_scenarios() -> list[str]:
+    """The names of all scenarios in the order in which they run."""
+    return collect().known

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.kinds import Server, Size, SshKey, Zone, refuse
+from answerfiles.kinds import Flag, Server, Size, SshKey, Zone, refuse
 from answerfiles.model.record import Record
 from answerfiles.secret import HINT, PasswordHash
 
@@ -25,7 +25,7 @@ class Root(Record):
 
     password_hash: PasswordHash | None = Field(default=None, description=f"hash of root's password; {HINT}")
     ssh_keys: tuple[SshKey, ...] = Field(default=(), description="public keys that may log in as root")
-    lock: bool = Field(default=False, description="no log-in by password at all, only by key")
+    lock: Flag = Field(default=False, description="no log-in by password at all, only by key")
 
     @model_validator(mode="after")
     def _a_way_in(self) -> Root:
@@ -40,7 +40,7 @@ class Dom0(Record):
     """What dom0 keeps of the machine; guests get the rest."""
 
     memory: Size | None = Field(default=None, ge=512 * MIB, description="memory, as 2 GiB; the image's own choice without it")
-    cpus: int | None = Field(default=None, ge=1, le=512, description="virtual processors; all of them without it")
+    cpus: int | None = Field(default=None, strict=True, ge=1, le=512, description="virtual processors; all of them without it")
 
 
 class SerialConsole(Record):

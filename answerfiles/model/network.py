@@ -8,20 +8,29 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from answerfiles.kinds import DnsServer, HostName, Interface, Mac, Mtu, Name, Vlan, refuse
+from answerfiles.kinds import DnsServer, Flag, HostName, Interface, Ip4, Ip6, IpAddress, IpNetwork, Mac, Mtu, Name, Vlan, refuse
 from answerfiles.model.record import Record
 
 IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def _has_length(value: Any, example: str) -> Any:
-    if not isinstance(value, str) or "/" not in value:
+    if not isinstance(value, str) or "/" not in value or "%" in value:
         raise refuse("address", f"an address with its network's length, as {example}")
     return value
 
 
-def _gateway_inside(value: IpAddress | None, address: IpInterface | None) -> None:
+def _of_a_host(value: IpInterface) -> IpInterface:
+    address, network = value.ip, value.network
+    if address.is_multicast or address.is_loopback or address.is_unspecified:
+        raise refuse("address", "an address that a host can have, not a multicast, loopback or empty one")
+    spare = network.num_addresses > 2
+    if value.version == 4 and spare and address in (network.network_address, network.broadcast_address):
+        raise refuse("address", f"an address of a host, neither the first nor the last of {network}")
+    return value
+
+
+def _gateway_inside(value: ipaddress.IPv4Address | ipaddress.IPv6Address | None, address: IpInterface | None) -> None:
     if value is None or address is None:
         return
     if value not in address.network and not value.is_link_local:
@@ -34,12 +43,17 @@ class StaticAddress(Record):
     """A fixed IPv4 address."""
 
     address: ipaddress.IPv4Interface = Field(description="the address with its network's length, as 192.0.2.10/24")
-    gateway: ipaddress.IPv4Address | None = Field(default=None, description="the default gateway, inside the network")
+    gateway: Ip4 | None = Field(default=None, description="the default gateway, inside the network")
 
     @field_validator("address", mode="before")
     @classmethod
     def _length(cls, value: Any) -> Any:
         return value if isinstance(value, ipaddress.IPv4Interface) else _has_length(value, "192.0.2.10/24")
+
+    @field_validator("address")
+    @classmethod
+    def _host(cls, value: ipaddress.IPv4Interface) -> IpInterface:
+        return _of_a_host(value)
 
     @field_validator("gateway")
     @classmethod
@@ -52,7 +66,7 @@ class StaticAddress6(Record):
     """A fixed IPv6 address."""
 
     address: ipaddress.IPv6Interface = Field(description="the address with its network's length, as 2001:db8::10/64")
-    gateway: ipaddress.IPv6Address | None = Field(
+    gateway: Ip6 | None = Field(
         default=None, description="the default gateway, inside the network or link-local; otherwise router advertisements"
     )
 
@@ -60,6 +74,11 @@ class StaticAddress6(Record):
     @classmethod
     def _length(cls, value: Any) -> Any:
         return value if isinstance(value, ipaddress.IPv6Interface) else _has_length(value, "2001:db8::10/64")
+
+    @field_validator("address")
+    @classmethod
+    def _host(cls, value: ipaddress.IPv6Interface) -> IpInterface:
+        return _of_a_host(value)
 
     @field_validator("gateway")
     @classmethod
@@ -92,7 +111,7 @@ class NicSelector(Record):
     driver: Name | None = Field(default=None, description="the kernel's driver, as ixgbe")
     slot: Name | None = Field(default=None, description="the PCI address, as 0000:03:00.0")
     name: Interface | None = Field(default=None, description="the kernel's name, as eno1")
-    carrier: bool | None = Field(default=None, description="whether a cable is connected")
+    carrier: Flag | None = Field(default=None, description="whether a cable is connected")
 
     @model_validator(mode="after")
     def _at_least_one(self) -> NicSelector:
@@ -120,9 +139,9 @@ class Bond(Record):
 class Route(Record):
     """A route beside the default one."""
 
-    to: ipaddress.IPv4Network | ipaddress.IPv6Network = Field(description="the network, as 198.51.100.0/24")
-    via: ipaddress.IPv4Address | ipaddress.IPv6Address = Field(description="the gateway")
-    metric: int | None = Field(default=None, ge=0, le=4294967295, description="a lower metric is preferred")
+    to: IpNetwork = Field(description="the network, as 198.51.100.0/24")
+    via: IpAddress = Field(description="the gateway")
+    metric: int | None = Field(default=None, strict=True, ge=0, le=4294967295, description="a lower metric is preferred")
 
     @model_validator(mode="after")
     def _same_family(self) -> Route:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import Fingerprint, HostName, Name, Server, refuse
+from answerfiles.kinds import Fingerprint, HostName, IpAddress, Name, Server, refuse
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
 
@@ -16,7 +15,7 @@ class PoolCreate(Record):
     """A new pool with this host as its first."""
 
     name: HostName = Field(description="the pool's name, with its domain; Ganeti wants it to resolve to its address")
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = Field(
+    address: IpAddress | None = Field(
         default=None, description="the pool's own address in the management network, which follows the master (Ganeti)"
     )
 

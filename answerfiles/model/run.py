@@ -25,7 +25,9 @@ class Script(Record):
     content: str | None = Field(default=None, min_length=1, description="the script itself; its first line names the interpreter")
     url: Url | None = Field(default=None, description="where to fetch it")
     sha256: Sha256 | None = Field(default=None, description="checksum of what is fetched; required for a plain http URL")
-    timeout: int = Field(default=600, ge=1, le=86400, description="seconds until it is ended, which counts as a failure")
+    timeout: int = Field(
+        default=600, strict=True, ge=1, le=86400, description="seconds until it is ended, which counts as a failure"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Script:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.kinds import DevicePath, Name, Size, VolumeGroupName, refuse
+from answerfiles.kinds import DevicePath, Flag, Name, Size, VolumeGroupName, refuse
 from answerfiles.model.record import Record
 from dom0kit.units import human_bytes
 
@@ -46,7 +46,7 @@ class DiskSelector(Record):
     size: SizeRange | None = Field(default=None, description="a range of sizes")
     model: Name | None = Field(default=None, description="the model as lsblk shows it; * and ? stand for other characters")
     transport: Transport | None = Field(default=None, description="how it is attached")
-    rotational: bool | None = Field(default=None, description="true for a disk that turns, false for flash")
+    rotational: Flag | None = Field(default=None, description="true for a disk that turns, false for flash")
     multipath: Literal["required"] | None = Field(
         default=None, description="'required': only a multipath map is taken, also one with a single path now"
     )
@@ -56,6 +56,10 @@ class DiskSelector(Record):
         if not self.given():
             raise refuse("selector", "at least one of " + ", ".join(DiskSelector.model_fields))
         return self
+
+    def names_one(self) -> bool:
+        """Whether it holds what only one disk has."""
+        return self.serial is not None or self.wwn is not None or self.path is not None
 
     def __str__(self) -> str:
         return ", ".join(
@@ -68,14 +72,19 @@ class Target(Record):
 
     disk: DiskSelector | None = Field(default=None, description="the disk to install on")
     mirror: tuple[DiskSelector, DiskSelector] | None = Field(
-        default=None, description="two disks that hold the same (software RAID 1); the host boots with either"
+        default=None,
+        description="two disks that hold the same (software RAID 1); the host boots with either; the same rule twice takes the "
+        "two disks that fulfil it",
     )
-    wipe: bool = Field(default=False, description="whether disks that are not blank may be erased")
+    wipe: Flag = Field(default=False, description="whether disks that are not blank may be erased")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Target:
         if (self.disk is None) == (self.mirror is None):
             raise refuse("target", "exactly one of disk and mirror")
+        # The same rule twice means two disks that fulfil it; a name of one disk cannot.
+        if self.mirror is not None and self.mirror[0] == self.mirror[1] and self.mirror[0].names_one():
+            raise refuse("target", "a mirror of two different disks")
         return self
 
     def selectors(self) -> tuple[DiskSelector, ...]:
@@ -93,7 +102,7 @@ class Guests(Record):
     """Space for guests' disks: the rest of the target disk, and further disks as a whole."""
 
     volume_group: VolumeGroupName = Field(default="guests", description="name of the LVM volume group")
-    thin: bool = Field(default=False, description="make a thin pool 'thin' of all the space")
+    thin: Flag = Field(default=False, description="make a thin pool 'thin' of all the space")
     disks: tuple[DiskSelector, ...] = Field(default=(), description="further disks that the volume group takes as a whole")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from qa.installed import InstalledDisks
+from qa.lab.lab import Lab
+from qa.netboot import Trees
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key
 
@@ -17,7 +19,8 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """The run's settings: those of ``dom0kit qa``, or the defaults when pytest was called by hand."""
     plugin = request.config.pluginmanager.getplugin(PLUGIN)
     value = plugin.settings if isinstance(plugin, Selection) else Settings()
-    value.check()
+    if not isinstance(plugin, Selection):
+        value.check()
     yield value
     value.close()
 
@@ -26,6 +29,12 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 def installed_disks() -> InstalledDisks:
     """Installed disks, shared by the scenarios of the run."""
     return InstalledDisks()
+
+
+@pytest.fixture(scope="session")
+def trees(settings: Settings) -> Trees:
+    """The network-boot tree, shared by the scenarios of the run."""
+    return Trees(settings)
 
 
 @pytest.fixture
@@ -48,6 +57,16 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
         for machine in value.machines:
             machine.kill()
         value.record("failed" if error else "passed", error, time.monotonic() - start)
+
+
+@pytest.fixture
+def lab(scenario: Scenario) -> Iterator[Lab]:
+    """The scenario's own network; what does not end with it is a finding of the scenario."""
+    with Lab(scenario.folder, scenario.work) as value:
+        yield value
+        for machine in scenario.machines:
+            machine.kill()
+        scenario.problems += value.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -85,7 +85,7 @@ def test_plaintext_password_is_refused_and_not_repeated() -> None:
     ("old", "new", "expected"),
     [
         ("serial: 0042", "", "target.disk: found nothing; allowed: at least one of serial"),
-        ("disk: {serial: 0042}", "wipe: true", "target: found keys and values; allowed: exactly one of disk and mirror"),
+        ("disk: {serial: 0042}", "wipe: true", "target: found the key wipe; allowed: exactly one of disk and mirror"),
         ("serial: 0042", "path: sda", "a disk's path starts with /dev/"),
         (f'password_hash: "{HASH}"', "", "root: found nothing; allowed: password_hash, ssh_keys"),
         (f'password_hash: "{HASH}"', "ssh_keys: ['-----BEGIN OPENSSH PRIVATE KEY-----']", "public one"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_json_lines(tmp_path: Path) -> None:
     sink({"event": "finished", "source": "x"})
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["started", "finished"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_device_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+    path = tmp_path / "port"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    reporter = Reporter("installer", [json_sink(path, patience=0.05)])
+    for _ in range(40):
+        reporter.emit("note", text="x" * 4000)
+    assert reporter.sinks == []
+    assert json.loads(os.read(reading, 10_000).split(b"\n")[0])["event"] == "note"
+    os.close(reading)
 
 
 @pytest.mark.parametrize("bars", [True, False])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dom0kit.units import human_bytes, human_seconds, table
+from dom0kit.units import human_bytes, human_seconds, parse_bytes, table
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (10 * 1024**3, "10.0 GiB")])
@@ -24,3 +24,26 @@ def test_columns_of_numbers_are_set_right() -> None:
         "copy     1.0 s",
         "verify  12.0 s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("512", 512),
+        ("1 B", 1),
+        ("400 GB", 400 * 10**9),
+        ("400gb", 400 * 10**9),
+        (" 1.5 TiB ", 3 * 2**39),
+        ("0.000001 MB", 1),
+        ("2 EiB", 2 * 2**60),
+    ],
+)
+def test_parse_bytes(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1 GB", "1 GiBs", "1,5 GB", "1e3", "1 2", "٣ GB", "1.", "9" * 21])
+def test_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no number|units are"):
+        parse_bytes(text)

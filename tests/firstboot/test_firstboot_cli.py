@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
     assert {step["name"]: step["state"] for step in read_status(host, STEPS)["steps"]}["time"] == "changed"
     Stamps(host.root).clear("identity")
     assert read_status(host, STEPS)["steps"][0] == {"name": "identity", "state": "open"}
+
+
+def test_status_of_bond_vlan_and_closed_ssh(host: Host, told: dict[str, Any]) -> None:
+    told["ssh"] = "off"
+    told["network"]["management"].update(
+        mac=None, vlan=100, bond={"nics": [{"mac": "52:54:00:00:00:01"}, {"mac": "52:54:00:00:00:02"}]}
+    )
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+    outputs: dict[str, str] = host.run.outputs  # type: ignore[attr-defined]
+    outputs["ovs-appctl"] = "bond_mode: active-backup\nlacp_status: off\n\nmember mgmt0: enabled\n  active member\n"
+    outputs["systemctl"] = "inactive\n"
+    text = status_text(read_status(host, STEPS))
+    assert "address   10.0.2.15 on mgmt.100 (VLAN 100)\nbond      mgmt-bond: active-backup: mgmt0 active\nssh       off\n" in text
+    outputs["systemctl"] = "active\n"
+    assert read_status(host, STEPS)["ssh"] == "running, though the answers say off"
 
 
 def test_the_log_passes_over_broken_lines() -> None:

@@ -60,8 +60,10 @@ def test_a_static_address_goes_into_hosts(host: Host, told: dict[str, Any]) -> N
     host = retold(host, told)
     steps.name(host)
     assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
-    steps.network(host)
-    assert "192.0.2.10/24" in host.read("etc/netplan/50-dom0kit.yaml")
+    told["network"]["management"].update(ipv4="none", ipv6={"address": "2001:db8::10/64"})
+    host = retold(host, told)
+    steps.name(host)
+    assert "2001:db8::10\txen1.example.net xen1" in host.read("etc/hosts")
 
 
 def test_root(host: Host, told: dict[str, Any]) -> None:
@@ -73,6 +75,38 @@ def test_root(host: Host, told: dict[str, Any]) -> None:
     assert keys.read_text() == f"ssh-ed25519 other\n# dom0kit: begin\n{told['root']['ssh_keys'][0]}\n# dom0kit: end\n"
     assert keys.stat().st_mode & 0o777 == 0o600
     assert keys.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_locked_root_has_keys_alone(host: Host, told: dict[str, Any]) -> None:
+    told["root"] = {"ssh_keys": told["root"]["ssh_keys"], "lock": True}
+    host.write("etc/shadow", "root:$6$old$hash:20000:0:99999:7:::\n", 0o640)
+    steps.root(retold(host, told))
+    assert host.read("etc/shadow").startswith("root:*:")
+    assert told["root"]["ssh_keys"][0] in host.read("root/.ssh/authorized_keys")
+
+
+def test_ssh_is_on_and_stays_so(host: Host, calls: list[str]) -> None:
+    host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls == ["systemctl is-enabled ssh.service"]
+    host.run.outputs["systemctl"] = "disabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls[-1] == "systemctl enable ssh.service"
+
+
+def test_ssh_off(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    told["ssh"] = "off"
+    host = retold(host, told)
+    host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls == [
+        "systemctl is-enabled ssh.service",
+        "systemctl disable ssh.service ssh.socket",
+        "systemctl stop ssh.service ssh.socket",
+    ]
+    calls.clear()
+    steps.services(host)
+    assert calls == ["systemctl start xen.service"]
 
 
 def test_clock(host: Host, calls: list[str]) -> None:
@@ -91,48 +125,12 @@ def test_an_unknown_zone_is_an_error(host: Host) -> None:
         steps.clock(host)
 
 
-def test_network(host: Host, calls: list[str]) -> None:
-    steps.network(host)
-    assert host.path("etc/netplan/50-dom0kit.yaml").stat().st_mode & 0o777 == 0o600
-    assert calls == [
-        "/usr/libexec/netplan/generate",
-        "systemctl daemon-reload",
-        "ip link set dev enp3s0 down",
-        "ip link set dev enp3s0 name mgmt0",
-        "systemctl start openvswitch-switch.service",
-        'ovs-vsctl --may-exist add-br xenbr0 -- set Bridge xenbr0 other-config:hwaddr="52:54:00:12:34:56"'
-        " -- --may-exist add-port xenbr0 mgmt0",
-        "systemctl reload-or-restart systemd-networkd.service",
-        "systemctl start netplan-ovs-xenbr0.service",
-    ]
-
-
-def test_network_without_the_card(host: Host, calls: list[str]) -> None:
-    host.path("sys/class/net/enp3s0/address").write_text("52:54:00:00:00:01\n")
-    with pytest.raises(UserError, match="enp3s0"):
-        steps.network(host)
-    assert calls == ["udevadm settle --timeout=60"]
-
-
 def test_storage(host: Host, told: dict[str, Any], calls: list[str]) -> None:
     steps.storage(host)
     assert calls == ["vgs --noheadings --options vg_name guests"]
     told["guests"] = "none"
     steps.storage(retold(host, told))
     assert len(calls) == 1
-
-
-def test_an_address_goes_into_hosts(host: Host) -> None:
-    steps.address(host)
-    assert host.warnings == []
-    assert "10.0.2.15\txen1.example.net xen1" in host.read("etc/hosts")
-
-
-def test_no_address_is_a_warning(host: Host, failing: set[str]) -> None:
-    failing.add("/usr/lib/systemd/systemd-networkd-wait-online")
-    host.run.outputs["ip"] = "[]"  # type: ignore[attr-defined]
-    steps.address(host)
-    assert "xenbr0 has no IPv4 address yet" in host.warnings[0]
 
 
 def test_services(host: Host, calls: list[str]) -> None:

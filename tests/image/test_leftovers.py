@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from dom0kit.errors import UserError
-from image.leftovers import clear, mounts_below, sole_builder
+from image.leftovers import clear, mounts_below, sole_builder, sole_downloader
 
 MOUNTS = """\
 tmpfs /w/tmp/dib_build.X tmpfs rw 0 0
@@ -26,6 +27,22 @@ def test_a_second_build_is_refused_and_the_lock_goes_with_the_first(tmp_path: Pa
         pass
     with sole_builder(tmp_path):
         pass
+
+
+def test_a_build_elsewhere_waits_for_the_shared_packages(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with sole_downloader(tmp_path):
+            order.append("second")
+
+    with sole_downloader(tmp_path):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(0.2)
+        order.append("first")
+    waiting.join(5)
+    assert order == ["first", "second"]
 
 
 def test_leftover_files_go(tmp_path: Path) -> None:

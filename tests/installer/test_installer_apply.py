@@ -65,7 +65,7 @@ def test_sgdisk_counts_in_the_disks_own_sectors() -> None:
     size = 20 * 1024**3
     for sector, first, last in ((512, 2048, 4095), (4096, 256, 511)):
         parts = lay_out(size, sector, guests=True, seed=uuid.UUID(int=1))
-        words = disk.sgdisk_arguments(actions.PartitionDisk("/dev/sda", sector, IDENTITY, parts))
+        words = disk.sgdisk_arguments(actions.Table("/dev/sda", sector, IDENTITY, parts))
         assert f"--new=1:{first}:{last}" in words
         assert "--typecode=1:EF02" in words
         assert "--typecode=4:8E00" in words
@@ -103,8 +103,9 @@ def test_state(tmp_path: Path) -> None:
     assert (tmp_path / "state/1/upper/var/log/dom0kit/installer.log").read_text() == "x"
 
 
-def the_finish(label: str | None) -> actions.Finish:
-    return actions.Finish("/dev/sda", "1", "menu", label, 2, "{}\n")
+def the_finish(*labels: str) -> actions.Finish:
+    entries = tuple(actions.BootEntry(f"/dev/sd{letter}", 2, label) for letter, label in zip("ab", labels, strict=False))
+    return actions.Finish("1", "menu", entries, "{}\n")
 
 
 def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
@@ -120,18 +121,73 @@ def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
 
     fake = Watching(output=LISTING)
     finish(the_finish("dom0kit"), Work(commands(fake), tmp_path))
-    assert seen == [False] * 4
+    assert seen == [False] * 5
     assert (tmp_path / "state/1/installed.json").exists()
     assert [argv[3] for argv in fake.ran[1:3]] == ["0001", "0004"]
     assert r"\EFI\dom0kit\grubx64.efi" in fake.ran[3]
 
 
 def test_nvram_is_a_warning_on_uefi_and_nothing_on_bios() -> None:
-    warning = bootloader.set_boot_entry(the_finish("dom0kit"), commands(Fake(fail="efibootmgr")))
+    warning = bootloader.set_boot_entries(the_finish("dom0kit"), commands(Fake(fail="efibootmgr")))
     assert "no room" in warning
     fake = Fake()
-    assert bootloader.set_boot_entry(the_finish(None), commands(fake)) == ""
+    assert bootloader.set_boot_entries(the_finish(), commands(fake)) == ""
     assert fake.ran == []
+
+
+def test_both_disks_of_a_mirror_are_in_the_boot_order_the_first_one_first() -> None:
+    listing = "BootOrder: 0001,0002\nBoot0001* dom0kit\tHD\nBoot0002* dom0kit (second disk)\tHD\nBoot0007* dom0kit extra\n"
+    fake = Fake(output=listing)
+    assert bootloader.set_boot_entries(the_finish("dom0kit", "dom0kit (second disk)"), commands(fake)) == ""
+    assert [argv[3] for argv in fake.ran if "--delete-bootnum" in argv] == ["0001", "0002"]
+    made = [argv[argv.index("--disk") + 1] for argv in fake.ran if "--create" in argv]
+    assert made == ["/dev/sdb", "/dev/sda"], "each one that is made comes first"
+
+
+def test_firmware_that_keeps_its_own_order_is_named() -> None:
+    fake = Fake(output="BootOrder: 0003,0001\nBoot0001* dom0kit\nBoot0003* PXE\n")
+    assert "did not put dom0kit first" in bootloader.set_boot_entries(the_finish("dom0kit"), commands(fake))
+
+
+def test_arrays_have_the_same_name_on_every_machine() -> None:
+    array = actions.Array("a", uuid.UUID(int=1), "1.2", ("/dev/sda4", "/dev/sdb4"), 16 * 1024**2)
+    words = disk.mdadm_arguments(array)
+    assert words[:2] == ["--create", "/dev/md/a"]
+    assert {"--homehost=any", "--run", "--bitmap=internal", "--data-offset=16384K"} <= set(words)
+    assert "--uuid=00000000:00000000:00000000:00000001" in words
+    assert words[-2:] == ["/dev/sda4", "/dev/sdb4"]
+    assert "--data-offset=0K" not in disk.mdadm_arguments(actions.Array("a", IDENTITY, "1.0", ("x", "y")))
+
+
+def test_wipe_empties_arrays_before_it_stops_them(tmp_path: Path) -> None:
+    target = tmp_path / "disk"
+    target.write_bytes(b"x" * 8 * 1024**2)
+    fake = Fake()
+    mib = 1024**2
+    old = actions.OldDisk(str(target), 8 * mib, (), ((3 * mib, 2 * mib),))
+    disk.wipe(actions.Wipe((old,), ("old",), ("/dev/md127",)), commands(fake))
+    programs = [tuple(argv[:2]) + tuple(argv[-1:]) for argv in fake.ran]
+    order = [("vgchange", "--activate", "old"), ("wipefs", "--all", "/dev/md127"), ("mdadm", "--stop", "/dev/md127")]
+    assert programs[:3] == order
+    data = target.read_bytes()
+    zeros = [number for number in range(8) if data[number * mib : (number + 1) * mib] == bytes(mib)]
+    assert zeros == [0, 3, 4, 7]
+
+
+def test_thin_pool_takes_all_the_space() -> None:
+    fake = Fake()
+    disk.make_volume_group(actions.MakeVolumeGroup(("/dev/sda4", "/dev/sdb"), "guests", 64 * 1024**2), commands(fake))
+    assert [argv[0] for argv in fake.ran] == ["pvcreate", "pvcreate", "vgcreate", "lvcreate"]
+    assert fake.ran[2][-3:] == ["guests", "/dev/sda4", "/dev/sdb"]
+    assert "100%FREE" in fake.ran[3]
+    assert "64m" in fake.ran[3]
+
+
+def test_mdadm_conf_is_written_for_a_mirror_alone(tmp_path: Path) -> None:
+    payload.write_state(actions.WriteState("1", "{}"), tmp_path)
+    assert not (tmp_path / "state/1/upper/etc/mdadm").exists()
+    payload.write_state(actions.WriteState("1", "{}", "MAILADDR root\n"), tmp_path)
+    assert (tmp_path / "state/1/upper/etc/mdadm/mdadm.conf").read_text() == "MAILADDR root\n"
 
 
 def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
@@ -151,7 +207,7 @@ def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
     assert ["umount", str(tmp_path / "system")] in fake.ran
     assert events[-1]["event"] == "failed"
     assert events[-1]["text"].startswith("mkfs.ext4 exited with 1")
-    assert events[-1]["log"].endswith("installer.log")
+    assert events[-1]["log_file"].endswith("installer.log")
     assert not (tmp_path / "system").exists()
     assert isinstance(session.out, io.StringIO)
     assert "log: " in session.out.getvalue()

@@ -95,3 +95,57 @@ def test_serial_from_sysfs(tmp_path: Path) -> None:
     (tmp_path / "vda/serial").write_text("FROM-SYSFS\n")
     filled = facts.fill_from_sysfs({"name": "vda", "serial": None, "wwn": "x"}, tmp_path)
     assert (filled["serial"], filled["wwn"]) == ("FROM-SYSFS", "x")
+
+
+def test_a_map_is_known_by_what_its_paths_say() -> None:
+    """device-mapper has no serial number, so answers by serial number would never find a multipath disk."""
+    bare = {**MAP, "wwn": None}
+    paths = [{**path, "serial": "S9", "wwn": "0x600", "model": "LUN", "tran": "fcoe", "children": [bare]} for path in PATHS]
+    *_, (node, _) = facts.disk_nodes(paths)
+    disk = facts.disk_from(node)
+    assert (disk.serial, disk.wwn, disk.model, disk.transport) == ("S9", "0x600", "LUN", "fc")
+
+
+def test_links_to_a_map_end_at_its_dm_device(tmp_path: Path) -> None:
+    (tmp_path / "dev/disk/by-id").mkdir(parents=True)
+    (tmp_path / "dev/disk/by-id/wwn-0x600").symlink_to("/dev/dm-0")
+    trees = [{**path, "children": [{**MAP, "kname": "dm-0"}]} for path in PATHS]
+    found = facts.collect(root=tmp_path, output=lambda argv: json.dumps({"blockdevices": trees}) if argv[0] == "lsblk" else "")
+    assert found.disks[-1].aliases == (str(tmp_path / "dev/disk/by-id/wwn-0x600"),)
+
+
+def test_members_of_arrays() -> None:
+    """An array that did not start has no level: lsblk calls it md or linear."""
+    array = {"path": "/dev/md127", "type": "raid1", "fstype": "ext4", "mountpoints": [None]}
+    stopped = {"path": "/dev/md126", "type": "linear", "mountpoints": [None]}
+    parts = [
+        {"path": "/dev/sda3", "type": "part", "fstype": "linux_raid_member", "label": "any:x", "children": [array]},
+        {"path": "/dev/sda4", "type": "part", "fstype": "linux_raid_member", "children": [stopped]},
+    ]
+    disk = facts.disk_from({**SDA, "children": parts})
+    assert disk.arrays == ("/dev/md127", "/dev/md126")
+    assert "part /dev/sda3 with linux_raid_member 'any:x'" in disk.contents
+    assert "raid1 /dev/md127 with ext4" in disk.contents
+    assert facts.disk_from(SDA).arrays == ()
+
+
+def test_how_disks_are_attached() -> None:
+    assert facts.transport({"path": "/dev/sda", "tran": None}) == "scsi", "lsblk has no word for virtio-scsi"
+    assert facts.transport({"path": "/dev/sda", "tran": "sata"}) == "sata"
+    assert facts.transport({"path": "/dev/xvda", "tran": None}) == ""
+
+
+def test_slot_of_a_card_is_the_last_pci_address_on_the_way(tmp_path: Path) -> None:
+    virtio = tmp_path / "sys/devices/pci0000:00/0000:00:1c.0/0000:03:00.1/virtio3"
+    card = tmp_path / "sys/class/net/eth0"
+    virtio.mkdir(parents=True)
+    card.mkdir(parents=True)
+    (card / "device").symlink_to(virtio)
+    (card / "address").write_text("52:54:00:AA:BB:CC\n")
+    (nic,) = facts.read_nics(tmp_path / "sys/class/net")
+    assert nic.slot == "0000:03:00.1"
+    assert nic.carrier is None
+
+
+def test_processors() -> None:
+    assert facts.parse_cpus("processor\t: 0\nmodel name\t: x\nprocessor\t: 1\n") == 2

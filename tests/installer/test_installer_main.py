@@ -16,6 +16,7 @@ from installer import main as entry
 from installer import session as sessions
 from installer.commands import Commands
 from installer.session import Session, guarded
+from installer.source import Fetched
 
 
 def a_session(tmp_path: Path, events: list[Event]) -> Session:
@@ -34,9 +35,9 @@ def test_no_answers(tmp_path: Path) -> None:
 def test_a_bad_source_is_a_failed_event(tmp_path: Path) -> None:
     events: list[Event] = []
     session = a_session(tmp_path, events)
-    assert guarded(session, lambda: entry.unattended(session, "dom0kit.answers=http://x/y")) == 1
+    assert guarded(session, lambda: entry.unattended(session, "dom0kit.answers=ftp://x/y")) == 1
     assert events[-1]["event"] == "failed"
-    assert "not yet supported" in events[-1]["text"]
+    assert "cannot be understood" in events[-1]["text"]
 
 
 def test_plan_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,12 +45,15 @@ def test_plan_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = a_session(tmp_path, events)
     (tmp_path / "manifest.json").write_text(manifest_text())
     monkeypatch.setattr(sessions, "collect", lambda loops: facts())
-    monkeypatch.setattr(entry, "fetch", lambda source, commands, tell: answers())
+    monkeypatch.setattr(entry, "read_links", lambda runner: [])
+    monkeypatch.setattr(entry, "fetch", lambda *arguments: Fetched("", "a.yaml"))
+    monkeypatch.setattr(entry, "understand", lambda fetched, redactor: answers())
     monkeypatch.setattr(entry, "carry_out", lambda plan, session: pytest.fail("touched the disk"))
     assert entry.unattended(session, "dom0kit.answers=/a.yaml dom0kit.plan-only") == 0
     assert isinstance(session.out, io.StringIO)
     assert "install dom0kit 0.1.0 as xen1" in session.out.getvalue()
     assert events[-1]["event"] == "finished"
+    assert events[-1]["installed"] is False
 
 
 def test_command_refuses_without_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

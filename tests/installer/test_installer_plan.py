@@ -76,7 +76,7 @@ def test_no_disk_and_too_many_cards_at_once() -> None:
     other = Disk("/dev/sdb", "disk", 50 * GIB)
     found = facts(DISK, other, nics=(NIC, Nic("eth1", "52:54:00:00:00:02", "e1000e", False)))
     card, disk = problems(found, disk="serial: NOPE")
-    assert "mac is needed" in card
+    assert "needs mac, nic or bond, because there are 2 network cards" in card
     assert "52:54:00:00:00:02 (eth1, e1000e, no cable)" in card
     assert "no disk matches target.disk (serial: NOPE)" in disk
     assert "/dev/sda, 100.0 GiB, ACME, serial DISK1, 0x5000c500a1b2c3d4: its serial is DISK1" in disk
@@ -132,7 +132,7 @@ def test_wipe_takes_everything_apart() -> None:
     assert isinstance(wipe, actions.Wipe)
     assert wipe.volume_groups == ("guests", "old")
     assert wipe.arrays == ("/dev/md0",)
-    assert wipe.partitions == ("/dev/sda4",)
+    assert wipe.disks[0].partitions == ("/dev/sda4",)
 
 
 def test_volume_groups_elsewhere() -> None:
@@ -147,21 +147,36 @@ def test_volume_groups_elsewhere() -> None:
 def test_4k_disk_on_uefi_has_no_bios_loader() -> None:
     made = plan(facts(dataclasses.replace(DISK, sector=4096), firmware="uefi"))
     loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
-    assert loaders.core_start is None
+    assert loaders.targets[0].core_start is None
     finish = made.actions[-1]
     assert isinstance(finish, actions.Finish)
-    assert finish.nvram_label == "dom0kit"
+    assert [entry.label for entry in finish.entries] == ["dom0kit"]
     normal = next(a for a in plan().actions if isinstance(a, actions.InstallBootLoaders))
-    assert normal.core_start == MIB
+    assert normal.targets[0].core_start == MIB
 
 
 def test_warnings_and_images_that_do_not_fit() -> None:
     weak = plan(facts(memory=GIB, virtualization=""))
     assert len(weak.warnings) == 2
     assert plan(facts(virtualization=None)).warnings == ()
+    assert plan(facts(memory=GIB, under_xen=True)).warnings == (), "under Xen only dom0's share can be seen"
     huge = {n: {"sha256": "0" * 64, "size": 2 * GIB} for n in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")}
     with pytest.raises(PlanError, match="two images"):
         make_plan(facts(), answers(), manifest(files=huge), OPTIONS)
+
+
+def test_modes_that_are_not_there_yet() -> None:
+    for mode in ("upgrade", "rollback"):
+        (only,) = problems(facts(), more=f"mode: {mode}\n")
+        assert only.startswith(f"mode: {mode} is not there yet")
+
+
+def test_dom0_memory_that_the_machine_does_not_have() -> None:
+    (only,) = problems(facts(), more="dom0: {memory: 16 GiB}\n")
+    assert only == "dom0.memory is 16.0 GiB, this machine has 8.0 GiB"
+    assert plan(facts(under_xen=True), more="dom0: {memory: 16 GiB}\n").warnings == ()
+    (warning,) = plan(facts(cpus=2), more="dom0: {cpus: 4}\n").warnings
+    assert warning == "dom0.cpus is 4, this machine has 2: dom0 gets 2"
 
 
 @pytest.mark.parametrize(
@@ -170,3 +185,35 @@ def test_warnings_and_images_that_do_not_fit() -> None:
 def test_bad_manifests(text: str) -> None:
     with pytest.raises(UserError):
         parse_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("serial", "xen", "linux", "grub"),
+    [
+        ("", "console=vga,com1 com1=115200,8n1", "console=tty0 console=ttyS0,115200n8", "serial --unit=0 --speed=115200"),
+        (
+            "serial_console: {port: com2, speed: 9600}\n",
+            "console=vga,com2 com2=9600,8n1",
+            "console=tty0 console=ttyS1,9600n8",
+            "serial --unit=1 --speed=9600",
+        ),
+        ("serial_console: none\n", "console=vga ucode", "console=tty0 panic", ""),
+    ],
+)
+def test_serial_line_in_all_menus(serial: str, xen: str, linux: str, grub: str) -> None:
+    made = plan(more=serial)
+    loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
+    assert xen in made.menu
+    assert linux in made.menu
+    for menu in (made.menu, loaders.unfinished_menu):
+        assert ("serial" in menu) == bool(grub)
+        assert grub in menu
+    finish = made.actions[-1]
+    assert isinstance(finish, actions.Finish)
+    assert finish.menu == made.menu
+
+
+def test_share_of_dom0_in_the_menu() -> None:
+    menu = plan(more="dom0: {memory: 2 GiB, cpus: 2}\n").menu
+    assert " dom0_mem=2048M,max:2048M dom0_max_vcpus=2 console=vga,com1 " in menu
+    assert "dom0_max_vcpus" not in plan().menu

@@ -10,30 +10,62 @@ import pytest
 from installer_samples import HASH
 
 from dom0kit.errors import UserError
+from dom0kit.identity import Identity
+from dom0kit.redact import MASK, Redactor
 from dom0kit.run import Result
-from installer import source
+from dom0kit.web import SYSTEM, Trust
+from installer import source, volumes
 from installer.commands import Commands
-from installer.source import OnLabel, OnMedium, parse_cmdline, parse_source
+from installer.source import Arguments, Fetched, FromDhcp, OnUrl, parse_cmdline, parse_source, parse_trust, read_trust, understand
+from installer.volumes import OnLabel, OnMedium
+
+ANSWERS = f'version: 1\nhost_name: h\ntarget: {{disk: {{serial: S}}}}\nroot: {{password_hash: "{HASH}"}}\n'
 
 
 def test_cmdline() -> None:
     asked = parse_cmdline('quiet dom0kit.answers=/a.yaml x="a b" dom0kit.answers=label:ANSWERS/hosts/1.yaml dom0kit.plan-only\n')
     assert asked.answers == OnLabel("ANSWERS", "hosts/1.yaml")
     assert asked.plan_only
+    assert (asked.trust, asked.report, asked.nic, asked.network_seconds) == (SYSTEM, "", "", 600)
     assert parse_cmdline("quiet").answers is None
     assert parse_cmdline("dom0kit.answers=").answers is None
     assert not parse_cmdline("dom0kit.answers=/a'b").plan_only
     assert parse_source("/sub/a.yaml") == OnMedium("sub/a.yaml")
 
 
+def test_cmdline_for_the_network() -> None:
+    pin = "AB" * 32
+    asked = parse_cmdline(
+        f"dom0kit.answers=https://s:8443/{{mac}}.yaml?k=v dom0kit.trust=sha256:{pin} dom0kit.report=http://s/report "
+        "dom0kit.network-timeout=90 BOOTIF=01-52-54-00-AA-bb-cc"
+    )
+    assert asked.answers == OnUrl("https://s:8443/{mac}.yaml?k=v")
+    assert "k=v" not in str(asked.answers)
+    assert asked.trust == Trust(fingerprint=pin.lower())
+    assert (asked.report, asked.nic, asked.network_seconds) == ("http://s/report", "52:54:00:aa:bb:cc", 90)
+    assert parse_cmdline("dom0kit.answers=dhcp dom0kit.nic=52:54:00:00:00:01").answers == FromDhcp()
+    assert parse_cmdline("dom0kit.nic=52:54:00:00:00:01 BOOTIF=01-52-54-00-aa-bb-cc").nic == "52:54:00:00:00:01"
+    assert parse_trust("label:ANSWERS/ca.pem") == OnLabel("ANSWERS", "ca.pem")
+    assert parse_trust("sha256:" + ":".join(["ab"] * 32)) == Trust(fingerprint="ab" * 32)
+
+
 @pytest.mark.parametrize(
-    "text", ["http://x/a", "https://x", "a.yaml", "label:X", "label:/a", "/", "/../etc/shadow", "label:X/../a"]
+    "text", ["dom0kit.network-timeout=soon", "dom0kit.network-timeout=0", "dom0kit.trust=sha256:12", "dom0kit.trust=ca.pem"]
+)
+def test_arguments_that_are_refused(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_cmdline(text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://x/a", "http:///a", "https://user:pw@x/a", "a.yaml", "label:X", "label:/a", "/", "/../etc/shadow", "label:X/../a"],
 )
 def test_refused(text: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_source(text)
-    assert "label:LABEL/path" in caught.value.hint
-    assert ("not yet supported" in caught.value.message) == text.startswith("http")
+    assert caught.value.hint
 
 
 def test_waiting(tmp_path: Path) -> None:
@@ -44,10 +76,10 @@ def test_waiting(tmp_path: Path) -> None:
         return tmp_path if len(tries) == 3 else None
 
     told: list[str] = []
-    assert source.wait_for_label("A", lambda fraction, text: told.append(text), find=find, seconds=0.05) == tmp_path
+    assert volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=find, seconds=0.05) == tmp_path
     assert len(told) == 2
     with pytest.raises(UserError, match="no volume with the label A"):
-        source.wait_for_label("A", find=lambda label: None, seconds=0.01)
+        volumes.wait_for_label("A", find=lambda label: None, seconds=0.01)
 
 
 def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,18 +88,27 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
     def runner(argv: list[str], **_: Any) -> Result:
         ran.append(argv[0])
         if argv[0] == "mount":
-            (Path(argv[-1]) / "a.yaml").write_text(
-                f'version: 1\nhost_name: h\ntarget: {{disk: {{serial: S}}}}\nroot: {{password_hash: "{HASH}"}}\n'
-            )
+            (Path(argv[-1]) / "a.yaml").write_text(ANSWERS)
         elif argv[0] == "umount":
             for file in Path(argv[-1]).iterdir():
                 file.unlink()
         return Result(tuple(argv), 0, "", "", 0.0)
 
-    monkeypatch.setattr(source, "find_label", lambda label: Path("/dev/sdx1"))
-    monkeypatch.setattr(source, "wait_for_label", lambda label, tell: Path("/dev/sdx1"))
+    monkeypatch.setattr(volumes, "wait_for_label", lambda label, tell: Path("/dev/sdx1"))
     commands = Commands(io.StringIO(), runner)
-    assert source.fetch(OnLabel("A", "a.yaml"), commands).host_name == "h"
-    with pytest.raises(UserError, match=r"cannot read the answers /b\.yaml on the volume A"):
-        source.fetch(OnLabel("A", "b.yaml"), commands)
-    assert ran == ["mount", "umount"] * 2
+    got = source.fetch(Arguments(OnLabel("A", "a.yaml"), False), commands, Identity())
+    assert understand(got, Redactor()).host_name == "h"
+    with pytest.raises(UserError, match=r"cannot read /b\.yaml on the volume A"):
+        source.fetch(Arguments(OnLabel("A", "b.yaml"), False), commands, Identity())
+    with pytest.raises(UserError, match="no certificate in PEM"):
+        read_trust(OnLabel("A", "a.yaml"), commands)
+    assert ran == ["mount", "umount"] * 3
+
+
+def test_the_secrets_of_bad_answers_are_masked_too() -> None:
+    redactor = Redactor()
+    text = "version: 1\nroot: {pasword: hunter2-plain}\nreports: {webhook: {token: abc123def, url: 5}}\n"
+    with pytest.raises(UserError) as caught:
+        understand(Fetched(text, "a.yaml"), redactor)
+    assert "hunter2-plain" not in str(caught.value)
+    assert redactor("x abc123def y") == f"x {MASK} y"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 IMAGE_ID = "0123456789abcdef"
 EPOCH = 1760000000
+NETWORK = ("boot/pxe-bios.0", "boot/netx64.efi")
 
 
 def fake_bios_image(size: int = 10_001) -> bytes:
@@ -43,7 +44,7 @@ def write_manifest(folder: Path, **changes: object) -> None:
 def fake_image_folder(folder: Path) -> Path:
     """An image folder of small files."""
     (folder / "boot").mkdir(parents=True)
-    for name in ("xen.gz", "vmlinuz", "initrd.img", "boot/bootx64.efi", "boot/memtest.bin", "boot/memtest.efi"):
+    for name in ("xen.gz", "vmlinuz", "initrd.img", "boot/bootx64.efi", "boot/memtest.bin", "boot/memtest.efi", *NETWORK):
         (folder / name).write_bytes(name.encode() * 500)
     (folder / "boot/unicode.pf2").write_bytes(b"PFF2")
     (folder / "dom0.squashfs").write_bytes(b"hsqs" * 200_000)

@@ -46,13 +46,17 @@ def test_the_iso_verifies_and_has_the_tree_of_the_contract(image: Path, tmp_path
     assert found.size % 2**20 == 0
     assert sorted(expected) == [
         "/EFI/BOOT/BOOTX64.EFI",
+        "/answers/answers.yaml",
         "/boot/bios.img",
         "/boot/efi.img",
         f"/boot/grub/{IMAGE_ID}.id",
         "/boot/grub/grub.cfg",
+        "/boot/grub/unattended.cfg",
         "/boot/grub/unicode.pf2",
         "/boot/memtest.bin",
         "/boot/memtest.efi",
+        "/boot/netx64.efi",
+        "/boot/pxe-bios.0",
         "/dom0kit/dom0.squashfs",
         "/dom0kit/initrd.img",
         "/dom0kit/manifest.json",

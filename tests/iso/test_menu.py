@@ -23,6 +23,7 @@ def entry(name: str) -> list[str]:
 
 def test_entries_in_order() -> None:
     assert re.findall(r"--id ([\w-]+)", GRUB) == [
+        "unattended",
         "install",
         "install-serial",
         "install-xen",
@@ -69,7 +70,7 @@ def test_xen_entries(name: str, mode: str) -> None:
 
 def test_every_linux_line_takes_the_sticks_arguments() -> None:
     lines = [line for line in GRUB.splitlines() if "/dom0kit/vmlinuz" in line]
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert all(line.endswith(" ${dom0kit_args}") for line in lines)
 
 

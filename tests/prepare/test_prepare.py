@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,15 @@ def test_the_hosts_own_mirror_is_used_for_backports() -> None:
     assert packages.host_mirror("deb http://m/debian/ bookworm main\n", "x") == "http://m/debian"
     assert packages.host_mirror("# deb http://m/debian bookworm main\n", "x") == "x"
     assert "Suites: bookworm-backports" in packages.backports_source("http://m/debian")
+
+
+def test_services_stay_off_while_packages_are_installed(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    with packages.services_stay_off(policy):
+        assert policy.stat().st_mode & 0o111
+        assert policy.read_text().endswith("exit 101\n")
+    assert not policy.exists()
+    policy.write_text("mine")
+    with packages.services_stay_off(policy):
+        pass
+    assert policy.read_text() == "mine"

@@ -150,6 +150,16 @@ def test_qmp_answers_and_events(guest: Guest) -> None:
     assert guest.channels.qmp_events[0]["event"] == "RESET"
 
 
+def test_prompts_before_a_reset_are_no_prompts(guest: Guest) -> None:
+    """A dialogue begins where the present boot begins."""
+    guest.console.sendall(b"old login: \n")
+    guest.channels.pump(1)
+    guest.qmp.sendall(b'{"event": "RESET", "data": {}}\n')
+    guest.channels.pump(1)
+    guest.console.sendall(b"new login: ")
+    assert Console(guest.channels).expect("old login: ", "new login: ", limit=5) == 1
+
+
 def test_run_on_the_console(guest: Guest) -> None:
     """The answer is told from echo and kernel; input comes in small pieces."""
     guest.console.sendall(b"Q1Z0<\r\nQ1Z|xen_version : 4.20.0\r\n[    9.123456] noise\r\nQ1Z|Q1Z=0\r\n")

@@ -71,6 +71,10 @@ def test_direct_kernel_and_reset() -> None:
     [
         (Drive(Path("/d"), "scsi", serial="S"), "scsi-hd,bus=scsi.0,drive=drive3,serial=S"),
         (Drive(Path("/d"), "nvme"), "nvme,drive=drive3,serial=NVME3"),
+        (
+            Drive(Path("/d"), "nvme", sector=4096),
+            "nvme,drive=drive3,serial=NVME3,logical_block_size=4096,physical_block_size=4096",
+        ),
         (Drive(Path("/d"), "usb", bootindex=0), "usb-storage,bus=xhci.0,removable=on,drive=drive3,bootindex=0"),
     ],
 )
@@ -94,3 +98,32 @@ def test_cpu_model() -> None:
     """Emulation needs features switched off, KVM takes the host's processor."""
     assert cpu_model(("-accel", "kvm")) == KVM_CPU
     assert cpu_model(("-accel", "tcg,thread=multi")) == XEN_CPU
+
+
+def test_card_on_a_tap() -> None:
+    """Plugged into the tap, with the boot ROM and the place in the order that were asked for, in the namespace."""
+    nic = Nic(mac="52:54:00:00:00:07", tap="tap3", rom=True, bootindex=0)
+    words = argv(MachineSpec(FOLDER, nics=(Nic(), nic), netns="ns"))
+    assert words[:5] == ["ip", "netns", "exec", "ns", "qemu-system-x86_64"]
+    assert after(words, "-netdev")[1] == "tap,id=net1,ifname=tap3,script=no,downscript=no"
+    assert "virtio-net-pci,id=nic1,netdev=net1,mac=52:54:00:00:00:07,bootindex=0" in after(words, "-device")
+    assert f"virtio-net-pci,id=nic0,netdev=net0,mac={Nic().mac},romfile=" in after(words, "-device")
+
+
+def test_no_port_into_a_tap() -> None:
+    """A forwarded port would silently lead nowhere."""
+    with pytest.raises(UserError, match="no forwarded port"):
+        argv(MachineSpec(FOLDER, nics=(Nic(tap="tap0", ssh_port=2222),)))
+
+
+def test_sectors_of_4096_bytes() -> None:
+    """Logical and physical ones; a CD keeps its own."""
+    words = drive_words(Drive(Path("/d"), "nvme", serial="N1", sector=4096), 0)
+    assert words[-1] == "nvme,drive=drive0,serial=N1,logical_block_size=4096,physical_block_size=4096"
+    assert "block_size" not in drive_words(Drive(Path("/d"), "cdrom", sector=4096), 0)[-1]
+
+
+def test_firmware_settings() -> None:
+    """OVMF reads them by name."""
+    words = argv(MachineSpec(FOLDER, firmware="uefi", firmware_settings=(("IPv4PXESupport", "n"),)))
+    assert after(words, "-fw_cfg") == ["name=opt/org.tianocore/IPv4PXESupport,string=n"]

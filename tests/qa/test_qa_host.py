@@ -80,12 +80,12 @@ def test_network() -> None:
     outputs = {
         "ovs-vsctl_show": "    Bridge xenbr0\n",
         "ovs-vsctl_list-ports": "eth0",
-        "ip_-j_-4_addr": addresses,
-        "ip_-4_route": "default via 10.0.2.2 dev xenbr0 proto dhcp",
+        "ip_-j_addr": addresses,
+        "ip_route": "default via 10.0.2.2 dev xenbr0 proto dhcp",
     }
     host.check_network(guest(**outputs))
     with pytest.raises(ScenarioFailed, match="has the addresses"):
-        host.check_network(guest(**{**outputs, "ip_-j_-4_addr": "[]"}))
+        host.check_network(guest(**{**outputs, "ip_-j_addr": "[]"}))
 
 
 def test_failed_unit() -> None:

@@ -92,3 +92,11 @@ def test_ssh_asks_and_remembers_nothing() -> None:
     assert "BatchMode=yes" in words
     assert "UserKnownHostsFile=/dev/null" in words
     assert words[-2:] == ["root@127.0.0.1", "xl info"]
+
+
+def test_ssh_into_a_laboratory() -> None:
+    """The client runs inside and goes to the guest's own address."""
+    words = Ssh(Credentials("secret", HASH, Path("/k"), KEY), address="10.77.0.100", netns="ns").argv("true")
+    assert words[:5] == ["ip", "netns", "exec", "ns", "ssh"]
+    assert words[-2:] == ["root@10.77.0.100", "true"]
+    assert words[words.index("-p") + 1] == "22"

@@ -13,7 +13,7 @@ from qa.command import MachineSpec
 from qa.credentials import Credentials
 from qa.failure import ScenarioFailed
 from qa.scenario import Scenario, Settings
-from qa.selection import Selection, choose
+from qa.selection import Selection, choose, collect
 
 KNOWN = ["install-bios", "install-uefi", "live-xen"]
 
@@ -161,3 +161,14 @@ def test_machine_for_a_person(tmp_path: Path) -> None:
     assert words[-4:] == ["-display", "none", "-serial", "mon:stdio"]
     assert [drive.bootindex for drive in drives] == [0, 1]
     assert "-S" not in words
+
+
+def test_only_chosen_scenarios_need_a_laboratory() -> None:
+    """Who runs install-bios alone needs neither root nor nginx."""
+    offline = collect(["install-bios", "live-xen"])
+    assert not offline.lab
+    assert offline.programs == []
+    network = collect(["install-bios", "pxe-uefi"])
+    assert network.lab
+    assert "nginx" in network.programs
+    assert network.chosen == ["install-bios", "pxe-uefi"]

@@ -1,0 +1,1 @@
+"""XenServer's and XCP-ng's answer files, read into the same model."""

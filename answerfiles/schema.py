@@ -1,0 +1,53 @@
+"""The model as JSON Schema, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from answerfiles.model import Answers
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a file of answers.
+
+    It knows keys, types, words and ranges; what settings must fit together is known to ``dom0kit answers check`` alone.
+    """
+    made = Answers.model_json_schema()
+    _tidy(made)
+    return {
+        "$schema": DIALECT,
+        "title": "Answers of dom0kit",
+        "description": "All of an installation. 'dom0kit answers check' says more than this schema can.",
+        **{key: value for key, value in made.items() if key not in ("title", "description")},
+    }
+
+
+def _tidy(value: Any) -> None:
+    """Take out what pydantic puts in for Python alone: titles made of names, and limits under Python's names."""
+    if isinstance(value, list):
+        for entry in value:
+            _tidy(entry)
+    if not isinstance(value, dict):
+        return
+    for inner in value.get("properties", {}).values():
+        inner.pop("title", None)
+    if value.get("default", 0) is None:
+        del value["default"]
+    if isinstance(value.get("default"), dict):
+        # A record's default is made of its fields' own defaults, which stand there.
+        del value["default"]
+    if "ge" in value:
+        least = value.pop("ge")
+        for branch in value.get("anyOf", []):
+            if branch.get("type") == "integer":
+                branch["minimum"] = least
+    for entry in value.values():
+        _tidy(entry)
+
+
+def schema_text() -> str:
+    """The schema as the file ``docs/answers.schema.json`` has it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

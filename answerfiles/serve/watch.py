@@ -1,0 +1,106 @@
+"""Turns the servers' logs and the hosts' reports into lines for a person."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from dom0kit.units import human_bytes
+
+LEASE = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?DHCPACK\(\S+\) (\S+) ([0-9a-f:]{17})")
+PROXY = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?PXE\(\S+\) (?:\S+ )?([0-9a-f:]{17}) (\S+)")
+SENT = re.compile(r"dnsmasq-tftp\S*: sent (\S+) to (\S+)")
+TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address range).*)")
+CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
+"""Boot loaders ask for a file's size and hang up."""
+ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
+QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|done|report)/.*")
+"""Asked for to see whether it is there, or told by the receiver already."""
+
+
+class Names:
+    """Hosts by MAC address, and MAC addresses by the IP address that they were given."""
+
+    def __init__(self, hosts: dict[str, Any], tree: Path) -> None:
+        self.by_mac = {str(host["mac"]): name for name, host in hosts.items() if host.get("mac")}
+        self.by_address: dict[str, str] = {}
+        self.tree = f"{tree}/"
+
+    def host(self, mac: str) -> str:
+        """The host's name, or that it is unknown."""
+        return self.by_mac.get(mac, "not in the inventory")
+
+    def client(self, address: str) -> str:
+        """An IP address with the host's name when it is known."""
+        mac = self.by_address.get(address)
+        return f"{address} {self.host(mac)}" if mac else address
+
+
+def dnsmasq_line(line: str, names: Names) -> str | None:
+    """What a line of dnsmasq's log says to a person; None for nothing."""
+    if found := LEASE.search(line):
+        address, mac = found.groups()
+        names.by_address[address] = mac
+        return f"{address} given to {mac}, {names.host(mac)}"
+    if found := PROXY.search(line):
+        mac, file = found.groups()
+        return f"{mac}, {names.host(mac)}, told to boot {file}" if file != "proxy" else None
+    if found := SENT.search(line):
+        file, address = found.groups()
+        return f"{names.client(address)} fetched {file.removeprefix(names.tree)} by TFTP"
+    if (found := TROUBLE.search(line)) and not CLOSED.search(line):
+        return f"dnsmasq: {found[1]}"
+    return None
+
+
+def access_line(line: str, names: Names) -> str | None:
+    """What a line of nginx's access log says to a person; None for nothing."""
+    found = ACCESS.fullmatch(line.strip())
+    if not found:
+        return None
+    address, method, path, status, size, _ = found.groups()
+    path = unquote(path)
+    if QUIET.fullmatch(path) and not status.startswith("5"):
+        return None
+    if status not in ("200", "206"):
+        return f"{names.client(address)} asked for {path}: HTTP status {status}"
+    return f"{names.client(address)} fetched {path.lstrip('/')}, {human_bytes(int(size))}" if method == "GET" else None
+
+
+def event_line(host: str, event: dict[str, Any]) -> str | None:
+    """What a report says to a person; steps and progress are in the host's file."""
+    doubt = "" if event.get("proven") else " (without its token)"
+    source = event.get("source", "")
+    kind = event["event"]
+    # What comes over the network is shown without control characters.
+    text = "".join(c if c.isprintable() else " " for c in str(event.get("text", "")))[:300]
+    if kind == "started":
+        return f"{host}: {source} started"
+    if kind == "finished":
+        return f"{host}: {source} finished{' and the host is marked as installed' if source == 'installer' else ''}"
+    if kind == "failed":
+        return f"{host}: {source} FAILED{doubt}: {text}"
+    if kind == "bundle":
+        return f"{host}: logs are in {event['file']}{doubt}"
+    return None
+
+
+class Tail:
+    """The new lines of a growing file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = path.stat().st_size if path.exists() else 0
+
+    def lines(self) -> list[str]:
+        """Whole lines since the last call."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.place)
+            data = file.read()
+        end = data.rfind(b"\n") + 1
+        self.place += end
+        return data[:end].decode(errors="replace").splitlines()

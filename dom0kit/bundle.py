@@ -1,0 +1,52 @@
+"""A ``.tar.gz`` of texts that tells how a run failed: filtered, bounded, the same bytes for the same texts."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Mapping
+
+LARGEST = 5 * 1024 * 1024
+LARGEST_FILE = 2 * 1024 * 1024
+
+
+def tail(text: str, size: int) -> str:
+    """The last whole lines of a text that fit into so many bytes."""
+    raw = text.encode(errors="replace")
+    if len(raw) <= size:
+        return text
+    kept = raw[-size:]
+    return "... the beginning is left out\n" + kept[kept.find(b"\n") + 1 :].decode(errors="replace")
+
+
+def last_lines(text: str, count: int) -> list[str]:
+    """The last lines of a text."""
+    return text.splitlines()[-count:]
+
+
+def pack(files: Mapping[str, str], *, redact: Callable[[str], str], folder: str, clock: int, largest: int = LARGEST) -> bytes:
+    """Pack texts by name below one folder; long ones lose their beginning until the whole fits.
+
+    :param redact: filters every text, before anything is cut: a secret in two pieces would be found no more.
+    :param clock: the files' time, in seconds since 1970.
+    :param largest: bytes of the result.
+    """
+    clean = {name: redact(text) for name, text in files.items()}
+    size = LARGEST_FILE
+    while True:
+        data = _pack({name: tail(text, size) for name, text in clean.items()}, folder, clock)
+        if len(data) <= largest or size < 1024:
+            return data
+        size //= 2
+
+
+def _pack(files: Mapping[str, str], folder: str, clock: int) -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=clock) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, text in files.items():
+            raw = text.encode(errors="replace")
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size, entry.mtime, entry.mode = len(raw), clock, 0o600
+            tar.addfile(entry, io.BytesIO(raw))
+    return out.getvalue()

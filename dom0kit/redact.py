@@ -1,0 +1,109 @@
+"""Nothing secret in what is written: a filter for the text of logs, events, consoles and bundles."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+MASK = "********"
+SHORTEST_ANYWHERE = 6
+"""Secrets of fewer characters are masked only where they stand as words, or every log would be full of holes."""
+
+# Hashes as crypt(5) writes them, with any method; and what stands in an Authorization header.
+PATTERNS = (
+    re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|gy|md5|sha1|argon2\w*)\$[^\s:'\"\\<>]{8,}"),
+    re.compile(r"(?i)(?<=\bbearer )[^\s'\"\\]+"),
+)
+SECRET_KEY = re.compile(r"(?i)(?:password|passwd|secret|token|hash)")
+IN_YAML = re.compile(
+    r"(?i)\b[\w-]*(?:password|passwd|secret|token|hash)[\w-]*[\"']?\s*[:=]\s*(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'{\[][^\n]*)"
+)
+IN_XML = re.compile(r"(?is)<[\w-]*(?:password|passwd|secret|token|hash)[\w-]*\b[^>]*>\s*([^<]+?)\s*<")
+NOT_SECRET = re.compile(r"(?:env:\w+|file:\S+|null|none|true|false|~|\*+|[>|][+-]?|)", re.IGNORECASE)
+
+
+@dataclass
+class Redactor:
+    """Masks the secrets it was told, in the spellings that logs use, and everything that looks like a password hash."""
+
+    _secrets: set[str] = field(default_factory=set, repr=False)
+    _known: re.Pattern[str] | None = field(default=None, repr=False)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these from now on; references to secrets and empty texts are left out."""
+        for secret in secrets:
+            if not NOT_SECRET.fullmatch(secret.strip()):
+                self._secrets |= spellings(secret)
+        if self._secrets:
+            # The longest first, so that a secret within another leaves no rest of it.
+            longest_first = sorted(self._secrets, key=lambda text: (-len(text), text))
+            self._known = re.compile("|".join(_expression(text) for text in longest_first))
+
+    def __call__(self, text: str) -> str:
+        """The text with every secret masked."""
+        for pattern in (self._known, *PATTERNS):
+            if pattern is not None:
+                text = pattern.sub(MASK, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with every text in it filtered; keys stay."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(inner) for inner in value]
+        return value
+
+
+def leaks(text: str, secrets: Iterable[str]) -> list[str]:
+    """The lines of a text that hold a secret or what looks like a password hash, masked; for tests of what was written."""
+    redactor = Redactor()
+    redactor.add(secrets)
+    return [redactor(line) for line in text.splitlines() if redactor(line) != line]
+
+
+def _expression(text: str) -> str:
+    escaped = re.escape(text)
+    return escaped if len(text) >= SHORTEST_ANYWHERE else rf"(?<!\w){escaped}(?!\w)"
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it stands, and as JSON, a URL, a shell and Python's repr write it."""
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe=""),
+        shlex.quote(secret),
+        repr(secret)[1:-1],
+    }
+
+
+def secrets_in(value: Any, *, inside: bool = False) -> set[str]:
+    """The secrets of a JSON value such as ``host.json``: the texts below keys that are named like secrets."""
+    if isinstance(value, Mapping):
+        return {s for key, inner in value.items() for s in secrets_in(inner, inside=inside or bool(SECRET_KEY.search(str(key))))}
+    if isinstance(value, list | tuple):
+        return {s for inner in value for s in secrets_in(inner, inside=inside)}
+    return {value} if inside and isinstance(value, str) else set()
+
+
+def secrets_in_text(text: str) -> set[str]:
+    """What looks like a secret in answers that could not be understood, YAML or XML: better too much than too little."""
+    found = {match.group(1).strip() for match in IN_XML.finditer(text)}
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        for match in IN_YAML.finditer(line):
+            rest = match.group(1)
+            # Unquoted, it may end at a comment or, inside braces, at a comma: all readings are masked.
+            bare = re.sub(r"\s+#.*$", "", rest).strip()
+            found |= {bare.strip("'\""), bare.rstrip(",}] "), re.split(r"[,}\]]", bare)[0].strip("'\" ")}
+    return {secret for secret in found if len(secret) >= 4 and not NOT_SECRET.fullmatch(secret)}

@@ -1,0 +1,277 @@
+"""HTTP and HTTPS by the standard library: limits for time and size, redirects with rules, a pinned certificate.
+
+No proxy and no cookie; a wrong certificate is found before a byte of the request is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from dom0kit import __version__
+from dom0kit.errors import UserError
+from dom0kit.units import human_bytes
+
+TIMEOUT = 10.0
+TOTAL = 60.0
+LARGEST = 1024 * 1024
+REDIRECTS = 5
+MOVED = (301, 302, 303, 307, 308)
+
+Kind = Literal["url", "dns", "connect", "timeout", "tls", "status", "size", "protocol"]
+
+TRUST_HINT = "name what to trust: dom0kit.trust=sha256:HEX (the certificate's fingerprint), or a CA's PEM file"
+# By OpenSSL's X509_V_ERR_* (openssl/x509_vfy.h): not yet valid, expired, four kinds of unknown issuer, another name or address.
+CERTIFICATE_HINTS = {
+    9: "this machine's clock may be wrong: 'date' shows it; set it in the firmware, or use a fingerprint",
+    10: "renew the server's certificate, or set this machine's clock if 'date' shows another day",
+    **dict.fromkeys((18, 19, 20, 21), TRUST_HINT),
+    **dict.fromkeys((62, 64), "use a name or an address that is in the certificate, or a fingerprint"),
+}
+
+
+class WebError(UserError):
+    """A request that came to nothing; ``status`` is HTTP's number when the server gave one."""
+
+    def __init__(self, kind: Kind, message: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom to believe on https: one certificate, one CA, or (with neither) the CAs of the system.
+
+    :param fingerprint: SHA-256 of the server's certificate (DER), 64 hexadecimal digits; names and dates in it do not count then.
+    :param ca: certificates in PEM.
+    :param system: believe the system's CAs beside ``ca``.
+    """
+
+    fingerprint: str = ""
+    ca: str = ""
+    system: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """The settings for a connection.
+
+        :raises WebError: when the CA's file is no PEM.
+        """
+        if self.fingerprint:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            # The fingerprint says who it is, better than any name or issuer; it is compared before the request is sent.
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context
+        try:
+            context = ssl.create_default_context(cadata=self.ca or None)
+            if self.ca and self.system:
+                context.load_default_certs()
+            return context
+        except (ssl.SSLError, ValueError) as error:
+            raise WebError("tls", f"the CA to trust is no certificate in PEM: {error}") from error
+
+
+SYSTEM = Trust()
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the server said; ``location`` is where it points to."""
+
+    status: int
+    body: bytes
+    location: str = ""
+
+
+def parse_trust(text: str) -> Trust:
+    """``sha256:HEX``, with or without colons between the bytes.
+
+    :raises UserError: for anything else.
+    """
+    plain = text.lower().removeprefix("sha256:").replace(":", "")
+    if not text.lower().startswith("sha256:") or not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise UserError(
+            f"the fingerprint {text!r} cannot be understood",
+            "sha256: and 64 hexadecimal digits, as 'openssl x509 -in cert.pem -noout -fingerprint -sha256' shows them",
+        )
+    return Trust(fingerprint=plain)
+
+
+def shown(url: str) -> str:
+    """A URL for people and logs: without its query, which may hold a token."""
+    return url.partition("?")[0]
+
+
+def server_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: what a certificate stands for."""
+    parts = split(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def split(url: str) -> SplitResult:
+    """The parts of a URL.
+
+    :raises WebError: when it is none of http or https, or has a user or odd characters in it.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise WebError("url", f"the address {shown(url)} cannot be understood: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise WebError("url", f"the address {shown(url)} is not supported", "give http://SERVER/path or https://SERVER/path")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise WebError("url", f"the address {shown(url)!r} has characters that must be written as %XX")
+    return parts
+
+
+def get(url: str, *, trust: Trust = SYSTEM, timeout: float = TIMEOUT, total: float = TOTAL, largest: int = LARGEST) -> bytes:
+    """Fetch a file; redirects are followed, but never from https to http, and a pin holds for each server on the way.
+
+    :raises WebError: when it does not arrive.
+    """
+    first = url
+    for _ in range(REDIRECTS + 1):
+        response = request("GET", url, trust=trust, timeout=timeout, total=total, largest=largest)
+        if response.status not in MOVED:
+            break
+        target = urljoin(url, response.location)
+        if not response.location or (split(url).scheme == "https" and split(target).scheme != "https"):
+            raise WebError("protocol", f"{shown(url)} sends on to {shown(target)}, from https to http or to nowhere")
+        url = target
+    else:
+        raise WebError("protocol", f"{shown(first)} sends on more than {REDIRECTS} times")
+    if response.status != 200:
+        raise status_error(response.status, url)
+    return response.body
+
+
+def status_error(status: int, url: str) -> WebError:
+    """What a status of HTTP other than success means."""
+    words = http.client.responses.get(status, "")
+    hints = {
+        401: "the server wants a password, which is not supported; let it serve these files to this network",
+        403: "the server's rights on the file, or its rules for this network, keep it from us",
+        404: "look at the server's folder and its log for this path",
+    }
+    return WebError(
+        "status", f"{status} {words} from the server for {shown(url)}".replace("  ", " "), hints.get(status, ""), status
+    )
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    trust: Trust = SYSTEM,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT,
+    total: float = TOTAL,
+    largest: int = LARGEST,
+) -> Response:
+    """One request on a connection of its own.
+
+    :param timeout: seconds for the connection, and between two parts of the answer.
+    :param total: seconds for all of it after the name was resolved.
+    :param largest: bytes of the answer's body that are accepted.
+    :raises WebError: when there is no answer, or too large a one.
+    """
+    parts = split(url)
+    connection = _connection(parts, trust, timeout)
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        if connection.sock is not None:
+            with suppress(OSError):
+                # The plain shutdown: TLS's own would wait for the very server that does not answer.
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    watch = threading.Timer(total, end)
+    watch.daemon = True
+    watch.start()
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    all_headers = {"User-Agent": f"dom0kit/{__version__}", "Accept": "*/*", "Connection": "close", **(headers or {})}
+    try:
+        connection.request(method, target, body=body, headers=all_headers)
+        answer = connection.getresponse()
+        data = answer.read(largest + 1)
+        short = answer.length not in (None, 0) and len(data) <= largest
+        location = answer.getheader("Location") or ""
+    except WebError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if late.is_set():
+            raise WebError("timeout", f"no whole answer from {shown(url)} within {total:.0f} s") from error
+        raise explain(error, parts, timeout) from error
+    finally:
+        watch.cancel()
+        connection.close()
+    if short or late.is_set():
+        raise WebError("connect", f"the answer of {shown(url)} ends too early")
+    if len(data) > largest:
+        raise WebError("size", f"{shown(url)} is larger than {human_bytes(largest)}")
+    return Response(answer.status, data, location)
+
+
+def _connection(parts: SplitResult, trust: Trust, timeout: float) -> http.client.HTTPConnection:
+    assert parts.hostname is not None
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    return PinnedConnection(parts.hostname, parts.port, timeout=timeout, trust=trust)
+
+
+class PinnedConnection(http.client.HTTPSConnection):
+    """HTTPS that compares the certificate with the one that is expected, before anything is sent."""
+
+    def __init__(self, host: str, port: int | None, *, timeout: float, trust: Trust) -> None:
+        super().__init__(host, port, timeout=timeout, context=trust.context())
+        self._pin = trust.fingerprint
+
+    def connect(self) -> None:
+        super().connect()
+        if not self._pin:
+            return
+        found = hashlib.sha256(self.sock.getpeercert(binary_form=True) or b"").hexdigest()
+        if found != self._pin:
+            self.close()
+            raise WebError(
+                "tls",
+                f"the server {self.host} has another certificate: expected sha256:{self._pin}, found sha256:{found}",
+                "the server's certificate was renewed, or somebody else answers in its place",
+            )
+
+
+def explain(error: Exception, parts: SplitResult, timeout: float) -> WebError:
+    """What went wrong with a request, in words."""
+    where = parts.netloc
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error, where)
+    if isinstance(error, socket.gaierror):
+        hint = "look at the DNS servers that DHCP gives, or write the server's address in place of its name"
+        return WebError("dns", f"the name {parts.hostname} cannot be resolved: {error.strerror}", hint)
+    if isinstance(error, TimeoutError):
+        return WebError("timeout", f"no answer from {where} within {timeout:.0f} s")
+    if isinstance(error, OSError):
+        return WebError("connect", f"no connection to {where}: {error.strerror or error}")
+    return WebError("protocol", f"{where} does not speak HTTP: {error or type(error).__name__}")
+
+
+def _explain_tls(error: ssl.SSLError, where: str) -> WebError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = CERTIFICATE_HINTS.get(error.verify_code, "")
+        return WebError("tls", f"the certificate of {where} is not trusted: {error.verify_message}", hint)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return WebError("connect", f"{where} ends the connection")
+    return WebError("tls", f"no TLS with {where}: {error.reason or error}", "is this port for https?")

@@ -1,0 +1,262 @@
+"""Events by HTTP POST, in the background: retried, within limits, and never in the way of the work that is reported.
+
+One thread sends one message after the other, so that they arrive in their order. Each has ``run``, random and the same for all
+messages of one run, and ``n`` from 1: a receiver that sees a pair twice had it already, when an answer was lost on its way back.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dom0kit import web
+from dom0kit.events import Event
+from dom0kit.identity import Identity
+from dom0kit.web import SYSTEM, Response, Trust, WebError
+
+QUEUE = 1000
+"""Messages that wait at most; past it the oldest step is given up, never a first or last word."""
+TRY_SECONDS = 8.0
+TRY_TOTAL = 15.0
+BUNDLE_TOTAL = 60.0
+MESSAGE_SECONDS = 180.0
+LONGEST_PAUSE = 30.0
+FLUSH_PAUSE = 4.0
+NEVER_DROPPED = ("started", "finished", "failed", "bundle")
+SENT = ("started", "step", "note", "finished", "failed")
+AGAIN = (408, 425, 429)
+"""Statuses below 500 after which another try makes sense."""
+
+Post = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where reports go.
+
+    :param url: with the places of :class:`dom0kit.identity.Identity` filled in when it is used.
+    :param token: sent as ``Authorization: Bearer``; in no log and no ``repr``.
+    """
+
+    url: str
+    trust: Trust = SYSTEM
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One POST: an event, or a bundle."""
+
+    kind: str
+    number: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+def pause(tries: int) -> float:
+    """Seconds until the next try after so many: 1, 2, 4, ... 30."""
+    return float(min(2 ** max(tries - 1, 0), LONGEST_PAUSE))
+
+
+def is_final(error: WebError) -> bool:
+    """Whether the same message would fail again: a wrong certificate or address, or a server that refuses it."""
+    if error.kind == "status":
+        return error.status < 500 and error.status not in AGAIN
+    return error.kind in ("tls", "url")
+
+
+class Webhook:
+    """A sink for :class:`dom0kit.events.Reporter`; calling it takes no time and raises nothing.
+
+    Messages wait until there is a target and :meth:`release` was called.
+
+    :param note: takes what went wrong, for the log; called from the thread.
+    :param redact: filters every event before it is kept.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        target: Target | None = None,
+        held: bool = False,
+        redact: Callable[[Any], Any] = lambda value: value,
+        note: Callable[[str], None] = lambda text: None,
+        post: Post = web.request,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.identity = identity
+        self.run = secrets.token_hex(4)
+        self.lost = 0
+        self._target = target
+        self._held = held
+        self._redact = redact
+        self._note = note
+        self._post = post
+        self._clock = clock
+        self._queue: deque[Message] = deque()
+        self._number = 0
+        self._sending = False
+        self._end: float | None = None
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Keep an event for sending; progress is left out."""
+        kind = event["event"]
+        if kind not in SENT:
+            return
+        # Only an installed host may count as one: its server stops offering the installation.
+        if kind == "finished" and event.get("installed") is False:
+            event = {**event, "event": "note"}
+        with self._change:
+            self._number += 1
+            value = {**event, **self.identity.to_json(), "run": self.run, "n": self._number}
+            body = json.dumps(self._redact(value), sort_keys=True).encode()
+            self._add(Message(kind, self._number, body))
+
+    def bundle(self, data: bytes) -> None:
+        """Send a ``.tar.gz`` after all events so far; its secrets were masked by whoever made it."""
+        with self._change:
+            self._number += 1
+            self._add(Message("bundle", self._number, data, "application/gzip"))
+
+    @property
+    def aimed(self) -> bool:
+        """Whether there is somebody to tell."""
+        return self._target is not None
+
+    def aim(self, target: Target | None) -> None:
+        """Send to this target from now on, what is waiting too."""
+        with self._change:
+            self._target = target
+            self._wake()
+
+    def release(self) -> None:
+        """The network is there: begin."""
+        with self._change:
+            self._held = False
+            self._wake()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until everything is sent or given up, at most so long; what is left then is not tried any more.
+
+        :returns: whether all of it has arrived.
+        """
+        with self._change:
+            if self._target is None or not self._queue:
+                return not self.lost
+            self._held = False
+            self._end = self._clock() + seconds
+            self._wake()
+            self._change.wait_for(lambda: not self._queue, timeout=seconds)
+            left = len(self._queue)
+            self.lost += left
+            self._queue.clear()
+            self._end = None
+        if left:
+            self._note(f"webhook: {left} reports were not sent within {seconds:.0f} s")
+        return not self.lost
+
+    def _add(self, message: Message) -> None:
+        if len(self._queue) >= QUEUE:
+            victim = next((m for m in self._queue if m.kind not in NEVER_DROPPED), self._queue[0])
+            self._queue.remove(victim)
+            self.lost += 1
+        self._queue.append(message)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._target is not None and not self._held and self._queue and self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
+            self._thread.start()
+        self._change.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: bool(self._queue) and self._target is not None and not self._held)
+                message = self._queue[0]
+            problem = self._deliver(message)
+            with self._change:
+                # A flush that ran out of time, or a full queue, may have taken it away.
+                if self._queue and self._queue[0] is message:
+                    self._queue.popleft()
+                    if problem:
+                        self.lost += 1
+                self._change.notify_all()
+            if problem:
+                self._note(f"webhook: {message.kind} {message.number} was not sent: {problem}")
+
+    def _deliver(self, message: Message) -> str:
+        """Send one message with retries.
+
+        :returns: why it was given up; empty when it has arrived.
+        """
+        begin, tries = self._clock(), 0
+        while True:
+            target = self._target
+            if target is None:
+                return "there is no target"
+            tries += 1
+            try:
+                self._send(message, target)
+                return ""
+            except WebError as error:
+                failure = error
+            except Exception as error:
+                # A defect here must not end the thread, and all later reports with it.
+                return f"{type(error).__name__}: {error}"
+            if is_final(failure) and target == self._target:
+                return failure.message
+            if tries == 1:
+                self._note(f"webhook: {message.kind} {message.number} is tried again: {failure.message}")
+            with self._change:
+                now = self._clock()
+                end = begin + MESSAGE_SECONDS if self._end is None else min(self._end, begin + MESSAGE_SECONDS)
+                if now >= end or message not in self._queue:
+                    return f"given up after {tries} tries: {failure.message}"
+                self._rest(target, min(pause(tries), max(end - now, 0.05)))
+
+    def _rest(self, target: Target, seconds: float) -> None:
+        """Pause between two tries; a new target or the beginning of a flush ends it."""
+        end = self._end
+        if end is not None:
+            seconds = min(seconds, FLUSH_PAUSE)
+        self._change.wait_for(lambda: self._target != target or self._end != end, timeout=seconds)
+
+    def _send(self, message: Message, target: Target) -> None:
+        """One try.
+
+        :raises WebError: unless the server answers with 2xx.
+        """
+        who = self.identity
+        headers = {"Content-Type": message.content_type}
+        if message.kind == "bundle":
+            headers |= {"X-Dom0kit-Run": self.run, "X-Dom0kit-N": str(message.number)}
+            headers |= {f"X-Dom0kit-{name.capitalize()}": _header(text) for name, text in who.to_json().items() if text}
+            headers["Content-Disposition"] = f'attachment; filename="{bundle_name(who, self.run)}"'
+        if target.token:
+            headers["Authorization"] = f"Bearer {target.token}"
+        url = who.fill(target.url)
+        total = BUNDLE_TOTAL if message.kind == "bundle" else TRY_TOTAL
+        answer = self._post("POST", url, trust=target.trust, body=message.body, headers=headers, timeout=TRY_SECONDS, total=total)
+        if not 200 <= answer.status < 300:
+            raise web.status_error(answer.status, url)
+
+
+def bundle_name(identity: Identity, run: str) -> str:
+    """A file name for a bundle, of plain characters."""
+    who = identity.host or identity.mac.replace(":", "-") or "machine"
+    return f"dom0kit-{''.join(c if c.isalnum() or c in '.-' else '_' for c in who)}-{run}.tar.gz"
+
+
+def _header(text: str) -> str:
+    """A text as it may stand in a header: printable ASCII."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

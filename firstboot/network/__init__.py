@@ -1,0 +1,1 @@
+"""The host's networks: what the answers become as netplan text, Open vSwitch database rows and card names."""

@@ -1,0 +1,61 @@
+"""How the networks are: addresses and bonds out of what ``ip`` and Open vSwitch say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+FAMILIES = {"inet": 4, "inet6": 6}
+
+
+def addresses(text: str) -> dict[int, list[str]]:
+    """The global addresses by family in the output of ``ip -json address show``.
+
+    IPv6 addresses that are still being checked for duplicates, or were found to be one (RFC 4862), do not count.
+    """
+    found: dict[int, list[str]] = {4: [], 6: []}
+    try:
+        links = json.loads(text or "[]")
+    except ValueError:
+        return found
+    for link in links:
+        for address in link.get("addr_info", []):
+            family = FAMILIES.get(str(address.get("family")))
+            unusable = address.get("tentative") or address.get("dadfailed") or address.get("deprecated")
+            if family and address.get("scope") == "global" and not unusable:
+                found[family].append(str(address["local"]))
+    return found
+
+
+def best(found: dict[int, list[str]], families: Sequence[int]) -> str | None:
+    """The address to name the host by: IPv4 before IPv6, of those families that are asked for."""
+    for family in families:
+        if found[family]:
+            return found[family][0]
+    return None
+
+
+def bond(text: str) -> dict[str, Any]:
+    """A bond out of ``ovs-appctl bond/show NAME``: mode, LACP's state, the members and what each does."""
+    mode = re.search(r"^bond_mode: (\S+)", text, re.MULTILINE)
+    lacp = re.search(r"^lacp_status: (\S+)", text, re.MULTILINE)
+    members = []
+    for part in re.split(r"^(?=(?:member|slave) \S+: )", text, flags=re.MULTILINE)[1:]:
+        head = re.match(r"(?:member|slave) (\S+): (\w+)", part)
+        if head:
+            active = re.search(r"^\s+active (?:member|slave)$", part, re.MULTILINE) is not None
+            members.append({"name": head[1], "enabled": head[2] == "enabled", "active": active})
+    return {
+        "mode": mode[1] if mode else "unknown",
+        "lacp": lacp[1] if lacp else "unknown",
+        "members": sorted(members, key=lambda member: str(member["name"])),
+    }
+
+
+def bond_text(state: dict[str, Any]) -> str:
+    """A bond in one line for a person."""
+    words = [f"{m['name']} {'down' if not m['enabled'] else 'active' if m['active'] else 'up'}" for m in state["members"]]
+    lacp = "" if state["lacp"] in ("off", "unknown") else f", LACP {state['lacp']}"
+    return f"{state['mode']}{lacp}: {', '.join(words) or 'no members'}"

@@ -1,0 +1,88 @@
+"""Answers from a web server, over whichever network card gets there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dom0kit import web
+from dom0kit.errors import UserError
+from dom0kit.identity import Identity
+from dom0kit.web import Trust, WebError
+from installer import waiting
+from installer.commands import Commands
+from installer.links import Link, read_links
+from installer.volumes import Tell
+from installer.waiting import Waiting
+
+TICK = 1.0
+"""Seconds between two looks at the cards."""
+
+Get = Callable[..., bytes]
+
+
+@dataclass(frozen=True)
+class Got:
+    """What arrived, from where, and for which machine: its MAC address is that of the card over which the file was found."""
+
+    data: bytes
+    url: str
+    identity: Identity
+
+
+def fetch(
+    template: str | None,
+    identity: Identity,
+    trust: Trust,
+    commands: Commands,
+    tell: Tell,
+    *,
+    seconds: float,
+    get: Get = web.get,
+    look: Callable[[], Sequence[Link]] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Got:
+    """Wait for carrier and address, then fetch; every card has its turn.
+
+    :param template: the URL with its places; None: DHCP names it.
+    :param identity: with a MAC address that is the one filled in, whatever card is used; without, each card's own.
+    :raises UserError: when it did not come, in time or at all.
+    """
+    look = look or (lambda: read_links(commands.runner))
+    state = Waiting(clock(), seconds)
+    while True:
+        links = look()
+        now = clock()
+        for link in waiting.due(state, links, now):
+            who = identity if identity.mac else replace(identity, mac=link.mac)
+            try:
+                return attempt(template or link.url, link, who, commands, partial(get, trust=trust))
+            except WebError as error:
+                commands.note(f"{link.name}: {error.message}")
+                if waiting.is_final(error):
+                    raise
+                state = waiting.failed(state, link, error, clock())
+        now = clock()
+        if waiting.left(state, now) <= 0 or waiting.hopeless(state, links, now):
+            raise UserError(*waiting.give_up(state, links, now))
+        tell((now - state.start) / seconds, waiting.status(state, links, now))
+        sleep(TICK)
+
+
+def attempt(template: str, link: Link, who: Identity, commands: Commands, get: Get) -> Got:
+    """One try over one card.
+
+    :raises WebError: when the file does not come.
+    """
+    if not template:
+        # Told like a refusal by a server: the lease may be renewed with it, but hardly.
+        raise WebError("status", f"{link.name}: {waiting.NO_URL}", "set option 224 in the DHCP server, as a text", 404)
+    if missing := who.missing(template):
+        names = ", ".join(missing)
+        raise WebError("url", f"the address of the answers asks for {names}, which this machine does not have", "use {mac}")
+    url = who.fill(template)
+    commands.note(f"{link.name}: GET {web.shown(url)}")
+    return Got(get(url), url, who)

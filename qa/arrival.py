@@ -1,0 +1,62 @@
+"""A host arrives: its first boot comes to an end, and everything that an administrator would look at is looked at."""
+
+from __future__ import annotations
+
+from qa import answers, host, patience
+from qa.command import Firmware
+from qa.console import Console
+from qa.credentials import Ssh
+from qa.machine import Machine
+from qa.scenario import Scenario
+
+
+def arrive(scenario: Scenario, machine: Machine) -> Console:
+    """Wait for the end of the first boot, log in on the console, wait for the rest of the boot; the dialogue.
+
+    :raises ScenarioFailed: when the host is not Xen's dom0, or something failed.
+    """
+    with scenario.phase("first boot"):
+        machine.wait_event("firstboot", limit=patience.BOOT)
+    console = machine.console()
+    with scenario.phase("log-in on the console"):
+        console.login("root", scenario.settings.credentials.password)
+    with scenario.phase("the rest of the boot"):
+        host.settle(console.run)
+    host.check_mode(console.run, "host")
+    host.check_xen(console.run)
+    host.check_services(console.run)
+    return console
+
+
+def look_around(
+    scenario: Scenario,
+    machine: Machine,
+    ssh: Ssh,
+    *,
+    firmware: Firmware,
+    name: str = answers.HOST_NAME,
+    prefix: str = "10.0.2.",
+    neighbour: str = "10.0.2.2",
+) -> None:
+    """Log in by ssh and look at everything.
+
+    :param name: the host's name in the answers.
+    :param prefix: how its address begins; ``neighbour`` is another one in the same network.
+    :raises ScenarioFailed: for the first thing that is not as the answers say.
+    """
+    with scenario.phase("log-in by ssh"):
+        ssh.wait()
+    host.check_xen(ssh.run)
+    scenario.keep(f"journal-{machine.name}.txt", ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
+    blame = ssh.run("systemd-analyze; systemd-analyze blame --no-pager | head -n 40; true").ok()
+    scenario.keep(f"blame-{machine.name}.txt", blame)
+    with scenario.phase("checks by ssh"):
+        host.check_overlay(ssh.run, writable_medium=True)
+        host.check_identity(ssh.run, name)
+        host.check_network(ssh.run, prefix=prefix, neighbour=neighbour)
+        host.check_access(ssh.run, scenario.settings.credentials.public)
+        host.check_storage(ssh.run, firmware)
+        host.check_services(ssh.run)
+    on_screen = ssh.run("ps -o args= -t tty1; true").ok()
+    host.need("agetty" in on_screen or "login" in on_screen, f"no log-in prompt on the screen (tty1): {on_screen!r}")
+    machine.screenshot("tty1")

@@ -1,0 +1,211 @@
+"""The laboratory itself: what :mod:`qa.lab.commands` decides is done here, and undone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+
+from dom0kit.run import Result, run
+from qa import patience
+from qa.command import Nic
+from qa.failure import ScenarioFailed
+from qa.lab import commands, vlan, web
+from qa.lab.server import Server
+
+NUMBERS = count()
+PROJECT = Path(__file__).resolve().parent.parent.parent
+DHCP = f"{commands.ADDRESS.rsplit('.', 1)[0]}.100,{commands.ADDRESS.rsplit('.', 1)[0]}.199,1h"
+"""The addresses that a plain DHCP server gives out."""
+DNSMASQ_READY = r"DHCP, (?:IP range|proxy)|DHCPv6|router advertisement on"
+
+
+def alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def processes(namespace: str) -> list[int]:
+    """The processes in a namespace."""
+    return [int(word) for word in run(["ip", "netns", "pids", namespace], check=False).output.split()]
+
+
+def words_of(pid: int) -> str:
+    """A process's command line for an error message."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:200]
+    except OSError:
+        return "?"
+
+
+def clear(namespace: str) -> list[str]:
+    """Remove a namespace with all that is in it; the command lines of the processes that still ran there."""
+    still = processes(namespace)
+    said = [words_of(pid) for pid in still]
+    for pid in still:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 5
+    while still and processes(namespace) and time.monotonic() < end:
+        time.sleep(0.05)
+    for command in commands.remove(namespace):
+        run(command, check=False)
+    # What `ip netns exec` found in this folder was shown in place of files in /etc.
+    shutil.rmtree(Path("/etc/netns") / namespace, ignore_errors=True)
+    return said
+
+
+def sweep() -> list[str]:
+    """Remove what killed runs have left behind; the names of the namespaces."""
+    found = commands.left_overs(commands.listed(run(["ip", "netns", "list"]).output), alive)
+    for namespace in found:
+        clear(namespace)
+    return found
+
+
+class Lab:
+    """A network of a scenario's own between ``with`` and its end.
+
+    :param artifacts: the folder that gets the servers' output.
+    :param work: the folder for certificates and what servers write.
+    """
+
+    def __init__(self, artifacts: Path, work: Path) -> None:
+        self.artifacts = artifacts
+        self.work = work
+        self.namespace = commands.name(os.getpid(), next(NUMBERS))
+        self._site = ""
+        self._taps = count()
+        self._servers: list[Server] = []
+        self._kept: list[tuple[Path, str]] = []
+
+    def __enter__(self) -> Lab:
+        sweep()
+        try:
+            self._do(commands.make(self.namespace))
+        except BaseException:
+            clear(self.namespace)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        left = self.close()
+        if left and kind is None:
+            raise ScenarioFailed("the laboratory is not clean at its end:\n" + "\n".join(f"    {line}" for line in left))
+
+    def close(self) -> list[str]:
+        """Stop the servers and remove the network; what did not end as it should. Harmless a second time."""
+        left = []
+        for server in reversed(self._servers):
+            try:
+                server.stop()
+            except ScenarioFailed as error:
+                left.append(str(error))
+        self._servers.clear()
+        while self._kept:
+            folder, name = self._kept.pop()
+            if folder.exists():
+                # Neither keys nor sockets; what is left is among the artifacts and searched for secrets.
+                ignored = shutil.ignore_patterns("*.key", "*.pem", "receiver", "nginx-*")
+                shutil.copytree(folder, self.artifacts / name, ignore=ignored, dirs_exist_ok=True)
+        for namespace in (self._site, self.namespace):
+            if namespace:
+                left += [f"still running: {words}" for words in clear(namespace)]
+        self._site = self.namespace = ""
+        return left
+
+    def _do(self, wanted: Sequence[Sequence[str]]) -> None:
+        for command in wanted:
+            run(command, hint="the laboratory needs root and iproute2")
+
+    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60) -> Result:
+        """Run a command inside; ``timeout`` in seconds."""
+        return run(commands.inside(self.namespace, argv), check=check, timeout=timeout)
+
+    def reaches(self, address: str, *, limit: float = 60) -> bool:
+        """Whether an address answers to ping within the limit in seconds, stretched by the user's patience."""
+        end = time.monotonic() + patience.patient(limit)
+        while self.run(["ping", "-n", "-c", "1", "-W", "2", address], check=False).returncode != 0:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.5)  # an address without a route is refused at once
+        return True
+
+    def address(self, device: str, address: str) -> None:
+        """A further address of the laboratory, as ``10.99.0.1/32`` on ``lo``."""
+        self._do([["ip", "-n", self.namespace, "address", "add", address, "dev", device]])
+
+    def bridge(self, device: str, *addresses: str) -> str:
+        """A further bridge; its name."""
+        self._do(commands.bridge(self.namespace, device, *addresses))
+        return device
+
+    def vlan(self, bridge: str, tag: int, address: str) -> None:
+        """The laboratory's own address in a VLAN, as ``10.77.77.1/24``; nobody without the tag reaches it."""
+        self._do(commands.vlan(self.namespace, bridge, tag, address))
+        argv = [sys.executable, "-m", "qa.lab.vlan", *commands.vlan_devices(tag), str(tag)]
+        self.serve(f"vlan{tag}", argv, ready=vlan.READY, env={"PYTHONPATH": str(PROJECT)})
+
+    def nic(
+        self,
+        mac: str,
+        *,
+        bridge: str = commands.BRIDGE,
+        rom: bool = False,
+        bootindex: int | None = None,
+    ) -> Nic:
+        """A machine's network card with its cable in a bridge; for one machine at a time."""
+        device = f"tap{next(self._taps)}"
+        self._do(commands.tap(self.namespace, device, bridge))
+        return Nic(mac=mac, tap=device, rom=rom, bootindex=bootindex)
+
+    def serve(
+        self, name: str, argv: Sequence[str], *, ready: str, site: bool = False, env: Mapping[str, str] | None = None
+    ) -> Server:
+        """Start a server inside and wait until it is ready; it is stopped when the laboratory ends.
+
+        :param site: run it in the site's namespace.
+        """
+        if site and not self._site:
+            self._site = commands.site_name(self.namespace)
+            self._do(commands.site(self.namespace))
+        namespace = self._site if site else self.namespace
+        log = self.artifacts / f"server-{name}.log"
+        server = Server(name, commands.inside(namespace, argv), ready=ready, log=log, env=env)
+        self._servers.append(server)
+        server.start()
+        return server
+
+    def keep(self, folder: Path, name: str) -> None:
+        """Copy what a server wrote to the artifacts when the laboratory ends."""
+        self._kept.append((folder, name))
+
+    def site_dhcp(self) -> Server:
+        """The site's DHCP server: addresses and nothing about booting."""
+        argv = commands.dnsmasq(commands.SITE_CARD, ranges=[DHCP])
+        return self.serve("site-dhcp", argv, ready=DNSMASQ_READY, site=True)
+
+    def dhcp(self, *options: str) -> Server:
+        """A plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``."""
+        argv = commands.dnsmasq(commands.BRIDGE, ranges=[DHCP], options=options)
+        return self.serve("dhcp", argv, ready=DNSMASQ_READY)
+
+    def advertise(self) -> Server:
+        """IPv6 router advertisements: addresses by autoconfiguration, no DHCPv6."""
+        argv = commands.dnsmasq(commands.BRIDGE, ranges=["fd77::,ra-only,64"], flags=["--enable-ra"])
+        return self.serve("ra", argv, ready=DNSMASQ_READY)
+
+    def web(self, name: str, *, files: Path, address: str = commands.ADDRESS, port: int = 8077, tls: bool = False) -> web.Web:
+        """A small web server that offers ``files`` and takes reports, for scenarios without ``dom0kit answers serve``."""
+        folder = self.artifacts / name
+        certificate = web.certificate(self.work / f"{name}.pem", address) if tls else None
+        argv = web.argv(sys.executable, files, folder, address=address, port=port, certificate=certificate)
+        server = self.serve(name, argv, ready=web.READY, env={"PYTHONPATH": str(PROJECT)})
+        return web.Web(server, folder, web.url(address, port, tls=tls), web.fingerprint(certificate) if certificate else "")
