@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event
-from installer.plan import Plan
 from installer.screens import after
 from installer.screens.after import Progress
 from installer.screens.driver import Terminal, ask
 from installer.screens.effects import LOG, Effects
 from installer.screens.forms import Update
 from installer.screens.jobs import Job
-from installer.screens.state import State, plan_of
-from installer.session import Session, carry_out, guarded
+from installer.screens.state import State, to_answers
+from installer.session import Session, adopt, carry_out, guarded, plan_for
 
 OpenSession = Callable[[], Session]
 
@@ -40,16 +39,17 @@ def attempt(
     terminal: Terminal, effects: Effects, state: State, session: Session, now: Callable[[], float] = time.time
 ) -> Progress:
     """Install once. The work is done in the background; this shows it and returns when it is over."""
-    clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     follower = Follower(Progress((), now()), session.commands.note)
     session.reporter.sinks.append(follower)
 
     def work() -> int:
         def install() -> int:
-            plan: Plan = plan_of(state, clock)
+            if effects.demo:
+                raise UserError("this is a demonstration: nothing is installed", "start without --demo")
+            # The machine is looked at once more: what has changed since the summary must not be written over.
+            plan = plan_for(adopt(to_answers(state), session), session)
             follower.progress = Progress(tuple(action.title for action in plan.actions), follower.progress.started)
             session.reporter.emit("started", text=f"installing {plan.host_name} by the screens")
-            session.commands.note(plan.render())
             carry_out(plan, session)
             return 0
 

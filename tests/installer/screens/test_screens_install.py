@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from screen_samples import chosen
+from screen_samples import FACTS, MANIFEST, chosen
 
+from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from installer.commands import Commands
+from installer.plan import Options, Plan, make_plan
 from installer.screens import after, install
 from installer.screens.after import Progress
 from installer.screens.effects import Effects
@@ -94,9 +97,11 @@ class Person:
     buttons: list[str]
     titles: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    shown: str = ""
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
         self.titles.append(form.title)
+        self.shown += "\n".join(draw(form, problem))
         if update is None:
             return Reply(self.buttons.pop(0), form.values())
         pause = threading.Event()
@@ -119,11 +124,19 @@ def sessions(folder: Path) -> Callable[[], Session]:
     return make
 
 
+@pytest.fixture(autouse=True)
+def _this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan_for(answers: Answers, session: Session) -> Plan:
+        return make_plan(FACTS, answers, MANIFEST, Options("/image", uuid.UUID(int=1)))
+
+    monkeypatch.setattr(install, "plan_for", plan_for)
+
+
 def effects(person: Person) -> Effects:
     def never() -> Any:
         raise AssertionError("nobody looks at the machine here")
 
-    return Effects(person, Commands(io.StringIO()), never, demo=True)
+    return Effects(person, Commands(io.StringIO()), never)
 
 
 def test_an_installation_that_goes_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,3 +184,4 @@ def test_answers_that_do_not_fit_fail_in_words(tmp_path: Path) -> None:
     person = Person([BACK])
     broken = chosen({"disk.key": "/dev/sdb", "guests.group": "old", "guests.kind": "lvm", "card.key": "52:54:00:99:99:99"})
     assert install.install(person, effects(person), broken, sessions(tmp_path)) == BACK
+    assert "52:54:00:99:99:99" in person.shown
