@@ -20,6 +20,9 @@ class Terminal(Protocol):
     def tell(self, title: str, text: str) -> None:
         """Show a message until a key is pressed."""
 
+    def name(self, text: str) -> None:
+        """Show a text at the top all the time, beside the product's name."""
+
 
 Action = Callable[[State, Values], State]
 """What a further button of a screen does; the screen is shown again afterwards."""

@@ -13,6 +13,7 @@ from dom0kit.errors import UserError
 from installer.commands import Commands
 from installer.machine import Facts
 from installer.screens import end, sticks
+from installer.screens.access import open_access
 from installer.screens.driver import Terminal, ask
 from installer.screens.forms import BACK, Form, Update, Values
 from installer.screens.jobs import Job
@@ -44,6 +45,7 @@ class Effects:
             ("disk", "rescan"): self.rescan,
             ("card", "rescan"): self.rescan,
             ("summary", "answers"): self.answers,
+            ("what", "ssh"): self.ssh,
         }
 
     def updates(self) -> dict[str, Callable[[State], Callable[[], Update | None]]]:
@@ -107,6 +109,25 @@ class Effects:
             return ""
         self.shell()
         return "what"
+
+    def ssh(self, state: State, values: Values) -> State:
+        """Let somebody log in to this session, with a password for this start of the machine."""
+        self.let_in("password")
+        return state
+
+    def let_in(self, source: str) -> None:
+        """Open access over SSH and say how to use it."""
+        if self.demo:
+            self.terminal.tell("SSH access", "There is none in the demonstration.")
+            return
+        try:
+            access = open_access(source, self.commands)
+        except UserError as error:
+            self.terminal.tell("SSH access", str(error))
+            return
+        self.terminal.name(access.text())
+        others = f"\n\nIts addresses: {', '.join(access.addresses)}" if len(access.addresses) > 1 else ""
+        self.terminal.tell("SSH access", f"Log in with: {access.text()}\n\nThe top line of the screen says it again.{others}")
 
     def shell(self) -> None:
         """Go to the window with the shell."""

@@ -23,7 +23,7 @@ from installer.screens.driver import Driver, Terminal
 from installer.screens.effects import Effects
 from installer.screens.state import State
 from installer.session import IMAGE, LOGS, Session, open_session
-from installer.source import words_of
+from installer.source import last, words_of
 
 CMDLINE = Path("/proc/cmdline")
 PRESETS = {"dom0kit.keyboard": ("keyboard", "keyboard.map"), "dom0kit.host_name": ("", "name.host")}
@@ -125,7 +125,10 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
             break
         except UserError as error:
             terminal.tell("This machine cannot be looked at", str(error))
-    values, screens = presets(CMDLINE.read_text())
+    cmdline = CMDLINE.read_text()
+    if source := last(words_of(cmdline), "dom0kit.ssh"):
+        effects.let_in(source)
+    values, screens = presets(cmdline)
     state = State(
         facts=facts,
         manifest=manifest,

@@ -60,14 +60,14 @@ class Terminal:
         # A key of the keyboard is a key and no signal; what the terminal says by signals alone must not end the installer.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
             signal.signal(number, signal.SIG_IGN)
-        self.title = title
+        self.title, self.beside = title, ""
         self._start()
 
     def _start(self) -> None:
         self._screen = snack.SnackScreen()
         self._open = False
         self._screen.pushHelpLine(KEYS)
-        self._screen.drawRootText(1, 0, self.title)
+        self._draw_top()
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -93,6 +93,14 @@ class Terminal:
             form = refilled(form, window.values())
             self._screen.finish()
             self._start()
+
+    def name(self, text: str) -> None:
+        """Show a text at the top all the time, beside the product's name."""
+        self.beside = plain(text)
+        self._draw_top()
+
+    def _draw_top(self) -> None:
+        self._screen.drawRootText(1, 0, f"{self.title}   {self.beside}"[:WIDTH].ljust(WIDTH))
 
     def tell(self, title: str, text: str) -> None:
         """Show a message until a key is pressed."""

@@ -56,6 +56,8 @@ screens from here, that names what will be lost.
 
 Rescue opens a root shell, to look at the disks of a host that does not start.
 
+SSH access lets somebody else take part over the network: log in as root with a password that is made now and shown at the top.
+
 Upgrading a host and going back to the version before are not there yet."""
 
 WARNINGS_HELP = """These are no errors: the installation can go on. But each of them will matter later.
@@ -107,6 +109,7 @@ def what(state: State) -> Form:
                 state.text("action.what"),
             ),
         ),
+        buttons=((NEXT, "Next"), (BACK, "Back"), ("ssh", "SSH access")),
         help=WHAT_HELP,
     )
 

@@ -38,6 +38,9 @@ class Script:
         assert set(typed) <= set(values)
         return Reply(button, {**values, **typed})
 
+    def name(self, text: str) -> None:
+        """What stands at the top."""
+
     def tell(self, title: str, text: str) -> None:
         self.told.append((title, text))
 

@@ -112,6 +112,9 @@ class Person:
             pause.wait(0.01)
         raise AssertionError("the live form never ended")
 
+    def name(self, text: str) -> None:
+        """What stands at the top."""
+
     def tell(self, title: str, text: str) -> None:
         self.told.append(text)
 
