@@ -62,6 +62,11 @@ class Progress:
             return replace(self, warnings=tuple(str(w) for w in event.get("warnings", ())), over=True)
         return self
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything was written to a disk."""
+        return any(name.startswith("wipe") for name in (self.current, *(name for name, _ in self.done)))
+
     def whole(self) -> float:
         """The part that is done, from 0 to 1; reading and copying the image take most of the time."""
         weights = {title: 8 if "copy" in title else 3 if "check" in title else 1 for title in self.steps}
@@ -130,11 +135,12 @@ def failure(progress: Progress) -> Form:
     """It failed: what, in words, and what can be done."""
     hint = progress.hint or "The log says more; it is in the second window (Ctrl-T)."
     where = progress.current or "the preparation"
+    lost = "The disk cannot be started from." if progress.touched else "Nothing was changed on any disk."
     text = "\n".join(wrap(f"{progress.failed}\n\nAdvice: {hint}", SCROLL))
     return Form(
         title="The installation failed",
         items=(
-            Text(f"It failed during: {where}. The disk cannot be started from; nothing else was changed."),
+            Text(f"It failed during: {where}. {lost}"),
             Gap(),
             Scroll(text, height=min(10, max(3, len(text.splitlines())))),
         ),

@@ -126,6 +126,8 @@ def take_target(state: State, values: Values) -> State | list[Problem]:
         return [Problem("", "No disk to install on was found. Connect one and choose 'Look again'.")]
     if reason := why_not(disk):
         return [Problem("disk.key", f"{short(disk.path)} cannot be chosen: {reason}.")]
+    if disk.sector != 512 and state.facts.firmware == "bios":
+        return [Problem("disk.key", f"A BIOS cannot start from sectors of {disk.sector} bytes. Start this machine by UEFI.")]
     after = state.having(values)
     if after.on("disk.mirror") and not mirror_disks(after):
         return [Problem("disk.mirror", "A mirror needs a second disk, and there is none that could be one.")]

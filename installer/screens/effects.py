@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from installer.screens.jobs import Job
 from installer.screens.probe import Probe
 from installer.screens.state import State, to_answers, to_yaml
 
+T = TypeVar("T")
 TMUX = Path("/run/dom0kit/tmux")
 """The socket of the tmux server that the installer runs in."""
 INSTALLER, LOG, SHELL = 1, 2, 3
@@ -63,16 +64,13 @@ class Effects:
 
         :raises UserError: when they cannot be collected.
         """
-        job = Job(self.collect)
+        return self._wait(Job(self.collect), "Looking at the disks and network cards of this machine ...")
+
+    def _wait(self, job: Job[T], text: str) -> T:
+        """What a job gives, with a screen that shows that time passes when it takes more than a moment."""
         if not job.wait(0.4):
-            ask(
-                self.terminal,
-                lambda: end.looking("Looking at the disks and network cards of this machine ..."),
-                update=waiting(job),
-            )
-        # 'Cancel' ends the screen alone; without facts there is nothing to go on with.
-        while not job.wait(1):
-            continue
+            while not job.over:
+                ask(self.terminal, lambda: end.looking(text), update=waiting(job))
         return job.result()
 
     def rescan(self, state: State, values: Values) -> State:
@@ -201,13 +199,8 @@ class Effects:
                 return
 
     def _saved(self, device: str, name: str, data: bytes) -> bool:
-        job = Job(lambda: sticks.save(device, name, data, self.commands))
-        if not job.wait(0.4):
-            ask(self.terminal, lambda: end.looking(f"Writing {name} to {device} ..."), update=waiting(job))
-        while not job.wait(1):
-            continue
         try:
-            job.result()
+            self._wait(Job(lambda: sticks.save(device, name, data, self.commands)), f"Writing {name} to {device} ...")
         except UserError as error:
             self.terminal.tell("Saving failed", str(error))
             return False

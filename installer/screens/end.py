@@ -165,7 +165,7 @@ def looking(text: str) -> Form:
     return Form(
         title="One moment",
         items=(Text(text), Gap(), Text("", "wait.time", rows=1)),
-        buttons=(("cancel", "Cancel"),),
+        buttons=(("wait", "Please wait"),),
         every=300,
         help="Disks that spin up or are reached over a network may take some seconds.",
     )

@@ -65,6 +65,13 @@ def test_a_machine_without_disks_says_so() -> None:
     assert "No disk" in only(disks.take_target(state(with_disks()), {"disk.mirror": False})).text
 
 
+def test_a_bios_needs_sectors_that_it_knows() -> None:
+    large = dataclasses.replace(BLANK, sector=4096)
+    values = {"disk.key": "/dev/sda", "disk.mirror": False}
+    assert "4096" in only(disks.take_target(state(with_disks(large)), values)).text
+    ok(disks.take_target(state(with_disks(large, firmware="uefi")), values))
+
+
 def test_a_mirror_needs_two() -> None:
     alone = state(with_disks(BLANK, STICK, *PATHS))
     assert only(disks.take_target(alone, {"disk.key": "/dev/sda", "disk.mirror": True})).field == "disk.mirror"

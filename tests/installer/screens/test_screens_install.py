@@ -76,6 +76,13 @@ def test_all_that_follows_fits_on_a_screen() -> None:
     assert "ssh root@192.0.2.10" in str(after.done(static, many, 75.0))
 
 
+def test_a_failure_says_whether_anything_is_lost() -> None:
+    early = play(started("check the image"), {"event": "failed", "text": "no"})
+    assert "Nothing was changed on any disk" in str(after.failure(early))
+    late = play(started("wipe the disk"), finished("wipe the disk"), started("copy the image"), {"event": "failed", "text": "no"})
+    assert "cannot be started from" in str(after.failure(late))
+
+
 def test_a_job_keeps_its_result_or_its_error() -> None:
     job = Job(lambda: 42)
     assert job.wait(5)
