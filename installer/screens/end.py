@@ -13,8 +13,8 @@ from installer.screens.state import State, plan_or_problem
 WORD = "erase"
 SCROLL = WIDTH - 3
 
-SUMMARY_HELP = """This is what will be done, disk by disk. Nothing has been written yet. Scroll with the arrow keys or \
-PgUp and PgDn while the text has the focus (Tab goes there).
+SUMMARY_HELP = """This is what will be done, disk by disk. Nothing has been written yet. Scroll with the arrow keys, \
+PgUp and PgDn.
 
 'Answers' shows the file that would install this machine in the same way without questions, and saves it to a USB stick. It \
 holds the password's hash, not the password.
@@ -73,7 +73,6 @@ def summary(state: State) -> Form:
         items=(Text("This is what will be done. Nothing has been changed yet."), Gap(), Scroll(summary_text(state), height=13)),
         buttons=((NEXT, "Next"), (BACK, "Back"), ("answers", "Answers")),
         help=SUMMARY_HELP,
-        default=NEXT,
     )
 
 
@@ -110,7 +109,7 @@ def confirm(state: State) -> Form:
         items=(
             Text(question),
             Gap(),
-            Scroll(text, height=min(9, len(text.splitlines()))),
+            Scroll(text, height=min(9, len(text.splitlines())), enter=False),
             *word,
         ),
         buttons=((NEXT, "Install"), (BACK, "Back")),
@@ -156,7 +155,6 @@ def answers(text: str) -> Form:
         ),
         buttons=(("save", "Save to USB"), (BACK, "Back")),
         help="Give the file to the installer with the kernel argument dom0kit.answers=, as docs/answers.md says.",
-        default="save",
     )
 
 

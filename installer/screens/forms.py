@@ -116,10 +116,14 @@ class CheckList:
 
 @dataclass(frozen=True)
 class Scroll:
-    """A long text in a window of its own that scrolls; it is not wrapped."""
+    """A long text that scrolls when it has more lines than ``height``; it is not wrapped.
+
+    :param enter: whether Enter in it means the form's first button; not where that one does harm.
+    """
 
     text: str
     height: int = 12
+    enter: bool = True
 
 
 @dataclass(frozen=True)

@@ -225,8 +225,16 @@ class _Window:
         return [box]
 
     def _scroll(self, item: Scroll) -> list[Any]:
-        # Its scroll bar stands two columns to the right of the text.
-        return [snack.Textbox(WIDTH - 2, item.height, plain(item.text), int(len(item.text.splitlines()) > item.height))]
+        lines = plain(item.text).splitlines()
+        if len(lines) <= item.height:
+            return [snack.Textbox(WIDTH, item.height, "\n".join(lines))]
+        # A list, not newt's text with a scroll bar: Enter goes on from there, and one sees that there is more.
+        box = snack.Listbox(item.height, scroll=1, returnExit=int(item.enter), width=WIDTH)
+        for number, line in enumerate(lines):
+            box.append(line, number)
+        if item.enter:
+            self._lists.append(box)
+        return [box]
 
     def _gauge(self, item: Gauge) -> list[Any]:
         scale = snack.Scale(WIDTH, 1000)

@@ -166,7 +166,6 @@ def warnings(state: State) -> Form:
         ),
         buttons=((NEXT, "Go on all the same"), (BACK, "Back")),
         help=WARNINGS_HELP,
-        default=NEXT,
     )
 
 

@@ -283,6 +283,15 @@ def test_a_live_form_shows_news_until_it_is_done(newt: Any) -> None:
     assert any(widget.text.split() == ["one", "two"] for widget in widgets(Widget))
 
 
+def test_a_long_text_scrolls_and_lets_enter_through_where_it_may(newt: Any) -> None:
+    long = "\n".join(f"line {number}" for number in range(30))
+    NewtForm.script = [lambda: widgets(Listbox)[-1]]
+    assert newt.Terminal("t").show(Form("x", (Scroll(long, 5),))).button == NEXT
+    NewtForm.script = [lambda: widgets(Listbox)[-1], BACK]
+    assert newt.Terminal("t").show(Form("x", (Scroll(long, 5, enter=False),))).button == BACK
+    assert [box.named["returnExit"] for box in widgets(Listbox)] == [1, 0]
+
+
 def test_another_size_draws_all_anew_with_what_was_typed(newt: Any) -> None:
     def grow() -> str:
         widgets(EntryWidget)[0].text = "typed"
