@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from dom0kit.events import Event
 from dom0kit.units import human_seconds
+from installer.screens.checks import sentence
 from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Gauge, Scroll, Text, Update
 from installer.screens.layout import wrap
 from installer.screens.state import State
@@ -136,7 +137,7 @@ def failure(progress: Progress) -> Form:
     hint = progress.hint or "The log says more; it is in the second window (Ctrl-T)."
     where = progress.current or "the preparation"
     lost = "The disk cannot be started from." if progress.touched else "Nothing was changed on any disk."
-    text = "\n".join(wrap(f"{progress.failed}\n\nAdvice: {hint}", SCROLL))
+    text = "\n".join(wrap(f"{sentence(progress.failed)}\n\nAdvice: {sentence(hint)}", SCROLL))
     return Form(
         title="The installation failed",
         items=(

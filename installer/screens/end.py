@@ -61,9 +61,15 @@ def overview(state: State) -> str:
 def summary_text(state: State) -> str:
     """The choices, then the plan, in lines that fit."""
     plan = plan_or_problem(state)
-    body = plan.render() if isinstance(plan, Plan) else f"This cannot be installed:\n\n{plan}"
+    body = tidy(plan.render()) if isinstance(plan, Plan) else f"This cannot be installed:\n\n{plan}"
     whole = f"{overview(state)}\n\n{body}" if isinstance(plan, Plan) else body
     return "\n".join(wrap(whole, SCROLL))
+
+
+def tidy(text: str) -> str:
+    """A plan for 80 columns: without the lines below headings, and with what is too wide drawn together."""
+    lines = [line for line in text.splitlines() if not line or set(line) - set("- ")]
+    return "\n".join(line if len(line) <= SCROLL else " ".join(line.split()) for line in lines)
 
 
 def summary(state: State) -> Form:
