@@ -94,7 +94,7 @@ def find_addresses(text: str) -> tuple[str, ...]:
         for entry in link.get("addr_info", [])
         if entry.get("scope") == "global"
     ]
-    return tuple(address for _, address in sorted(found))
+    return tuple(dict.fromkeys(address for _, address in sorted(found)))
 
 
 def open_access(source: str, commands: Commands, *, folder: Path = FOLDER, get: Callable[..., bytes] = web.get) -> Access:

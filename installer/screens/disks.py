@@ -63,7 +63,9 @@ def details(disk: Disk) -> str:
     """What the columns of the list have no room for, in four lines at most."""
     reason = why_not(disk)
     names = ", ".join(part for part in (disk.model, f"serial {disk.serial}" if disk.serial else "", disk.wwn) if part)
-    kind = "a disk of a storage network" if disk.paths else "turning" if disk.rotational else ""
+    kind = (
+        "a disk of a storage network" if disk.paths else "spinning disk" if disk.rotational and disk.transport != "virtio" else ""
+    )
     paths = f"{len(disk.paths)} paths: {', '.join(short(path) for path in disk.paths)}" if disk.paths else ""
     sectors = f"sectors of {disk.sector} bytes" if disk.sector != 512 else ""
     first = "  ".join(part for part in (disk.path, names, kind, paths, sectors) if part)

@@ -66,6 +66,8 @@ class Terminal:
     def _start(self) -> None:
         self._screen = snack.SnackScreen()
         self._open = False
+        # newt shows boxes as if they had the focus.
+        self._screen.setColor("CHECKBOX", "black", "lightgray")
         self._screen.pushHelpLine(KEYS)
         self._draw_top()
 

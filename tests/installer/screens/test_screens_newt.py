@@ -147,7 +147,7 @@ class Screen(Widget):
     def pushHelpLine(self, *_: Any) -> None:  # noqa: N802
         """Text at the bottom."""
 
-    drawRootText = pushHelpLine  # noqa: N815
+    drawRootText = setColor = pushHelpLine  # noqa: N815
 
     def finish(self) -> None:
         Screen.open = 0
