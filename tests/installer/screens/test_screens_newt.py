@@ -174,11 +174,13 @@ def newt(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in names.items():
         setattr(snack, name, value)
     monkeypatch.setitem(sys.modules, "snack", snack)
-    monkeypatch.delitem(sys.modules, "installer.screens.newt", raising=False)
+    for name in ("newt", "window"):
+        monkeypatch.delitem(sys.modules, f"installer.screens.{name}", raising=False)
     monkeypatch.setattr(signal, "signal", lambda number, action: None)
     Widget.made, NewtForm.script, NewtForm.focus, Screen.open = [], [], [], 0
     yield importlib.import_module("installer.screens.newt")
-    sys.modules.pop("installer.screens.newt", None)
+    for name in ("newt", "window"):
+        sys.modules.pop(f"installer.screens.{name}", None)
 
 
 def wrong(text: str) -> str:
@@ -322,4 +324,4 @@ def test_half_a_character_counts_as_nothing(newt: Any) -> None:
         def value(self) -> str:
             return b"\xc3".decode()
 
-    assert newt.typed(Broken()) == ""
+    assert sys.modules["installer.screens.window"].typed(Broken()) == ""
