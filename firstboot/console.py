@@ -36,7 +36,8 @@ FAILED = ("systemctl", "--failed", "--no-legend", "--plain")
 class Action:
     """Something to do at the console.
 
-    :param argv: the command; it has the terminal to itself.
+    :param argv: the command; it has the terminal to itself. Empty: the console ends, and who started it asks for a log-in;
+        login(1) hangs the terminal up and must be the first process of its session.
     :param question: asked before; empty: not asked.
     """
 
@@ -47,7 +48,7 @@ class Action:
 
 
 ACTIONS = (
-    Action("1", "Shell", ("login",)),
+    Action("1", "Shell", ()),
     Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network")),
     Action("3", "Restart", (*AS_NOBODY, "-c", "systemctl reboot"), "Restart this host? All guests on it will be stopped."),
     Action("4", "Power off", (*AS_NOBODY, "-c", "systemctl poweroff"), "Power this host off? All guests on it will be stopped."),
@@ -184,14 +185,14 @@ def perform(action: Action, ask: Callable[[str], str] = input) -> None:
             print(f"{action.label}: the password of root is needed.")
         env = {"TERM": "linux", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         code = subprocess.run(action.argv, check=False, env=env).returncode
-        if code and action.argv[0] != "login":
+        if code:
             ask("It was not done. Press Enter.")
     except (EOFError, KeyboardInterrupt):
         return
 
 
 def main() -> int:
-    """Show the screen until the terminal goes away; exit code 1 when there is none."""
+    """Show the screen until somebody wants to log in: exit code 0. Exit code 1 without a terminal."""
     if not sys.stdin.isatty():
         print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
         return 1
@@ -203,5 +204,8 @@ def main() -> int:
         except KeyboardInterrupt:
             continue
         for action in ACTIONS:
+            if action.key == key and not action.argv:
+                sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
+                return 0
             if action.key == key:
                 perform(action)
