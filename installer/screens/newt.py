@@ -15,8 +15,10 @@ from installer.screens.layout import wrap
 from installer.screens.window import Window, plain
 
 KEYS = "Arrows choose  Tab next field  Space ticks  Enter goes on  Esc back  F1 help"
-POPUP = 60
+POPUP = 66
 """Columns of a message's text."""
+TALL = 13
+"""Rows of a message's text; a longer one scrolls."""
 
 
 class Terminal:
@@ -77,8 +79,14 @@ class Terminal:
         """Show a message until a key is pressed."""
         lines = wrap(plain(text), POPUP)
         grid = snack.GridForm(self._screen, title, 1, 2)
-        rows = min(len(lines), 14)
-        grid.add(snack.Textbox(POPUP + 2, rows, "\n".join(lines), int(len(lines) > rows)), 0, 0, padding=(0, 0, 0, 1))
+        if len(lines) > TALL:
+            # A list, not newt's text with a scroll bar: Enter closes it from there, and one sees that there is more.
+            box = snack.Listbox(TALL, scroll=1, returnExit=1, width=POPUP + 4)
+            for number, line in enumerate(lines):
+                box.append(line, number)
+        else:
+            box = snack.Textbox(POPUP + 2, len(lines), "\n".join(lines))
+        grid.add(box, 0, 0, padding=(0, 0, 0, 1))
         grid.add(snack.CompactButton("OK"), 0, 1)
         for key in ("ESC", "F1"):
             grid.addHotKey(key)

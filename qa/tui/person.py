@@ -170,6 +170,13 @@ class Person:
         self.settle()
         self.type(text, hidden=hidden)
 
+    def tick(self, label: str, *, on: bool = True) -> None:
+        """Set or clear the box of this label."""
+        self.go_to(label)
+        if ("[*]" in self.screen.line) != on:
+            self.press("space")
+        self.until(lambda: ("[*]" in self.screen.line) == on, f"{'tick' if on else 'no tick'} at {label}")
+
     def choose(self, text: str) -> None:
         """Move the bar of the list that has the focus to the line with this text."""
         for _ in range(80):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from qa import answers, patience
+from qa.failure import ScenarioFailed
+from qa.installed import note_steps
+from qa.scenario import Scenario
 from qa.tui.person import Person
 
 Look = Callable[[str], None]
@@ -140,3 +144,24 @@ def confirm(person: Person, look: Look = nothing, *, dirty: bool = False) -> Non
         person.fill("Type 'erase'", WORD)
     look("last-question")
     person.button("Install")
+
+
+def watch(person: Person, scenario: Scenario, look: Look = nothing, *, name: str = answers.HOST_NAME) -> None:
+    """The installation up to the restart, which ends the machine.
+
+    :raises ScenarioFailed: when it fails, or the machine does not restart.
+    """
+    machine = person.machine
+    with scenario.phase("install"):
+        person.at_screen(f"Installing {name}")
+        person.until(lambda: re.search(r"Step [3-9] of|Step 1\d of", person.screen.flat) is not None, "third step", limit=600)
+        look("progress")
+        machine.wait_event("installer", limit=patience.INSTALL)
+        person.at_screen("The host is installed", limit=patience.COMMAND)
+    look("installed")
+    person.button("Restart now")
+    with scenario.phase("shut down"):
+        reason = machine.wait_end()
+    if reason != "guest-reset":
+        raise ScenarioFailed(f"the person chose a restart, the machine ended by {reason}")
+    note_steps(machine, scenario)
