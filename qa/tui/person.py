@@ -134,6 +134,13 @@ class Person:
 
             self.until(echoed, "echo of the password" if hidden else f"echo of {part!r}")
 
+    def send_line(self, text: str) -> None:
+        """Type a line for a shell, which may wrap it."""
+        data = text.encode()
+        for start in range(0, len(data), TYPED["serial"]):
+            self._send(data[start : start + TYPED["serial"]])
+        self.press("enter")
+
     # Moving about.
 
     def go_to(self, label: str) -> None:
