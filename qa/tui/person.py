@@ -10,7 +10,7 @@ from qa.console import PAUSE
 from qa.failure import ScenarioFailed
 from qa.machine import Machine
 from qa.tui.keys import QCODES, key_events, qcode_of, serial_key
-from qa.tui.picture import likeness, read_ppm, write_png
+from qa.tui.picture import ALIKE, likeness, read_ppm, write_png
 from qa.tui.screen import Screen
 
 ANSWER = 60
@@ -21,7 +21,6 @@ TYPED = {"serial": 12, "display": 3}
 """Characters typed before their echo is waited for: more get lost on Xen's console, or in a keyboard's queue of 16 bytes."""
 CORNER = 23
 """Rows of the session that display and serial line share; below them is the status line."""
-ALIKE = 0.98
 
 
 class Person:

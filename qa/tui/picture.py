@@ -12,6 +12,9 @@ from itertools import product
 FONTS = ((16, 32), (14, 28), (12, 24), (11, 22), (10, 20), (9, 16), (8, 16))
 """Columns and rows of a character: those of ``large-font``, and those of text modes."""
 
+ALIKE = 0.98
+"""A picture shows a text when it is at least so much like it."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -76,8 +79,12 @@ def likeness(picture: Picture, rows: Sequence[str]) -> float:
     Each character must have one shape throughout the picture, and no two characters the same one. 1 is a match in all cells;
     the cursor and a clock may cost one or two of them.
     """
-    pixels = colours(picture)
-    return max((_likeness(picture, pixels, rows, font) for font in FONTS), default=0.0)
+    pixels, best = colours(picture), 0.0
+    for font in FONTS:
+        best = max(best, _likeness(picture, pixels, rows, font))
+        if best >= ALIKE:
+            break
+    return best
 
 
 def _likeness(picture: Picture, pixels: list[bytes], rows: Sequence[str], font: tuple[int, int]) -> float:
