@@ -19,6 +19,7 @@ from qa.scenarios.test_tui import wanted
 from qa.tui import trips, walk
 from qa.tui.person import Person
 
+ASKED = "Type the word erase to go on, or choose Back."
 IDENTITIES = ("created", "id", "identity", "uuid")
 """Keys of host.json whose values are of one installation alone."""
 
@@ -42,9 +43,9 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
         with scenario.phase("refusals"):
             for text in ("will be lost", DISK_SERIAL, "precious"):
                 person.see(text)
-            trips.refused(person, "Last question", "Type the word erase to go on, or choose Back.")
+            trips.refused(person, "Last question", ASKED, button="Install")
             person.fill("Type 'erase'", "yes")
-            trips.refused(person, "Last question", "Type the word erase to go on, or choose Back.")
+            trips.refused(person, "Last question", ASKED, button="Install")
             person.press("esc")
             person.at_screen("Summary")
             need(media.fingerprint(disk.path) == before, "the disk was written to before anybody allowed it")

@@ -157,9 +157,9 @@ def lost_console(person: Person) -> None:
     person.until(lambda: body(person) == before and "[1 installer]" in person.screen.text, "the form on a line that came back")
 
 
-def refused(person: Person, screen: str, sentence: str) -> None:
-    """Next does not go on but says what is wrong; a message in front of the form is closed."""
-    person.button("Next")
+def refused(person: Person, screen: str, sentence: str, *, button: str = "Next") -> None:
+    """The button does not go on but says what is wrong; a message in front of the form is closed."""
+    person.button(button)
     person.see(sentence)
     if "Please mend this" in person.screen.titles:
         person.press("enter")
