@@ -11,18 +11,32 @@ TITLE = re.compile(r"┤ (.+?) ├")
 """The title in the frame of a window."""
 
 
+class _Stream(pyte.ByteStream):
+    """One byte is one character, whatever is said: a VT220 draws lines by its second character set, which is off in UTF-8."""
+
+    def __init__(self, screen: pyte.Screen) -> None:
+        super().__init__(screen)
+        super().select_other_charset("@")
+
+    def select_other_charset(self, code: str) -> None:
+        """ESC % G, which systemd sends to every terminal, means nothing to a VT220."""
+
+
 class Screen:
     """The screen after all bytes so far."""
 
     def __init__(self) -> None:
         self._screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self._screen)
-        # One byte is one character: a VT220 draws lines by its second character set, which is off in UTF-8.
-        self._stream.select_other_charset("@")
+        self._stream = _Stream(self._screen)
 
     def feed(self, data: bytes) -> None:
         """Take what came over the line."""
-        self._stream.feed(data)
+        for piece in re.split(rb"(?=\x1b)", data):
+            try:
+                self._stream.feed(piece)
+            except (TypeError, UnboundLocalError):
+                # pyte 0.8.2 dies of questions to terminals that it does not know, as ESC [ ? 6 n.
+                self._stream = _Stream(self._screen)
 
     @property
     def rows(self) -> list[str]:

@@ -154,7 +154,8 @@ def watch(person: Person, scenario: Scenario, look: Look = nothing, *, name: str
     machine = person.machine
     with scenario.phase("install"):
         person.at_screen(f"Installing {name}")
-        person.until(lambda: re.search(r"Step [3-9] of|Step 1\d of", person.screen.flat) is not None, "third step", limit=600)
+        over = r"Step ([3-9]|1\d) of|The host is installed"
+        person.until(lambda: bool(re.search(over, person.screen.flat)), "third step", limit=patience.INSTALL)
         look("progress")
         machine.wait_event("installer", limit=patience.INSTALL)
         person.at_screen("The host is installed", limit=patience.COMMAND)

@@ -50,6 +50,13 @@ def test_a_screen_with_lines_drawn_in_the_second_character_set() -> None:
     assert screen.line.strip() == "<Next>   <Back>"
 
 
+def test_a_screen_survives_what_a_boot_says() -> None:
+    screen = Screen()
+    screen.feed(b"\x1b[?6n\x1b%G\x1b[2J\x1bc\x1b(B\x1b)0")
+    screen.feed(FRAME)
+    assert screen.titles == ("Pool",)
+
+
 def unpack(png: bytes) -> tuple[int, int, int, bytes, bytes]:
     width, height, depth, kind = struct.unpack(">IIBB", png[16:26])
     assert kind == 3
