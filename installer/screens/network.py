@@ -53,7 +53,7 @@ CABLE = {True: "connected", False: "no cable", None: "not known"}
 
 def nic_row(nic: Nic) -> Row:
     """A card as a row of the list."""
-    return Row(nic.mac, (nic.name, nic.mac, CABLE[nic.carrier], nic.driver or "not known", getattr(nic, "slot", "")))
+    return Row(nic.mac, (nic.name, nic.mac, CABLE[nic.carrier], nic.driver or "not known", nic.slot))
 
 
 def rows(nics: tuple[Nic, ...]) -> tuple[Row, ...]:
@@ -94,10 +94,12 @@ def other_cards(state: State) -> tuple[Nic, ...]:
 
 def bond(state: State) -> Form:
     """The further cards of the bond, and how they share the work."""
+    first = state.nic(state.text("card.key"))
+    name = first.name if first else state.text("card.key")
     return Form(
         title="Bond",
         items=(
-            Text(f"Which cards shall work together with {state.text('card.key')}? Mark them with the space bar."),
+            Text(f"Which cards shall work together with {name}? Mark them with the space bar."),
             Gap(),
             CheckList("bond.cards", HEADER, rows(other_cards(state)), state.keys("bond.cards"), WIDTHS, height=6),
             Gap(),
