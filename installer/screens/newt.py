@@ -17,7 +17,7 @@ from installer.screens.window import Window, plain
 KEYS = "Arrows choose  Tab next field  Space ticks  Enter goes on  Esc back  F1 help"
 POPUP = 66
 """Columns of a message's text."""
-TALL = 13
+TALL = 14
 """Rows of a message's text; a longer one scrolls."""
 
 
