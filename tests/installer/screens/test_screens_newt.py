@@ -325,3 +325,15 @@ def test_half_a_character_counts_as_nothing(newt: Any) -> None:
             return b"\xc3".decode()
 
     assert sys.modules["installer.screens.window"].typed(Broken()) == ""
+
+
+def test_enter_closes_a_message_of_any_length(newt: Any) -> None:
+    terminal = newt.Terminal("t")
+    terminal.tell("Help: A form", "short")
+    assert [w.text for w in widgets(Widget) if w.text == "short"] == ["short"]
+    assert not widgets(Listbox)
+    terminal.tell("Help: A form", "\n".join(f"line {n}" for n in range(newt.TALL + 1)))
+    (box,) = widgets(Listbox)
+    assert box.values == (newt.TALL,)
+    assert box.named["returnExit"] == 1
+    assert len(box.rows) == newt.TALL + 1
