@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qa import answers, patience
+from qa.command import MANAGEMENT_MAC
 from qa.failure import ScenarioFailed
 from qa.installed import note_steps
 from qa.scenario import Scenario
@@ -25,6 +26,7 @@ class Choices:
     """What a person wants.
 
     :param disk: a text in the disk's line, such as its serial number.
+    :param card: the same of the network card.
     :param address: a fixed address with its length, or empty for DHCP.
     """
 
@@ -32,6 +34,7 @@ class Choices:
     key: str = ""
     name: str = answers.HOST_NAME
     disk: str = answers.DISK_SERIAL
+    card: str = MANAGEMENT_MAC
     dns: str = answers.USER_NETWORK_DNS
     region: str = "Europe"
     city: str = "Berlin"
@@ -76,6 +79,7 @@ def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str 
     :param test: what the test must say.
     """
     person.at_screen("Network card")
+    person.choose(wanted.card)
     look("card")
     person.press("enter")
     person.at_screen("Address of the host")
