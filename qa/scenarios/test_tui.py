@@ -92,6 +92,7 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
         def look(label: str) -> None:
             # The test of the network and the progress go on while the picture is taken.
             person.picture(label, check=label not in ("test", "progress"))
+            publish(machine.screenshots[-1:], machine.name)
 
         with scenario.phase("boot to the first screen"):
             person.at_screen(walk.FIRST, limit=patience.BOOT)
@@ -106,7 +107,6 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             look("summary")
             walk.confirm(person, look)
         walk.watch(person, scenario, look)
-        publish(machine.screenshots, machine.name)
     need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
     port = free_port()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
