@@ -193,6 +193,7 @@ class Probe:
 
     def _gateway(self, interface: str, version: int) -> None:
         flag = f"-{version}"
+        self._now = "Looking for the gateway ..."
         # The route comes a moment after the address.
         gateway = ""
         for _ in range(6):
