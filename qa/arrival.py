@@ -60,5 +60,5 @@ def look_around(
         host.check_storage(ssh.run, firmware, disk_first=disk_first)
         host.check_services(ssh.run)
     on_screen = ssh.run("ps -o args= -t tty1; true").ok()
-    host.need("agetty" in on_screen or "login" in on_screen, f"no log-in prompt on the screen (tty1): {on_screen!r}")
+    host.need("host-console" in on_screen, f"the host's console is not on the screen (tty1): {on_screen!r}")
     machine.screenshot("tty1")

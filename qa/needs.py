@@ -10,7 +10,7 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.run import BASE_ENVIRONMENT
 
-ALWAYS = ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "openssl", "ssh", "ssh-keygen")
+ALWAYS = ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "debugfs", "sgdisk", "openssl", "ssh", "ssh-keygen")
 LAB = ("ip", "dnsmasq", "ping")
 """What a laboratory needs; root, too."""
 PACKAGES = {
@@ -19,6 +19,8 @@ PACKAGES = {
     "setpriv": "util-linux",
     "mformat": "mtools",
     "mke2fs": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "sgdisk": "gdisk",
     "openssl": "openssl",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

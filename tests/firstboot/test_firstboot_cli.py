@@ -28,7 +28,7 @@ def test_register() -> None:
         names.append(name)
 
     register(add)
-    assert names == ["status", "firstboot", "log"]
+    assert names == ["status", "firstboot", "console", "network", "log"]
 
 
 def test_arguments() -> None:
