@@ -33,7 +33,7 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
         person = Person(machine)
         walk.begin(person)
         person.choose(DISK_SERIAL)
-        person.see("precious")
+        person.see("ext4 signature")
         walk.storage(person, wanted(scenario))
         walk.network(person, wanted(scenario))
         walk.about_host(person, wanted(scenario))
@@ -41,7 +41,7 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
         person.button("Next")
         person.at_screen("Last question")
         with scenario.phase("refusals"):
-            for text in ("will be lost", DISK_SERIAL, "precious"):
+            for text in ("will be lost", DISK_SERIAL, "ext4 signature"):
                 person.see(text)
             trips.refused(person, "Last question", ASKED, button="Install")
             person.fill("Type 'erase'", "yes")
