@@ -13,10 +13,11 @@ from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, json_sink
 from dom0kit.files import write_json
+from dom0kit.maps import parse_maps
+from dom0kit.multipathd import ask
 from firstboot.host import MANIFEST
 from firstboot.paths.alert import Alerts
-from firstboot.paths.maps import parse_maps, render, summary
-from firstboot.paths.multipathd import ask
+from firstboot.paths.maps import render, summary
 from firstboot.paths.watch import Watcher, read_expected, write_expected
 
 ROOT = Path("/")

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from firstboot.paths.maps import Change, Group, Map, Path, changes, grow, lacks, parse_maps, queueing, render, summary
+from dom0kit.maps import Group, Map, Path, parse_maps, queueing
+from firstboot.paths.maps import Change, changes, grow, lacks, render, summary
 
 SHOWN = {
     "major_version": 0,
