@@ -49,6 +49,7 @@ class Map:
     """A disk with its paths.
 
     :param queueing: what happens when no path is left: ``on``, ``off`` or ``12 chk`` (see no_path_retry in multipath.conf(5)).
+    :param device: the kernel's name of the map, ``dm-0``.
     :param handler: the kernel's device handler: ``1 alua``, ``1 rdac``, ``0``.
     """
 
@@ -59,6 +60,7 @@ class Map:
     handler: str
     queueing: str
     groups: tuple[Group, ...]
+    device: str = ""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -100,6 +102,7 @@ def _map(item: Mapping[str, Any]) -> Map:
         handler=_word(item, "hwhandler"),
         queueing=_word(item, "queueing"),
         groups=groups,
+        device=_word(item, "sysfs"),
     )
 
 

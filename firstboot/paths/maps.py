@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dom0kit.maps import TITLES, Map, queueing, rows, title
-from dom0kit.units import table
+from dom0kit.units import human_bytes, table
+from firstboot.paths.rescan import Sizes, size_line
 
 
 @dataclass(frozen=True)
@@ -71,24 +72,33 @@ def changes(before: Mapping[str, Map] | None, now: Iterable[Map], expected: Mapp
     return found
 
 
-def summary(maps: Iterable[Map], expected: Mapping[str, int]) -> str:
+def counts(maps: Iterable[Map], expected: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """How many paths of each disk carry data, and how many should."""
+    return {item.wwid: (len(item.good), max(expected.get(item.wwid, 0), len(item.paths))) for item in maps}
+
+
+def summary(found: Mapping[str, tuple[int, int]]) -> str:
     """All disks in one line, for the status; empty without maps."""
-    maps = tuple(maps)
-    if not maps:
+    if not found:
         return ""
-    bad = [f"{m.wwid} has {len(m.good)} of {expected.get(m.wwid, len(m.paths))}" for m in maps if lacks(m, expected)]
-    return "; ".join(bad) if bad else f"all there: {', '.join(f'{m.wwid} has {len(m.good)}' for m in maps)}"
+    bad = [f"{wwid} has {good} of {wanted}" for wwid, (good, wanted) in found.items() if good < wanted]
+    return "; ".join(bad) if bad else f"all there: {', '.join(f'{wwid} has {good}' for wwid, (good, _) in found.items())}"
 
 
-def lacks(item: Map, expected: Mapping[str, int]) -> bool:
-    """Whether a disk has fewer paths than it should."""
-    return len(item.good) < max(expected.get(item.wwid, 0), len(item.paths))
+def render(maps: Iterable[Map], expected: Mapping[str, int], sizes: Mapping[str, Sizes]) -> str:
+    """The maps with their groups and paths, for a person.
 
-
-def render(maps: Iterable[Map], expected: Mapping[str, int]) -> str:
-    """The maps with their groups and paths, for a person."""
-    return "\n\n".join(
-        f"{title(item)}, {len(item.good)} of {expected.get(item.wwid, len(item.paths))} paths\n"
-        f"without a path: {queueing(item.queueing)}\n{table(TITLES, rows(item))}"
-        for item in maps
-    )
+    :param sizes: by WWID.
+    """
+    blocks = []
+    for item in maps:
+        size = sizes[item.wwid]
+        good, wanted = counts([item], expected)[item.wwid]
+        lines = [
+            f"{title(item)}, {human_bytes(size.map)}, {good} of {wanted} paths",
+            f"without a path: {queueing(item.queueing)}",
+            *([size_line(size)] if size_line(size) else []),
+            table(TITLES, rows(item)),
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
