@@ -18,7 +18,8 @@ from dom0kit.multipathd import ask
 from dom0kit.run import run
 from firstboot.host import MANIFEST
 from firstboot.paths.alert import Alerts
-from firstboot.paths.maps import counts, render
+from firstboot.paths.ganeti import NodeTags
+from firstboot.paths.maps import Change, counts, render
 from firstboot.paths.rescan import look_again, news, read_sizes, resize
 from firstboot.paths.watch import Watcher, read_expected, write_expected
 
@@ -90,8 +91,19 @@ def watch() -> int:
         except OSError as error:
             note(f"no events to {place}: {error}")
     stay_in_memory()
-    Watcher(ROOT, lambda question: ask(question, seconds=5), Alerts(ROOT, listeners, log, note)).run()
+    alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
+
+    def tell(change: Change) -> None:
+        alerts(change)
+        tags.changed()
+
+    Watcher(ROOT, lambda question: ask(question, seconds=5), tell).run()
     return 0
+
+
+def missing_paths() -> list[str]:
+    """The WWIDs of the disks that have fewer paths than they should."""
+    return [wwid for wwid, (good, wanted) in count_paths().items() if good < wanted]
 
 
 def stay_in_memory() -> None:
