@@ -247,7 +247,8 @@ def cut_host_part(lun: Lun, work: Path) -> None:
     with whole.open("r+b") as file:
         file.truncate(size)
     requests = work / "requests"
-    requests.write_text(f"rm {initrd}\nwrite {whole} {initrd}\n")
+    # debugfs writes into its current folder alone.
+    requests.write_text(f"cd /images/{version}\nrm initrd.img\nwrite {whole} initrd.img\n")
     command(["debugfs", "-w", "-f", requests, volume])
     written = command(["debugfs", "-R", f"stat {initrd}", volume]).output
     need(f"Size: {size}" in written, f"the initrd.img was not cut: {written}")
