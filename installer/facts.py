@@ -17,6 +17,8 @@ DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 # Devices that no one installs on: RAM disks, floppies, network block devices without a server.
 # Members of a map say more about a disk than the map does.
 FROM_PATHS = ("model", "serial", "wwn", "tran")
+ETHERNET = "1"
+"""ARPHRD_ETHER of linux/if_arp.h."""
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
@@ -157,10 +159,13 @@ def read(path: Path) -> str:
 
 
 def read_nics(folder: Path) -> tuple[Nic, ...]:
-    """The physical network cards below ``/sys/class/net``: those with a device behind them."""
+    """The physical network cards below ``/sys/class/net``: those with a device behind them that speak Ethernet.
+
+    CAN and InfiniBand have interfaces, too, but neither a MAC address nor a place in a bridge.
+    """
     nics = []
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not (entry / "device").exists():
+        if not (entry / "device").exists() or read(entry / "type") not in ("", ETHERNET):
             continue
         driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
         # A virtio card's device is a child of its PCI function; the last PCI address on the way is the card's own.

@@ -14,6 +14,7 @@ from installer import layout, obstacles
 from installer.actions import Action, Array
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
+from installer.debs import Package
 from installer.layout import DoesNotFit, Partition, lay_out
 from installer.machine import Disk, Facts, state
 from installer.manifest import Manifest
@@ -42,6 +43,7 @@ class Plan:
     :param guest_disks: further disks that the volume group takes as a whole.
     :param partitions: those of the first disk; on the second only the GUIDs differ.
     :param arrays: of a mirror.
+    :param packages: beside those of the image.
     :param uplinks: the management network's cards, then those of each further bridge.
     """
 
@@ -61,6 +63,7 @@ class Plan:
     answers: str
     actions: tuple[Action, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
 
     @property
     def disk(self) -> Disk:
@@ -107,6 +110,7 @@ class Plan:
             "system_uuid": str(self.identity),
             "volume_group": self.volume_group,
             "thin": self.thin,
+            "packages": [package.to_json() for package in self.packages],
             "grub_cfg": self.menu,
             "host_json": json.loads(self.answers),
             "actions": [action.title for action in self.actions],
@@ -135,6 +139,7 @@ class Plan:
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
             *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
+            *(f"package {package.describe()}" for package in self.packages),
             f"firmware {self.firmware}, managed through {self.nic_mac}, then {self.finish}",
             "",
             table(("no", "partition", "start", "size", "content"), partitions),
@@ -188,6 +193,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         answers=resolved.to_json(),
         actions=list_actions(facts=facts, answers=resolved, manifest=manifest, options=options, chosen=chosen, tables=tables),
         warnings=obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+        packages=options.packages,
     )
 
 
@@ -207,4 +213,4 @@ def make_tables(
     except DoesNotFit as error:
         for_guests = ", guests included" if guests else ""
         return (), [f"{small.describe()} is too small: at least {human_bytes(error.need)} are needed{for_guests}"]
-    return tables, obstacles.size_problems(tables[0], manifest)
+    return tables, obstacles.size_problems(tables[0], manifest, options.packages)

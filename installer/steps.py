@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerfiles.model import Answers
 from installer import actions, layout, menus
 from installer.actions import Action
 from installer.bootloader import LABEL, SECOND_LABEL
 from installer.choose import Chosen
+from installer.debs import Package
 from installer.layout import GIB, MIB, Partition, partition_path
 from installer.machine import Disk, Facts
 from installer.manifest import Manifest
@@ -29,11 +30,15 @@ class Options:
     :param image: the folder with the image's files.
     :param identity: the system file system's UUID; all other identifiers derive from it.
     :param clock: the time to write into the completion marker, as text.
+    :param packages: further packages that are here and were checked.
+    :param kernel: the release of the image's kernel, for their drivers.
     """
 
     image: str
     identity: uuid.UUID
     clock: str = ""
+    packages: tuple[Package, ...] = ()
+    kernel: str = ""
 
 
 def seeds(identity: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
@@ -123,6 +128,15 @@ def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
     return tuple(entries)
 
 
+def add_packages(manifest: Manifest, options: Options) -> actions.AddPackages | None:
+    """The packages under the names that Debian gives to their files; None without any."""
+    if not options.packages:
+        return None
+    named = tuple(replace(package, file=package.file_name) for package in options.packages)
+    files = tuple(package.file for package in options.packages)
+    return actions.AddPackages(manifest.version, options.kernel, named, files)
+
+
 def list_actions(
     *,
     facts: Facts,
@@ -185,15 +199,20 @@ def list_actions(
         actions.CopyImage(options.image, manifest.version, manifest.files),
         actions.WriteState(manifest.version, answers.to_json(reveal=True), mdadm_conf(arrays)),
     ]
+    added = add_packages(manifest, options)
+    if added is not None:
+        steps.append(added)
     group = answers.volume_group()
     if group is not None:
         own = arrays[1].device if arrays else partition_path(disks[0].path, layout.GUESTS)
         devices = (own, *(disk.path for disk in chosen.guests))
         steps.append(actions.MakeVolumeGroup(devices, group, pool_metadata(answers, partitions, chosen)))
-    if maps := tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath"):
+    maps = tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath")
+    early = added if added and any(p.firmware or p.for_kernel(options.kernel) for p in options.packages) else None
+    if maps or early:
         needed = tuple(disk_wwid(disk) for disk in disks if disk.kind == "mpath")
         initrd = next(file for file in manifest.files if file.name == "initrd.img")
-        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None))
+        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None, early))
     steps.append(
         actions.Finish(
             version=manifest.version,

@@ -91,6 +91,7 @@ class MachineSpec:
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
     :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
+    :param devices: further words of QEMU's command line, for a card of another kind.
     """
 
     folder: Path
@@ -108,6 +109,7 @@ class MachineSpec:
     netns: str = ""
     firmware_settings: tuple[tuple[str, str], ...] = ()
     hbas: tuple[int, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @property
     def serial_socket(self) -> Path:
@@ -250,7 +252,7 @@ def device_words(spec: MachineSpec) -> list[str]:
         words += drive_words(drive, number)
     for number, nic in enumerate(spec.nics):
         words += nic_words(nic, number)
-    return [*words, "-device", "virtio-rng-pci"]
+    return [*words, *spec.devices, "-device", "virtio-rng-pci"]
 
 
 def channel_words(spec: MachineSpec) -> list[str]:
