@@ -135,7 +135,7 @@ class Plan:
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
             *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
-            f"firmware {self.firmware}, managed through {self.nic_mac}, then {self.finish}",
+            f"firmware {self.firmware}, then {self.finish}",
             "",
             table(("no", "partition", "start", "size", "content"), partitions),
             "",
