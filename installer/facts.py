@@ -20,6 +20,7 @@ FROM_PATHS = ("model", "serial", "wwn", "tran")
 ETHERNET = "1"
 """ARPHRD_ETHER of linux/if_arp.h."""
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+PATH_STATES = ["multipathd", "show", "paths", "raw", "format", "%d %t %T"]
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
 Node = Mapping[str, Any]
@@ -50,6 +51,8 @@ def _mounts(node: Node) -> list[str]:
 def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
     # A GPT brings its protective MBR; naming both says nothing more.
     words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
+    own, title = f"{_text(node, 'fstype')} signature", _text(node, "label")
+    words = [f"{word} (label '{title}')" if title and word == own else word for word in words]
     for part in (node, *below(node)):
         kind, name = _text(part, "type"), _text(part, "path")
         label = _text(part, "label") or _text(part, "partlabel")
@@ -66,9 +69,17 @@ def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def disk_from(
-    node: Node, signatures: tuple[str, ...] = (), *, aliases: tuple[str, ...] = (), paths: tuple[str, ...] = ()
+    node: Node,
+    signatures: tuple[str, ...] = (),
+    *,
+    aliases: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
+    states: Mapping[str, str] | None = None,
 ) -> Disk:
-    """A disk from its lsblk tree and its signatures."""
+    """A disk from its lsblk tree and its signatures.
+
+    :param states: of paths by their path, from :func:`parse_path_states`.
+    """
     maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
     return Disk(
         path=_text(node, "path"),
@@ -90,6 +101,7 @@ def disk_from(
         ),
         aliases=aliases,
         paths=paths,
+        path_states=tuple((states or {}).get(path, "") for path in paths),
         map=maps[0] if maps else "",
     )
 
@@ -123,6 +135,12 @@ def parse_wipefs(text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
     return tuple(dict.fromkeys(str(found["type"]) for found in json.loads(text).get("signatures", [])))
+
+
+def parse_path_states(text: str) -> dict[str, str]:
+    """What multipathd says of each path: ``active ready`` for one that works, ``failed faulty``, and the like (multipathd(8))."""
+    words = [line.split(maxsplit=1) for line in text.splitlines()]
+    return {f"/dev/{pair[0]}": " ".join(pair[1].split()) for pair in words if len(pair) == 2}
 
 
 def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
@@ -208,14 +226,16 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
     aliases = read_aliases(root / "dev/disk")
     disks = []
-    for node, paths in disk_nodes(trees):
+    nodes = disk_nodes(trees)
+    states = parse_path_states(ask(PATH_STATES)) if any(paths for _, paths in nodes) else {}
+    for node, paths in nodes:
         if node.get("type") == "loop" and not loops:
             continue
         path = _text(node, "path")
         signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
         # Links to a map end at /dev/dm-0, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
-        disks.append(disk_from(node, signatures, aliases=links, paths=paths))
+        disks.append(disk_from(node, signatures, aliases=links, paths=paths, states=states))
     cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
     return Facts(

@@ -24,6 +24,7 @@ class Disk:
     :param volumes: what is stacked on it, as (kind, path): logical volumes, RAID arrays.
     :param aliases: other paths of the same disk, from ``/dev/disk/by-*``.
     :param paths: of a multipath map, the disks that are its paths.
+    :param path_states: of each of these paths in order, what multipathd says of it, as ``active ready``; empty when it is silent.
     :param map: of a raw path of a multipath map, the map's path.
     """
 
@@ -44,6 +45,7 @@ class Disk:
     volumes: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    path_states: tuple[str, ...] = ()
     map: str = ""
 
     @property

@@ -140,7 +140,7 @@ class Plan:
             *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
             *(f"package {package.describe()}" for package in self.packages),
-            f"firmware {self.firmware}, managed through {self.nic_mac}, then {self.finish}",
+            f"firmware {self.firmware}, then {self.finish}",
             "",
             table(("no", "partition", "start", "size", "content"), partitions),
             "",

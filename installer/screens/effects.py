@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from dom0kit.errors import UserError
+from installer import multipath
 from installer.commands import Commands
 from installer.machine import Facts
 from installer.screens import end, sticks
-from installer.screens.access import open_access
+from installer.screens.access import Access, find_addresses, open_access
+from installer.screens.disk_rows import may_get_paths, short
 from installer.screens.driver import Terminal, ask
 from installer.screens.forms import BACK, Form, Update, Values
 from installer.screens.jobs import Job
+from installer.screens.lease import read_lease
 from installer.screens.probe import Probe
 from installer.screens.state import State, to_answers, to_yaml
 
@@ -37,13 +40,19 @@ class Effects:
         self.terminal, self.commands, self.collect, self.demo = terminal, commands, collect, demo
         self._probe: Probe | None = None
         self._key_map = "us"
+        self._access: Access | None = None
 
     # Each screen's way to here.
+
+    def hooks(self) -> dict[str, Any]:
+        """All of them, as :class:`installer.screens.driver.Driver` takes them."""
+        return {"actions": self.actions(), "updates": self.updates(), "entered": self.entered(), "left": self.left()}
 
     def actions(self) -> dict[tuple[str, str], Callable[[State, Values], State]]:
         """Further buttons, by (screen, button)."""
         return {
             ("disk", "rescan"): self.rescan,
+            ("disk", "multipath"): self.as_multipath,
             ("card", "rescan"): self.rescan,
             ("summary", "answers"): self.answers,
             ("what", "ssh"): self.ssh,
@@ -53,9 +62,13 @@ class Effects:
         """Live screens."""
         return {"test": self.test}
 
+    def entered(self) -> dict[str, Callable[[State], State]]:
+        """What is looked up when a screen is come to."""
+        return {"ip": self.propose}
+
     def left(self) -> dict[str, Callable[[State, bool], str]]:
         """What happens when a screen was left."""
-        return {"keyboard": self.load_key_map, "what": self.rescue, "test": self.end_test}
+        return {"keyboard": self.load_key_map, "what": self.rescue, "test": self.end_test, "names": self.say_access}
 
     # The effects.
 
@@ -80,6 +93,34 @@ class Effects:
         except UserError as error:
             self.terminal.tell("Looking again failed", str(error))
             return state
+
+    def propose(self, state: State) -> State:
+        """Note what DHCP told the chosen card; after the test of a fixed address it is forgotten."""
+        nic = state.nic(state.text("card.key"))
+        if nic is None or self.demo:
+            return state
+        told = read_lease(nic.name)
+        known = state.text("lease.card") == nic.mac and not any(told.values())
+        return state if known else state.having({**told, "lease.card": nic.mac})
+
+    def as_multipath(self, state: State, values: Values) -> State:
+        """Make the marked disk a multipath disk, though it has one path now; the bar goes to it."""
+        disk = state.disk(str(values.get("disk.key", "")))
+        if disk is None or not may_get_paths(disk):
+            self.terminal.tell("As multipath", "This is for disks of a storage network that have a single path now. Mark one.")
+            return state
+
+        def make() -> Facts:
+            multipath.declare(disk.path, self.commands)
+            return self.collect()
+
+        try:
+            facts = self._wait(Job(make), f"Making a multipath disk of {short(disk.path)} ...")
+        except UserError as error:
+            self.terminal.tell("As multipath", str(error))
+            return state
+        key = next((other.path for other in facts.disks if disk.path in other.paths), disk.path)
+        return replace(state, facts=facts).having({"disk.key": key})
 
     def load_key_map(self, state: State, forwards: bool) -> str:
         """Make the keys of the machine's own keyboard mean what they show. Takes a second or two, in the background."""
@@ -119,13 +160,22 @@ class Effects:
             self.terminal.tell("SSH access", "There is none in the demonstration.")
             return
         try:
-            access = open_access(source, self.commands)
+            access = self._wait(Job(lambda: open_access(source, self.commands)), "Opening access over SSH ...")
         except UserError as error:
             self.terminal.tell("SSH access", str(error))
             return
+        self._access = access
         self.terminal.name(access.text())
         others = f"\n\nIts addresses: {', '.join(access.addresses)}" if len(access.addresses) > 1 else ""
         self.terminal.tell("SSH access", f"Log in with: {access.text()}\n\nThe top line of the screen says it again.{others}")
+
+    def say_access(self, state: State, forwards: bool) -> str:
+        """The top line names the address that this machine has now: the test of the network may have changed it."""
+        if self._access is not None:
+            found = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=10).output)
+            self._access = replace(self._access, addresses=found)
+            self.terminal.name(self._access.text())
+        return ""
 
     def shell(self) -> None:
         """Go to the window with the shell."""
@@ -162,7 +212,7 @@ class Effects:
         if self._probe is not None:
             self._probe.stop()
             self._probe = None
-        return ""
+        return self.say_access(state, forwards)
 
     def answers(self, state: State, values: Values) -> State:
         """Show the file of answers, and save it when asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from installer.machine import Disk
 from installer.machine import state as content
 from installer.plan import Plan
-from installer.screens.disks import short
+from installer.screens.disk_rows import short
 from installer.screens.forms import BACK, NEXT, WIDTH, Entry, Form, Gap, Problem, Row, Scroll, Table, Text, Values
 from installer.screens.layout import wrap
 from installer.screens.state import State, plan_or_problem
@@ -53,7 +53,7 @@ def overview(state: State) -> str:
         ("Network", f"{cards}: {', '.join(addresses)}" + (f", VLAN {text('ip.vlan')}" if text("ip.vlan") else "")),
         ("Time", text("zone.city") or "UTC"),
         ("Log-in", " and ".join(log_in)),
-        ("Guests by", text("pool.toolstack")),
+        ("Managed by", {"ganeti": "Ganeti"}.get(text("pool.toolstack"), text("pool.toolstack"))),
     )
     return "\n".join(f"{label + ':':<11} {value}" for label, value in lines if value)
 
@@ -186,7 +186,9 @@ def network_test() -> Form:
         ),
         buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Test again")),
         help="""The installer gives the card the address that you chose, or asks for one by DHCP, and looks whether \
-the gateway answers.
+the gateway answers. A fixed address that another machine has is found out, too.
+
+[ok] works, [!!] does not and says what to look at, [--] is for you to know.
 
 A failed test does not keep you from going on: the network may be another one where the host will stand.""",
         every=500,

@@ -38,7 +38,7 @@ def never(state: State) -> bool:
 FLOW = (
     #    name        what it shows        what it does with it   skipped when
     Step("keyboard", start.keyboard, keep, never),
-    Step("what", start.what, start.take_what, never),
+    Step("what", start.what, keep, never),
     Step("warnings", start.warnings, keep, start.no_warnings),
     Step("disk", disks.target, disks.take_target, never),
     Step("mirror", disks.mirror, disks.take_mirror, disks.no_mirror),

@@ -152,7 +152,7 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
 
     start = ""
     while True:
-        driver = Driver(terminal, state, actions=effects.actions(), updates=effects.updates(), left=effects.left())
+        driver = Driver(terminal, state, **effects.hooks())
         state = driver.run(start)
         wanted = install.install(terminal, effects, state, session)
         if wanted in ("reboot", "poweroff"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from dom0kit.units import human_bytes
-from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Problem, Radio, Row, Scroll, Table, Text, Values
+from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text
 from installer.screens.layout import wrap
 from installer.screens.state import State
 
@@ -56,9 +56,10 @@ screens from here, that names what will be lost.
 
 Rescue opens a root shell, to look at the disks of a host that does not start.
 
-SSH access lets somebody else take part over the network: log in as root with a password that is made now and shown at the top.
+'SSH access' lets somebody take part over the network, or you go on at your own desk: log in as root with a password that is \
+made now and shown in the top line.
 
-Upgrading a host and going back to the version before are not there yet."""
+All consoles of this machine show the same screens: you can begin at the display and go on over a serial line."""
 
 WARNINGS_HELP = """These are no errors: the installation can go on. But each of them will matter later.
 
@@ -101,10 +102,8 @@ def what(state: State) -> Form:
             Radio(
                 "action.what",
                 (
-                    ("install", "Install a new host"),
-                    ("upgrade", "Upgrade a host               (not there yet)"),
-                    ("rollback", "Go back to the version before (not there yet)"),
-                    ("rescue", "Rescue: open a root shell"),
+                    ("install", "Install a new host on this machine"),
+                    ("rescue", "Rescue: a root shell, to look after a host that does not start"),
                 ),
                 state.text("action.what"),
             ),
@@ -112,13 +111,6 @@ def what(state: State) -> Form:
         buttons=((NEXT, "Next"), (BACK, "Back"), ("ssh", "SSH access")),
         help=WHAT_HELP,
     )
-
-
-def take_what(state: State, values: Values) -> State | list[Problem]:
-    """Only what is there can be done."""
-    if values.get("action.what") in ("upgrade", "rollback"):
-        return [Problem("action.what", "This is not there yet. Choose Install or Rescue.")]
-    return state.having(values)
 
 
 def find_warnings(state: State) -> list[str]:

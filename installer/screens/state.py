@@ -114,8 +114,11 @@ class State:
 def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
     """How the answers name a disk: by what stays the same over boots and matches no other disk.
 
-    A multipath map goes by its own path, which holds the WWID: serial and WWN are those of its paths as well.
+    A multipath map goes by its own path, which holds the WWID: serial and WWN are those of its paths as well. One with a single
+    path is declared: on a machine that has just been started it is no map yet.
     """
+    if disk.kind == "mpath" and len(disk.paths) == 1 and (disk.serial or disk.wwn):
+        return {**({"serial": disk.serial} if disk.serial else {"wwn": disk.wwn}), "multipath": "required"}
     others = [other for other in facts.disks if other.path != disk.path and not other.map]
     if disk.kind != "mpath":
         if disk.serial and disk.serial not in {other.serial for other in others}:

@@ -43,6 +43,20 @@ def test_a_disk_with_everything() -> None:
     assert state(disk) == "the boot medium"
 
 
+def test_a_file_system_on_the_whole_disk_is_named_by_its_label() -> None:
+    node = {**SDA, "children": [], "pttype": None, "fstype": "ext4", "label": "precious"}
+    assert facts.disk_from(node, ("ext4",)).contents == ("ext4 signature (label 'precious')",)
+    assert facts.disk_from(node, ("gpt",)).contents == ("gpt signature",)
+
+
+def test_paths_have_states() -> None:
+    states = facts.parse_path_states("sdb active ready\nsdc failed faulty\n\nok\n")
+    assert states == {"/dev/sdb": "active ready", "/dev/sdc": "failed faulty"}
+    node, paths = facts.disk_nodes([*PATHS])[2]
+    assert facts.disk_from(node, paths=paths, states=states).path_states == ("active ready", "failed faulty")
+    assert facts.disk_from(node, paths=paths).path_states == ("", "")
+
+
 def test_multipath_is_one_disk() -> None:
     nodes = facts.disk_nodes([SDA, *PATHS, ROM, EMPTY])
     disks = [facts.disk_from(node, paths=paths) for node, paths in nodes]

@@ -10,7 +10,7 @@ from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
 from installer.layout import GIB
 from installer.machine import Facts
 from installer.screens import host, start
-from installer.screens.forms import Entry, Problem, Table
+from installer.screens.forms import Entry, Problem, Radio, Table
 from installer.screens.state import State
 
 
@@ -48,14 +48,9 @@ def test_a_good_machine_has_none() -> None:
     assert start.no_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
 
 
-@pytest.mark.parametrize("what", ["upgrade", "rollback"])
-def test_what_is_not_there_yet_cannot_be_chosen(what: str) -> None:
-    assert fields(start.take_what(state(), {"action.what": what})) == ["action.what"]
-
-
-def test_install_and_rescue_can() -> None:
-    for what in ("install", "rescue"):
-        assert isinstance(start.take_what(state(), {"action.what": what}), State)
+def test_only_what_is_there_is_offered() -> None:
+    offered = next(item for item in start.what(state()).items if isinstance(item, Radio))
+    assert [key for key, _ in offered.options] == ["install", "rescue"]
 
 
 def test_key_maps_are_names_that_answers_take() -> None:
