@@ -15,6 +15,7 @@ from installer.commands import Commands
 from installer.machine import Facts
 from installer.screens import end, sticks
 from installer.screens.access import Access, find_addresses, open_access
+from installer.screens.add_packages import PackageEffects
 from installer.screens.disk_rows import may_get_paths, short
 from installer.screens.driver import Terminal, ask
 from installer.screens.forms import BACK, Form, Update, Values
@@ -22,6 +23,7 @@ from installer.screens.jobs import Job
 from installer.screens.lease import read_lease
 from installer.screens.probe import Probe
 from installer.screens.state import State, to_answers, to_yaml
+from installer.screens.waiting import wait_for
 
 T = TypeVar("T")
 TMUX = Path("/run/dom0kit/tmux")
@@ -54,6 +56,7 @@ class Effects:
             ("disk", "rescan"): self.rescan,
             ("disk", "multipath"): self.as_multipath,
             ("card", "rescan"): self.rescan,
+            ("packages", "add"): PackageEffects(self.terminal, self.commands, self.look, self.demo).add,
             ("summary", "answers"): self.answers,
             ("what", "ssh"): self.ssh,
         }
@@ -80,11 +83,7 @@ class Effects:
         return self._wait(Job(self.collect), "Looking at the disks and network cards of this machine ...")
 
     def _wait(self, job: Job[T], text: str) -> T:
-        """What a job gives, with a screen that shows that time passes when it takes more than a moment."""
-        if not job.wait(0.4):
-            while not job.over:
-                ask(self.terminal, lambda: end.looking(text), update=waiting(job))
-        return job.result()
+        return wait_for(self.terminal, job, text)
 
     def rescan(self, state: State, values: Values) -> State:
         """Look at the machine again."""
@@ -274,8 +273,3 @@ XKB = {
     "trq": "tr",
 }
 """Layout and variant of the XKB database for key maps whose name is another there."""
-
-
-def waiting(job: Job[Any]) -> Callable[[], Update | None]:
-    """What a screen shows while a job runs."""
-    return lambda: Update(texts={"wait.time": f"{job.seconds:.0f} s"}, done="over" if job.over else "")

@@ -53,6 +53,7 @@ def overview(state: State) -> str:
         ("Network", f"{cards}: {', '.join(addresses)}" + (f", VLAN {text('ip.vlan')}" if text("ip.vlan") else "")),
         ("Time", text("zone.city") or "UTC"),
         ("Log-in", " and ".join(log_in)),
+        ("Packages", ", ".join(package.name for package in state.packages)),
         ("Managed by", {"ganeti": "Ganeti"}.get(text("pool.toolstack"), text("pool.toolstack"))),
     )
     return "\n".join(f"{label + ':':<11} {value}" for label, value in lines if value)

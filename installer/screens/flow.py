@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.screens import disks, end, host, network, start
+from installer.screens import disks, end, host, network, packages, start
 from installer.screens.forms import Form, Problem, Values
 from installer.screens.state import State
 
@@ -40,6 +40,7 @@ FLOW = (
     Step("keyboard", start.keyboard, keep, never),
     Step("what", start.what, keep, never),
     Step("warnings", start.warnings, keep, start.no_warnings),
+    Step("packages", packages.packages, keep, never),
     Step("disk", disks.target, disks.take_target, never),
     Step("mirror", disks.mirror, disks.take_mirror, disks.no_mirror),
     Step("guests", disks.guests, disks.take_guests, never),

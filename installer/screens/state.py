@@ -10,8 +10,10 @@ from typing import Any
 from answerfiles.emit import to_yaml as emit
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
+from installer.debs import Package
 from installer.machine import Disk, Facts, Nic
 from installer.manifest import Manifest
+from installer.packages import kernel
 from installer.plan import Options, Plan, make_plan
 from installer.screens.forms import Value, Values
 
@@ -44,6 +46,7 @@ class State:
     :param now: seconds since 1970 by this machine's clock.
     :param epoch: when the image was made, in seconds since 1970: no right clock is before it.
     :param identity: of the plan, the same as long as the installer runs.
+    :param packages: further packages that are installed here, for the host.
     :param zones: names of the tz database; empty where it is absent.
     """
 
@@ -56,6 +59,7 @@ class State:
     identity: uuid.UUID = field(default_factory=uuid.uuid4)
     image: str = "/run/dom0kit/image"
     zones: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
 
     def text(self, name: str) -> str:
         """A field's text, without blanks around it."""
@@ -144,6 +148,8 @@ def document(state: State) -> dict[str, Any]:
         value["time"]["ntp"] = list(servers)
     value["keyboard"] = state.text("keyboard.map")
     value["root"] = root(state)
+    if sources := state.keys("packages.sources"):
+        value["packages"] = [{"folder": source} for source in sources]
     value["pool"] = {"toolstack": state.text("pool.toolstack")}
     # With the defaults written out the file says all that was chosen.
     value["finish"] = "reboot"
@@ -224,7 +230,8 @@ def plan_of(state: State, clock: str = "") -> Plan:
 
     :raises UserError: when machine and answers do not go together.
     """
-    return make_plan(state.facts, to_answers(state), state.manifest, Options(state.image, state.identity, clock))
+    options = Options(state.image, state.identity, clock, state.packages, kernel())
+    return make_plan(state.facts, to_answers(state), state.manifest, options)
 
 
 def plan_or_problem(state: State) -> Plan | str:

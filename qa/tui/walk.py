@@ -56,10 +56,13 @@ def begin(person: Person, look: Look = nothing) -> None:
     person.at_screen("What to do")
     look("what")
     person.press("enter")
-    if person.at_screen("Disk to install on", "Before you go on") == "Before you go on":
+    if person.at_screen("Drivers and packages", "Before you go on") == "Before you go on":
         look("warnings")
         person.button("Go on all the same")
-        person.at_screen("Disk to install on")
+        person.at_screen("Drivers and packages")
+    look("packages")
+    person.button("Next")
+    person.at_screen("Disk to install on")
 
 
 def storage(person: Person, wanted: Choices, look: Look = nothing) -> None:

@@ -16,6 +16,7 @@ from installer.screens.text import draw
 PLAIN = [
     "keyboard",
     "what",
+    "packages",
     "disk",
     "guests",
     "card",
