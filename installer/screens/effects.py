@@ -16,13 +16,14 @@ from installer.machine import Facts
 from installer.screens import end, sticks
 from installer.screens.access import Access, find_addresses, open_access
 from installer.screens.add_packages import PackageEffects
+from installer.screens.ask_pool import PoolEffects
 from installer.screens.disk_rows import may_get_paths, short
 from installer.screens.driver import Terminal, ask
 from installer.screens.forms import BACK, Form, Update, Values
 from installer.screens.jobs import Job
 from installer.screens.lease import read_lease
 from installer.screens.probe import Probe
-from installer.screens.state import State, to_answers, to_yaml
+from installer.screens.state import State, closed_secret, to_answers, to_yaml
 from installer.screens.waiting import wait_for
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Effects:
         self._probe: Probe | None = None
         self._key_map = "us"
         self._access: Access | None = None
+        self.pool = PoolEffects(terminal, commands, demo=demo)
 
     # Each screen's way to here.
 
@@ -57,13 +59,17 @@ class Effects:
             ("disk", "multipath"): self.as_multipath,
             ("card", "rescan"): self.rescan,
             ("packages", "add"): PackageEffects(self.terminal, self.commands, self.look, self.demo).add,
+            ("pool-token", "stick"): self.pool.from_stick,
+            ("pool-xapi", "fetch"): self.pool.fetch,
+            ("pool-answer", "again"): self.pool.again,
+            ("pool-answer", "later"): self.pool.later,
             ("summary", "answers"): self.answers,
             ("what", "ssh"): self.ssh,
         }
 
     def updates(self) -> dict[str, Callable[[State], Callable[[], Update | None]]]:
         """Live screens."""
-        return {"test": self.test}
+        return {"test": self.test, "pool-answer": self.pool.update}
 
     def entered(self) -> dict[str, Callable[[State], State]]:
         """What is looked up when a screen is come to."""
@@ -71,7 +77,14 @@ class Effects:
 
     def left(self) -> dict[str, Callable[[State, bool], str]]:
         """What happens when a screen was left."""
-        return {"keyboard": self.load_key_map, "what": self.rescue, "test": self.end_test, "names": self.say_access}
+        return {
+            "keyboard": self.load_key_map,
+            "what": self.rescue,
+            "test": self.end_test,
+            "names": self.say_access,
+            "pool-create": self.pool.resolved,
+            "pool-answer": self.pool.left,
+        }
 
     # The effects.
 
@@ -197,7 +210,7 @@ class Effects:
         try:
             # All but the network is of no account yet: most of it has not been asked for.
             management = to_answers(
-                state.having({"name.host": "test", "root.hash": "$6$testtest$" + "x" * 43})
+                state.having({"name.host": "test", "root.hash": "$6$testtest$" + "x" * 43, "pool.kind": "alone"})
             ).network.management
         except ValidationError as error:
             text = f"[!!] The settings cannot be tried: {error.errors()[0]['msg']}"
@@ -217,7 +230,7 @@ class Effects:
         """Show the file of answers, and save it when asked."""
         text = to_yaml(state)
         while True:
-            reply = ask(self.terminal, lambda: end.answers(text))
+            reply = ask(self.terminal, lambda: end.answers(text, closed_secret(state)))
             if reply.button == BACK:
                 return state
             self.save(f"{state.text('name.host')}.yaml", text.encode(), "the answers")

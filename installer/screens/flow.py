@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.screens import disks, end, host, network, packages, start
+from installer.screens import disks, end, host, network, packages, pool, start
 from installer.screens.forms import Form, Problem, Values
 from installer.screens.state import State
 
@@ -55,7 +55,11 @@ FLOW = (
     Step("region", host.region, keep, never),
     Step("city", host.city, host.take_city, never),
     Step("root", host.root, host.take_root, never),
-    Step("pool", host.pool, host.take_pool, never),
+    Step("pool", pool.pool, pool.take_pool, never),
+    Step("pool-create", pool.create, pool.take_create, pool.no_create),
+    Step("pool-token", pool.token, pool.take_token, pool.no_token),
+    Step("pool-xapi", pool.xapi, pool.take_xapi, pool.no_xapi),
+    Step("pool-answer", pool.answer, keep, pool.no_join),
     Step("summary", end.summary, end.take_summary, never),
     Step("confirm", end.confirm, end.take_confirm, never),
 )

@@ -30,8 +30,8 @@ and go with the host: it has them from its first start on, and its drivers also 
 
 What was added once stays until the installer is started anew."""
 
-VOLUMES_HELP = """Sticks and CDs that were plugged in later appear with 'Look again'. The stick may be taken out when its \
-packages have been read."""
+VOLUMES_HELP = """Sticks and CDs that were plugged in later appear with 'Look again'. The stick may be taken out when it \
+has been read."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def packages(state: State) -> Form:
         title="Drivers and packages",
         items=(
             Text(
-                "Does this machine need a driver, or shall the host have a Debian package, that is not on this medium? Then add it."
+                "Does this machine need a driver that is not on this medium, or shall the host have further packages? Add them."
             ),
             Gap(),
             *(
@@ -93,14 +93,14 @@ def packages(state: State) -> Form:
     )
 
 
-def volumes(found: tuple[Volume, ...]) -> Form:
+def volumes(found: tuple[Volume, ...], what: str = "the .deb files") -> Form:
     """The stick or CD to read."""
     rows = tuple(volume.row() for volume in found)
-    text = "Where are the .deb files?" if rows else "No USB stick or CD was found. Plug one in, then look again."
+    text = f"Where to read {what} from?" if rows else "No USB stick or CD was found. Plug one in, then look again."
     table = (Gap(), Table("volume.device", ("Device", "Name", "Files", "Size", "Model"), rows, height=8)) if rows else ()
     cancel, again = (BACK, "Cancel"), ("rescan", "Look again")
     return Form(
-        title="Drivers: the stick",
+        title="Stick or CD",
         items=(Text(text), *table),
         buttons=((NEXT, "Read it"), cancel, again) if rows else (again, cancel),
         help=VOLUMES_HELP,

@@ -34,7 +34,10 @@ DEFAULTS: Mapping[str, Value] = {
     "zone.region": "UTC",
     "pool.kind": "alone",
     "pool.toolstack": "ganeti",
+    "pool.user": "root",
 }
+TOKEN_REFERENCE, PASSWORD_REFERENCE = "env:DOM0KIT_JOIN_TOKEN", "env:DOM0KIT_POOL_PASSWORD"
+"""What a file of answers has in place of a secret that has no hash."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class State:
     :param epoch: when the image was made, in seconds since 1970: no right clock is before it.
     :param identity: of the plan, the same as long as the installer runs.
     :param packages: further packages that are installed here, for the host.
+    :param toolstacks: those of the image that know pools, each with name and version for the pool.
     :param zones: names of the tz database; empty where it is absent.
     """
 
@@ -60,6 +64,7 @@ class State:
     image: str = "/run/dom0kit/image"
     zones: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
+    toolstacks: tuple[tuple[str, str], ...] = (("ganeti", "ganeti"),)
 
     def text(self, name: str) -> str:
         """A field's text, without blanks around it."""
@@ -133,8 +138,11 @@ def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
     return {"path": disk.path if disk.kind == "mpath" or not lasting else lasting[0]}
 
 
-def document(state: State) -> dict[str, Any]:
-    """The answers as plain values, as a file of answers would have them; secrets are hashes."""
+def document(state: State, *, open_secrets: bool = True) -> dict[str, Any]:
+    """The answers as plain values, as a file of answers would have them; root's password is its hash.
+
+    :param open_secrets: with what opens the pool, which has no hash; references to it without.
+    """
     system = [selector(disk, state.facts) for disk in state.system_disks()]
     target: dict[str, Any] = {"mirror": system} if state.on("disk.mirror") else {"disk": system[0] if system else None}
     # The last screen asked for it by name; a disk that is blank needs no such permission.
@@ -150,7 +158,7 @@ def document(state: State) -> dict[str, Any]:
     value["root"] = root(state)
     if sources := state.keys("packages.sources"):
         value["packages"] = [{"folder": source} for source in sources]
-    value["pool"] = {"toolstack": state.text("pool.toolstack")}
+    value["pool"] = pool(state, open_secrets=open_secrets)
     # With the defaults written out the file says all that was chosen.
     value["finish"] = "reboot"
     return value
@@ -210,6 +218,30 @@ def root(state: State) -> dict[str, Any]:
     return value
 
 
+def pool(state: State, *, open_secrets: bool) -> dict[str, Any]:
+    """Toolstack and pool."""
+    kind, toolstack = state.text("pool.kind"), state.text("pool.toolstack")
+    value: dict[str, Any] = {"toolstack": toolstack}
+    if kind == "create":
+        value["create"] = {"name": state.text("pool.name")}
+        if toolstack == "ganeti" and state.text("pool.address"):
+            value["create"]["address"] = state.text("pool.address")
+    elif kind == "join" and toolstack == "ganeti":
+        value["join"] = {"token": state.text("pool.token") if open_secrets else TOKEN_REFERENCE}
+    elif kind == "join":
+        value["join"] = {"address": state.text("pool.master"), "user": state.text("pool.user")}
+        value["join"]["password"] = state.text("pool.password") if open_secrets else PASSWORD_REFERENCE
+        value["join"]["fingerprint"] = state.text("pool.fingerprint")
+    return value
+
+
+def closed_secret(state: State) -> str:
+    """The reference that stands for what opens the pool in a file of answers; empty when there is none."""
+    if state.text("pool.kind") != "join":
+        return ""
+    return TOKEN_REFERENCE if state.text("pool.toolstack") == "ganeti" else PASSWORD_REFERENCE
+
+
 def to_answers(state: State) -> Answers:
     """The answers.
 
@@ -220,9 +252,10 @@ def to_answers(state: State) -> Answers:
 
 def to_yaml(state: State) -> str:
     """The file of answers that installs the same without anybody at the machine."""
-    return "# Written by the installer's screens. It installs this machine in the same way without questions.\n" + emit(
-        document(state)
-    )
+    head = "# Written by the installer's screens. It installs this machine in the same way without questions.\n"
+    if reference := closed_secret(state):
+        head += f"# What opens the pool is left out: write it in place of {reference}, or let 'dom0kit answers render' do it.\n"
+    return head + emit(document(state, open_secrets=False))
 
 
 def plan_of(state: State, clock: str = "") -> Plan:

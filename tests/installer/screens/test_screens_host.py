@@ -130,9 +130,3 @@ def test_a_password_from_before_stays() -> None:
 def test_passwords_are_never_shown_again() -> None:
     form = host.root(chosen({"root.password": "correct horse"}))
     assert [item.value for item in form.items if isinstance(item, Entry) and item.password] == ["", ""]
-
-
-@pytest.mark.parametrize("kind", ["create", "join"])
-def test_pools_are_not_there_yet(kind: str) -> None:
-    assert fields(host.take_pool(chosen(), {"pool.kind": kind, "pool.toolstack": "ganeti"})) == ["pool.kind"]
-    assert isinstance(host.take_pool(chosen(), {"pool.kind": "alone", "pool.toolstack": "xl"}), State)

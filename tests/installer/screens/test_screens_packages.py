@@ -105,7 +105,7 @@ def effects(script: Script, *, demo: bool = False) -> PackageEffects:
     return PackageEffects(script, Commands(io.StringIO(), runner=runner), lambda: with_disks(BLANK, DIRTY, nics=NICS), demo)
 
 
-STICK: tuple[str, str, dict[str, Value]] = ("Drivers: the stick", NEXT, {"volume.device": "/dev/sdb"})
+STICK: tuple[str, str, dict[str, Value]] = ("Stick or CD", NEXT, {"volume.device": "/dev/sdb"})
 
 
 class Store:
@@ -133,7 +133,7 @@ def stick(monkeypatch: pytest.MonkeyPatch) -> list[Package]:
 
 def test_from_the_stick_to_the_new_disk(stick: list[Package]) -> None:
     script = Script(
-        ("Drivers: the stick", "rescan", {}),
+        ("Stick or CD", "rescan", {}),
         STICK,
         ("Drivers: the folder", NEXT, {"folder.name": "debs"}),
         ("Drivers: what was found", "install", {}),
@@ -152,7 +152,7 @@ def test_from_the_stick_to_the_new_disk(stick: list[Package]) -> None:
 def test_who_cancels_has_changed_nothing(stick: list[Package]) -> None:
     folder: tuple[str, str, dict[str, Value]] = ("Drivers: the folder", NEXT, {"folder.name": ""})
     for turns in (
-        [("Drivers: the stick", BACK, {})],
+        [("Stick or CD", BACK, {})],
         [STICK, ("Drivers: the folder", BACK, {})],
         [STICK, folder, ("Drivers: what was found", BACK, {})],
     ):
