@@ -22,7 +22,7 @@ FAILURE_HELP = """The log says more: it is shown in the second window (Ctrl-T).
 
 Retry does the same once more, after you have mended what was wrong. 'Change answers' goes back to the summary.
 
-'Save log' writes the log to a USB stick with a FAT file system. 'Shell' goes to the third \
+'Save log' writes the log to a USB stick, or lets it out over the network. 'Shell' goes to the third \
 window, for whoever wants to look by hand."""
 
 

@@ -13,16 +13,18 @@ from dom0kit.errors import UserError
 from installer import multipath
 from installer.commands import Commands
 from installer.machine import Facts
-from installer.screens import end, sticks
+from installer.screens import end
 from installer.screens.access import Access, find_addresses, open_access
 from installer.screens.add_packages import PackageEffects
 from installer.screens.ask_pool import PoolEffects
 from installer.screens.disk_rows import may_get_paths, short
 from installer.screens.driver import Terminal, ask
-from installer.screens.forms import BACK, Form, Update, Values
+from installer.screens.forms import BACK, Update, Values
 from installer.screens.jobs import Job
 from installer.screens.lease import read_lease
 from installer.screens.probe import Probe
+from installer.screens.save import save
+from installer.screens.send_log import LogEffects
 from installer.screens.state import State, closed_secret, to_answers, to_yaml
 from installer.screens.waiting import wait_for
 
@@ -233,41 +235,27 @@ class Effects:
             reply = ask(self.terminal, lambda: end.answers(text, closed_secret(state)))
             if reply.button == BACK:
                 return state
-            self.save(f"{state.text('name.host')}.yaml", text.encode(), "the answers")
+            save(self.terminal, self.commands, f"{state.text('name.host')}.yaml", text.encode(), "the answers")
 
-    def save_log(self, path: Path) -> None:
-        """Save the log to a stick."""
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            self.terminal.tell("Save log", f"The log {path} cannot be read: {error.strerror}")
-            return
-        self.save(path.name, data, "the log")
+    def save_log(self, state: State, path: Path, bundle: Callable[[], bytes]) -> None:
+        """Let the log out, by the way that the person chooses."""
 
-    def save(self, name: str, data: bytes, what: str) -> None:
-        """Ask for a stick and write to it."""
-        while True:
-            found = sticks.find_sticks(self.commands)
+        def to_stick() -> None:
+            try:
+                save(self.terminal, self.commands, path.name, path.read_bytes(), "the log")
+            except OSError as error:
+                self.terminal.tell("Save the log", f"The log {path} cannot be read: {error.strerror}")
 
-            def form(found: tuple[sticks.Stick, ...] = found) -> Form:
-                return end.sticks(tuple(stick.row() for stick in found), what)
+        LogEffects(self.terminal, self.commands, lambda: self.reachable(state), bundle, to_stick).save()
 
-            reply = ask(self.terminal, form)
-            if reply.button == "rescan":
-                continue
-            if reply.button == BACK:
-                return
-            if self._saved(str(reply.values.get("stick.device", "")), name, data):
-                return
-
-    def _saved(self, device: str, name: str, data: bytes) -> bool:
-        try:
-            self._wait(Job(lambda: sticks.save(device, name, data, self.commands)), f"Writing {name} to {device} ...")
-        except UserError as error:
-            self.terminal.tell("Saving failed", str(error))
-            return False
-        self.terminal.tell("Saved", f"{name} is on {device}. The stick may be taken out now.")
-        return True
+    def reachable(self, state: State) -> tuple[str, ...]:
+        """The addresses of this machine; the network is brought up with the chosen settings when it has none."""
+        words = ["ip", "-json", "address", "show"]
+        if not (found := find_addresses(self.commands(words, check=False, timeout=10).output)):
+            ask(self.terminal, end.network_test, update=self.test(state))
+            self.end_test(state, True)
+            found = find_addresses(self.commands(words, check=False, timeout=10).output)
+        return found
 
 
 XKB = {
