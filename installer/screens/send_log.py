@@ -144,14 +144,15 @@ class LogEffects:
             "NumberOfPasswordPrompts": "1",
             "ConnectTimeout": "15",
         }
-        words = ["scp", "-q", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+        words = ["scp", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
         env = {"SSH_ASKPASS": str(folder / "askpass"), "SSH_ASKPASS_REQUIRE": "force", "DOM0KIT_PASSWORD": password}
 
         def work() -> None:
             result = self.commands([*words, folder / name, target.words()], check=False, env=env, timeout=SECONDS)
             if result.returncode:
-                lines = [line for line in result.errors.splitlines() if line.strip()]
-                why = lines[-1] if lines else f"scp ended with {result.returncode}"
+                # scp's own last words say less than ssh's before them.
+                lines = [line for line in result.errors.splitlines() if line.strip() and "Connection closed" not in line]
+                why = lines[-1].strip() if lines else f"scp ended with {result.returncode}"
                 raise UserError(f"the log could not be copied: {why}", "look at user, password and folder")
 
         wait_for(self.terminal, Job(work), f"Copying the log to {target.host} ...")

@@ -22,6 +22,7 @@ from installer.screens.send_log import LogEffects
 from installer.screens.text import draw
 
 DATA = b"\x1f\x8bthe log"
+DENIED = "me@192.0.2.7: Permission denied (publickey,password).\r\nscp: Connection closed\n"
 Turn = tuple[str, str, dict[str, Value]]
 
 
@@ -127,7 +128,7 @@ class Runner:
             assert askpass.stat().st_mode & 0o777 == 0o700
             assert "open sesame" not in askpass.read_text()
             assert Path(words[-2]).read_bytes() == DATA
-            return Result(tuple(words), self.scp, "", "x: Permission denied (publickey,password).\n" if self.scp else "", 0.0)
+            return Result(tuple(words), self.scp, "", DENIED if self.scp else "", 0.0)
         text = {"ssh-keyscan": self.key if "ed25519" in words else "", "ssh-keygen": "256 SHA256:abc h (ED25519)"}
         return Result(tuple(words), 0, text.get(words[0], ""), "", 0.0)
 
