@@ -19,7 +19,7 @@ from qa.machine import Machine, free_port
 from qa.scenario import Scenario
 from qa.tui import walk
 from qa.tui.person import Person
-from qa.tui.sights import side_screens
+from qa.tui.sights import side_pools, side_screens
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "screens"
 SECOND = "DISK2"
@@ -101,7 +101,10 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             side_screens(person, look)
             walk.storage(person, wanted(scenario), look)
             walk.network(person, wanted(scenario), look)
-            walk.about_host(person, wanted(scenario), look)
+            walk.to_pool(person, wanted(scenario), look)
+            side_pools(person, look)
+            look("pool")
+            person.press("enter")
             person.at_screen("Summary")
             person.see(HOST_NAME)
             look("summary")

@@ -111,6 +111,14 @@ def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str 
 
 def about_host(person: Person, wanted: Choices, look: Look = nothing) -> None:
     """Time, log-in, pool."""
+    to_pool(person, wanted, look)
+    person.at_screen("Pool")
+    look("pool")
+    person.press("enter")
+
+
+def to_pool(person: Person, wanted: Choices, look: Look = nothing) -> None:
+    """Time and log-in."""
     person.at_screen("Time zone")
     person.choose(wanted.region)
     look("region")
@@ -127,9 +135,6 @@ def about_host(person: Person, wanted: Choices, look: Look = nothing) -> None:
         person.fill("SSH key", wanted.key)
     look("administrator")
     person.button("Next")
-    person.at_screen("Pool")
-    look("pool")
-    person.press("enter")
 
 
 def to_summary(person: Person, wanted: Choices, look: Look = nothing) -> None:
