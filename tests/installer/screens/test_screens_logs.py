@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,13 @@ class Terminal:
             return Reply("wait", {})
         self.shown.append(text)
         self.look(text)
-        if update and (news := update()):
-            self.shown.append("\n".join(news.texts.values()))
+        for _ in range(200 if update else 0):
+            # The server notes it behind the last byte, in a thread of its own.
+            news = update() if update else None
+            self.shown.append("\n".join(news.texts.values()) if news else "")
+            if "fetched once" in self.shown[-1]:
+                break
+            threading.Event().wait(0.01)
         title, button, typed = self.turns.pop(0)
         assert (form.title, button in dict(form.buttons)) == (title, True)
         return Reply(button, {**form.values(), **typed})
