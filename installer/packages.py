@@ -66,22 +66,34 @@ class Store:
     sleep: Callable[[float], None] = time.sleep
     stage: Path = STAGE
 
-    def prepare(self, sources: Sequence[PackageSource]) -> tuple[Package, ...]:
+    def prepare(self, sources: Sequence[PackageSource], fresh: str = "") -> tuple[Package, ...]:
         """Bring the packages of all sources here and check them together. A source that was brought before is not asked again.
 
-        :raises UserError: when one cannot be had, or they cannot be installed.
+        :param fresh: a source that is asked again all the same: the stick may be another one, or hold more by now.
+        :raises UserError: when one cannot be had, or they cannot be installed; what was brought before stays then.
         """
         if not is_live():
             raise UserError("packages can be added in the installer alone", "boot the installer, or leave 'packages' out")
         self.stage.mkdir(parents=True, exist_ok=True)
+        before = self.known()
         files: dict[str, Path] = {}
-        for source in sources:
-            for path in self.brought(str(source)) or self.bring(source):
-                # The same file from two sources is one.
-                files.setdefault(sha256_file(path), path)
-        self.tell(0.5, "reading the packages")
-        packages = tuple(read_package(path, self.commands) for path in files.values())
-        check(packages, self.commands)
+        try:
+            for source in sources:
+                there = [] if str(source) == fresh else self.brought(str(source))
+                for path in there or self.bring(source):
+                    # The same file from two sources is one.
+                    files.setdefault(sha256_file(path), path)
+            self.tell(0.5, "reading the packages")
+            packages = tuple(read_package(path, self.commands) for path in files.values())
+            check(packages, self.commands)
+        except UserError:
+            # Whoever mends a stick wants it read again; and the room is RAM.
+            write_json(self.stage / RECORD, before)
+            kept = {Path(name).parts[0] for names in before.values() for name in names}
+            for folder in self.stage.glob("set-*"):
+                if folder.name not in kept:
+                    shutil.rmtree(folder, ignore_errors=True)
+            raise
         return packages
 
     def known(self) -> dict[str, list[str]]:
@@ -102,16 +114,13 @@ class Store:
 
         :raises UserError: when there are none, or they cannot be had.
         """
-        home = self.stage / hashlib.sha256(str(source).encode()).hexdigest()[:12]
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.stage, ignore_cleanup_errors=True) as new:
-            if source.url is not None:
-                self.tell(0.1, f"fetching {source}")
-                (Path(new) / "fetched.deb").write_bytes(self.fetch(source, source.url))
-            else:
-                with volume(str(source.folder), self.commands, self.tell) as (root, folder):
-                    copy(root / folder, str(source.folder), Path(new), self.tell)
-            shutil.rmtree(home, ignore_errors=True)
-            os.rename(new, home)
+        home = Path(tempfile.mkdtemp(prefix="set-", dir=self.stage))
+        if source.url is not None:
+            self.tell(0.1, f"fetching {source}")
+            (home / "fetched.deb").write_bytes(self.fetch(source, source.url))
+        else:
+            with volume(str(source.folder), self.commands, self.tell) as (root, folder):
+                copy(root / folder, str(source.folder), home, self.tell)
         found = sorted(home.iterdir())
         write_json(self.stage / RECORD, {**self.known(), str(source): [str(path.relative_to(self.stage)) for path in found]})
         return found

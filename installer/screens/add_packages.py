@@ -48,7 +48,7 @@ class PackageEffects:
             if not source:
                 return state
             sources = tuple(dict.fromkeys((*state.keys("packages.sources"), source)))
-            found = self.read(sources)
+            found = self.read(sources, source)
             if ask(self.terminal, lambda: packages.review(found, kernel())).button == BACK:
                 return state
             wait_for(self.terminal, Job(lambda: install_here(found, self.commands)), "Installing the packages here ...")
@@ -92,11 +92,11 @@ class PackageEffects:
             name = str(reply.values["folder.name"])
         return volume.source(name)
 
-    def read(self, sources: tuple[str, ...]) -> tuple[Package, ...]:
-        """The packages of all sources, copied and checked.
+    def read(self, sources: tuple[str, ...], fresh: str) -> tuple[Package, ...]:
+        """The packages of all sources, copied and checked; those of ``fresh`` are read in any case.
 
         :raises UserError: when they cannot be installed.
         """
         store = Store(self.commands, lambda url: SYSTEM)
         asked = [PackageSource(folder=source) for source in sources]
-        return wait_for(self.terminal, Job(lambda: store.prepare(asked)), "Reading and checking the packages ...")
+        return wait_for(self.terminal, Job(lambda: store.prepare(asked, fresh)), "Reading and checking the packages ...")

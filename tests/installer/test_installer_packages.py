@@ -152,6 +152,27 @@ def test_another_checksum_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("live")
+def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "debs").mkdir()
+    (tmp_path / "debs/a.deb").write_bytes(b"a")
+    monkeypatch.setattr(packages, "MEDIUM", str(tmp_path))
+    source = PackageSource.model_validate({"folder": "/debs"})
+    stage = tmp_path / "stage"
+    refusing, _ = commands(show="tool\t1\tall\t1\n", fail="apt-get", install="E: held broken packages")
+    with pytest.raises(UserError):
+        store(stage, refusing).prepare([source])
+    assert store(stage, refusing).brought("/debs") == []
+    assert list(stage.glob("set-*")) == []
+    run, _ = commands(show="tool\t1\tall\t1\n")
+    assert len(store(stage, run).prepare([source])) == 1
+    (tmp_path / "debs/b.deb").write_bytes(b"b")
+    assert len(store(stage, run).prepare([source])) == 1
+    with pytest.raises(UserError, match="tool is there 2 times"):
+        store(stage, run).prepare([source], "/debs")
+    assert len(store(stage, run).brought("/debs")) == 1
+
+
+@pytest.mark.usefixtures("live")
 def test_what_apt_refuses_is_told(tmp_path: Path) -> None:
     run, _ = commands(show="tool\t1\tall\t1\n", fail="apt-get", install="E: held broken packages")
     with pytest.raises(UserError, match="cannot be installed: held broken packages"):

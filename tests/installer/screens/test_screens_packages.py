@@ -116,7 +116,7 @@ class Store:
     def __init__(self, *_: Any) -> None:
         """Takes what the true one takes."""
 
-    def prepare(self, sources: list[Any]) -> tuple[Package, ...]:
+    def prepare(self, sources: list[Any], fresh: str) -> tuple[Package, ...]:
         Store.asked = [str(source) for source in sources]
         return (DRIVER,)
 
@@ -163,7 +163,7 @@ def test_who_cancels_has_changed_nothing(stick: list[Package]) -> None:
 
 @pytest.mark.usefixtures("stick")
 def test_what_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Store, sources: list[Any]) -> None:
+    def refuse(self: Store, sources: list[Any], fresh: str) -> None:
         raise UserError("the packages cannot be installed: no", "take others")
 
     monkeypatch.setattr(Store, "prepare", refuse)
