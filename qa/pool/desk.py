@@ -30,7 +30,7 @@ TOOLSTACK = "ganeti 3.1.0~rc2"
 DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
 LEDGER = "var/lib/dom0kit/pool"
 CLIENT = (sys.executable, "-m", "qa.pool.client")
-PROGRAM = str(Path(sys.executable).parent / "dom0kit")
+DOM0CTL = 'import sys; from dom0kit.cli import main; sys.exit(main(program="dom0ctl"))'
 
 
 class Desk:
@@ -58,6 +58,10 @@ class Desk:
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
+        program = root / "usr/bin/dom0ctl"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\nexec env PYTHONPATH={PROJECT} {sys.executable} -c '{DOM0CTL}' \"$@\"\n")
+        program.chmod(0o755)
         (root / "etc/ssh").mkdir()
         run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ecdsa_key")])
 
@@ -98,7 +102,7 @@ class Desk:
 
     def command(self, *words: str, check: bool = True) -> Result:
         """``dom0ctl pool`` on the master."""
-        return run([PROGRAM, "pool", *words, "--root", str(self.root)], check=check, timeout=60)
+        return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=60)
 
     def token(self, *options: str, address: str = commands.ADDRESS) -> str:
         """A new join token."""

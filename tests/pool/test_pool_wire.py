@@ -128,7 +128,7 @@ def test_a_join_waits_in_the_queue_and_survives_lost_connections() -> None:
     assert [progress.place for progress in told] == [17, -1, -1, 0]
     assert "17th" in told[0].text
     assert "40 min" in told[0].text
-    assert 48 <= pool.slept[0] <= 72
+    assert 42 <= pool.slept[0] <= 60
 
 
 def test_the_patience_ends_when_the_pool_is_away_for_long() -> None:
@@ -163,10 +163,10 @@ def test_hosts_come_again_at_different_times() -> None:
     assert backoff(1, lambda: 0.0) == 2.5
     assert backoff(1, lambda: 1.0) == 7.5
     assert backoff(500, lambda: 0.5) == 300.0
-    assert queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 8.0
+    assert queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 7.0
     # A pool that talks nonsense does not make a host come every millisecond.
-    assert queued("nonsense", lambda: 0.0)[1] >= 0.8
-    assert queued({"again": -5}, lambda: 0.0)[1] >= 0.8
+    assert queued("nonsense", lambda: 0.0)[1] >= 0.7
+    assert queued({"again": -5}, lambda: 0.0)[1] >= 0.7
 
 
 @pytest.mark.parametrize(
