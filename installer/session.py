@@ -16,7 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import apply as work
-from installer import multipath, packages, packages_here, scripts
+from installer import asking, multipath, packages, packages_here, scripts
 from installer.commands import Commands
 from installer.debs import Package
 from installer.facts import collect
@@ -169,11 +169,15 @@ def look(answers: Answers, session: Session) -> Facts:
 
 
 def carry_out(plan: Plan, session: Session) -> None:
-    """Apply a plan and say how it went.
+    """Ask the pool, apply a plan, and say how it went.
 
-    :raises UserError: when a step or a script fails.
+    :raises UserError: when the pool does not take the host, or a step or a script fails.
     """
     session.run_scripts("planned")
+    if plan.question is not None:
+        session.reports.redactor.add(asking.secrets(plan.question.pool))
+        with session.reporter.step(asking.TITLE) as step:
+            asking.ask(plan.question, session.image, session.commands, step)
     done = work.Work(session.commands, logs=[session.log, session.logs / "installer-events.jsonl"])
 
     def after(stage: str) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HOST_KEY = "etc/ssh/ssh_host_ecdsa_key.pub"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-COMMAND = "/usr/bin/dom0ctl pool answer"
+PROGRAM = "usr/bin/dom0ctl"
 
 
 def register(add: Add) -> None:
@@ -178,7 +178,7 @@ def say(value: dict[str, Any]) -> None:
 
 def ledger(root: Path) -> Ledger:
     """The book of this host, which brings what changes to the other candidates when Ganeti's part can."""
-    command = COMMAND if root == Path("/") else f"{sys.executable} -m dom0kit.cli pool answer --root {root}"
+    command = f"{root / PROGRAM} pool answer" + ("" if root == Path("/") else f" --root {root}")
     if root != Path("/") or importlib.util.find_spec("pool.ganeti.copies") is None:
         return Ledger(root, command)
     module: Any = importlib.import_module("pool.ganeti.copies")

@@ -30,7 +30,7 @@ FORGOTTEN = 86400.0
 FIRST_GUESS = 150.0
 """Seconds for a join as long as none was measured: what it took on a slow machine."""
 MEASURED = 8
-SOON, LATE = 5.0, 300.0
+SOON, LATE = 5.0, 1800.0
 """Seconds after which a host is to come again: those at the front soon."""
 
 

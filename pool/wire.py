@@ -185,8 +185,9 @@ def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Pro
         return float(min(max(found, least), most)) if isinstance(found, int | float) else least
 
     place, seconds = int(number("place", 0, 1e6)), number("seconds", 0, 1e7)
-    again = number("again", 1.0, 2 * LONGEST)
-    return Progress(place, seconds, place_text(place, seconds)), again * (0.8 + 0.4 * spread())
+    again = number("again", 1.0, 3600.0)
+    # Rather too early than too late: one that is overdue counts as away.
+    return Progress(place, seconds, place_text(place, seconds)), again * (0.7 + 0.3 * spread())
 
 
 def place_text(place: int, seconds: float) -> str:

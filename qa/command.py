@@ -90,6 +90,7 @@ class MachineSpec:
     :param display: QEMU's ``-display`` value.
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
     :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
+    :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     :param devices: further words of QEMU's command line, for a card of another kind.
     """
@@ -110,6 +111,7 @@ class MachineSpec:
     firmware_settings: tuple[tuple[str, str], ...] = ()
     hbas: tuple[int, ...] = ()
     devices: tuple[str, ...] = ()
+    clock: str = "utc"
 
     @property
     def serial_socket(self) -> Path:
@@ -150,7 +152,7 @@ def platform_words(spec: MachineSpec) -> list[str]:
     if spec.memory < 256 or spec.cpus < 1:
         raise UserError(f"a machine with {spec.memory} MiB and {spec.cpus} processors", "give at least 256 MiB and 1 processor")
     words = ["-nodefaults", "-no-user-config", "-machine", "q35", *spec.accelerator, "-cpu", spec.cpu]
-    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", "base=utc"]
+    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", f"base={spec.clock}"]
     # "-boot once" does nothing under OVMF; strict keeps firmware from drives that nobody asked it to boot.
     words += ["-boot", "menu=off,strict=on"]
     if spec.firmware == "uefi":
