@@ -39,17 +39,19 @@ class Action:
     :param argv: the command; it has the terminal to itself. Empty: the console ends, and who started it asks for a log-in;
         login(1) hangs the terminal up and must be the first process of its session.
     :param question: asked before; empty: not asked.
+    :param stay: what it says stays on the screen until Enter is pressed.
     """
 
     key: str
     label: str
     argv: tuple[str, ...]
     question: str = ""
+    stay: bool = False
 
 
 ACTIONS = (
     Action("1", "Shell", ()),
-    Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network")),
+    Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network"), stay=True),
     Action("3", "Restart", (*AS_NOBODY, "-c", "systemctl reboot"), "Restart this host? All guests on it will be stopped."),
     Action("4", "Power off", (*AS_NOBODY, "-c", "systemctl poweroff"), "Power this host off? All guests on it will be stopped."),
 )
@@ -182,11 +184,13 @@ def perform(action: Action, ask: Callable[[str], str] = input) -> None:
         if action.question and ask(f"{action.question} Type 'yes': ").strip().lower() != "yes":
             return
         if action.argv[0] == AS_NOBODY[0]:
-            print(f"{action.label}: the password of root is needed.")
+            print(f"{action.label}: the password of root is needed.", flush=True)
         env = {"TERM": "linux", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         code = subprocess.run(action.argv, check=False, env=env).returncode
         if code:
             ask("It was not done. Press Enter.")
+        elif action.stay:
+            ask("Press Enter.")
     except (EOFError, KeyboardInterrupt):
         return
 

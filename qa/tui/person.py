@@ -104,6 +104,11 @@ class Person:
             else:
                 self._key(QCODES[name])
 
+    def press_codes(self, *codes: str) -> None:
+        """Press keys of the display's keyboard, by QEMU's codes: what they type is the key map's business."""
+        for code in codes:
+            self._key(code)
+
     def _send(self, data: bytes) -> None:
         self.machine.channels.send_console(data)
         self.machine.wait(PAUSE)
