@@ -14,7 +14,8 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,15 +166,35 @@ def show(lines: Sequence[str]) -> None:
 
 
 def wait_key(seconds: float) -> str:
-    """A key that is pressed within some seconds; empty without one."""
-    saved = termios.tcgetattr(sys.stdin)
+    """A key that is pressed within some seconds, or was pressed before; empty without one. See :func:`keys_at_once`."""
+    if not select.select([sys.stdin], [], [], seconds)[0]:
+        return ""
+    return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+
+
+@contextmanager
+def keys_at_once() -> Iterator[Callable[[], None]]:
+    """Keys come without Enter and are not shown, also those that are pressed while the screen is being made.
+
+    :returns: a function that gives the terminal back as it was, for somebody who reads lines; the next call takes it again.
+    """
+    usual = termios.tcgetattr(sys.stdin)
+    taken = False
+
+    def toggle() -> None:
+        nonlocal taken
+        if taken:
+            # What was typed before a question is no answer to it.
+            termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, usual)
+        else:
+            tty.setcbreak(sys.stdin, termios.TCSANOW)
+        taken = not taken
+
+    toggle()
     try:
-        tty.setcbreak(sys.stdin)
-        if not select.select([sys.stdin], [], [], seconds)[0]:
-            return ""
-        return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+        yield toggle
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, usual)
 
 
 def perform(action: Action, ask: Callable[[str], str] = input) -> None:
@@ -200,16 +221,20 @@ def main() -> int:
     if not sys.stdin.isatty():
         print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
         return 1
-    while True:
-        # Each time anew: the host remembers what it was told.
-        show(read_screen(Host(run=run)))
-        try:
-            key = wait_key(SECONDS)
-        except KeyboardInterrupt:
-            continue
-        for action in ACTIONS:
-            if action.key == key and not action.argv:
+    with keys_at_once() as toggle:
+        while True:
+            try:
+                # Each time anew: the host remembers what it was told.
+                show(read_screen(Host(run=run)))
+                key = wait_key(SECONDS)
+            except KeyboardInterrupt:
+                continue
+            action = next((action for action in ACTIONS if action.key == key), None)
+            if action is None:
+                continue
+            if not action.argv:
                 sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
                 return 0
-            if action.key == key:
-                perform(action)
+            toggle()
+            perform(action)
+            toggle()

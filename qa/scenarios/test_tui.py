@@ -55,6 +55,7 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
         with scenario.phase("answer the questions"):
             walk.to_summary(person, wanted(scenario), look)
             walk.confirm(person, look)
+        scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
         walk.watch(person, scenario, look)
     port = free_port()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
