@@ -235,7 +235,7 @@ class Effects:
     def save(self, name: str, data: bytes, what: str) -> None:
         """Ask for a stick and write to it."""
         while True:
-            found = sticks.find_sticks(self.commands)
+            found = self._wait(Job(lambda: sticks.find_sticks(self.commands)), "Looking for USB sticks ...")
 
             def form(found: tuple[sticks.Stick, ...] = found) -> Form:
                 return end.sticks(tuple(stick.row() for stick in found), what)
