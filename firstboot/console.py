@@ -129,6 +129,7 @@ def screen(
         "-" * width,
         f" Version    dom0kit {status['version']}",
         f" Address    {', '.join(status['addresses']) or 'none yet'} on {status['port']}",
+        *([f" Log-in     ssh root@{status['address']}"] if status.get("address") and status.get("ssh") == "running" else []),
         f" Pool       {pool}",
     ]
     lines += [f" {'Disks' if not index else '     '}      {line}" for index, line in enumerate(some(disks, 5))]

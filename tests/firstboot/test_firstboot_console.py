@@ -103,6 +103,14 @@ def test_disks_maps_and_their_paths() -> None:
     assert disk_lines("") == disk_lines("no JSON") == []
 
 
+def test_how_to_log_in_is_said_when_it_is_possible() -> None:
+    def drawn(**more: str) -> str:
+        return "\n".join(screen({**STATUS, **more}, "alone", [], [], now=""))
+
+    assert "ssh root@192.0.2.10\n" in drawn(address="192.0.2.10", ssh="running")
+    assert "ssh root@" not in drawn(address="192.0.2.10", ssh="off") + drawn(address="", ssh="running") + drawn()
+
+
 def test_arrays_that_are_not_whole() -> None:
     assert array_lines(MDSTAT) == ["md127: one of its disks is missing", "md125: resync = 12.6%"]
     assert array_lines("") == []
