@@ -38,7 +38,7 @@ def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
     same = twins(disk, disks)
     names = ", ".join(short(other.path) for other in same)
     obstacles = (
-        (disk.map, "path of a map", f"it is one path of the multipath disk {short(disk.map)}; choose that one"),
+        (disk.map, "path of map", f"it is one path of the multipath disk {short(disk.map)}; choose that one"),
         (disk.is_medium, "boot medium", "this program runs from it"),
         (disk.mounts, "in use", f"it is in use, mounted on {', '.join(disk.mounts)}"),
         (disk.read_only, "read-only", "it is write-protected"),
@@ -96,7 +96,9 @@ def in_short(disk: Disk, disks: Iterable[Disk] = ()) -> str:
         return f"- {words}"
     if disk.partitions:
         return f"{len(disk.partitions)} partition{'s' if len(disk.partitions) > 1 else ''}"
-    return (disk.contents[0] if disk.contents else "data") if disk.contents or disk.volumes else "blank"
+    # Only the pane below the list has room for a label.
+    found = disk.contents[0].partition(" (")[0] if disk.contents else "data"
+    return found if disk.contents or disk.volumes else "blank"
 
 
 def row(disk: Disk, disks: Iterable[Disk] = ()) -> Row:
