@@ -147,7 +147,9 @@ def open_access(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # sshd wants it to be there (its RuntimeDirectory= is made by a unit that does not run here).
     commands(["mkdir", "-p", "/run/sshd"])
-    write_atomic(folder / "keys", keys, 0o600)
+    if keys or not (folder / "keys").exists():
+        # Who came by key before may come again, beside whoever has the password.
+        write_atomic(folder / "keys", keys, 0o600)
     write_atomic(folder / "config", sshd_config(folder, password=bool(password)))
     if not (folder / "host_key").exists():
         commands(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "dom0kit installer", "-f", folder / "host_key"])
@@ -155,5 +157,7 @@ def open_access(
         # Not through the log: it notes commands, and this one's input is a hash.
         commands.runner(["chpasswd", "-e"], stdin=f"root:{make_hash(password)}\n")
     commands(["systemctl", "stop", UNIT], check=False)
-    commands(["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
+    # Of the unit only the server ends when it is stopped: whoever is logged in stays so.
+    words = ["systemd-run", "--quiet", "--collect", "--property=KillMode=process", f"--unit={UNIT}"]
+    commands([*words, "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
     return Access(wait_addresses(commands, sleep), password)

@@ -65,7 +65,7 @@ class PackageEffects:
         :raises UserError: when the stick cannot be read or has no packages.
         """
         while True:
-            there = packages.parse_volumes(self.commands(packages.LSBLK, check=False, timeout=20).output)
+            there = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Looking for sticks and CDs ...")
             reply = ask(self.terminal, lambda there=there: packages.volumes(there))  # type: ignore[misc]
             if reply.button == "rescan":
                 continue

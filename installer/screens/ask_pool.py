@@ -34,12 +34,13 @@ SECONDS = 10.0
 def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
     """What this host says of itself.
 
-    :param addresses: those that it has now; a fixed one from the answers counts before them.
+    :param addresses: those that it has now; fixed ones of the answers are those that it will have.
     """
-    fixed = state.text("static.address").partition("/")[0] if state.text("ip.v4") == "static" else ""
+    kinds = (("ip.v4", "static.address"), ("ip.v6", "static6.address"))
+    fixed = tuple(state.text(name).partition("/")[0] for kind, name in kinds if state.text(kind) == "static")
     return Joiner(
         name=state.text("name.host"),
-        addresses=tuple(dict.fromkeys((*((fixed,) if fixed else ()), *addresses))),
+        addresses=fixed or addresses,
         version=state.manifest.version,
         toolstack=dict(state.toolstacks).get(state.text("pool.toolstack"), state.text("pool.toolstack")),
         uuid=read_identity().uuid,
@@ -169,7 +170,7 @@ class PoolEffects:
     def from_stick(self, state: State, values: Values) -> State:
         """Read the token from a file on a stick."""
         while True:
-            there = packages.parse_volumes(self.commands(packages.LSBLK, check=False, timeout=20).output)
+            there = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Looking for sticks and CDs ...")
             reply = ask(self.terminal, lambda there=there: packages.volumes(there, what="the join token"))  # type: ignore[misc]
             if reply.button != "rescan":
                 break

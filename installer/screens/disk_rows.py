@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from dom0kit.units import human_bytes
@@ -37,7 +38,7 @@ def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
     same = twins(disk, disks)
     names = ", ".join(short(other.path) for other in same)
     obstacles = (
-        (disk.map, "path of a map", f"it is one path of the multipath disk {short(disk.map)}; choose that one"),
+        (disk.map, "path of map", f"it is one path of the multipath disk {short(disk.map)}; choose that one"),
         (disk.is_medium, "boot medium", "this program runs from it"),
         (disk.mounts, "in use", f"it is in use, mounted on {', '.join(disk.mounts)}"),
         (disk.read_only, "read-only", "it is write-protected"),
@@ -45,8 +46,7 @@ def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
         (
             same,
             "same serial",
-            f"it and {names} have one serial number: they are paths to the same disk that multipath did not recognise, "
-            "and writing to both would destroy it",
+            f"it and {names} have one serial number: paths to the same disk that multipath did not recognise",
         ),
     )
     return next(((words, sentence) for holds, words, sentence in obstacles if holds), ("", ""))
@@ -81,15 +81,13 @@ def details(disk: Disk, disks: Iterable[Disk] = ()) -> str:
     reason = why_not(disk, disks)
     first = f"Cannot be chosen: {reason}." if reason else f"On it now: {content(disk)}"
     names = ", ".join(part for part in (disk.model, f"serial {disk.serial}" if disk.serial else "", disk.wwn) if part)
-    kind = (
-        "a disk of a storage network" if disk.paths else "spinning disk" if disk.rotational and disk.transport != "virtio" else ""
-    )
+    kind = "spinning disk" if disk.rotational and not disk.paths and disk.transport != "virtio" else ""
     sectors = f"sectors of {disk.sector} bytes" if disk.sector != 512 else ""
     others = (other for other in disks if other.path != disk.path and not other.map)
     namesakes = ", ".join(short(other.path) for other in others if disk.serial and disk.serial == other.serial)
     note = f"{namesakes} has the same serial number: go by size" if namesakes and not reason else ""
-    last = "  ".join(part for part in (disk.path, names, kind, sectors, paths_text(disk), note) if part)
-    return f"{first if len(first) <= SAID else f'{first[:SAID]} ...'}\n{last}"
+    last = "  ".join(part for part in (disk.path, names, kind, sectors, note) if part)
+    return "\n".join(filter(None, (textwrap.shorten(first, SAID, placeholder=" ..."), last, paths_text(disk))))
 
 
 def in_short(disk: Disk, disks: Iterable[Disk] = ()) -> str:
@@ -98,7 +96,9 @@ def in_short(disk: Disk, disks: Iterable[Disk] = ()) -> str:
         return f"- {words}"
     if disk.partitions:
         return f"{len(disk.partitions)} partition{'s' if len(disk.partitions) > 1 else ''}"
-    return (disk.contents[0] if disk.contents else "data") if disk.contents or disk.volumes else "blank"
+    # Only the pane below the list has room for a label.
+    found = disk.contents[0].partition(" (")[0] if disk.contents else "data"
+    return found if disk.contents or disk.volumes else "blank"
 
 
 def row(disk: Disk, disks: Iterable[Disk] = ()) -> Row:

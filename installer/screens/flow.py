@@ -37,7 +37,7 @@ def never(state: State) -> bool:
 
 FLOW = (
     #    name        what it shows        what it does with it   skipped when
-    Step("keyboard", start.keyboard, keep, never),
+    Step("keyboard", start.keyboard, start.take_keyboard, never),
     Step("what", start.what, keep, never),
     Step("warnings", start.warnings, keep, start.no_warnings),
     Step("packages", packages.packages, keep, never),

@@ -104,7 +104,7 @@ def root(state: State) -> Form:
             Entry("root.password", "Password", "", checks.password, password=True, width=40),
             Entry("root.again", "Once more", "", password=True, width=40),
             Gap(),
-            Text("If you have one, a public SSH key: a line that begins with ssh-ed25519 or so."),
+            Text("A public SSH key, if you have one: a line that begins with ssh-ed25519."),
             Gap(),
             Entry("root.key", "SSH key", state.text("root.key"), kind(kinds.ssh_key), width=62),
         ),

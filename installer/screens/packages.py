@@ -1,4 +1,4 @@
-"""The screens about drivers and packages from further media. Pure."""
+"""The screens about drivers and packages from further media. Pure but for :func:`find_volumes`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from dom0kit.units import human_bytes
+from installer.commands import Commands
 from installer.debs import Package
 from installer.machine import MEDIUM, Facts
 from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Row, Scroll, Table, Text
@@ -68,6 +69,11 @@ def parse_volumes(text: str) -> tuple[Volume, ...]:
                 path, label, uuid, kind = (str(part.get(key) or "") for key in ("path", "label", "uuid", "fstype"))
                 found.append(Volume(path, label, uuid, kind, int(part.get("size") or 0), str(disk.get("model") or "").strip()))
     return tuple(found)
+
+
+def find_volumes(commands: Commands) -> tuple[Volume, ...]:
+    """The sticks and CDs that are there now."""
+    return parse_volumes(commands(LSBLK, check=False, timeout=20).output)
 
 
 def packages(state: State) -> Form:

@@ -14,7 +14,7 @@ from installer.screens.waiting import wait_for
 def save(terminal: Terminal, commands: Commands, name: str, data: bytes, what: str) -> None:
     """Ask for a stick and write to it, until it is well or given up."""
     while True:
-        found = sticks.find_sticks(commands)
+        found = wait_for(terminal, Job(lambda: sticks.find_sticks(commands)), "Looking for USB sticks ...")
 
         def form(found: tuple[sticks.Stick, ...] = found) -> Form:
             return end.sticks(tuple(stick.row() for stick in found), what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from dom0kit.units import human_bytes
-from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text
+from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text, Values
 from installer.screens.layout import wrap
 from installer.screens.state import State
 
@@ -46,8 +46,41 @@ KEY_MAPS = (
 )
 """Key maps with their names for people; first boot finds each in the XKB database of the image."""
 
+KEY_ZONES = {
+    "uk": "Europe/London",
+    "be": "Europe/Brussels",
+    "br-abnt2": "America/Sao_Paulo",
+    "cf": "America/Toronto",
+    "croat": "Europe/Zagreb",
+    "cz": "Europe/Prague",
+    "dk": "Europe/Copenhagen",
+    "nl": "Europe/Amsterdam",
+    "et": "Europe/Tallinn",
+    "fi": "Europe/Helsinki",
+    "fr": "Europe/Paris",
+    "de": "Europe/Berlin",
+    "hu": "Europe/Budapest",
+    "it": "Europe/Rome",
+    "jp106": "Asia/Tokyo",
+    "lt": "Europe/Vilnius",
+    "no": "Europe/Oslo",
+    "pl": "Europe/Warsaw",
+    "pt": "Europe/Lisbon",
+    "ro": "Europe/Bucharest",
+    "sk": "Europe/Bratislava",
+    "slovene": "Europe/Ljubljana",
+    "es": "Europe/Madrid",
+    "sv": "Europe/Stockholm",
+    "fr_CH": "Europe/Zurich",
+    "sg": "Europe/Zurich",
+    "trq": "Europe/Istanbul",
+}
+"""Where the bar stands on the screens of the time zone, for keyboards that are mostly used in one."""
+
 KEYBOARD_HELP = """The keys of the keyboard and screen at the machine. Over a serial line or SSH your own computer \
 decides what a key means; the choice does not matter there.
+
+It also suggests a time zone, which you can change later.
 
 The installed host uses the same key map. It takes effect in the installer as soon as you go on."""
 
@@ -86,6 +119,17 @@ def keyboard(state: State) -> Form:
         buttons=((NEXT, "Next"),),
         help=KEYBOARD_HELP,
     )
+
+
+def take_keyboard(state: State, values: Values) -> State:
+    """The key map, and the time zone that it suggests as long as nobody has chosen one."""
+    after = state.having(values)
+    zone = KEY_ZONES.get(after.text("keyboard.map"), "")
+    if state.text("zone.city") != state.text("zone.guess"):
+        return after
+    if zone not in state.zones:
+        return after.having({"zone.guess": "", "zone.city": ""})
+    return after.having({"zone.guess": zone, "zone.region": zone.partition("/")[0], "zone.city": zone})
 
 
 def what(state: State) -> Form:

@@ -230,10 +230,17 @@ class Window:
             box.append(plain(text), row.key)
         if rows:
             box.setCurrent(initial(item))
+
+        def elsewhere() -> None:
+            moved()
+            # What was wrong with another row is no news of this one; newt also calls it when a form begins.
+            if str(box.current()) != initial(item):
+                self._problem.setText("\n".join(problem_lines("")))
+
         if item.pane:
             moved()
             # newt calls it when the bar moves.
-            box.setCallback(moved)
+            box.setCallback(elsewhere)
         self._keep(item.name, box, lambda: str(box.current()) if rows else "")
         self._lists.append(box)
         head = [snack.Label(header_text(item))] if item.header else []

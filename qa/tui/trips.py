@@ -189,6 +189,8 @@ def wrong_network(person: Person, wanted: Choices) -> None:
     person.fill("VLAN", "")
     person.button("Next")
     person.at_screen("Fixed IPv4 address")
+    person.see("This is what DHCP gave the card")
+    person.fill("Address/length", "")
     refused(person, "Fixed IPv4 address", "Type the host's address.")
     for label, text, sentence in NETWORK_MISTAKES:
         person.fill(label, text)

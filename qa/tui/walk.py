@@ -98,7 +98,7 @@ def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str 
         person.button("Next")
     person.at_screen("Test of the network")
     person.see(test, limit=TEST)
-    person.until(lambda: " ..." not in person.screen.flat, "end of the test", limit=TEST)
+    person.see("The test is over", limit=TEST)
     person.settle()
     look("test")
     person.button("Next")

@@ -91,6 +91,12 @@ def test_a_disk_that_will_get_further_paths_can_be_declared(disk: Disk, offered:
     assert ("multipath" in dict(disks.target(state(with_disks(disk))).buttons)) is offered
 
 
+def test_the_list_has_no_room_for_labels() -> None:
+    labelled = dataclasses.replace(BLANK, contents=("ext4 signature (label 'precious')",))
+    assert disk_rows.in_short(labelled) == "ext4 signature"
+    assert "precious" in disk_rows.details(labelled)
+
+
 def test_a_disk_with_much_on_it_still_shows_its_name() -> None:
     full = dataclasses.replace(DIRTY, contents=tuple(f"part /dev/sdb{n} with ext4 'x'" for n in range(20)), paths=())
     table = Table("d", (), (disk_rows.row(full),), full.path, pane=4)

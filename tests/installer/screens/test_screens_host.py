@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zoneinfo
 
 import pytest
 from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
@@ -46,6 +47,23 @@ def test_a_good_machine_has_none() -> None:
     assert start.no_warnings(state())
     # Under Xen neither the processor's features nor the machine's memory can be seen.
     assert start.no_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
+
+
+def test_a_keyboard_suggests_a_time_zone_until_one_is_chosen() -> None:
+    german = start.take_keyboard(state(), {"keyboard.map": "de"})
+    assert (german.text("zone.region"), german.text("zone.city")) == ("Europe", "Europe/Berlin")
+    french = start.take_keyboard(german, {"keyboard.map": "fr"})
+    assert french.text("zone.city") == "Europe/Paris"
+    assert start.take_keyboard(french, {"keyboard.map": "us"}).text("zone.city") == ""
+    chosen_by_hand = french.having({"zone.region": "UTC", "zone.city": "UTC"})
+    assert start.take_keyboard(chosen_by_hand, {"keyboard.map": "de"}).text("zone.city") == "UTC"
+    # Where the tz database has no such zone nothing is suggested.
+    assert start.take_keyboard(state(), {"keyboard.map": "jp106"}).text("zone.region") == "UTC"
+
+
+def test_zones_of_keyboards_are_those_of_the_database() -> None:
+    assert set(start.KEY_ZONES) <= {key for key, _ in start.KEY_MAPS}
+    assert set(start.KEY_ZONES.values()) <= zoneinfo.available_timezones()
 
 
 def test_only_what_is_there_is_offered() -> None:
