@@ -156,6 +156,7 @@ def volume(source: str, commands: Commands, tell: Tell = quiet) -> Iterator[tupl
     :raises UserError: when it does not appear, or cannot be mounted.
     """
     name, _, folder = source.partition("/")
+    folder = folder.strip("/")
     if not name:
         yield Path(MEDIUM), folder
         return
