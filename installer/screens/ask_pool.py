@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+from dom0kit import web
 from dom0kit.errors import UserError
 from dom0kit.identity import read_identity
 from installer.commands import Commands
@@ -28,7 +27,6 @@ TITLE = "Answer of the pool"
 TOKEN = re.compile(r"d0k1-[A-Za-z0-9_-]{60,400}")
 LARGEST = 64 * 1024
 """Bytes of a file in which a token is looked for."""
-SECONDS = 10.0
 
 
 def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
@@ -45,22 +43,6 @@ def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
         toolstack=dict(state.toolstacks).get(state.text("pool.toolstack"), state.text("pool.toolstack")),
         uuid=read_identity().uuid,
     )
-
-
-def certificate(server: str, port: int = 443, seconds: float = SECONDS) -> str:
-    """The SHA-256 of the certificate that a server shows, 64 hexadecimal digits; nothing is believed or sent.
-
-    :raises UserError: when there is none to be had.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with socket.create_connection((server, port), timeout=seconds) as line, context.wrap_socket(line) as tls:
-            shown = tls.getpeercert(binary_form=True) or b""
-    except OSError as error:
-        raise UserError(f"{server} shows no certificate: {error.strerror or error}", "is it the master, and is it up?") from error
-    return hashlib.sha256(shown).hexdigest()
 
 
 def tokens(root: Path) -> dict[str, str]:
@@ -209,7 +191,9 @@ class PoolEffects:
             )
             return state
         try:
-            shown = wait_for(self.terminal, Job(lambda: certificate(server)), f"Asking {server} for its certificate ...")
+            shown = wait_for(
+                self.terminal, Job(lambda: web.shown_fingerprint(server)), f"Asking {server} for its certificate ..."
+            )
         except UserError as error:
             self.terminal.tell("Fingerprint", str(error))
             return state

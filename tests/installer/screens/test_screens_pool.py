@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from screen_samples import chosen
 
+from dom0kit import web
 from dom0kit.errors import UserError
 from dom0kit.run import Result
 from installer.commands import Commands
@@ -314,7 +315,7 @@ def test_a_token_from_a_stick(monkeypatch: pytest.MonkeyPatch, there: dict[str, 
 
 
 def test_the_fingerprint_is_taken_when_the_person_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask_pool, "certificate", lambda server: PRINT)
+    monkeypatch.setattr(web, "shown_fingerprint", lambda server: PRINT)
     for button, kept in (("yes", PRINT), ("no", "")):
         terminal = Terminal(("Fingerprint", button, {}))
         assert effects(terminal).fetch(chosen(), {"pool.master": "192.0.2.9"}).text("pool.fingerprint") == kept
@@ -325,6 +326,6 @@ def test_the_fingerprint_is_taken_when_the_person_says_so(monkeypatch: pytest.Mo
     def refuse(server: str) -> str:
         raise UserError("shows no certificate")
 
-    monkeypatch.setattr(ask_pool, "certificate", refuse)
+    monkeypatch.setattr(web, "shown_fingerprint", refuse)
     effects(terminal).fetch(chosen(), {"pool.master": "192.0.2.9"})
     assert "no certificate" in terminal.told[1]
