@@ -231,11 +231,20 @@ class Window:
         if rows:
             box.setCurrent(initial(item))
 
+        busy = False
+
         def elsewhere() -> None:
+            nonlocal busy
+            if busy:
+                return
+            busy = True
             moved()
             # What was wrong with another row is no news of this one; newt also calls it when a form begins.
             if str(box.current()) != initial(item):
                 self._problem.setText("\n".join(problem_lines("")))
+            # Each text that was set has taken the cursor along; the list takes it back. It calls this function again.
+            box.setCurrent(box.current())
+            busy = False
 
         if item.pane:
             moved()

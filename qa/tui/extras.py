@@ -15,6 +15,8 @@ from qa.tui.remote import Remote
 
 OVER = "The test is over"
 DHCP, SLAAC, FIXED, NONE = "By DHCP", "From the router (SLAAC)", "A fixed address", "None: IPv6 alone"
+SOON = 4
+"""Seconds after which a key that has done nothing will do nothing."""
 TEST = 60
 """Seconds for one test of the network: its own limit is half of it."""
 
@@ -89,17 +91,26 @@ def odd_disks(person: Person, *, twin: str, paths: str, single: str) -> None:
     person.at_screen("Space for guests")
 
 
+def soon(person: Person, look: Callable[[], bool]) -> bool:
+    """Whether something becomes true of the screen within a few seconds."""
+    try:
+        person.until(look, "what would come soon", limit=SOON)
+    except ScenarioFailed:
+        return False
+    return True
+
+
 def bar_to(person: Person, *texts: str) -> None:
     """Move the bar of a list to the row that has all of these texts, whatever the other rows have."""
     for key in ("up", "down"):
-        for _ in range(12):
+        for _ in range(40):
             if all(text in person.screen.line for text in texts):
                 return
-            before = person.screen.line
+            before = (person.screen.cursor, person.screen.line)
             person.press(key)
-            person.settle()
-            if person.screen.line == before:
+            if not soon(person, lambda before=before: (person.screen.cursor, person.screen.line) != before):  # type: ignore[misc]
                 break
+            person.settle()
     raise ScenarioFailed(f"the list has no row with {texts}; the screen:\n{person.screen.text}")
 
 
@@ -113,7 +124,7 @@ def key_maps(person: Person) -> None:
             if title not in person.screen.titles:
                 person.press("esc")
                 person.at_screen(title)
-        person.choose(name)
+        bar_to(person, name)
         for title in ("Keyboard", "What to do", "Disk to install on"):
             person.button("Next")
             person.until(lambda title=title: title not in person.screen.titles, f"end of {title}")  # type: ignore[misc]
@@ -130,10 +141,10 @@ def typed_at_display(person: Person, hands: Person, expected: str) -> None:
 
     def right() -> bool:
         person.press("ctrl-u")
-        person.settle()
+        if not soon(person, lambda: "  ____" in person.screen.line):
+            return False
         hands.press_codes("y", "z")
-        person.settle()
-        return f" {expected}_" in person.screen.line
+        return soon(person, lambda: f" {expected}_" in person.screen.line)
 
     person.until(right, f"{expected!r} from the keys y and z", limit=90)
 
