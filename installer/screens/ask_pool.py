@@ -17,6 +17,7 @@ from installer.screens.access import find_addresses
 from installer.screens.driver import Terminal, ask
 from installer.screens.forms import BACK, Update, Values
 from installer.screens.jobs import Job
+from installer.screens.pool_answer import answer_text
 from installer.screens.state import State, to_answers
 from installer.screens.waiting import wait_for
 from pool.ask import ask_pool
@@ -99,7 +100,7 @@ class PoolEffects:
                 return Update(
                     texts={"pool.answer": f"Asking the pool: {job.seconds:.0f} s. It may take two minutes for each address."}
                 )
-            return Update(texts={"pool.answer": pool.answer_text(self._result(job))})
+            return Update(texts={"pool.answer": answer_text(self._result(job))})
 
         return told
 
@@ -126,7 +127,7 @@ class PoolEffects:
             self.terminal.tell(TITLE, "The pool has not answered yet. Wait for it, or choose 'Join later'.")
             return "pool-answer"
         said = self._result(self._job)
-        self.commands.note(f"the pool says: {pool.answer_text(said)}")
+        self.commands.note(f"the pool says: {answer_text(said)}")
         if said.welcome:
             return ""
         self.terminal.tell(TITLE, "The pool would not take this host as it is. Mend what is said, or choose 'Join later'.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.screens import disks, end, host, network, packages, pool, start
+from installer.screens import disks, end, host, network, packages, pool, pool_answer, start
 from installer.screens.forms import Form, Problem, Values
 from installer.screens.state import State
 
@@ -59,7 +59,7 @@ FLOW = (
     Step("pool-create", pool.create, pool.take_create, pool.no_create),
     Step("pool-token", pool.token, pool.take_token, pool.no_token),
     Step("pool-xapi", pool.xapi, pool.take_xapi, pool.no_xapi),
-    Step("pool-answer", pool.answer, keep, pool.no_join),
+    Step("pool-answer", pool_answer.answer, keep, pool_answer.no_join),
     Step("summary", end.summary, end.take_summary, never),
     Step("confirm", end.confirm, end.take_confirm, never),
 )

@@ -1,4 +1,4 @@
-"""The screens about the pool: alone, a new one, one that is there; and what it says. Pure."""
+"""The screens about the pool: alone, a new one, one that is there. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from installer.screens import checks
 from installer.screens.checks import kind, required
 from installer.screens.forms import BACK, NEXT, Entry, Form, Gap, Problem, Radio, Text, Values
 from installer.screens.state import State
-from pool.driver import PoolAnswer
 from pool.token import read_token
-
-ANSWER_ROWS = 11
-CLOCK_WORTH_TELLING = 2.0
-"""Seconds."""
 
 POOL_HELP = """Several hosts make a pool: they are managed together, and guests move between them.
 
@@ -41,12 +36,6 @@ The fingerprint says which machine is the master: the SHA-256 of its certificate
 compare what it shows with the master's own:
 
 openssl x509 -in /etc/xensource/xapi-ssl.pem -noout -fingerprint -sha256"""
-
-ANSWER_HELP = """The pool was asked whether it would take this host, with the very name, address and version that it will come \
-with. Nothing is changed by that, neither here nor there.
-
-When it would not, the reason stands here with what to do. Mend it and choose 'Ask again', or go back and change the answer. \
-'Join later' installs a host that stands alone; it can join with 'dom0ctl pool join'."""
 
 
 def pool(state: State) -> Form:
@@ -252,45 +241,6 @@ def confirm_fingerprint(server: str, fingerprint: str) -> Form:
     )
 
 
-def answer(state: State) -> Form:
-    """What the pool says; live."""
-    if state.text("pool.kind") != "join":
-        told = "This host will stand alone. It can join later: dom0ctl pool join"
-        return Form(title="Answer of the pool", items=(Text(told),), help=ANSWER_HELP, default=NEXT)
-    return Form(
-        title="Answer of the pool",
-        items=(
-            Text("The pool is asked whether it would take this host."),
-            Gap(),
-            Text("Asking ...", "pool.answer", rows=ANSWER_ROWS),
-        ),
-        buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Ask again"), ("later", "Join later")),
-        help=ANSWER_HELP,
-        every=500,
-    )
-
-
-def answer_text(said: PoolAnswer) -> str:
-    """The pool's answer in words."""
-    if not said.welcome:
-        lines = ["[!!] The pool would not take this host:" if said.pool else "[!!] This does not work:"]
-        for problem in said.problems:
-            lines.append(f"* {checks.sentence(problem.text)}")
-            lines += [f"  {checks.sentence(problem.hint)}"] if problem.hint else []
-        return "\n".join(lines)
-    hosts = "1 host" if said.hosts == 1 else f"{said.hosts} hosts"
-    told = [
-        ("Pool", f"{said.pool}, {hosts}" if said.hosts else said.pool),
-        ("Master", f"{said.master} ({said.address})" if said.address else said.master),
-        ("Version", said.version),
-    ]
-    lines = ["[ok] The pool would take this host.", "", *(f"{label + ':':<9} {text}" for label, text in told if text)]
-    if abs(said.clock) >= CLOCK_WORTH_TELLING:
-        way = "ahead of" if said.clock > 0 else "behind"
-        lines.append(f"{'Clock:':<9} this machine is {abs(said.clock):.0f} s {way} the pool")
-    return "\n".join(lines)
-
-
 def no_create(state: State) -> bool:
     """Skipped unless a pool is to be made."""
     return state.text("pool.kind") != "create"
@@ -304,8 +254,3 @@ def no_token(state: State) -> bool:
 def no_xapi(state: State) -> bool:
     """Skipped unless a pool of XAPI is to be joined."""
     return state.text("pool.kind") != "join" or state.text("pool.toolstack") != "xapi"
-
-
-def no_join(state: State) -> bool:
-    """Skipped unless a pool is to be joined."""
-    return state.text("pool.kind") != "join"

@@ -19,6 +19,7 @@ from installer.screens import ask_pool, end, pool
 from installer.screens.ask_pool import PoolEffects
 from installer.screens.driver import Driver
 from installer.screens.forms import BACK, NEXT, Form, Problem, Reply, Update, Value
+from installer.screens.pool_answer import answer_text
 from installer.screens.state import State, document, to_answers, to_yaml
 from installer.screens.text import draw
 from pool.driver import Joiner, PoolAnswer
@@ -135,11 +136,11 @@ def test_xapi_needs_all_four() -> None:
 
 
 def test_the_answer_in_words() -> None:
-    text = pool.answer_text(WELCOME)
+    text = answer_text(WELCOME)
     for words in ("[ok]", "pool.example.org, 3 hosts", "xen1.example.org (192.0.2.5)", "0.1.0", "12 s ahead of the pool"):
         assert words in text
-    assert "Clock" not in pool.answer_text(PoolAnswer("p", clock=0.3))
-    text = pool.answer_text(NOT_YET)
+    assert "Clock" not in answer_text(PoolAnswer("p", clock=0.3))
+    text = answer_text(NOT_YET)
     assert "The token has expired." in text
     assert "Make a new one." in text
 
