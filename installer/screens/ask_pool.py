@@ -93,7 +93,11 @@ class PoolEffects:
             return lambda: None
         if self.demo:
             return lambda: Update(texts={"pool.answer": "[--] Nobody is asked in the demonstration."})
-        job = self._ask(state)
+        try:
+            job = self._ask(state)
+        except ValueError as error:
+            text = f"[!!] The answers so far do not fit together: {error}"
+            return lambda: Update(texts={"pool.answer": text})
 
         def told() -> Update:
             if not job.over:
