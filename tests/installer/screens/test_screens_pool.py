@@ -143,6 +143,12 @@ def test_the_answer_in_words() -> None:
     text = answer_text(NOT_YET)
     assert "The token has expired." in text
     assert "Make a new one." in text
+    text = pool_text("xen1.example.org comes with ganeti 2.9")
+    assert "* xen1.example.org comes with ganeti 2.9." in text
+
+
+def pool_text(reason: str) -> str:
+    return answer_text(PoolAnswer("p", problems=(Reason("version", reason),)))
 
 
 class Terminal:
