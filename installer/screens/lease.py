@@ -7,14 +7,18 @@ known before anybody types them.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from pathlib import Path
 
 FIELDS = ("address", "gateway", "dns", "search", "host")
 """What is proposed; in the state each has ``lease.`` in front."""
 
 
-def parse_lease(text: str) -> dict[str, str]:
-    """The proposals in one of networkd's files below ``/run/systemd/netif/leases``; what is not told is empty."""
+def parse_lease(text: str, own: str = "") -> dict[str, str]:
+    """The proposals in one of networkd's files below ``/run/systemd/netif/leases``; what is not told is empty.
+
+    :param own: the name of the running system: servers that know no better one say it back.
+    """
     told = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     found = dict.fromkeys((f"lease.{name}" for name in FIELDS), "")
     try:
@@ -25,7 +29,9 @@ def parse_lease(text: str) -> dict[str, str]:
     found["lease.gateway"] = next(iter(told.get("ROUTER", "").split()), "")
     found["lease.dns"] = told.get("DNS", "")
     found["lease.search"] = told.get("DOMAINNAME", "")
-    found["lease.host"] = full_name(told.get("HOSTNAME", ""), told.get("DOMAINNAME", ""))
+    host = told.get("HOSTNAME", "")
+    if host.partition(".")[0] != own.partition(".")[0]:
+        found["lease.host"] = full_name(host, told.get("DOMAINNAME", ""))
     return found
 
 
@@ -38,6 +44,6 @@ def read_lease(card: str, root: Path = Path("/")) -> dict[str, str]:
     """The proposals for a card by its name; empty ones when DHCP has told it nothing."""
     try:
         number = (root / "sys/class/net" / card / "ifindex").read_text().strip()
-        return parse_lease((root / "run/systemd/netif/leases" / number).read_text(errors="replace"))
+        return parse_lease((root / "run/systemd/netif/leases" / number).read_text(errors="replace"), socket.gethostname())
     except OSError:
         return parse_lease("")

@@ -193,7 +193,7 @@ class Probe:
         if how == "autoconf":
             return "No router answered: look at the cable and the VLAN."
         if is_up(self._ask("ip", "-json", "link", "show", "dev", interface).output):
-            return "Another machine has this address already: take one that is free."
+            return "Another machine seems to have this address: take one that is free."
         return "The card did not come up: look at the cable."
 
     def _wait(self, interface: str, wanted: set[int]) -> dict[int, str]:

@@ -160,7 +160,7 @@ def networks(person: Person, *, tag: int, vlan_gateway: str) -> list[str]:
     for v4, v6, vlan, address, gateway, expected in (
         (FIXED, "", "", "10.77.0.50/24", "10.77.0.1", ("[ok] IPv4 address 10.77.0.50/24 (fixed)", "10.77.0.1 answers")),
         (FIXED, "", "", "10.77.0.50/24", "10.77.0.9", ("[ok] IPv4", "[!!] The gateway 10.77.0.9 does not answer")),
-        (FIXED, "", "", "10.77.0.1/24", "", ("[!!] No IPv4", "Another machine has this address already")),
+        (FIXED, "", "", "10.77.0.1/24", "", ("[!!] No IPv4", "Another machine seems to have this address")),
         (FIXED, "", str(tag), f"{inside}.10/24", vlan_gateway, ("[ok] IPv4", f"{vlan_gateway} answers")),
         (DHCP, SLAAC, "", "", "", ("[ok] IPv4 address 10.77.0.", "[ok] IPv6 address fd77:", "by the router", "gateway fe80")),
     ):

@@ -34,6 +34,9 @@ def test_a_lease_becomes_proposals() -> None:
     }
     for broken in ("", "ADDRESS=192.0.2.77\n", "ADDRESS=x\nNETMASK=y\nROUTER=192.0.2.1\n"):
         assert set(lease.parse_lease(broken).values()) == {""}
+    # A server that says the live system's own name back has named none.
+    assert lease.parse_lease(LEASE, "xen7.local")["lease.host"] == ""
+    assert lease.parse_lease(LEASE.replace("HOSTNAME=xen7\n", ""), "live")["lease.host"] == ""
     assert lease.full_name("xen7.lab", "example.org") == "xen7.lab"
 
 

@@ -144,7 +144,7 @@ def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: P
     assert "networkctl reconfigure eno1" in machine.words
 
 
-@pytest.mark.parametrize(("up", "words"), [(True, "Another machine has this address already"), (False, "look at the cable")])
+@pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to have this address"), (False, "look at the cable")])
 def test_a_fixed_address_that_does_not_come_up(up: bool, words: str, tmp_path: Path) -> None:
     text = run_probe(Machine(up=up), tmp_path, {"ip.v4": "static", "static.address": "192.0.2.10/24"})
     assert "[!!] No IPv4 address within 5 s." in text
