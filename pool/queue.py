@@ -30,8 +30,8 @@ FORGOTTEN = 86400.0
 FIRST_GUESS = 150.0
 """Seconds for a join as long as none was measured: what it took on a slow machine."""
 MEASURED = 8
-SOON, LATE = 5.0, 1800.0
-"""Seconds after which a host is to come again: those at the front soon."""
+SOON, GUESSED, LATE = 5.0, 180.0, 900.0
+"""Seconds after which a host is to come again: those at the front soon, the others the later, but not on a mere guess."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,12 @@ def is_away(ticket: Ticket, now: float) -> bool:
     return now > ticket.due + GRACE
 
 
-def come_again(place: int, each: float) -> float:
-    """After how many seconds a host is to ask again: half of the time until its turn, so that a thousand make no crowd."""
-    return min(max(SOON, (place - 1) * each / 2), LATE)
+def come_again(place: int, each: float, *, measured: bool = True) -> float:
+    """After how many seconds a host is to ask again: a quarter of the time until its turn, so that a thousand make no crowd.
+
+    Not longer, for it hears of its end only then: the queue may be faster than was thought.
+    """
+    return min(max(SOON, (place - 1) * each / 4), LATE if measured else GUESSED)
 
 
 class Queue:
@@ -117,7 +120,7 @@ class Queue:
                 return Standing(mine.state, problem=problem)
             each = self.seconds_each()
             place = 0 if mine.state == "adding" else place_of(mine, tickets, now)
-            again = come_again(max(place, 1), each)
+            again = come_again(max(place, 1), each, measured=bool(self._times()))
             os.utime(self.folder / mine.file, (now, now + again))
         return Standing(mine.state, place, max(place, 1) * each, again)
 
