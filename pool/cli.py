@@ -182,7 +182,15 @@ def ledger(root: Path) -> Ledger:
     if root != Path("/") or importlib.util.find_spec("pool.ganeti.copies") is None:
         return Ledger(root, command)
     module: Any = importlib.import_module("pool.ganeti.copies")
-    return Ledger(root, command, module.copy_to_candidates)
+
+    def spread(files: list[Path]) -> None:
+        # What was written here holds here; a candidate that is away must not turn that into a failure.
+        try:
+            module.copy_to_candidates(files)
+        except UserError as error:
+            print(f"warning: {error}", file=sys.stderr, flush=True)
+
+    return Ledger(root, command, spread)
 
 
 def guarded(job: Callable[[], Any]) -> Any:

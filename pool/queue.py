@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,17 +100,21 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def enter(self, joiner: Joiner, now: float) -> Standing:
+    def enter(self, joiner: Joiner, now: float, admit: Callable[[], Problem | None] = lambda: None) -> Standing:
         """Take a place, or hear how the old one stands. A host that hears of its end gives the place back.
 
-        :returns: with state ``taken`` when another machine of the same name is in the queue.
+        :param admit: called before a new place is given; a problem keeps the host out.
+        :returns: with state ``refused`` and a problem, when it has no place.
         """
         with self._lock():
             tickets = self._tickets(now)
             mine = next((ticket for ticket in tickets if ticket.key == key_of(joiner)), None)
             if mine is None:
                 if any(self._read(other).get("name") == joiner.name for other in tickets if other.state in ("waiting", "adding")):
-                    return Standing("taken")
+                    text = f"another machine with the name {joiner.name} is in the pool's queue"
+                    return Standing("refused", problem=Problem("name", text, "give each host a host_name of its own"))
+                if problem := admit():
+                    return Standing("refused", problem=problem)
                 mine = Ticket(max((t.number for t in tickets), default=0) + 1, key_of(joiner), "waiting", now)
                 self._write(mine, {**asdict(joiner), "arrived": round(now, 3)})
                 tickets.append(mine)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner
+from pool.driver import Joiner, Problem
 from pool.queue import FORGOTTEN, GRACE, GUESSED, LATE, Queue, come_again
 from pool.worker import work
 
@@ -91,9 +91,26 @@ def test_after_a_power_cut_the_one_that_was_at_it_is_first(tmp_path: Path) -> No
 def test_two_machines_of_one_name_do_not_both_stand_there(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1, "u1"), NOW)
-    assert queue.enter(host(1, "u2"), NOW).state == "taken"
+    standing = queue.enter(host(1, "u2"), NOW)
+    assert standing.state == "refused"
+    assert standing.problem is not None
+    assert standing.problem.code == "name"
     assert queue.has(host(1, "u1"))
     assert not queue.has(host(1, "u2"))
+
+
+def test_who_is_not_admitted_gets_no_place_and_is_asked_only_once(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue")
+    asked: list[int] = []
+
+    def admit() -> Problem | None:
+        asked.append(1)
+        return Problem("used-up", "no") if len(asked) == 1 else None
+
+    assert queue.enter(host(1), NOW, admit).state == "refused"
+    assert queue.tickets(NOW) == []
+    assert [queue.enter(host(1), NOW, admit).state for _ in range(3)] == ["waiting"] * 3
+    assert len(asked) == 2
 
 
 def test_the_estimate_follows_what_was_measured(tmp_path: Path) -> None:
@@ -167,8 +184,6 @@ def test_nobody_is_lost_and_the_order_holds(moves: list[tuple[str, int]]) -> Non
                 assert (current[1].name if current else None) == (line[0] if line else None)
             elif move in ("finish", "fail") and current is not None:
                 line.remove(current[1].name)
-                from pool.driver import Problem  # noqa: PLC0415
-
                 queue.finish(current[0], Problem("refused", "no") if move == "fail" else None, 1.0, now)
                 current = None
             else:
