@@ -9,7 +9,9 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -161,7 +163,10 @@ def run_work(arguments: argparse.Namespace) -> int:
             if entry.has(joiner):
                 book.spread(entry.id)
 
-    work(Queue(queue_folder(root)), add, lambda text: print(text, flush=True))
+    ended = threading.Event()
+    # Half an addition is dearer than the time that it takes: the one that is at it is brought to its end.
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    work(Queue(queue_folder(root)), add, lambda text: print(text, flush=True), ending=ended.is_set)
     return 0
 
 

@@ -136,6 +136,17 @@ def test_a_second_worker_has_nothing_to_do(tmp_path: Path) -> None:
     assert inner == [0]
 
 
+def test_a_worker_that_is_to_end_brings_the_one_that_is_at_it_to_its_end(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue")
+    for number in (1, 2):
+        queue.enter(host(number), NOW)
+    names: list[str] = []
+    work(queue, lambda joiner: names.append(joiner.name), lambda text: None, lambda: NOW, ending=lambda: bool(names))
+    assert names == ["h1"]
+    assert queue.enter(host(1), NOW).state == "done"
+    assert queue.enter(host(2), NOW).place == 1
+
+
 def test_a_damaged_ticket_does_not_stop_the_others(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1), NOW)
