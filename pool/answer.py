@@ -78,15 +78,12 @@ class Desk:
     def join(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
         """Stand in the queue, and hear how it stands."""
         answer = self._judged(facts, joiner)
-        if not self.queue.has(joiner):
-            if answer.problems:
-                raise Refused(answer.problems[0])
-            if problem := self.ledger.use(name, joiner, self.clock()):
-                raise Refused(problem)
-        standing = self.queue.enter(joiner, self.clock())
-        if standing.state == "taken":
-            text = f"another machine with the name {joiner.name} is in the pool's queue"
-            raise Refused(Problem("name", text, "give each host a host_name of its own"))
+
+        def admit() -> Problem | None:
+            # A place in the queue and a use of the token go together; one that has its place is not judged again.
+            return answer.problems[0] if answer.problems else self.ledger.use(name, joiner, self.clock())
+
+        standing = self.queue.enter(joiner, self.clock(), admit)
         if standing.problem is not None:
             raise Refused(standing.problem)
         if standing.state == "done":

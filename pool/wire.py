@@ -131,7 +131,7 @@ class Conversation:
                 if error.problem.code == "moved" and moves < MOVES and is_address(error.address):
                     moves += 1
                     waiting.insert(0, error.address)
-                    worst = error
+                    worst = worst or error
                 elif error.problem.code in (*TELLING, "moved"):
                     worst = worst if worst and rank(worst) >= rank(error) else error
                 else:
@@ -148,9 +148,9 @@ class Conversation:
 
 
 def rank(error: Refused) -> int:
-    """How much a problem tells."""
+    """How much a problem tells; least of all ``moved``, for the one that it sent us to has said something since."""
     code = error.problem.code
-    return TELLING.index(code) if code in TELLING else len(TELLING)
+    return TELLING.index(code) if code in TELLING else -1
 
 
 def several(error: Refused, addresses: list[str]) -> Refused:

@@ -43,6 +43,7 @@ class Desk:
         self.lab, self.root, self.name, self.port = lab, root, name, PORT
         self._socket = socket.socket(socket.AF_UNIX)
         self._server: Server | None = None
+        self._starts = 0
         files = {
             "etc/hostname": f"{MASTER}\n",
             "run/dom0kit/image/manifest.json": json.dumps({"version": version, "packages": {"ganeti": "3.1.0~rc2-3"}}),
@@ -93,7 +94,10 @@ class Desk:
         ]
         config.write_text("\n".join([*own, "PermitRootLogin prohibit-password", "PasswordAuthentication no", ours]))
         argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
-        self._server = self.lab.serve(self.name, argv, ready=r"Server listening on \S+ port \d+")
+        # A log for each start: sshd ends its lines by CR LF, so that a place in the text is not one in the file.
+        self._starts += 1
+        name = self.name if self._starts == 1 else f"{self.name}-{self._starts}"
+        self._server = self.lab.serve(name, argv, ready=r"Server listening on \S+ port \d+")
 
     def stop(self) -> None:
         """End the SSH server."""

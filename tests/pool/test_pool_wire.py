@@ -107,6 +107,15 @@ def test_a_moved_master_is_followed() -> None:
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.9", "192.0.2.9"]
 
 
+def test_a_new_master_that_is_not_up_is_what_is_told() -> None:
+    script: dict[str, list[Step]] = {
+        "192.0.2.1": [refused("moved", address="192.0.2.9")],
+        "192.0.2.9": [refused("busy")],
+        "192.0.2.2": [refused("unreachable")],
+    }
+    assert Pool(script).conversation().ask(JOINER).problems[0].code == "busy"
+
+
 def test_two_that_send_to_each_other_come_to_an_end() -> None:
     pool = Pool({"192.0.2.1": [refused("moved", address="192.0.2.2")], "192.0.2.2": [refused("moved", address="192.0.2.1")]})
     assert pool.conversation().ask(JOINER).problems[0].code == "moved"
