@@ -64,7 +64,7 @@ def join(person: Person, scenario: Scenario, desk: Desk, token: str) -> None:
     person.at_screen("Answer of the pool")
     with scenario.phase("ask a pool that is away"):
         person.see("[!!] This does not work:", limit=patience.COMMAND)
-    person.see("nobody listens at")
+    person.see("obody listens at")
     scenario.keep("seen-away.txt", person.screen.text)
     trips.refused_in_words(person, "Answer of the pool", "The pool would not take this host as it is.")
     desk.start()
