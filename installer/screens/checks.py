@@ -17,8 +17,10 @@ Check = Callable[[str], str]
 
 
 def sentence(text: str) -> str:
-    """With a capital at the beginning and a full stop at the end."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    """With a capital at the beginning, unless a name or an address stands there, and a full stop at the end."""
+    first = text.partition(" ")[0].rstrip(".:")
+    begin = text[:1] if "." in first or ":" in first else text[:1].upper()
+    return begin + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
 def kind(check: Callable[[str], Any]) -> Check:

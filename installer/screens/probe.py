@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ PREFIX = "05-dom0kit-test"
 BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
 SECONDS = 30.0
 """How long an address is waited for; DHCP over a switch port that learns takes this long."""
+OVER_WELL = "The test is over: the network works as far as this machine can see."
+OVER_BAD = "The test is over. Go back to change the settings, or go on if the network will be another one."
 MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
 
 
@@ -34,11 +36,13 @@ def network_section(management: Management) -> list[str]:
     lines.append(f"IPv6AcceptRA={'yes' if v6 != 'none' else 'no'}")
     lines.append(f"LinkLocalAddressing={'ipv6' if v6 != 'none' else 'no'}")
     for record in (v4, v6):
-        if isinstance(record, StaticAddress | StaticAddress6):
-            lines.append(f"Address={record.address}")
-            if record.gateway is not None:
-                lines.append(f"Gateway={record.gateway}")
+        if isinstance(record, StaticAddress | StaticAddress6) and record.gateway is not None:
+            lines.append(f"Gateway={record.gateway}")
     lines += [f"DNS={server}" for server in management.dns]
+    for record in (v4, v6):
+        if isinstance(record, StaticAddress | StaticAddress6):
+            # An address that another machine has is found out, and not taken (systemd.network(5), RFC 5227).
+            lines += ["", "[Address]", f"Address={record.address}", "DuplicateAddressDetection=both"]
     return lines
 
 
@@ -66,15 +70,25 @@ def network_files(management: Management, nics: tuple[Nic, ...]) -> tuple[str, d
     return top, files
 
 
-def find_addresses(text: str) -> dict[int, str]:
-    """Global addresses by version, from ``ip -json address show``."""
+def find_addresses(text: str, wanted: Mapping[int, str] | None = None) -> dict[int, str]:
+    """Global addresses by version, from ``ip -json address show``.
+
+    :param wanted: the fixed ones: no other counts in their place, such as one that DHCP gave before.
+    """
     found: dict[int, str] = {}
     for link in _list(text):
         for entry in link.get("addr_info", []):
             if entry.get("scope") == "global" and not entry.get("tentative"):
                 version = 4 if entry.get("family") == "inet" else 6
-                found.setdefault(version, f"{entry['local']}/{entry['prefixlen']}")
+                address = f"{entry['local']}/{entry['prefixlen']}"
+                if (wanted or {}).get(version, address) == address:
+                    found.setdefault(version, address)
     return found
+
+
+def is_up(text: str) -> bool:
+    """Whether a cable is connected and somebody is at its other end, from ``ip -json link show``."""
+    return any("LOWER_UP" in link.get("flags", []) for link in _list(text))
 
 
 def find_gateway(text: str) -> str:
@@ -124,7 +138,7 @@ class Probe:
 
     def view(self) -> str:
         """What is known so far, for a screen."""
-        return "\n".join([*self._lines, self._now])
+        return "\n".join([*self._lines, *(["", self._now] if self._lines and self._now else [self._now])])
 
     def stop(self) -> None:
         """End the test soon."""
@@ -136,7 +150,8 @@ class Probe:
             self._test()
         except (UserError, OSError) as error:
             self._say("!!", f"The test itself failed: {str(error).splitlines()[0]}")
-        self._now = ""
+        wrong = any(line.startswith("[!!]") for line in self._lines)
+        self._now = OVER_BAD if wrong else OVER_WELL
 
     def _say(self, mark: str, text: str) -> None:
         self._lines.append(f"[{mark}] {text}")
@@ -164,27 +179,31 @@ class Probe:
                 self._say("ok", f"IPv{version} address {found[version]}{self._how(version)}")
                 self._gateway(interface, version)
             else:
-                self._say("!!", f"No IPv{version} address within {self._seconds:.0f} s. {self._advice(version)}")
+                self._say("!!", f"No IPv{version} address within {self._seconds:.0f} s. {self._advice(version, interface)}")
 
     def _how(self, version: int) -> str:
         how = self._management.ipv4 if version == 4 else self._management.ipv6
         words = {"dhcp": " by DHCP", "autoconf": " by the router"}
         return words.get(how, "") if isinstance(how, str) else " (fixed)"
 
-    def _advice(self, version: int) -> str:
+    def _advice(self, version: int, interface: str) -> str:
         how = self._management.ipv4 if version == 4 else self._management.ipv6
         if how == "dhcp":
             return "No DHCP server answered: look at the cable and the VLAN, or choose a fixed address."
         if how == "autoconf":
             return "No router answered: look at the cable and the VLAN."
+        if is_up(self._ask("ip", "-json", "link", "show", "dev", interface).output):
+            return "Another machine seems to have this address: take one that is free."
         return "The card did not come up: look at the cable."
 
     def _wait(self, interface: str, wanted: set[int]) -> dict[int, str]:
         start = self._clock()
         found: dict[int, str] = {}
+        both = {4: self._management.ipv4, 6: self._management.ipv6}
+        fixed = {v: str(how.address) for v, how in both.items() if isinstance(how, StaticAddress | StaticAddress6)}
         while not self._stop.is_set():
             spent = self._clock() - start
-            found = find_addresses(self._ask("ip", "-json", "address", "show", "dev", interface).output)
+            found = find_addresses(self._ask("ip", "-json", "address", "show", "dev", interface).output, fixed)
             if wanted <= found.keys() or spent >= self._seconds:
                 break
             self._now = f"Waiting for an address on {interface}: {spent:.0f} s of {self._seconds:.0f} s"
