@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from firstboot.host import Host
+from firstboot.pool import cli as pool_cli
+from firstboot.pool import selftest
 from firstboot.reports import attach
 from firstboot.runner import report, run_steps, tell_systemd
 from firstboot.stamps import Stamps
@@ -33,6 +35,8 @@ def register(add: Add) -> None:
         console,
     )
     add("network", "give this host another address, by questions", _configure_none, network)
+    pool_cli.register(add)
+    selftest.register(add)
     add("log", "the events of first boot, oldest first", _configure_log, log)
 
 

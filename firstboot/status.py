@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from dom0kit.units import human_seconds, table
 from firstboot.host import Host
 from firstboot.network import state
 from firstboot.network.layout import told_management
+from firstboot.pool.drivers import pool_state
+from firstboot.pool.steps import pool_text
 from firstboot.stamps import Stamps, fingerprint
 from firstboot.steps import Step
+from pool.driver import PoolState
 
 LOG = "var/log/dom0kit/firstboot-events.jsonl"
 
@@ -31,6 +35,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
+        "pool": asdict(pool_state(host)),
         "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
     }
 
@@ -77,6 +82,8 @@ def status_text(status: dict[str, Any]) -> str:
         f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
         *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
+        f"pool      {pool_text(PoolState(**status['pool']))}",
+        *([] if status["pool"]["well"] else [f"          not well: {status['pool']['reason']}"]),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 

@@ -14,6 +14,7 @@ from firstboot import texts
 from firstboot.consoles import consoles, keyboard
 from firstboot.host import Host, link_atomic
 from firstboot.network.apply import SERVICE_SECONDS, address, network
+from firstboot.pool.steps import pool, toolstack
 from firstboot.scripts import scripts
 
 SSH_UNITS = ("ssh.service", "ssh.socket")
@@ -165,6 +166,9 @@ _ALL = (
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),
     Step("services", services, needs=("identity", "ssh"), always=True),
+    Step("toolstack", toolstack, needs=("storage", "network", "address", "services", "time"), always=True),
+    # Without answers: the token goes from them when it was used. Another pool is another command, by hand.
+    Step("pool", pool, needs=("toolstack",)),
     Step("scripts", scripts, needs=("network", "services"), answers=("scripts",)),
 )
 STEPS = (*_ALL, Step("confirm", confirm, needs=tuple(step.name for step in _ALL)))

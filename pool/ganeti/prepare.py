@@ -1,0 +1,77 @@
+"""A host made ready for a pool, and its part in a pool at each boot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from pool.ganeti.hosts import write_hosts
+from pool.ganeti.ssconf import read_ssconf
+
+if TYPE_CHECKING:
+    from pool.place import Member, Place
+
+SERVICE = "ganeti.service"
+CRON = "etc/cron.d/ganeti"
+CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
+DAEMONS = "/usr/lib/ganeti/daemon-util"
+SERVICE_SECONDS = 300
+COMMAND_SECONDS = 120
+LEAST_GROUP = 20480
+"""MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
+
+
+def installed(place: Place) -> bool:
+    """Is Ganeti in this image?"""
+    return place.path("usr/sbin/gnt-cluster").exists()
+
+
+def prepare(place: Place) -> None:
+    """What a host needs before it makes or joins a pool; in a pool, its daemons run afterwards.
+
+    :raises UserError: when the image has no Ganeti, or the daemons cannot be started.
+    """
+    if not installed(place):
+        raise UserError(
+            "this image has no Ganeti, and the answers ask for it",
+            'build it with toolstack = "ganeti" in the recipe, or answer pool.toolstack: xl',
+        )
+    if place.path(f"etc/systemd/system/{SERVICE}").is_symlink():  # the command is slow; hosts are seldom masked
+        place.run(["systemctl", "unmask", "--quiet", SERVICE], timeout=COMMAND_SECONDS)
+    # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
+    place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
+    if read_ssconf(place) is None:
+        return
+    write_hosts(place)
+    start(place)
+
+
+def start(place: Place) -> None:
+    """The daemons of a host in a pool, and Ganeti's cron jobs."""
+    place.write(CRON, place.read(CRON_SOURCE))
+    place.run(["systemctl", "start", SERVICE], timeout=SERVICE_SECONDS, hint=f"systemctl status {SERVICE}; see /var/log/ganeti")
+
+
+def quiet(place: Place) -> None:
+    """Nothing of Ganeti runs on this host, now and after a boot."""
+    place.path(CRON).unlink(missing_ok=True)
+    if installed(place):
+        place.run(["systemctl", "stop", SERVICE], check=False, timeout=SERVICE_SECONDS)
+        place.run(["systemctl", "mask", "--quiet", SERVICE], timeout=COMMAND_SECONDS)
+
+
+def volume_group(place: Place, member: Member) -> str | None:
+    """The volume group for the pool's guests; None for a host without any.
+
+    :raises UserError: when it is smaller than Ganeti takes.
+    """
+    if member.volume_group is None:
+        return None
+    argv = ["vgs", "--noheadings", "--nosuffix", "--units", "m", "--options", "vg_size", member.volume_group]
+    size = int(float(place.run(argv, timeout=COMMAND_SECONDS, hint="lsblk; vgs").output.strip()))
+    if size < LEAST_GROUP:
+        raise UserError(
+            f"the volume group {member.volume_group} has {size} MiB, and Ganeti takes none below {LEAST_GROUP} MiB",
+            "give it another disk (guests.disks in the answers), or answer guests: none",
+        )
+    return member.volume_group
