@@ -21,10 +21,8 @@ def left_overs(place: Place) -> list[str]:
 
 
 def forget_pool(place: Place) -> None:
-    """Take away everything of a pool from this host but its guests' disks: daemons, configuration, queue, keys, names, cron jobs."""
-    # The init script does not know daemons that a cut-off "gnt-cluster init" has started; its own helper goes by their pid files.
-    place.run([prepare.DAEMONS, "stop-all"], check=False, timeout=STOP_SECONDS)
-    place.run(["systemctl", "stop", prepare.SERVICE], check=False, timeout=STOP_SECONDS)
+    """Take away what a pool has on this host, but for guests' disks: daemons, configuration, queue, keys, names, cron jobs."""
+    place.run(["systemctl", "stop", prepare.UNIT, *reversed(prepare.DAEMONS)], check=False, timeout=STOP_SECONDS)
     for folder in (place.path(DATA), place.path(f"{DATA}/queue"), place.path(f"{DATA}/queue/archive")):
         for entry in folder.iterdir() if folder.is_dir() else ():
             if not entry.is_dir() or entry.is_symlink():

@@ -27,7 +27,7 @@ SHARED = "/srv/ganeti/shared-file-storage"
 LIMITS = {
     "min": {"cpu-count": 1, "disk-count": 0, "disk-size": 1, "memory-size": 16, "nic-count": 0, "spindle-use": 1},
     "max": {
-        "cpu-count": 128, "disk-count": 16, "disk-size": 64 * 1024**2, "memory-size": 4 * 1024**2, "nic-count": 8, "spindle-use": 64
+        "cpu-count": 128, "disk-count": 16, "disk-size": 2**26, "memory-size": 2**22, "nic-count": 8, "spindle-use": 64,
     },
 }  # fmt: skip
 """The instance policy, sizes in MiB. Ganeti's own refuses disks below 1 GiB, memory above 32 GiB and diskless guests."""
@@ -57,12 +57,11 @@ def bounds(limits: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def init_command(pool: NewPool, member: Member, group: str | None) -> list[str]:
-    """``gnt-cluster init``, in a scope of its own: the daemons that it starts must outlive the service that runs first boot."""
+    """``gnt-cluster init`` (gnt-cluster(8)); it starts the daemons by their units."""
     templates = ["plain", "drbd", "sharedfile"] if group else ["sharedfile"]
     hypervisor = {"kernel_path": KERNEL, "vif_script": "/etc/xen/scripts/vif-openvswitch", "migration_mode": "live"}
     lvm = [f"--vg-name={group}", "--drbd-usermode-helper=/bin/true"] if group else []
     return [
-        *("systemd-run", "--scope", "--quiet", "--collect"),
         *("gnt-cluster", "init", "--enabled-hypervisors=xen-pvm", *lvm),
         f"--master-netdev={member.port}",
         "--nic-parameters", f"mode=openvswitch,link={member.bridge}",

@@ -46,12 +46,8 @@ def after(place: Place, member: Member) -> Ssconf:
             break
         time.sleep(TRY_SECONDS)
     else:
-        raise UserError(
-            "the pool has added this host, and its files did not come here", "dom0ctl firstboot retry pool joins again"
-        )
+        raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
     write_hosts(place)
-    # The node daemon runs in the session in which the master started it, and confd not at all; now they are the service's.
-    place.run([prepare.DAEMONS, "stop-all"], check=False, timeout=prepare.SERVICE_SECONDS)
-    place.run(["systemctl", "restart", prepare.SERVICE], timeout=prepare.SERVICE_SECONDS, hint="see /var/log/ganeti")
+    # The master has started the node daemon alone.
     prepare.start(place)
     return pool

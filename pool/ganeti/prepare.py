@@ -11,11 +11,13 @@ from pool.ganeti.ssconf import read_ssconf
 if TYPE_CHECKING:
     from pool.place import Member, Place
 
-SERVICE = "ganeti.service"
+UNIT = "ganeti.target"
+"""All daemons; those of the master see for themselves whether this host is the master."""
+DAEMONS = tuple(f"ganeti-{name}.service" for name in ("noded", "confd", "wconfd", "luxid", "rapi", "mond"))
 CRON = "etc/cron.d/ganeti"
 CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
-DAEMONS = "/usr/lib/ganeti/daemon-util"
-SERVICE_SECONDS = 300
+SERVICE_SECONDS = 900
+"""Seconds for the start of all daemons: minutes on a slow machine."""
 COMMAND_SECONDS = 120
 LEAST_GROUP = 20480
 """MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
@@ -36,8 +38,8 @@ def prepare(place: Place) -> None:
             "this image has no Ganeti, and the answers ask for it",
             'build it with toolstack = "ganeti" in the recipe, or answer pool.toolstack: xl',
         )
-    if place.path(f"etc/systemd/system/{SERVICE}").is_symlink():  # the command is slow; hosts are seldom masked
-        place.run(["systemctl", "unmask", "--quiet", SERVICE], timeout=COMMAND_SECONDS)
+    if place.path(f"etc/systemd/system/{UNIT}").is_symlink():  # the command is slow; hosts are seldom masked
+        place.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
     # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
     place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
     if read_ssconf(place) is None:
@@ -49,15 +51,18 @@ def prepare(place: Place) -> None:
 def start(place: Place) -> None:
     """The daemons of a host in a pool, and Ganeti's cron jobs."""
     place.write(CRON, place.read(CRON_SOURCE))
-    place.run(["systemctl", "start", SERVICE], timeout=SERVICE_SECONDS, hint=f"systemctl status {SERVICE}; see /var/log/ganeti")
+    # By name as well: systemctl does not wait for what a target brings that is active already.
+    place.run(
+        ["systemctl", "start", UNIT, *DAEMONS], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti"
+    )
 
 
 def quiet(place: Place) -> None:
     """Nothing of Ganeti runs on this host, now and after a boot."""
     place.path(CRON).unlink(missing_ok=True)
     if installed(place):
-        place.run(["systemctl", "stop", SERVICE], check=False, timeout=SERVICE_SECONDS)
-        place.run(["systemctl", "mask", "--quiet", SERVICE], timeout=COMMAND_SECONDS)
+        place.run(["systemctl", "stop", UNIT], check=False, timeout=SERVICE_SECONDS)
+        place.run(["systemctl", "mask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
 
 
 def volume_group(place: Place, member: Member) -> str | None:
