@@ -12,6 +12,7 @@ from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
 from installer import layout, menus, obstacles
 from installer.actions import Action, Array
+from installer.asking import TITLE, Question, make_question
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
 from installer.layout import DoesNotFit, Partition, lay_out
@@ -43,6 +44,7 @@ class Plan:
     :param partitions: those of the first disk; on the second only the GUIDs differ.
     :param arrays: of a mirror.
     :param uplinks: the management network's cards, then those of each further bridge.
+    :param question: what the pool is asked before the first action; None without a pool to join.
     """
 
     host_name: str
@@ -61,11 +63,17 @@ class Plan:
     answers: str
     actions: tuple[Action, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    question: Question | None = None
 
     @property
     def disk(self) -> Disk:
         """The disk to install on, or the first of a mirror."""
         return self.disks[0]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The titles of all steps in order."""
+        return (*([TITLE] if self.question else []), *(action.title for action in self.actions))
 
     @property
     def nic_mac(self) -> str:
@@ -109,7 +117,8 @@ class Plan:
             "thin": self.thin,
             "grub_cfg": self.menu,
             "host_json": json.loads(self.answers),
-            "actions": [action.title for action in self.actions],
+            "actions": list(self.steps),
+            "question": self.question.describe() if self.question else None,
             "warnings": list(self.warnings),
             "finish": self.finish,
         }
@@ -135,13 +144,14 @@ class Plan:
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
             *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
+            *([self.question.describe()] if self.question else []),
             f"firmware {self.firmware}, managed through {self.nic_mac}, then {self.finish}",
             "",
             table(("no", "partition", "start", "size", "content"), partitions),
             "",
             table(("file", "size", "sha256"), files),
             "",
-            "steps: " + ", ".join(action.title for action in self.actions),
+            "steps: " + ", ".join(self.steps),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
         return "\n".join(lines)
@@ -188,6 +198,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         answers=resolved.to_json(),
         actions=list_actions(facts=facts, answers=resolved, manifest=manifest, options=options, chosen=chosen, tables=tables),
         warnings=obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+        question=make_question(resolved, uplinks),
     )
 
 

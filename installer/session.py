@@ -16,7 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import apply as work
-from installer import scripts
+from installer import asking, scripts
 from installer.commands import Commands
 from installer.facts import collect
 from installer.machine import MEDIUM
@@ -143,11 +143,15 @@ def plan_for(answers: Answers, session: Session) -> Plan:
 
 
 def carry_out(plan: Plan, session: Session) -> None:
-    """Apply a plan and say how it went.
+    """Ask the pool, apply a plan, and say how it went.
 
-    :raises UserError: when a step or a script fails.
+    :raises UserError: when the pool does not take the host, or a step or a script fails.
     """
     session.run_scripts("planned")
+    if plan.question is not None:
+        session.reports.redactor.add(asking.secrets(plan.question.pool))
+        with session.reporter.step(asking.TITLE) as step:
+            asking.ask(plan.question, session.image, session.commands, step)
     done = work.Work(session.commands, logs=[session.log, session.logs / "installer-events.jsonl"])
 
     def after(stage: str) -> None:

@@ -57,7 +57,7 @@ class Desk:
                 )
             try:
                 joiner = joiner_from_json(json.loads(line()))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 text = f"the request cannot be understood: {error}"
                 raise Refused(Problem("refused", text, "use an image as new as the pool's")) from error
             return {"answer": getattr(self, word)(self._admit(word, name, joiner), name, joiner)}

@@ -23,11 +23,15 @@ def ask_pool(pool: Pool, joiner: Joiner) -> PoolAnswer:
     """
     if pool.join is None:
         return PoolAnswer()
+    if pool.toolstack == "xapi":
+        return _xapi(pool.join, joiner)
     try:
-        if pool.toolstack == "xapi":
-            return _xapi(pool.join, joiner)
         assert pool.join.token is not None
-        with Conversation(read_token(pool.join.token.reveal())) as conversation:
+        token = read_token(pool.join.token.reveal())
+    except UserError as error:
+        return PoolAnswer(problems=(Problem("token", error.message, error.hint),))
+    try:
+        with Conversation(token) as conversation:
             return conversation.ask(joiner)
     except UserError as error:
         return PoolAnswer(problems=(Problem("refused", error.message, error.hint),))

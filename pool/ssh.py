@@ -223,7 +223,7 @@ class Talk:
     def _line(self, line: bytes, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             value = json.loads(line[:LARGEST])
-        except ValueError:
+        except (ValueError, RecursionError):
             # A banner, or a login script that talks; kept for the case that nothing else comes.
             self.errors += line.decode(errors="replace") + "\n"
             return {}

@@ -83,6 +83,7 @@ class MachineSpec:
     :param variables: the UEFI variable store, writable; None: ``folder/vars.fd``.
     :param display: QEMU's ``-display`` value.
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
+    :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     """
 
@@ -100,6 +101,7 @@ class MachineSpec:
     display: str = "none"
     netns: str = ""
     firmware_settings: tuple[tuple[str, str], ...] = ()
+    clock: str = "utc"
 
     @property
     def serial_socket(self) -> Path:
@@ -140,7 +142,7 @@ def platform_words(spec: MachineSpec) -> list[str]:
     if spec.memory < 256 or spec.cpus < 1:
         raise UserError(f"a machine with {spec.memory} MiB and {spec.cpus} processors", "give at least 256 MiB and 1 processor")
     words = ["-nodefaults", "-no-user-config", "-machine", "q35", *spec.accelerator, "-cpu", spec.cpu]
-    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", "base=utc"]
+    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", f"base={spec.clock}"]
     # "-boot once" does nothing under OVMF; strict keeps firmware from drives that nobody asked it to boot.
     words += ["-boot", "menu=off,strict=on"]
     if spec.firmware == "uefi":

@@ -48,7 +48,7 @@ def attempt(
                 raise UserError("this is a demonstration: nothing is installed", "start without --demo")
             # The machine is looked at once more: what has changed since the summary must not be written over.
             plan = plan_for(adopt(to_answers(state), session), session)
-            follower.progress = Progress(tuple(action.title for action in plan.actions), follower.progress.started)
+            follower.progress = Progress(plan.steps, follower.progress.started)
             session.reporter.emit("started", text=f"installing {plan.host_name} by the screens")
             carry_out(plan, session)
             return 0

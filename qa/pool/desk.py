@@ -1,7 +1,7 @@
 """A pool that answers, and no more: a real sshd with the real forced command, before files as Ganeti keeps them on a master.
 
-What is real: OpenSSH on both sides, the keys, the ledger, ``dom0kit pool answer`` and its judgement. What is not: there is no Ganeti;
-its ssconf files are written by hand, and a socket that accepts stands for luxid's.
+What is real: OpenSSH on both sides, the keys, the ledger, ``dom0kit pool answer`` and its judgement. What is not: there is no
+Ganeti; its ssconf files are written by hand, and a socket that accepts stands for luxid's.
 """
 
 from __future__ import annotations
@@ -58,12 +58,10 @@ class Desk:
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
+        (root / "etc/ssh").mkdir()
+        run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ecdsa_key")])
 
     def __enter__(self) -> Desk:
-        (self.root / "etc/ssh").mkdir(exist_ok=True)
-        key = self.root / "etc/ssh/ssh_host_ecdsa_key"
-        if not key.exists():
-            run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(key)])
         place = self.root / "run/ganeti/socket/ganeti-query"
         place.parent.mkdir(parents=True, exist_ok=True)
         self._socket.bind(str(place))
@@ -108,6 +106,13 @@ class Desk:
         if not text.startswith("d0k1-"):
             raise ScenarioFailed(f"this is no join token: {len(text)} characters")
         return text
+
+    def enter_queue(self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61") -> int:
+        """Let a host stand in the queue and go away; its place."""
+        heard = client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
+        if heard["problems"]:
+            raise ScenarioFailed(f"{name} cannot stand in the queue: {heard}")
+        return int(heard["place"])
 
     def _accept(self) -> None:
         with suppress(OSError):
