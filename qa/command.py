@@ -85,6 +85,7 @@ class MachineSpec:
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
     :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
+    :param restore: the snapshot (``savevm``) to go on from; all writable drives are qcow2 then.
     """
 
     folder: Path
@@ -101,6 +102,7 @@ class MachineSpec:
     display: str = "none"
     netns: str = ""
     firmware_settings: tuple[tuple[str, str], ...] = ()
+    restore: str = ""
     clock: str = "utc"
 
     @property
@@ -156,6 +158,8 @@ def platform_words(spec: MachineSpec) -> list[str]:
             words += ["-initrd", str(spec.kernel.initrd)]
     if spec.reset_ends:
         words += ["-no-reboot"]
+    if spec.restore:
+        words += ["-loadvm", spec.restore]
     return words
 
 

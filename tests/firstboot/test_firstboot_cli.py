@@ -28,7 +28,8 @@ def test_register() -> None:
         names.append(name)
 
     register(add)
-    assert names == ["status", "firstboot", "console", "network", "log"]
+    pools = ["pool status", "pool create", "pool join", "pool leave", "pool names", "selftest"]
+    assert names == ["status", "firstboot", "console", "network", *pools, "log"]
 
 
 def test_arguments() -> None:

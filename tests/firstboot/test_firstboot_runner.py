@@ -143,7 +143,7 @@ def test_all_steps_on_a_fresh_host_and_at_the_next_boot(host: Host, record: Reco
     assert outcome.done == [step.name for step in STEPS]
     calls.clear()
     outcome = run_steps(Host(host.root, host.run), record.reporter, STEPS, say=record.said.append)
-    assert outcome.done == ["address", "services"]
+    assert outcome.done == ["address", "services", "toolstack"]
     assert len(calls) == 3
     secret = json.dumps(record.events)
     assert "$6$" not in secret
