@@ -21,7 +21,7 @@ from typing import Any
 from dom0kit.run import run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
-from firstboot.status import read_status
+from firstboot.status import failure_text, read_status
 from firstboot.steps import STEPS
 
 SECONDS = 15.0
@@ -102,12 +102,17 @@ def pool_text(told: dict[str, Any]) -> str:
 
 def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
     """What is not well, the most important first."""
-    found = [f"{step['name']}: {step['error']}" for step in status["steps"] if "error" in step]
+    found = [line for step in status["steps"] if "error" in step for line in _failure_lines(step)]
     found += list(arrays)
     found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
     if not status["xen"]:
         found.append("Xen is not running: no guest can be started")
     return found
+
+
+def _failure_lines(step: dict[str, Any]) -> list[str]:
+    """A failed step on two rows: why, and what comes next."""
+    return [f"{step['name']}: {str(step['error']).partition(chr(10))[0]}", failure_text(step)]
 
 
 def screen(
