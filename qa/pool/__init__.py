@@ -1,0 +1,1 @@
+"""What scenarios about pools need."""
