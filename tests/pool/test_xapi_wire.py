@@ -26,7 +26,10 @@ FAILURE = b"""<?xml version="1.0"?><methodResponse><params><param><value><struct
 <member><name>Status</name><value>Failure</value></member>
 <member><name>ErrorDescription</name><value><array><data><value>HOST_IS_SLAVE</value><value>10.0.0.2</value></data></array></value>
 </member></struct></value></param></params></methodResponse>"""
-JSON_FAILURE = b'{"jsonrpc":"2.0","error":{"code":1,"message":"SESSION_AUTHENTICATION_FAILED","data":["root","Authentication failure"]},"id":1}'
+JSON_FAILURE = (
+    b'{"jsonrpc":"2.0","error":{"code":1,"message":"SESSION_AUTHENTICATION_FAILED",'
+    b'"data":["root","Authentication failure"]},"id":1}'
+)
 
 
 def test_xml() -> None:
