@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 SERVICE = "dom0kit-firstboot.service"
 TIMER = "dom0kit-firstboot-next"
-TRANSIENT = f"run/systemd/transient/{TIMER}.timer"
+TRANSIENT = "run/systemd/transient"
 SLACK = 2.0
 """Seconds that a timer may be early: it counts from a later moment than the step did, and rounds."""
 SPREAD = 0.2
@@ -95,11 +95,13 @@ def schedule(host: Host, seconds: float | None) -> None:
 
     :raises UserError: when systemd refuses.
     """
-    if host.path(TRANSIENT).exists():
-        host.run(["systemctl", "stop", f"{TIMER}.timer"], check=False, timeout=60)
+    if any(host.path(TRANSIENT).glob(f"{TIMER}-*.timer")):
+        host.run(["systemctl", "stop", f"{TIMER}-*.timer"], check=False, timeout=60)
     if seconds is None:
         return
-    words = ["systemd-run", "--quiet", "--collect", f"--unit={TIMER}", "--description=Next try of first boot"]
+    # A new name each time: systemd may not have put the last one away yet, and refuses a second unit of the same name.
+    unit = f"{TIMER}-{round(now(host).seconds * 10)}"
+    words = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", "--description=Next try of first boot"]
     words += [f"--on-active={max(math.ceil(seconds), 1)}s", "--timer-property=AccuracySec=1s"]
     # A unit of its own that only starts the service: a timer whose service is running cannot be set anew by that service.
     words += ["systemctl", "start", "--no-block", SERVICE]

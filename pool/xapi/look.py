@@ -173,7 +173,9 @@ def upstream(version: str) -> str:
 def _clock(skew: float) -> list[Problem]:
     if abs(skew) <= LARGEST_SKEW:
         return []
-    text = f"the host's clock is {human_seconds(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the pool's"
+    days = abs(skew) / 86400
+    amount = f"{days:.0f} days" if days > 2 else human_seconds(abs(skew))
+    text = f"the host's clock is {amount} {'ahead of' if skew > 0 else 'behind'} the pool's"
     return [Problem("clock", text, "name the pool's time servers under time.ntp, and set the clock in the firmware")]
 
 
