@@ -87,7 +87,10 @@ def fetch_lists(cache: Cache, recipe: Recipe, reporter: Reporter, *, refresh: bo
             except CommandFailed as error:
                 hint = "are the mirrors reachable? Their addresses are mirror and security_mirror in the recipe's [debian]"
                 hint += ", and those under [[apt]]" if recipe.apt else ""
-                raise UserError(f"the package lists could not be fetched: {complaint(error.tail)}", hint) from error
+                why = complaint(error.tail)
+                if "is not signed" in why:
+                    hint = "the key that the recipe names under [[apt]] has not signed this repository"
+                raise UserError(f"the package lists could not be fetched: {why}", hint) from error
             write_atomic(stamp, f"{int(time.time())}\n")
     age = (time.time() - stamp.stat().st_mtime) / 86400
     if age > STALE_DAYS:

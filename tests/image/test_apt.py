@@ -68,3 +68,14 @@ def test_an_unreachable_mirror_is_one_sentence(tmp_path: Path, monkeypatch: pyte
         "the package lists could not be fetched: Failed to fetch http://m/InRelease  Connection refused"
     )
     assert "security_mirror" in caught.value.hint
+
+
+def test_a_repository_signed_by_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(argv: list[str]) -> None:
+        tail = "W: GPG error: no public key\nE: The repository 'https://packages.example.org trixie InRelease' is not signed."
+        raise CommandFailed(argv, 100, tail)
+
+    monkeypatch.setattr(apt, "run", refuse)
+    with pytest.raises(UserError) as caught:
+        apt.fetch_lists(apt.Cache(tmp_path), recipe.load(), Reporter("build"))
+    assert "has not signed" in caught.value.hint
