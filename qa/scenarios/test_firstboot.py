@@ -43,7 +43,7 @@ def plain_linux(target: Host, name: str, words: str) -> MachineSpec:
     settings = target.scenario.settings
     kernel = DirectKernel(settings.kernel, f"{words} dom0kit.mode=host console=tty0 console=ttyS0,115200", settings.initrd)
     disk = Drive(target.disk, format="qcow2", serial=DISK_SERIAL)
-    return target.scenario.spec(name, kernel=kernel, nics=(Nic(ssh_port=target.ssh_port),), drives=(disk,))
+    return target.scenario.spec(name, memory=2048, kernel=kernel, nics=(Nic(ssh_port=target.ssh_port),), drives=(disk,))
 
 
 def told(events: Iterable[Message], state: str) -> list[str]:
