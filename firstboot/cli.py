@@ -112,6 +112,7 @@ def firstboot(arguments: argparse.Namespace) -> int:
     except Busy:
         if not arguments.due:
             raise
+        tell_systemd()  # a service of Type=notify that ends without this has failed
         _say("first boot is running already; it goes on there")
         return 0
     except PermissionError as error:
