@@ -22,7 +22,7 @@ from dom0kit.run import run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
 from firstboot.pool.steps import pool_text
-from firstboot.status import read_status
+from firstboot.status import failure_text, read_status
 from firstboot.steps import STEPS
 from pool.driver import PoolState
 
@@ -94,7 +94,7 @@ def array_lines(mdstat: str) -> list[str]:
 
 def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
     """What is not well, the most important first."""
-    found = [f"{step['name']}: {step['error']}" for step in status["steps"] if "error" in step]
+    found = [line for step in status["steps"] if "error" in step for line in _failure_lines(step)]
     found += list(arrays)
     if not status["pool"]["well"]:
         found.append(f"pool: {status['pool']['reason']}")
@@ -102,6 +102,11 @@ def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -
     if not status["xen"]:
         found.append("Xen is not running: no guest can be started")
     return found
+
+
+def _failure_lines(step: dict[str, Any]) -> list[str]:
+    """A failed step on two rows: why, and what comes next."""
+    return [f"{step['name']}: {str(step['error']).partition(chr(10))[0]}", failure_text(step)]
 
 
 def screen(

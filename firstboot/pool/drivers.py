@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dom0kit.errors import UserError
 from firstboot.pool.member import member, told_pool
 from pool.driver import Driver, PoolState
 
@@ -21,10 +22,13 @@ def driver(host: Host) -> Driver:
         from pool.xl import Xl  # noqa: PLC0415
 
         return Xl()
-    new, join = told.get("create") or {}, told.get("join") or {}
-    if new:
+    if told["toolstack"] == "xapi":
+        from pool.xapi import Xapi  # noqa: PLC0415
+
+        return Xapi(join_as=host.answers.pool.join, create_as=host.answers.pool.create)
+    if new := told.get("create"):
         return with_new(host, str(new["name"]), new.get("address"))
-    return with_token(host, str(join.get("token") or ""))
+    return with_token(host, host.secret("pool.join.token") or "")
 
 
 def with_new(host: Host, name: str, address: str | None) -> Driver:
@@ -46,7 +50,10 @@ def pool_state(host: Host) -> PoolState:
     """How the host's pool is, for screens: within seconds, whatever is wrong."""
     told = told_pool(host.told)
     if told["toolstack"] != "ganeti":
-        return driver(host).status()
+        try:
+            return driver(host).status()
+        except UserError as error:
+            return PoolState(str(told["toolstack"]), well=False, reason=error.message)
     from pool.ganeti.state import state  # noqa: PLC0415
 
     return state(host, host.name)

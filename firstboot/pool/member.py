@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from typing import TYPE_CHECKING, Any
 
-from firstboot.host import HOST_JSON
 from firstboot.network.layout import told_management, told_port
 from pool.place import Member
 
@@ -40,18 +37,3 @@ def member(host: Host) -> Member:
     # A master has the pool's address, too.
     address = wanted if wanted in found else found[0] if found else None
     return told_member(host.told, address)
-
-
-def without_join(told: dict[str, Any]) -> dict[str, Any]:
-    """``host.json`` after the join: neither token nor password; the toolstack itself remembers its pool."""
-    value = copy.deepcopy(told)
-    value["pool"] = {**told_pool(value), "join": None}
-    return value
-
-
-def forget_join(host: Host) -> None:
-    """Take the token, or the password, off the disk."""
-    if told_pool(host.told).get("join"):
-        host.write(HOST_JSON, json.dumps(without_join(host.told)), 0o600)
-        for name in ("told", "answers"):
-            host.__dict__.pop(name, None)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pool.facts import read_image
-
 from dom0kit.errors import UserError
 from firstboot.pool.drivers import driver
-from firstboot.pool.member import forget_join, told_pool
+from firstboot.pool.member import told_pool
+from firstboot.retry import NotAgain
 from pool.driver import Joiner, PoolState
+from pool.facts import read_image
 from pool.ganeti import prepare
 
 if TYPE_CHECKING:
     from firstboot.host import Host
 
+SECRETS = ("pool.join.token", "pool.join.password")
+"""In host.json; of no use after the join."""
+LASTING = ("pin", "token", "expired", "used-up", "version")
+"""A pool's problems that no waiting mends."""
 UUID = "sys/class/dmi/id/product_uuid"
 
 
@@ -30,16 +34,23 @@ def toolstack(host: Host) -> None:
 def pool(host: Host) -> None:
     """Make the pool, or join it, as the answers say; without either the host stands alone.
 
-    A host that has joined forgets the token: it is needed no more, and must not lie on a disk that leaves the house.
+    Once it is done the runner masks the token, or the password: it must not lie on a disk that leaves the house.
+
+    :raises NotAgain: when the pool will say the same again until somebody has done something.
     """
     told = told_pool(host.told)
     if (told.get("create") or told.get("join")) and told["toolstack"] == "ganeti" and host.told.get("ssh") == "off":
-        raise UserError("the hosts of a pool reach each other by SSH, and the answers say ssh: off", "set ssh: on in the answers")
-    if told.get("create"):
-        driver(host).create()
-    elif told.get("join"):
-        driver(host).join(joiner(host))
-        forget_join(host)
+        raise NotAgain("the hosts of a pool reach each other by SSH, and the answers say ssh: off", "set ssh: on in the answers")
+    try:
+        if told.get("create"):
+            driver(host).create()
+        elif told.get("join"):
+            driver(host).join(joiner(host))
+    except UserError as error:
+        problem = getattr(error, "problem", None)
+        if getattr(error, "lasting", problem is not None and problem.code in LASTING):
+            raise NotAgain(error.message, error.hint) from error
+        raise
 
 
 def joiner(host: Host) -> Joiner:

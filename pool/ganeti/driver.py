@@ -85,6 +85,10 @@ class Ganeti:
             return
         if left_overs(self.place) and not begun:
             raise UserError("/var/lib/ganeti holds a pool that is not whole", "dom0ctl pool leave removes it")
+        if not self.token:
+            raise UserError(
+                "the join token is not there any more, and this host is in no pool", "dom0ctl pool join, with a new token"
+            )
         with self._converse(read_token(self.token)) as pool:
             answer = pool.ask(joiner)
             if answer.problems:

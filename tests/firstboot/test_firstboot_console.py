@@ -165,3 +165,11 @@ def test_an_address_that_cannot_be_is_refused(tmp_path: Path, lines: tuple[str, 
     with pytest.raises(UserError, match="network"):
         network(here, typing(*lines), lambda text: None)
     assert (tmp_path / HOST_JSON).read_text() == before
+
+
+def test_a_failed_step_takes_two_rows_and_says_when_it_is_tried_again() -> None:
+    step = {"name": "pool", "state": "failed", "error": "the master sleeps\n  hint: wake it", "tries": 2, "next": 0}
+    bad = problems({**STATUS, "steps": [step]}, "", [])
+    assert bad[0] == "pool: the master sleeps"
+    assert bad[1].startswith("pool failed (tried 2 times; again by itself at ")
+    assert len(draw(bad=bad)) == HEIGHT

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.events import Reporter
 from firstboot.host import HOST_JSON, Host
 from firstboot.pool import drivers, steps
-from firstboot.pool.member import forget_join, member, told_member
+from firstboot.pool.member import member, told_member
+from firstboot.retry import NotAgain
+from firstboot.runner import Wish, run_steps
 from firstboot.steps import STEPS
-from pool.driver import Joiner, PoolState
+from pool.driver import Code, Joiner, PoolState, Problem
 from pool.ganeti.driver import Ganeti
+from pool.messages import Refused
 from pool.xl import Xl
 
 
@@ -69,27 +73,37 @@ def test_the_token_is_forgotten_after_the_join_and_only_then(host: Host, monkeyp
     fails = [True]
 
     def join(self: Ganeti, joiner: Joiner) -> None:
-        if fails.pop():
+        assert self.token == "d0k1-secret"
+        if fails:
             raise UserError("the pool does not answer")
         joined.append(joiner)
 
     monkeypatch.setattr(Ganeti, "join", join)
     host = tell(host, pool={"toolstack": "ganeti", "join": {"token": "d0k1-secret"}})
-    with pytest.raises(UserError):
-        steps.pool(host)
+    step = [step for step in STEPS if step.name == "pool"]
+    reporter = Reporter("firstboot", [])
+    assert run_steps(host, reporter, step, say=str).failed
     assert "d0k1-secret" in host.read(HOST_JSON)
-    fails.append(False)
-    steps.pool(host)
+    fails.clear()
+    assert run_steps(host, reporter, step, say=str, wish=Wish(again=("pool",))).done == ["pool"]
     assert (joined[0].name, joined[0].addresses, joined[0].version) == ("xen1.example.net", ("10.0.2.15",), "0.1.0")
     assert "d0k1-secret" not in host.read(HOST_JSON)
-    assert host.path(HOST_JSON).stat().st_mode & 0o777 == 0o600
-    assert host.answers.pool.join is None, "what is left are valid answers"
+    assert run_steps(Host(host.root, host.run), reporter, step, say=str).skipped == ["pool"]
 
 
-def test_answers_without_a_join_are_not_written_anew(host: Host) -> None:
-    before = host.path(HOST_JSON).stat().st_mtime_ns
-    forget_join(host)
-    assert host.path(HOST_JSON).stat().st_mtime_ns == before
+@pytest.mark.parametrize(
+    ("code", "kind"), [("expired", NotAgain), ("unreachable", Refused), ("busy", Refused), ("clock", Refused)]
+)
+def test_what_no_waiting_mends_is_not_tried_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch, code: Code, kind: type[UserError]
+) -> None:
+    def join(self: Ganeti, joiner: Joiner) -> None:
+        raise Refused(Problem(code, "no"))
+
+    monkeypatch.setattr(Ganeti, "join", join)
+    with pytest.raises(UserError) as caught:
+        steps.pool(tell(host, pool={"join": {"token": "d0k1-x"}}))
+    assert type(caught.value) is kind
 
 
 def test_each_toolstack_has_its_driver(host: Host) -> None:
