@@ -8,6 +8,7 @@ from dom0kit.errors import UserError
 from firstboot.pool.drivers import driver
 from firstboot.pool.member import told_pool
 from firstboot.retry import NotAgain
+from pool import guest
 from pool.driver import Joiner, PoolState
 from pool.facts import read_image
 from pool.ganeti import prepare
@@ -29,6 +30,8 @@ def toolstack(host: Host) -> None:
         prepare.quiet(host)
     elif prepare.installed(host) or told.get("create") or told.get("join"):
         prepare.prepare(host)
+        # The guest of the self test starts on any host of the pool: the master makes it, and each host has its files.
+        guest.build(host, guest.kernel_release())
 
 
 def pool(host: Host) -> None:

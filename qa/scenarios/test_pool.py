@@ -25,6 +25,7 @@ from qa.pool.hosts import (
     to_create,
     to_join,
 )
+from qa.pool.unattended import Site
 from qa.scenario import Scenario
 
 pytestmark = pytest.mark.lab("curl")
@@ -128,12 +129,42 @@ def check_member(pool: PoolLab, number: int) -> None:
     state = json.loads(pool.run(number, "dom0ctl pool status --json").ok())
     need((state["pool"], state["well"]) == (POOL, True), f"dom0ctl pool status on h{number}: {state}")
     told = json.loads(pool.run(number, "cat /etc/dom0kit/host.json").ok())
-    need(not told["pool"].get("join"), "host.json still has the join token")
+    need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
     found = pool.ssh(number).run("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
     need(not found, f"the join token is still on h{number}: {found}")
     units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
     need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
     host.check_no_failed_unit(pool.ssh(number).run)
+
+
+@pytest.mark.lab("nginx")
+@pytest.mark.parametrize("scenario", ["pool-join-unattended"], ids=["pool-join-unattended"], indirect=True)
+def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> None:
+    """Two blank machines and one inventory: the first makes the pool, the second joins it; a guest runs on it and answers."""
+    site = Site(scenario, lab)
+    with ExitStack() as stack:
+        for number in (1, 2):
+            if number == 2:
+                token = pool.run(1, "dom0ctl pool token create 2>/dev/null").output.strip()
+                scenario.secrets.append(token)
+                site.token(token)
+            disk, nic = site.blank(number)
+            spec = scenario.spec(f"h{number}", drives=(disk,), nics=(nic,), netns=lab.namespace, reset_ends=False)
+            machine = stack.enter_context(scenario.machine(f"h{number}", spec))
+            pool.machines[number] = machine
+            site.wait_installed(machine, number)
+            pool.arrive(number)
+            check_member(pool, number)
+        check_master(pool)
+        pool.verify(2)
+        with scenario.phase("guest on the second host"):
+            said = pool.run(
+                1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
+            )
+        scenario.keep("selftest.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        scenario.keep("status.txt", pool.run(1, "dom0ctl status; gnt-node list").ok())
 
 
 @pytest.mark.parametrize("scenario", ["pool-join-three"], ids=["pool-join-three"], indirect=True)
