@@ -76,8 +76,6 @@ def _in_pool(host: Host, pool: Ssconf, wanted: guests.Wanted, *, keep: bool) -> 
         with _step(f"make the guest {wanted.name} on {wanted.host}"):
             made = True
             host.run(guests.add_command(wanted), timeout=JOB_SECONDS)
-        with _step("start it"):
-            host.run(guests.start_command(wanted.name), timeout=JOB_SECONDS)
         _ping(host, str(wanted.address))
         made = not keep
     finally:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pool import guest
 
+SYSTEM = "dom0kit-guest"
+"""In /usr/share/ganeti/os; Ganeti makes no guest without naming one."""
 DISK = "64M"
 STOP_SECONDS = 30
 
@@ -29,7 +31,7 @@ class Wanted:
 
 
 def add_command(wanted: Wanted) -> list[str]:
-    """``gnt-instance add``, without an operating system to install and without starting it."""
+    """``gnt-instance add``, which starts it as well; the operating system is one that installs nothing."""
     network = f"0:mode=openvswitch,link={wanted.bridge}" + ("" if wanted.vlan is None else f",vlan=.{wanted.vlan}")
     hypervisor = {
         "kernel_path": guest.KERNEL,
@@ -41,17 +43,12 @@ def add_command(wanted: Wanted) -> list[str]:
     return [
         "gnt-instance", "add",
         f"--disk-template={'plain' if wanted.partner is None else 'drbd'}", "--disk", f"0:size={DISK}",
-        f"--node={nodes}", "--no-install", "--no-start", "--no-name-check", "--no-ip-check", "--no-wait-for-sync",
+        f"--node={nodes}", f"--os-type={SYSTEM}", "--no-name-check", "--no-ip-check", "--no-wait-for-sync",
         "--backend-parameters", f"memory={guest.MEMORY},vcpus=1",
         "--hypervisor-parameters", "xen-pvm:" + ",".join(f"{key}={value}" for key, value in hypervisor.items()),
         "--net", network,
         wanted.name,
     ]  # fmt: skip
-
-
-def start_command(name: str) -> list[str]:
-    """Start a guest."""
-    return ["gnt-instance", "start", name]
 
 
 def remove_command(name: str) -> list[str]:

@@ -108,6 +108,7 @@ def test_a_guest_of_the_pool_by_command() -> None:
     assert words[:2] == ["gnt-instance", "add"]
     assert "--disk-template=drbd" in words
     assert "--node=h1:h2" in words
+    assert "--os-type=dom0kit-guest" in words
     assert "0:mode=openvswitch,link=xenbr0,vlan=.77" in words
     assert words[-1] == "g"
     (hypervisor,) = [word for word in words if word.startswith("xen-pvm:")]
