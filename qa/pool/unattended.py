@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pool.token import JoinToken
 from qa import answers, media, patience
 from qa.answers import DISK_SERIAL
 from qa.command import Drive, Nic
@@ -14,7 +15,7 @@ from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.netboot import Boot, Served, Tree, render, serve
-from qa.pool.hosts import DISK_SIZE, address, mac, name, to_create
+from qa.pool.hosts import DISK_SIZE, POOL_ADDRESS, address, mac, name, to_create
 from qa.scenario import Scenario
 
 BOOT = Boot("bios", rom=True)
@@ -52,7 +53,8 @@ class Site:
     def __post_init__(self) -> None:
         self.file = self.scenario.work / "inventory.yaml"
         self.file.write_text(answers.to_yaml(inventory(self.scenario.settings.credentials)))
-        self.token("there is no pool yet")
+        # The inventory is whole before there is a pool: in place of its token stands one that no pool has made.
+        self.token(JoinToken(b"\2" + bytes(32), bytes(range(32)), (POOL_ADDRESS,), 22).write())
         tree = Tree(self.scenario.settings.public / "pool-tree", self.file)
         self.served = serve(self.lab, self.scenario, tree, BOOT)
 
