@@ -104,7 +104,7 @@ def names(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool names``."""
     from pool.ganeti.hosts import write_hosts  # noqa: PLC0415
 
-    write_hosts(Host())
+    write_hosts(Host(), keep=True)
     return 0
 
 

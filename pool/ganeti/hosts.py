@@ -61,7 +61,21 @@ def names_of(ssconf: Ssconf | None) -> dict[str, str]:
     return {} if ssconf is None else {**ssconf.hosts, ssconf.pool: ssconf.address}
 
 
-def write_hosts(place: Place, more: Mapping[str, str] | None = None) -> bool:
-    """Bring ``/etc/hosts`` to what the pool is now, and ``more``. Was anything changed?"""
-    names = {**names_of(read_ssconf(place)), **(more or {})}
-    return place.write(HOSTS, hosts_text(place.read(HOSTS), names))
+def inside(text: str) -> dict[str, str]:
+    """The names of the block with their addresses."""
+    lines = text.splitlines()
+    if BEGIN not in lines or END not in lines:
+        return {}
+    found = (line.split() for line in lines[lines.index(BEGIN) + 1 : lines.index(END)])
+    return {words[1]: words[0] for words in found if len(words) > 1}
+
+
+def write_hosts(place: Place, more: Mapping[str, str] | None = None, *, keep: bool = False) -> bool:
+    """Bring ``/etc/hosts`` to what the pool is now, and ``more``. Was anything changed?
+
+    :param keep: leave names that are in the block already: Ganeti's files change in the middle of a job that was told of a name
+        which is not in them yet, or not any more.
+    """
+    text = place.read(HOSTS)
+    names = {**(inside(text) if keep else {}), **names_of(read_ssconf(place)), **(more or {})}
+    return place.write(HOSTS, hosts_text(text, names))

@@ -54,6 +54,13 @@ def test_writing_names_again_changes_nothing(in_pool: Local) -> None:
     assert not hosts.write_hosts(in_pool)
 
 
+def test_a_name_that_a_job_needs_stays_while_ganetis_files_change(place: Local) -> None:
+    hosts.write_hosts(place, {"pool.example.org": "10.0.0.10"})
+    assert not hosts.write_hosts(place, keep=True), "gnt-cluster init resolves it before there is a pool"
+    assert hosts.write_hosts(place)
+    assert "pool.example.org" not in place.read("etc/hosts")
+
+
 def test_half_a_block_does_not_swallow_what_follows() -> None:
     assert hosts.outside(f"a\n{hosts.BEGIN}\nb") == ["a", "b"]
 
