@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.run import CommandFailed
 from pool.ganeti import keys
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
@@ -36,6 +37,12 @@ def add_command(name: str, *, again: bool) -> list[str]:
     return ["gnt-node", "add", "--no-ssh-key-check", *(["--readd"] if again else []), name]
 
 
+def last_words(text: str) -> str:
+    """What a command of Ganeti's says in the end: the reason stands in the last line, or in that after ``Failure:``."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it did not say why"
+
+
 def known(place: Place) -> list[str]:
     """The names of the pool's hosts as its configuration has them now.
 
@@ -63,6 +70,10 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
     write_hosts(place, {joiner.name: address})
     again = joiner.name in known(place)
     keys.forget_half_added(place, joiner.name)
-    argv = add_command(joiner.name, again=again)
-    place.run(argv, timeout=ADD_SECONDS, hint=f"look on the master {pool.master}: gnt-job list; /var/log/ganeti")
+    hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
+    try:
+        place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
+    except CommandFailed as error:
+        keys.forget_half_added(place, joiner.name)  # the host may never come again, and the pool would not verify until then
+        raise UserError(f"gnt-node add: {last_words(error.tail)}", hint) from error
     write_hosts(place)

@@ -14,13 +14,12 @@ from dom0kit.errors import UserError
 from pool.ganeti import prepare, rapi
 from pool.ganeti.clean import forget_pool, left_overs
 from pool.ganeti.hosts import write_hosts
+from pool.ganeti.prepare import MAKING
 from pool.ganeti.ssconf import read_ssconf
 
 if TYPE_CHECKING:
     from pool.place import Member, Place
 
-MAKING = "var/lib/dom0kit/pool/making.json"
-"""There while a pool is being made: what is found beside it after a power cut is a half-made pool, and ours to remove."""
 INIT_SECONDS = 900
 KERNEL = "/run/dom0kit/image/vmlinuz"
 SHARED = "/srv/ganeti/shared-file-storage"
@@ -85,7 +84,7 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
     if there is not None and not place.path(MAKING).exists():
         if there.pool != pool.name:
             raise UserError(f"this host is in the pool {there.pool} already", "take it out first: dom0ctl pool leave")
-        prepare.start(place)
+        prepare.start(place, there)
         return
     if place.path(MAKING).exists():
         forget_pool(place)
@@ -103,7 +102,8 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
     os.sync()
     place.path(MAKING).unlink()
     write_hosts(place)
-    prepare.start(place)
+    if (made := read_ssconf(place)) is not None:
+        prepare.start(place, made)
 
 
 def own_address(place: Place, member: Member, pool: NewPool) -> str:

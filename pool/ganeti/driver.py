@@ -15,8 +15,9 @@ from pool.ganeti.clean import forget_pool, left_overs
 from pool.ganeti.create import NewPool, create
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.leave import leave
+from pool.ganeti.prepare import JOINING
 from pool.ganeti.ssconf import read_ssconf
-from pool.ganeti.state import JOINING, state
+from pool.ganeti.state import state
 from pool.messages import Refused
 from pool.token import read_token
 from pool.wire import Conversation, Progress

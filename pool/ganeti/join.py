@@ -48,6 +48,6 @@ def after(place: Place, member: Member) -> Ssconf:
     else:
         raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
     write_hosts(place)
-    # The master has started the node daemon alone.
-    prepare.start(place)
+    # The master has started the node daemon here, and no other.
+    prepare.start(place, pool)
     return pool

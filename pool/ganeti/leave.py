@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from pool.ganeti.clean import forget_pool, left_overs
-from pool.ganeti.create import MAKING
+from pool.ganeti.prepare import MAKING
 from pool.ganeti.shell import command_on
 from pool.ganeti.ssconf import read_ssconf
 

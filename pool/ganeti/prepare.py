@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from pool.ganeti.hosts import write_hosts
-from pool.ganeti.ssconf import read_ssconf
+from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
     from pool.place import Member, Place
 
 UNIT = "ganeti.target"
-"""All daemons; those of the master see for themselves whether this host is the master."""
-DAEMONS = tuple(f"ganeti-{name}.service" for name in ("noded", "confd", "wconfd", "luxid", "rapi", "mond"))
+"""All daemons."""
+NODE_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("noded", "confd", "mond"))
+MASTER_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("wconfd", "luxid", "rapi"))
+DAEMONS = (*NODE_DAEMONS, *MASTER_DAEMONS)
+MAKING = "var/lib/dom0kit/pool/making.json"
+"""There while a pool is being made: what is found beside it after a power cut is a half-made pool, and ours to remove."""
+JOINING = "var/lib/dom0kit/pool/joining.json"
+"""There while this host joins: what Ganeti has left beside it after a power cut is not yet to be relied on."""
 CRON = "etc/cron.d/ganeti"
 CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
 SERVICE_SECONDS = 900
@@ -42,19 +48,20 @@ def prepare(place: Place) -> None:
         place.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
     # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
     place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
-    if read_ssconf(place) is None:
-        return
+    pool = read_ssconf(place)
+    if pool is None or place.path(MAKING).exists() or place.path(JOINING).exists():
+        return  # the step that makes or joins a pool starts what there is in the end
     write_hosts(place)
-    start(place)
+    start(place, pool)
 
 
-def start(place: Place) -> None:
+def start(place: Place, pool: Ssconf) -> None:
     """The daemons of a host in a pool, and Ganeti's cron jobs."""
     place.write(CRON, place.read(CRON_SOURCE))
+    is_master = pool.master == place.read("etc/hostname").strip()
     # By name as well: systemctl does not wait for what a target brings that is active already.
-    place.run(
-        ["systemctl", "start", UNIT, *DAEMONS], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti"
-    )
+    units = (UNIT, *DAEMONS) if is_master else ("ganeti-node.target", *NODE_DAEMONS)
+    place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
 
 
 def quiet(place: Place) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pool.driver import PoolState
 from pool.ganeti.clean import left_overs
+from pool.ganeti.prepare import JOINING, MAKING
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 NODE_DAEMON = "run/ganeti/ganeti-noded.pid"
 CONFD = "run/ganeti/ganeti-confd.pid"
 QUERY_SOCKET = "run/ganeti/socket/ganeti-query"
-JOINING = "var/lib/dom0kit/pool/joining.json"
-"""There while this host joins: what Ganeti has left beside it after a power cut is not yet to be relied on."""
 NODED_PORT = 1811
 SECONDS = 3.0
 
@@ -34,6 +33,8 @@ def state(place: Place, name: str) -> PoolState:
     pool = read_ssconf(place)
     if place.path(JOINING).exists():
         return PoolState("ganeti", pool=pool.pool if pool else "", well=False, reason="the join did not come to its end yet")
+    if place.path(MAKING).exists():
+        return PoolState("ganeti", well=False, reason="the pool is not made yet")
     if pool is None:
         found = left_overs(place)
         reason = "the pool on this host is not whole: dom0ctl firstboot retry pool" if found else ""
@@ -50,7 +51,7 @@ def trouble(place: Place, pool: Ssconf, name: str) -> str:
         return f"the pool {pool.pool} does not know this host {name}"
     for daemon, path in (("node daemon", NODE_DAEMON), ("configuration daemon", CONFD)):
         if not runs(place, path):
-            return f"Ganeti's {daemon} does not run: systemctl restart ganeti"
+            return f"Ganeti's {daemon} does not run: systemctl restart ganeti.target"
     if name in pool.offline:
         return "the pool has marked this host as offline"
     if pool.master == name:

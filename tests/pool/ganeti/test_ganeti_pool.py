@@ -36,7 +36,7 @@ def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member:
     assert place.read(prepare.CRON) == place.read(prepare.CRON_SOURCE)
     assert "10.0.0.10\tpool.example.org pool" in place.read("etc/hosts")
     assert place.path(rapi.CREDENTIALS).stat().st_mode & 0o777 == 0o600
-    assert not place.path(create.MAKING).exists()
+    assert not place.path(prepare.MAKING).exists()
 
 
 def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, commands: Commands) -> None:
@@ -45,7 +45,7 @@ def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, 
 
 
 def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: Local, member: Member, commands: Commands) -> None:
-    in_pool.write(create.MAKING, "{}")
+    in_pool.write(prepare.MAKING, "{}")
     in_pool.write("var/lib/ganeti/config.data", "half")
     seen: list[list[str]] = []
     commands.acts["gnt-cluster init"] = lambda: seen.append(clean.left_overs(in_pool))
@@ -57,7 +57,7 @@ def test_a_failed_creation_is_known_to_be_ours(place: Local, member: Member, com
     commands.failing.add("gnt-cluster init")
     with pytest.raises(UserError):
         create.create(place, member, NEW)
-    assert place.path(create.MAKING).exists()
+    assert place.path(prepare.MAKING).exists()
 
 
 def test_somebody_elses_pool_is_left_alone(place: Local, member: Member, commands: Commands) -> None:
@@ -84,7 +84,7 @@ def test_a_member_of_another_pool_makes_none(in_pool: Local, member: Member) -> 
 def test_addresses_that_cannot_be_a_pools(place: Local, address: str | None, of_member: str | None, text: str) -> None:
     with pytest.raises(UserError, match=text):
         create.create(place, Member("h1.example.org", of_member), create.NewPool("pool.example.org", address))
-    assert not place.path(create.MAKING).exists()
+    assert not place.path(prepare.MAKING).exists()
 
 
 def test_without_an_address_the_name_is_resolved(place: Local, member: Member, commands: Commands) -> None:
@@ -116,6 +116,32 @@ def test_preparing_a_host_without_pool_starts_nothing(place: Local, commands: Co
 def test_a_host_of_a_pool_starts_its_daemons_at_each_boot(in_pool: Local, commands: Commands) -> None:
     prepare.prepare(in_pool)
     assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
+
+
+def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Commands) -> None:
+    make_pool(in_pool, master="h2.example.org")
+    prepare.prepare(in_pool)
+    assert "rapi" not in commands.calls[-1]
+    assert commands.calls[-1].startswith("systemctl start ganeti-node.target ganeti-noded.service")
+
+
+@pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
+def test_half_a_pool_is_not_started(in_pool: Local, commands: Commands, mark: str) -> None:
+    in_pool.write(mark, "{}")
+    prepare.prepare(in_pool)
+    assert not commands.ran("systemctl")
+    assert not state.state(in_pool, "h1.example.org").well
+
+
+def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands: Commands) -> None:
+    def cut_off() -> None:
+        in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh3.example.org {KEY}\n")
+
+    commands.acts["gnt-node add"] = cut_off
+    commands.failing.add("gnt-node add")
+    with pytest.raises(UserError, match="gnt-node add: Failure: it broke"):
+        add.add(Joiner("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+    assert in_pool.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
 
 
 def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
@@ -168,7 +194,7 @@ class Talk:
     def join(self, joiner: Joiner, progress: object) -> PoolAnswer:
         self.words.append("join")
         assert KEY in self.place.read("root/.ssh/authorized_keys"), "the master comes by ssh"
-        assert self.place.path(state.JOINING).exists()
+        assert self.place.path(prepare.JOINING).exists()
         make_pool(self.place)
         return self.answer
 
@@ -185,7 +211,7 @@ def test_a_join_from_its_question_to_its_daemons(place: Local, commands: Command
     assert talk.words == ["ask", "keys", "join"]
     assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
     assert "10.0.0.11\th1.example.org h1" in place.read("etc/hosts")
-    assert not place.path(state.JOINING).exists()
+    assert not place.path(prepare.JOINING).exists()
 
 
 def test_a_pool_that_refuses_leaves_the_host_as_it_was(place: Local, commands: Commands) -> None:
@@ -204,7 +230,7 @@ def test_a_member_does_not_ask_again(in_pool: Local) -> None:
 
 
 def test_a_join_that_was_cut_off_is_done_again_whatever_ganeti_wrote(in_pool: Local) -> None:
-    in_pool.write(state.JOINING, "{}")
+    in_pool.write(prepare.JOINING, "{}")
     talk = Talk(in_pool, WELCOME)
     driver = Ganeti(in_pool, SECOND, token=TOKEN, say=lambda text: None, converse=talk)  # type: ignore[arg-type]
     assert not driver.status().well
