@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from dom0kit.run import CommandFailed
 from pool.ganeti import keys
+from pool.ganeti.copies import share_book
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 from pool.place import Local
@@ -77,3 +79,7 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
         keys.forget_half_added(place, joiner.name)  # the host may never come again, and the pool would not verify until then
         raise UserError(f"gnt-node add: {last_words(error.tail)}", hint) from error
     write_hosts(place)
+    try:
+        share_book(place)
+    except UserError as error:  # the host is in; the next addition brings the book again
+        print(f"tokens: {error.message}", file=sys.stderr, flush=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pool.place import Place
 
 SECONDS = 120
+BOOK = "var/lib/dom0kit/pool"
+"""Where the tokens' pages and the keys that follow from them are (:mod:`pool.ledger`)."""
 
 
 def archive(paths: Sequence[Path], root: Path) -> bytes:
@@ -66,3 +68,12 @@ def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Ca
             missed.append(name)
     if missed:
         raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
+
+
+def share_book(place: Place, runner: Callable[..., Result] = run) -> None:
+    """Bring all tokens and their keys to the other candidates: one that is new has none of what was made before it came.
+
+    :raises UserError: as :func:`copy_to_candidates`.
+    """
+    pages = sorted(place.path(f"{BOOK}/tokens").glob("*.json"))
+    copy_to_candidates([*pages, place.path(f"{BOOK}/keys/root")], place, runner)

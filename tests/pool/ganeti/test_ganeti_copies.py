@@ -58,3 +58,16 @@ def test_without_a_pool_nothing_is_copied(place: Local) -> None:
     runner = Runner()
     copies.copy_to_candidates([place.path(LEDGER)], place, runner)
     assert runner.sent == []
+
+
+def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
+    for name in ("tokens/a.json", "tokens/b.json", "keys/root"):
+        in_pool.write(f"{copies.BOOK}/{name}", "{}", 0o600)
+    runner = Runner()
+    copies.share_book(in_pool, runner)
+    with tarfile.open(fileobj=io.BytesIO(runner.sent[0][1])) as tar:
+        assert [name.removeprefix(f"{copies.BOOK}/") for name in tar.getnames()] == [
+            "tokens/a.json",
+            "tokens/b.json",
+            "keys/root",
+        ]

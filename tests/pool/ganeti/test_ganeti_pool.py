@@ -24,6 +24,7 @@ JOINER = Joiner("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.
 @pytest.fixture(autouse=True)
 def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rapi.shutil, "chown", lambda path, group: None)
+    monkeypatch.setattr(add, "share_book", lambda place: None)
 
 
 def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: Commands) -> None:
