@@ -52,6 +52,18 @@ def make_question(answers: Answers, uplinks: tuple[Uplink, ...]) -> Question | N
     return Question(answers.host_name, answers.pool, answers.network.management, tuple(nic for nic, _ in uplinks[0].cards))
 
 
+def token_problems(answers: Answers) -> list[str]:
+    """What is wrong with the token itself, before anybody is asked; nothing about one that is only named so far. Pure."""
+    join = answers.pool.join
+    if join is None or join.token is None or join.token.is_reference:
+        return []
+    try:
+        read_token(join.token.reveal())
+    except UserError as error:
+        return [f"pool.join.token: {error.message}; {error.hint}"]
+    return []
+
+
 def problems_text(problems: tuple[Problem, ...]) -> tuple[str, str]:
     """A message and a hint of all problems: one in a line, several as a list with the hints beside them."""
     if len(problems) == 1:

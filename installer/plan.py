@@ -12,7 +12,7 @@ from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
 from installer import layout, menus, obstacles
 from installer.actions import Action, Array
-from installer.asking import TITLE, Question, make_question
+from installer.asking import TITLE, Question, make_question, token_problems
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
 from installer.layout import DoesNotFit, Partition, lay_out
@@ -172,7 +172,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)
     uplinks, card_problems = choose_uplinks(facts, answers)
-    problems = [*card_problems, *disk_problems, *obstacles.memory_problems(facts, answers, manifest)]
+    problems = [*card_problems, *disk_problems, *obstacles.memory_problems(facts, answers, manifest), *token_problems(answers)]
     tables: tuple[tuple[Partition, ...], ...] = ()
     if chosen is not None:
         problems += obstacles.disk_problems(chosen, facts, answers)

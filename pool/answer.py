@@ -10,7 +10,7 @@ import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Desk:
 
     def ask(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
         """Would the pool take the host?"""
-        return answer_to_json(self._judged(facts, joiner))
+        return answer_to_json(replace(self._answer(facts, joiner), problems=self._problems(facts, joiner)))
 
     def keys(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
         """The public keys with which this master logs in on its nodes."""
@@ -77,20 +77,17 @@ class Desk:
 
     def join(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
         """Stand in the queue, and hear how it stands."""
-        answer = self._judged(facts, joiner)
-        if not self.queue.has(joiner):
-            if answer.problems:
-                raise Refused(answer.problems[0])
-            if problem := self.ledger.use(name, joiner, self.clock()):
-                raise Refused(problem)
-        standing = self.queue.enter(joiner, self.clock())
-        if standing.state == "taken":
-            text = f"another machine with the name {joiner.name} is in the pool's queue"
-            raise Refused(Problem("name", text, "give each host a host_name of its own"))
+
+        def admit() -> Problem | None:
+            # A place in the queue and a use of the token go together; one that has its place is not judged again.
+            problems = self._problems(facts, joiner)
+            return problems[0] if problems else self.ledger.use(name, joiner, self.clock())
+
+        standing = self.queue.enter(joiner, self.clock(), admit)
         if standing.problem is not None:
             raise Refused(standing.problem)
         if standing.state == "done":
-            return {"joined": answer_to_json(answer)}
+            return {"joined": answer_to_json(self._answer(facts, joiner))}
         self.wake()
         return {"queued": {"place": standing.place, "seconds": round(standing.seconds), "again": round(standing.again, 1)}}
 
@@ -112,10 +109,13 @@ class Desk:
             raise Refused(problem, facts.master_address if problem.code == "moved" else "")
         return facts
 
-    def _judged(self, facts: PoolFacts, joiner: Joiner) -> PoolAnswer:
-        now = self.clock()
+    def _problems(self, facts: PoolFacts, joiner: Joiner) -> tuple[Problem, ...]:
         member = facts.member(joiner.name)
         live = member is not None and not member.offline and self.live(member.address)
+        return judge(joiner, facts, self.clock(), live=live, known=self.ledger.uuids())
+
+    def _answer(self, facts: PoolFacts, joiner: Joiner) -> PoolAnswer:
+        now = self.clock()
         return PoolAnswer(
             pool=facts.pool,
             master=facts.master,
@@ -123,7 +123,6 @@ class Desk:
             version=facts.toolstack,
             hosts=len(facts.members),
             clock=round((joiner.clock or now) - now, 1),
-            problems=judge(joiner, facts, now, live=live, known=self.ledger.uuids()),
         )
 
 

@@ -9,7 +9,9 @@ import json
 import os
 import re
 import secrets
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 HOST_KEY = "etc/ssh/ssh_host_ecdsa_key.pub"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-COMMAND = "/usr/bin/dom0ctl pool answer"
+PROGRAM = "usr/bin/dom0ctl"
 
 
 def register(add: Add) -> None:
@@ -161,7 +163,10 @@ def run_work(arguments: argparse.Namespace) -> int:
             if entry.has(joiner):
                 book.spread(entry.id)
 
-    work(Queue(queue_folder(root)), add, lambda text: print(text, flush=True))
+    ended = threading.Event()
+    # Half an addition is dearer than the time that it takes: the one that is at it is brought to its end.
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    work(Queue(queue_folder(root)), add, lambda text: print(text, flush=True), ending=ended.is_set)
     return 0
 
 
@@ -178,11 +183,19 @@ def say(value: dict[str, Any]) -> None:
 
 def ledger(root: Path) -> Ledger:
     """The book of this host, which brings what changes to the other candidates when Ganeti's part can."""
-    command = COMMAND if root == Path("/") else f"{sys.executable} -m dom0kit.cli pool answer --root {root}"
+    command = f"{root / PROGRAM} pool answer" + ("" if root == Path("/") else f" --root {root}")
     if root != Path("/") or importlib.util.find_spec("pool.ganeti.copies") is None:
         return Ledger(root, command)
     module: Any = importlib.import_module("pool.ganeti.copies")
-    return Ledger(root, command, module.copy_to_candidates)
+
+    def spread(files: list[Path]) -> None:
+        # What was written here holds here; a candidate that is away must not turn that into a failure.
+        try:
+            module.copy_to_candidates(files)
+        except UserError as error:
+            print(f"warning: {error}", file=sys.stderr, flush=True)
+
+    return Ledger(root, command, spread)
 
 
 def guarded(job: Callable[[], Any]) -> Any:

@@ -38,7 +38,7 @@ def master_problem(facts: PoolFacts) -> Problem | None:
         return Problem("moved", text, f"ask {facts.master} at {facts.master_address or 'its address'}")
     if not facts.serving:
         text = f"the pool {facts.pool} takes no jobs now: Ganeti's daemons are not up on its master {facts.me}"
-        return Problem("busy", text, f"try again in a minute; on {facts.me}: systemctl status ganeti")
+        return Problem("busy", text, f"try again in a minute; on {facts.me}: systemctl status ganeti-luxid")
     return None
 
 
@@ -67,7 +67,7 @@ def _image(joiner: Joiner, facts: PoolFacts) -> Problem | None:
     if series(joiner.version) == series(facts.version):
         return None
     text = f"{joiner.name} would run image {joiner.version or 'unknown'}, the pool {facts.pool} runs {facts.version or 'unknown'}"
-    return Problem("version", text, f"install with an image {series(facts.version)}, or upgrade the pool first")
+    return Problem("version", text, f"install with an image of the series {series(facts.version)}, or upgrade the pool first")
 
 
 def _clock(joiner: Joiner, now: float) -> Problem | None:

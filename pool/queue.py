@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,8 +30,8 @@ FORGOTTEN = 86400.0
 FIRST_GUESS = 150.0
 """Seconds for a join as long as none was measured: what it took on a slow machine."""
 MEASURED = 8
-SOON, LATE = 5.0, 300.0
-"""Seconds after which a host is to come again: those at the front soon."""
+SOON, GUESSED, LATE = 5.0, 180.0, 900.0
+"""Seconds after which a host is to come again: those at the front soon, the others the later, but not on a mere guess."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,12 @@ def is_away(ticket: Ticket, now: float) -> bool:
     return now > ticket.due + GRACE
 
 
-def come_again(place: int, each: float) -> float:
-    """After how many seconds a host is to ask again: half of the time until its turn, so that a thousand make no crowd."""
-    return min(max(SOON, (place - 1) * each / 2), LATE)
+def come_again(place: int, each: float, *, measured: bool = True) -> float:
+    """After how many seconds a host is to ask again: a quarter of the time until its turn, so that a thousand make no crowd.
+
+    Not longer, for it hears of its end only then: the queue may be faster than was thought.
+    """
+    return min(max(SOON, (place - 1) * each / 4), LATE if measured else GUESSED)
 
 
 class Queue:
@@ -97,17 +100,21 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def enter(self, joiner: Joiner, now: float) -> Standing:
+    def enter(self, joiner: Joiner, now: float, admit: Callable[[], Problem | None] = lambda: None) -> Standing:
         """Take a place, or hear how the old one stands. A host that hears of its end gives the place back.
 
-        :returns: with state ``taken`` when another machine of the same name is in the queue.
+        :param admit: called before a new place is given; a problem keeps the host out.
+        :returns: with state ``refused`` and a problem, when it has no place.
         """
         with self._lock():
             tickets = self._tickets(now)
             mine = next((ticket for ticket in tickets if ticket.key == key_of(joiner)), None)
             if mine is None:
                 if any(self._read(other).get("name") == joiner.name for other in tickets if other.state in ("waiting", "adding")):
-                    return Standing("taken")
+                    text = f"another machine with the name {joiner.name} is in the pool's queue"
+                    return Standing("refused", problem=Problem("name", text, "give each host a host_name of its own"))
+                if problem := admit():
+                    return Standing("refused", problem=problem)
                 mine = Ticket(max((t.number for t in tickets), default=0) + 1, key_of(joiner), "waiting", now)
                 self._write(mine, {**asdict(joiner), "arrived": round(now, 3)})
                 tickets.append(mine)
@@ -117,7 +124,7 @@ class Queue:
                 return Standing(mine.state, problem=problem)
             each = self.seconds_each()
             place = 0 if mine.state == "adding" else place_of(mine, tickets, now)
-            again = come_again(max(place, 1), each)
+            again = come_again(max(place, 1), each, measured=bool(self._times()))
             os.utime(self.folder / mine.file, (now, now + again))
         return Standing(mine.state, place, max(place, 1) * each, again)
 

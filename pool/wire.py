@@ -131,7 +131,7 @@ class Conversation:
                 if error.problem.code == "moved" and moves < MOVES and is_address(error.address):
                     moves += 1
                     waiting.insert(0, error.address)
-                    worst = error
+                    worst = worst or error
                 elif error.problem.code in (*TELLING, "moved"):
                     worst = worst if worst and rank(worst) >= rank(error) else error
                 else:
@@ -148,9 +148,9 @@ class Conversation:
 
 
 def rank(error: Refused) -> int:
-    """How much a problem tells."""
+    """How much a problem tells; least of all ``moved``, for the one that it sent us to has said something since."""
     code = error.problem.code
-    return TELLING.index(code) if code in TELLING else len(TELLING)
+    return TELLING.index(code) if code in TELLING else -1
 
 
 def several(error: Refused, addresses: list[str]) -> Refused:
@@ -185,8 +185,9 @@ def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Pro
         return float(min(max(found, least), most)) if isinstance(found, int | float) else least
 
     place, seconds = int(number("place", 0, 1e6)), number("seconds", 0, 1e7)
-    again = number("again", 1.0, 2 * LONGEST)
-    return Progress(place, seconds, place_text(place, seconds)), again * (0.8 + 0.4 * spread())
+    again = number("again", 1.0, 3600.0)
+    # Rather too early than too late: one that is overdue counts as away.
+    return Progress(place, seconds, place_text(place, seconds)), again * (0.7 + 0.3 * spread())
 
 
 def place_text(place: int, seconds: float) -> str:

@@ -15,10 +15,18 @@ UNIT = "dom0kit-pool-queue.service"
 Add = Callable[[Joiner], None]
 
 
-def work(queue: Queue, add: Add, say: Callable[[str], None], clock: Callable[[], float] = time.time) -> int:
+def work(
+    queue: Queue,
+    add: Add,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.time,
+    *,
+    ending: Callable[[], bool] = lambda: False,
+) -> int:
     """Add every host that waits and is there; a second worker beside the first has nothing to do.
 
     :param add: adds a host to the pool, and may be run again for one that it was cut off at.
+    :param ending: whether to stop after the one that is at it.
     :returns: how many were added.
     """
     queue.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +36,7 @@ def work(queue: Queue, add: Add, say: Callable[[str], None], clock: Callable[[],
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 0
-        while taken := queue.take(clock()):
+        while not ending() and (taken := queue.take(clock())):
             ticket, joiner = taken
             say(f"adding {joiner.name}")
             start = time.monotonic()

@@ -30,7 +30,7 @@ TOOLSTACK = "ganeti 3.1.0~rc2"
 DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
 LEDGER = "var/lib/dom0kit/pool"
 CLIENT = (sys.executable, "-m", "qa.pool.client")
-PROGRAM = str(Path(sys.executable).parent / "dom0kit")
+DOM0CTL = 'import sys; from dom0kit.cli import main; sys.exit(main(program="dom0ctl"))'
 
 
 class Desk:
@@ -43,6 +43,7 @@ class Desk:
         self.lab, self.root, self.name, self.port = lab, root, name, PORT
         self._socket = socket.socket(socket.AF_UNIX)
         self._server: Server | None = None
+        self._starts = 0
         files = {
             "etc/hostname": f"{MASTER}\n",
             "run/dom0kit/image/manifest.json": json.dumps({"version": version, "packages": {"ganeti": "3.1.0~rc2-3"}}),
@@ -58,6 +59,10 @@ class Desk:
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
+        program = root / "usr/bin/dom0ctl"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\nexec env PYTHONPATH={PROJECT} {sys.executable} -c '{DOM0CTL}' \"$@\"\n")
+        program.chmod(0o755)
         (root / "etc/ssh").mkdir()
         run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ecdsa_key")])
 
@@ -89,7 +94,10 @@ class Desk:
         ]
         config.write_text("\n".join([*own, "PermitRootLogin prohibit-password", "PasswordAuthentication no", ours]))
         argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
-        self._server = self.lab.serve(self.name, argv, ready=r"Server listening on \S+ port \d+")
+        # A log for each start: sshd ends its lines by CR LF, so that a place in the text is not one in the file.
+        self._starts += 1
+        name = self.name if self._starts == 1 else f"{self.name}-{self._starts}"
+        self._server = self.lab.serve(name, argv, ready=r"Server listening on \S+ port \d+")
 
     def stop(self) -> None:
         """End the SSH server."""
@@ -98,7 +106,7 @@ class Desk:
 
     def command(self, *words: str, check: bool = True) -> Result:
         """``dom0ctl pool`` on the master."""
-        return run([PROGRAM, "pool", *words, "--root", str(self.root)], check=check, timeout=60)
+        return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=60)
 
     def token(self, *options: str, address: str = commands.ADDRESS) -> str:
         """A new join token."""

@@ -192,3 +192,16 @@ def test_xapi_s_pools_are_asked_by_their_own_module() -> None:
     assert "192.0.2.1" in question(pool)
     if importlib.util.find_spec("pool.xapi") is None:
         assert ask_pool(pool, JOINER).problems[0].code == "toolstack"
+
+
+def test_a_mangled_token_is_found_before_anybody_is_asked() -> None:
+    def problems(token: str) -> list[str]:
+        return asking.token_problems(Answers.model_construct(pool=Pool.model_validate({"join": {"token": token}})))
+
+    assert problems(TOKEN.write()) == []
+    assert problems("env:TOKEN") == []
+    wrong = problems(TOKEN.write()[:-1])
+    assert len(wrong) == 1
+    assert "mangled" in wrong[0]
+    assert TOKEN.write()[10:30] not in wrong[0]
+    assert asking.token_problems(Answers.model_construct(pool=Pool())) == []

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner
-from pool.queue import FORGOTTEN, GRACE, LATE, Queue, come_again
+from pool.driver import Joiner, Problem
+from pool.queue import FORGOTTEN, GRACE, GUESSED, LATE, Queue, come_again
 from pool.worker import work
 
 NOW = 1_800_000_000.0
@@ -91,9 +91,26 @@ def test_after_a_power_cut_the_one_that_was_at_it_is_first(tmp_path: Path) -> No
 def test_two_machines_of_one_name_do_not_both_stand_there(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1, "u1"), NOW)
-    assert queue.enter(host(1, "u2"), NOW).state == "taken"
+    standing = queue.enter(host(1, "u2"), NOW)
+    assert standing.state == "refused"
+    assert standing.problem is not None
+    assert standing.problem.code == "name"
     assert queue.has(host(1, "u1"))
     assert not queue.has(host(1, "u2"))
+
+
+def test_who_is_not_admitted_gets_no_place_and_is_asked_only_once(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue")
+    asked: list[int] = []
+
+    def admit() -> Problem | None:
+        asked.append(1)
+        return Problem("used-up", "no") if len(asked) == 1 else None
+
+    assert queue.enter(host(1), NOW, admit).state == "refused"
+    assert queue.tickets(NOW) == []
+    assert [queue.enter(host(1), NOW, admit).state for _ in range(3)] == ["waiting"] * 3
+    assert len(asked) == 2
 
 
 def test_the_estimate_follows_what_was_measured(tmp_path: Path) -> None:
@@ -119,6 +136,17 @@ def test_a_second_worker_has_nothing_to_do(tmp_path: Path) -> None:
     assert inner == [0]
 
 
+def test_a_worker_that_is_to_end_brings_the_one_that_is_at_it_to_its_end(tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue")
+    for number in (1, 2):
+        queue.enter(host(number), NOW)
+    names: list[str] = []
+    work(queue, lambda joiner: names.append(joiner.name), lambda text: None, lambda: NOW, ending=lambda: bool(names))
+    assert names == ["h1"]
+    assert queue.enter(host(1), NOW).state == "done"
+    assert queue.enter(host(2), NOW).place == 1
+
+
 def test_a_damaged_ticket_does_not_stop_the_others(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1), NOW)
@@ -133,7 +161,8 @@ def test_a_thousand_make_no_crowd() -> None:
     assert times[0] == 5.0
     assert times[-1] == LATE
     # Requests a second, of all together.
-    assert sum(1 / seconds for seconds in times) < 4
+    assert sum(1 / seconds for seconds in times) < 2
+    assert come_again(1000, 150.0, measured=False) == GUESSED
 
 
 def test_many_at_once_get_one_number_each(tmp_path: Path) -> None:
@@ -166,8 +195,6 @@ def test_nobody_is_lost_and_the_order_holds(moves: list[tuple[str, int]]) -> Non
                 assert (current[1].name if current else None) == (line[0] if line else None)
             elif move in ("finish", "fail") and current is not None:
                 line.remove(current[1].name)
-                from pool.driver import Problem  # noqa: PLC0415
-
                 queue.finish(current[0], Problem("refused", "no") if move == "fail" else None, 1.0, now)
                 current = None
             else:

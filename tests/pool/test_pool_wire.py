@@ -107,6 +107,15 @@ def test_a_moved_master_is_followed() -> None:
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.9", "192.0.2.9"]
 
 
+def test_a_new_master_that_is_not_up_is_what_is_told() -> None:
+    script: dict[str, list[Step]] = {
+        "192.0.2.1": [refused("moved", address="192.0.2.9")],
+        "192.0.2.9": [refused("busy")],
+        "192.0.2.2": [refused("unreachable")],
+    }
+    assert Pool(script).conversation().ask(JOINER).problems[0].code == "busy"
+
+
 def test_two_that_send_to_each_other_come_to_an_end() -> None:
     pool = Pool({"192.0.2.1": [refused("moved", address="192.0.2.2")], "192.0.2.2": [refused("moved", address="192.0.2.1")]})
     assert pool.conversation().ask(JOINER).problems[0].code == "moved"
@@ -128,7 +137,7 @@ def test_a_join_waits_in_the_queue_and_survives_lost_connections() -> None:
     assert [progress.place for progress in told] == [17, -1, -1, 0]
     assert "17th" in told[0].text
     assert "40 min" in told[0].text
-    assert 48 <= pool.slept[0] <= 72
+    assert 42 <= pool.slept[0] <= 60
 
 
 def test_the_patience_ends_when_the_pool_is_away_for_long() -> None:
@@ -163,10 +172,10 @@ def test_hosts_come_again_at_different_times() -> None:
     assert backoff(1, lambda: 0.0) == 2.5
     assert backoff(1, lambda: 1.0) == 7.5
     assert backoff(500, lambda: 0.5) == 300.0
-    assert queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 8.0
+    assert queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 7.0
     # A pool that talks nonsense does not make a host come every millisecond.
-    assert queued("nonsense", lambda: 0.0)[1] >= 0.8
-    assert queued({"again": -5}, lambda: 0.0)[1] >= 0.8
+    assert queued("nonsense", lambda: 0.0)[1] >= 0.7
+    assert queued({"again": -5}, lambda: 0.0)[1] >= 0.7
 
 
 @pytest.mark.parametrize(
