@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
+from dom0kit.files import replace_secret, write_atomic
 from dom0kit.run import Result, run
+from firstboot.forget import masked, secret_at
 from firstboot.network import state
 from firstboot.network.layout import told_bonds, told_families, told_port
 
@@ -93,6 +94,23 @@ class Host:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UserError(f"/{HOST_JSON} is damaged at {where}: {first['msg']}", "correct the file as root") from error
+
+    def secret(self, path: str) -> str | None:
+        """A secret of ``host.json`` by its path, such as ``pool.join.token``; None when there is none or it was forgotten."""
+        return secret_at(self.told, path)
+
+    def forget(self, *paths: str) -> bool:
+        """Mask secrets in ``host.json`` that are used up, on the disk and here; was one there?
+
+        A step need not call it: name the paths in ``Step.secrets``, and the runner forgets them once the step is stamped.
+        """
+        value = masked(self.told, paths)
+        if value is self.told:
+            return False
+        replace_secret(self.path(HOST_JSON), json.dumps(value, indent=2, sort_keys=True) + "\n", 0o600)
+        self.__dict__.pop("answers", None)
+        self.__dict__["told"] = value
+        return True
 
     @cached_property
     def port(self) -> str:
