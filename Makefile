@@ -4,7 +4,7 @@ DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
 SCENARIO ?=
 
-.PHONY: help prepare iso release test check unit qa run repro refresh bench docs lock clean distclean
+.PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -47,6 +47,10 @@ refresh: prepare ## fetch newer package lists and build with them
 bench: prepare ## time builds (cold, after a changed file, unchanged) and rendering 10,000 hosts
 	@.venv/bin/python bench/build.py
 	@.venv/bin/python bench/render.py
+
+pictures: prepare ## install by hand under QEMU and renew the pictures in docs/screens
+	@$(DOM0KIT) iso
+	@DOM0KIT_QA_DOCS=1 $(DOM0KIT) qa tui-uefi-vga
 
 docs: prepare ## renew docs/answers.schema.json and the reference in docs/answers.md from the model
 	@.venv/bin/python -m answerfiles.reference docs

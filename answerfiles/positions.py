@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-Path = tuple[str | int, ...]
+from answerfiles.paths import Path, dotted
+
+__all__ = ["LOADER", "PURE", "Document", "Fault", "Path", "Position", "dotted", "plain", "read_document"]
 
 _DEEPEST = 50
 _NULLS = frozenset({"", "~", "null"})
@@ -62,11 +64,6 @@ class Document:
             if part in second:
                 return second[part]
         return Position(1, 1)
-
-
-def dotted(path: Path) -> str:
-    """A path as people write it: ``network.management.dns[0]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 class _Refused(Exception):

@@ -6,12 +6,12 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from answerfiles import positions
 from answerfiles.computed import ComputeError, HostDocument, References, host_values, is_reference
@@ -19,7 +19,7 @@ from answerfiles.emit import to_yaml
 from answerfiles.explain import Problem, explain
 from answerfiles.inventory import Host, Inventory, InventoryError, Values, walk_strings
 from answerfiles.model import Answers, SerialConsole
-from answerfiles.secret import Secret
+from answerfiles.secret import secret_paths
 from dom0kit.errors import UserError
 
 Progress = Callable[[float, str], None]
@@ -157,18 +157,6 @@ def validate(inventory: Inventory, host: Host, values: Values) -> Answers:
         document = HostDocument(inventory, host, values)
         details = error.errors(include_url=False, include_input=False, include_context=True)
         raise Faulty(explain(details, values, document.place, Answers)) from None
-
-
-def secret_paths(value: Any, path: positions.Path = ()) -> Iterator[tuple[positions.Path, Secret]]:
-    """Every secret of some answers, with its path."""
-    if isinstance(value, Secret):
-        yield path, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from secret_paths(getattr(value, name), (*path, name))
-    elif isinstance(value, tuple):
-        for i, inner in enumerate(value):
-            yield from secret_paths(inner, (*path, i))
 
 
 def resolve_references(inventory: Inventory, host: Host, values: Values, answers: Answers, references: References) -> Values:

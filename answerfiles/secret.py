@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from answerfiles.paths import Path, dotted
 
 MASK = "********"
 REVEAL = "reveal"
@@ -89,20 +92,24 @@ class Secret:
         return {"type": "string", "writeOnly": True}
 
 
-def unresolved(value: Any, path: str = "") -> list[str]:
+def secret_paths(value: Any, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
+    """Every secret of a record, with its path."""
+    if isinstance(value, Secret):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secret_paths(getattr(value, name), (*path, name))
+    elif isinstance(value, tuple):
+        for index, inner in enumerate(value):
+            yield from secret_paths(inner, (*path, index))
+
+
+def unresolved(value: Any) -> list[str]:
     """The fields of a record whose secrets are still references, as ``pool.join.token``.
 
     ``dom0kit answers render`` puts in what they name; an installer must refuse them, it has neither file nor environment.
     """
-    if isinstance(value, Secret):
-        return [path] if value.is_reference else []
-    if isinstance(value, BaseModel):
-        parts = [(f"{path}.{name}" if path else name, getattr(value, name)) for name in type(value).model_fields]
-    elif isinstance(value, tuple):
-        parts = [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    else:
-        return []
-    return [found for inner, part in parts for found in unresolved(part, inner)]
+    return [dotted(path) for path, secret in secret_paths(value) if secret.is_reference]
 
 
 class PasswordHash(Secret):

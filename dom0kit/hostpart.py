@@ -22,6 +22,8 @@ BINDINGS = "etc/multipath/bindings"
 WWIDS = "etc/multipath/wwids"
 INITIATOR = "etc/iscsi/initiatorname.iscsi"
 ISCSI = "etc/dom0kit/iscsi"
+LVM_LOCAL = "etc/lvm/lvmlocal.conf"
+LVM_DEVICES = "etc/lvm/devices/system.devices"
 PATTERNS = (
     MULTIPATH_CONF,
     "etc/multipath/conf.d/*.conf",
@@ -29,8 +31,8 @@ PATTERNS = (
     WWIDS,
     INITIATOR,
     ISCSI,
-    "etc/lvm/lvmlocal.conf",
-    "etc/lvm/devices/system.devices",
+    LVM_LOCAL,
+    LVM_DEVICES,
 )
 """The files that are taken, below the root, as in ``Path.glob``."""
 SECRET = 0o600
@@ -85,6 +87,18 @@ def problems(files: Mapping[str, bytes], wwids: Iterable[str]) -> list[str]:
     known = files.get(WWIDS, b"").decode(errors="replace").split()
     wrong += [f"/{WWIDS} does not name {wwid}" for wwid in wwids if f"/{wwid}/" not in known]
     return wrong
+
+
+def differing(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]:
+    """The files that differ. LVM writes its list of devices anew when the host's name changes: its entries count alone."""
+
+    def content(files: Mapping[str, bytes], name: str) -> object:
+        text = files.get(name)
+        if name != LVM_DEVICES or text is None:
+            return text
+        return sorted(line for line in text.splitlines() if line.startswith(b"IDTYPE="))
+
+    return sorted(name for name in one.keys() | other.keys() if content(one, name) != content(other, name))
 
 
 @dataclass(frozen=True)

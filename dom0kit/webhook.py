@@ -147,15 +147,18 @@ class Webhook:
     def flush(self, seconds: float) -> bool:
         """Wait until everything is sent or given up, at most so long; what is left then is not tried any more.
 
+        With no time at all, nothing that waits is handed to the thread.
+
         :returns: whether all of it has arrived.
         """
         with self._change:
             if self._target is None or not self._queue:
                 return not self.lost
-            self._held = False
-            self._end = self._clock() + seconds
-            self._wake()
-            self._change.wait_for(lambda: not self._queue, timeout=seconds)
+            if seconds > 0:
+                self._held = False
+                self._end = self._clock() + seconds
+                self._wake()
+                self._change.wait_for(lambda: not self._queue, timeout=seconds)
             left = len(self._queue)
             self.lost += left
             self._queue.clear()

@@ -29,6 +29,13 @@ def register(add: Add) -> None:
     add("firstboot", "run the first-boot steps that are not done yet", _configure_firstboot, firstboot)
     add("paths", "disks with several paths: groups, states, what is missing", configure_paths, paths)
     add("initramfs", "put this host's multipath and iSCSI files into its initramfs", configure_initramfs, initramfs)
+    add(
+        "console",
+        "the screen of the console: status, and keys for shell, network, restart",
+        _configure_none,
+        console,
+    )
+    add("network", "give this host another address, by questions", _configure_none, network)
     add("log", "the events of first boot, oldest first", _configure_log, log)
 
 
@@ -44,6 +51,29 @@ def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
 
 def _configure_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="the last N events (default: 100)")
+
+
+def _configure_none(parser: argparse.ArgumentParser) -> None:
+    """These take no arguments."""
+
+
+def console(arguments: argparse.Namespace) -> int:
+    """``dom0ctl console``."""
+    from firstboot import console as screen  # noqa: PLC0415 - its terminal modules are of no use elsewhere
+
+    return screen.main()
+
+
+def network(arguments: argparse.Namespace) -> int:
+    """``dom0ctl network``; the changed steps of first boot run at once."""
+    from firstboot import reconfigure  # noqa: PLC0415
+
+    try:
+        if not reconfigure.network(Host(), input, print):
+            return 0
+    except EOFError:
+        raise UserError("nobody answers", "run it on a terminal") from None
+    return firstboot(argparse.Namespace(action="run", step=None, only=None))
 
 
 def status(arguments: argparse.Namespace) -> int:

@@ -12,8 +12,6 @@ from installer.actions import WriteHostPart
 from installer.commands import Commands
 
 IMAGE_ROOT = Path("/run/dom0kit/squashfs")
-LVM_LOCAL = "etc/lvm/lvmlocal.conf"
-LVM_DEVICES = "etc/lvm/devices/system.devices"
 LVM_TEXT = """# Written by the installer of dom0kit: LVM looks at the devices in /etc/lvm/devices/system.devices alone,
 # see lvmdevices(8). It names multipath disks by their map: a path can never be taken for a physical volume.
 devices {
@@ -66,11 +64,11 @@ def put(upper: Path, name: str, text: str) -> None:
 
 def write_lvm(upper: Path, group: str, commands: Commands) -> None:
     """LVM's list of devices: the physical volumes of the guests' group, as this system sees them now."""
-    live = Path("/") / LVM_DEVICES
+    live = Path("/") / hostpart.LVM_DEVICES
     live.unlink(missing_ok=True)
     commands(["lvm", "vgimportdevices", "--config", "devices/use_devicesfile=1", group])
-    put(upper, LVM_DEVICES, live.read_text())
-    put(upper, LVM_LOCAL, LVM_TEXT)
+    put(upper, hostpart.LVM_DEVICES, live.read_text())
+    put(upper, hostpart.LVM_LOCAL, LVM_TEXT)
     live.unlink()
     shutil.rmtree(live.parent / "backup", ignore_errors=True)
-    sync_folder((upper / LVM_DEVICES).parent)
+    sync_folder((upper / hostpart.LVM_DEVICES).parent)

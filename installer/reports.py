@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from answerfiles.model import Answers
-from answerfiles.secret import Secret
+from answerfiles.secret import secret_paths
 from dom0kit import bundle, web
 from dom0kit.errors import UserError
 from dom0kit.identity import Identity, read_identity
@@ -73,7 +71,7 @@ class Reports:
 
     def adopt(self, answers: Answers) -> None:
         """Keep the answers' secrets, and send reports where they say."""
-        self.redactor.add(secret.reveal() for secret in secrets_of(answers))
+        self.redactor.add(secret.reveal() for _, secret in secret_paths(answers))
         self.webhook.identity = replace(self.webhook.identity, host=answers.host_name)
         hook = answers.reports.webhook
         if hook is None:
@@ -106,24 +104,12 @@ def make_reports(redactor: Redactor, note: Callable[[str], None], identity: Iden
     return Reports(redactor, Webhook(who, redact=redactor.value, note=note))
 
 
-def secrets_of(value: Any) -> Iterator[Secret]:
-    """Every secret in the answers."""
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from secrets_of(getattr(value, name))
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from secrets_of(inner)
-
-
 def refuse_references(answers: Answers) -> None:
     """Secrets that are only named are for ``dom0kit answers render``; an installer has neither those files nor variables.
 
     :raises UserError: when there is one.
     """
-    if references := sorted({secret.reveal() for secret in secrets_of(answers) if secret.is_reference}):
+    if references := sorted({secret.reveal() for _, secret in secret_paths(answers) if secret.is_reference}):
         raise UserError(
             f"the answers only name a secret and do not hold it: {', '.join(references)}",
             "'dom0kit answers render' writes answers with the secrets in them",

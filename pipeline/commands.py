@@ -11,7 +11,8 @@ from answerfiles.emit import to_yaml
 from answerfiles.inventory import read_inventory
 from answerfiles.kinds import digest
 from answerfiles.reader import dotted, parse_answers, read_answers
-from answerfiles.render import consoles, replaced, secret_paths
+from answerfiles.render import consoles, replaced
+from answerfiles.secret import secret_paths
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes

@@ -108,7 +108,7 @@ def render(
     shutil.rmtree(staging, ignore_errors=True)
     try:
         writer = Writer(staging, web)
-        for folder in ("", "boot", "boot/hosts", "answers", "images", "done"):
+        for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", "done"):
             (staging / folder).mkdir()
             (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
         os.chown(staging / "answers", -1, web)
@@ -178,6 +178,8 @@ def write_hosts(writer: Writer, tree: netboot.Tree, hosts: list[Rendered], step:
 def write_common(writer: Writer, tree: netboot.Tree, hosts: list[Rendered]) -> None:
     """What all hosts share, and the lists."""
     writer.write("grub.cfg", netboot.TOP_CFG)
+    for name, text in netboot.NO_MODULES.items():
+        writer.write(name, text)
     writer.write("boot/grub.cfg", netboot.grub_cfg(tree))
     writer.write("boot/boot.ipxe", netboot.boot_ipxe(tree))
     listing = {rendered.host.name: dict(_description(rendered)) for rendered in hosts}

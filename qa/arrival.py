@@ -37,10 +37,12 @@ def look_around(
     name: str = answers.HOST_NAME,
     prefix: str = "10.0.2.",
     neighbour: str = "10.0.2.2",
+    disk_first: bool = True,
 ) -> None:
     """Log in by ssh and look at everything.
 
     :param name: the host's name in the answers.
+    :param disk_first: see :func:`qa.host.check_storage`.
     :param prefix: how its address begins; ``neighbour`` is another one in the same network.
     :raises ScenarioFailed: for the first thing that is not as the answers say.
     """
@@ -55,8 +57,8 @@ def look_around(
         host.check_identity(ssh.run, name)
         host.check_network(ssh.run, prefix=prefix, neighbour=neighbour)
         host.check_access(ssh.run, scenario.settings.credentials.public)
-        host.check_storage(ssh.run, firmware)
+        host.check_storage(ssh.run, firmware, disk_first=disk_first)
         host.check_services(ssh.run)
     on_screen = ssh.run("ps -o args= -t tty1; true").ok()
-    host.need("agetty" in on_screen or "login" in on_screen, f"no log-in prompt on the screen (tty1): {on_screen!r}")
+    host.need("host-console" in on_screen, f"the host's console is not on the screen (tty1): {on_screen!r}")
     machine.screenshot("tty1")

@@ -103,7 +103,7 @@ class Channels:
     :param console_log: gets the console, line by line.
     :param event_log: gets each event as a line of JSON.
     :param expected_failures: sources of events that may fail in this scenario.
-    ``reset_place`` is where the console's text of the present boot begins.
+    ``reset_place`` is where the console's text of the present boot begins; ``watchers`` are called with the console's bytes.
 
     :param stop_at_fatal: raise as soon as the console shows that nothing good will come any more.
     """
@@ -125,6 +125,7 @@ class Channels:
         self.answers: dict[int, Message] = {}
         self.greeted = False
         self.reset_place = 0
+        self.watchers: list[Callable[[bytes], None]] = []
         self.closed = False
         self.judging = True
         self._event_log = event_log
@@ -135,7 +136,7 @@ class Channels:
         self._sent = 0
         self._selector = selectors.DefaultSelector()
         self._event_lines, self._qmp_lines = Lines(), Lines()
-        for line, take in ((console, self.transcript.feed), (events, self._take_events), (qmp, self._take_qmp)):
+        for line, take in ((console, self._take_console), (events, self._take_events), (qmp, self._take_qmp)):
             self._selector.register(line, selectors.EVENT_READ, take)
 
     def pump(self, seconds: float) -> bool:
@@ -192,6 +193,11 @@ class Channels:
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
         self._selector.close()
+
+    def _take_console(self, data: bytes) -> None:
+        self.transcript.feed(data)
+        for watcher in self.watchers:
+            watcher(data)
 
     def _take_events(self, data: bytes) -> None:
         for line in self._event_lines.feed(data):

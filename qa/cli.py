@@ -42,7 +42,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Environment: DOM0KIT_QA_PATIENCE=FACTOR stretches all limits; DOM0KIT_QA_ACCEL=kvm|tcg skips the probe of KVM; "
-        "DOM0KIT_QA_CPUS=NUMBER."
+        "DOM0KIT_QA_CPUS=NUMBER; DOM0KIT_QA_DOCS=1 puts the pictures of tui-uefi-vga into docs/screens."
     )
 
 

@@ -150,35 +150,44 @@ def check_layout(listing: str) -> None:
     boot, esp, system, guests = found
     mib = 1024**2
     need(boot["size"] == mib, f"bios_grub has {boot['size']} bytes")
-    need(esp["size"] == 256 * mib and esp["fstype"] == "vfat", f"the ESP is {shown[1]}")
+    # FAT32 has a least number of clusters, which 256 MiB in sectors of 4096 bytes do not reach.
+    size = (260 if esp.get("log-sec") == 4096 else 256) * mib
+    need(esp["size"] == size and esp["fstype"] == "vfat", f"the ESP is {shown[1]}")
     need(system["fstype"] == "ext4" and system["label"] == "dom0kit-system", f"the system partition is {shown[2]}")
     need(system["size"] <= 10 * 1024 * mib, f"the system partition has {system['size']} bytes")
     need(guests["fstype"] == "LVM2_member", f"the guests' partition is {shown[3]}")
 
 
-def check_storage(run: Run, firmware: Firmware) -> None:
-    """Partition table, boot loaders and the guests' volume group."""
+def check_storage(run: Run, firmware: Firmware, *, disk_first: bool = True) -> None:
+    """Partition table, boot loaders and the guests' volume group.
+
+    :param disk_first: whether the firmware keeps the order that the installer has set; QEMU's does not when the machine
+        was told to begin with the network.
+    """
     disk = "$(lsblk -n -o PKNAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | head -n 1)"
     table = run(f"sgdisk -p -v /dev/{disk}").ok()
     need("No problems found" in table, f"sgdisk finds problems:\n{table}")
-    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE /dev/{disk}").ok())
+    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC /dev/{disk}").ok())
     groups = run("vgs --noheadings -o vg_name").ok().split()
     need(answers.VOLUME_GROUP in groups, f"volume groups: {groups}")
-    esp = f"/dev/$(lsblk -n -l -o NAME /dev/{disk} | sed -n 3p)"
+    esp = f"$(lsblk -n -l -p -o NAME /dev/{disk} | sed -n 3p)"
     files = run(f"d=$(mktemp -d) && mount -o ro {esp} $d && (cd $d && find EFI -type f); umount $d && rmdir $d").ok()
     for wanted in ("EFI/BOOT/BOOTX64.EFI", "EFI/dom0kit/grubx64.efi"):
         need(wanted.lower() in files.lower().split(), f"the ESP lacks {wanted}: {files.split()}")
     if firmware == "uefi":
-        check_boot_order(run("efibootmgr").ok())
+        check_boot_order(run("efibootmgr").ok(), first=disk_first)
 
 
-def check_boot_order(listing: str) -> None:
-    """The firmware starts dom0kit first; ``listing`` is efibootmgr's output."""
+def check_boot_order(listing: str, *, first: bool = True) -> None:
+    """The firmware has an entry for dom0kit, and starts it first; ``listing`` is efibootmgr's output."""
+    need(re.search(r"^Boot[0-9A-F]{4}\*? dom0kit", listing, re.MULTILINE), f"there is no entry dom0kit:\n{listing}")
+    if not first:
+        return
     order = re.search(r"^BootOrder: ([0-9A-F]{4})", listing, re.MULTILINE)
     need(order, f"efibootmgr shows no BootOrder:\n{listing}")
     assert order
-    first = re.search(rf"^Boot{order.group(1)}\*? (.*)", listing, re.MULTILINE)
-    need(first and "dom0kit" in first.group(1), f"dom0kit is not first:\n{listing}")
+    begins = re.search(rf"^Boot{order.group(1)}\*? (.*)", listing, re.MULTILINE)
+    need(begins and "dom0kit" in begins.group(1), f"dom0kit is not first:\n{listing}")
 
 
 def identity(run: Run) -> dict[str, str]:

@@ -208,6 +208,13 @@ class Machine:
                 raise ScenarioFailed(f"no {what} after {patience.patient(limit):.0f} s; {self.last_words()}")
             self.channels.pump(0.5)
 
+    def wait_console(self, text: str, *, limit: float = 60) -> None:
+        """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
+
+        :raises ScenarioFailed: past the limit in seconds.
+        """
+        self.wait_until(lambda: text in self.console_text, f"text {text!r} on the console", limit=limit)
+
     def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
         """The first event of this source and kind.
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.run import BASE_ENVIRONMENT
 
-ALWAYS = ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "openssl", "ssh", "ssh-keygen")
-LAB = ("ip", "dnsmasq")
+ALWAYS = ("qemu-system-x86_64", "qemu-img", "setpriv", "mformat", "mke2fs", "debugfs", "sgdisk", "openssl", "ssh", "ssh-keygen")
+LAB = ("ip", "dnsmasq", "ping")
 """What a laboratory needs; root, too."""
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -19,12 +19,15 @@ PACKAGES = {
     "setpriv": "util-linux",
     "mformat": "mtools",
     "mke2fs": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "sgdisk": "gdisk",
     "openssl": "openssl",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "ip": "iproute2",
     "dnsmasq": "dnsmasq-base",
     "nginx": "nginx-light",
+    "ping": "iputils-ping",
 }
 """Debian's package for each program."""
 Find = Callable[[str], str | None]

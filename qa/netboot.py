@@ -230,7 +230,9 @@ def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: s
     with scenario.phase("boot from the network to the installer"):
         machine.wait_event("installer", "started", limit=patience.BOOT)
     with scenario.phase("install"):
-        machine.wait_event("installer", limit=patience.INSTALL)
+        event = machine.wait_event("installer", limit=patience.INSTALL)
+    # The installer looks at the firmware's boot order after it has put the disk first, and warns when it is not.
+    need(not event.get("warnings"), f"the installation warns: {event.get('warnings')}")
     machine.screenshot("finished")
     with scenario.phase("shut down"):
         machine.wait_qmp_event("RESET", limit=patience.REBOOT)

@@ -105,6 +105,10 @@ ALLOWED: tuple[Allowed, ...] = (
         re.compile(r"I/O error, dev (loop|fd)\d+"),
         "probing an empty drive is how blkid finds out that it is empty",
     ),
+    Allowed(
+        re.compile(r"error: file `\S*/(done|boot/hosts)/[^/']+' not found"),
+        "over HTTP GRUB says so when it asks whether a host is installed, or known by its MAC address, and it is not",
+    ),
 )
 
 

@@ -94,8 +94,6 @@ root = st.sampled_from(
     ]
 )
 
-# What the plan does not know yet is left out there by these names; taking a name out of this tuple switches it on.
-NOT_IN_THE_PLAN_YET: tuple[str, ...] = ()
 # What a plan refuses although the answers are valid: other modes, and secrets that 'render' has not put in.
 REFUSED_BY_THE_PLAN: tuple[str, ...] = ("modes", "references")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
@@ -12,12 +12,6 @@ from answerfiles.kinds import DnsServer, Flag, HostName, Interface, Ip4, Ip6, Ip
 from answerfiles.model.record import Record
 
 IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
-
-
-def _has_length(value: Any, example: str) -> Any:
-    if not isinstance(value, str) or "/" not in value or "%" in value:
-        raise refuse("address", f"an address with its network's length, as {example}")
-    return value
 
 
 def _of_a_host(value: IpInterface) -> IpInterface:
@@ -39,52 +33,52 @@ def _gateway_inside(value: ipaddress.IPv4Address | ipaddress.IPv6Address | None,
         raise refuse("gateway", "a gateway other than the host's own address")
 
 
-class StaticAddress(Record):
-    """A fixed IPv4 address."""
+class _Fixed(Record):
+    """What a fixed address of either family has to keep to."""
 
-    address: ipaddress.IPv4Interface = Field(description="the address with its network's length, as 192.0.2.10/24")
-    gateway: Ip4 | None = Field(default=None, description="the default gateway, inside the network")
+    EXAMPLE: ClassVar[str]
+    address: IpInterface
+    gateway: ipaddress.IPv4Address | ipaddress.IPv6Address | None = None
 
     @field_validator("address", mode="before")
     @classmethod
     def _length(cls, value: Any) -> Any:
-        return value if isinstance(value, ipaddress.IPv4Interface) else _has_length(value, "192.0.2.10/24")
+        if isinstance(value, ipaddress.IPv4Interface | ipaddress.IPv6Interface):
+            return value
+        if not isinstance(value, str) or "/" not in value or "%" in value:
+            raise refuse("address", f"an address with its network's length, as {cls.EXAMPLE}")
+        return value
 
     @field_validator("address")
     @classmethod
-    def _host(cls, value: ipaddress.IPv4Interface) -> IpInterface:
+    def _host(cls, value: IpInterface) -> IpInterface:
         return _of_a_host(value)
 
     @field_validator("gateway")
     @classmethod
-    def _inside(cls, value: ipaddress.IPv4Address | None, info: ValidationInfo) -> ipaddress.IPv4Address | None:
+    def _inside(
+        cls, value: ipaddress.IPv4Address | ipaddress.IPv6Address | None, info: ValidationInfo
+    ) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         _gateway_inside(value, info.data.get("address"))
         return value
 
 
-class StaticAddress6(Record):
+class StaticAddress(_Fixed):
+    """A fixed IPv4 address."""
+
+    EXAMPLE: ClassVar[str] = "192.0.2.10/24"
+    address: ipaddress.IPv4Interface = Field(description="the address with its network's length, as 192.0.2.10/24")
+    gateway: Ip4 | None = Field(default=None, description="the default gateway, inside the network")
+
+
+class StaticAddress6(_Fixed):
     """A fixed IPv6 address."""
 
+    EXAMPLE: ClassVar[str] = "2001:db8::10/64"
     address: ipaddress.IPv6Interface = Field(description="the address with its network's length, as 2001:db8::10/64")
     gateway: Ip6 | None = Field(
         default=None, description="the default gateway, inside the network or link-local; otherwise router advertisements"
     )
-
-    @field_validator("address", mode="before")
-    @classmethod
-    def _length(cls, value: Any) -> Any:
-        return value if isinstance(value, ipaddress.IPv6Interface) else _has_length(value, "2001:db8::10/64")
-
-    @field_validator("address")
-    @classmethod
-    def _host(cls, value: ipaddress.IPv6Interface) -> IpInterface:
-        return _of_a_host(value)
-
-    @field_validator("gateway")
-    @classmethod
-    def _inside(cls, value: ipaddress.IPv6Address | None, info: ValidationInfo) -> ipaddress.IPv6Address | None:
-        _gateway_inside(value, info.data.get("address"))
-        return value
 
 
 def _word_or_static(record: type[Record]) -> Callable[[Any], str]:

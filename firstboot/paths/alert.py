@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from firstboot.paths.maps import Change
 KMSG = Path("/dev/kmsg")
 HOOKS = "etc/dom0kit/hooks/alert.d"
 HOOK_SECONDS = 60.0
+STACK = 512 * 1024
+"""Bytes of a thread's stack: all of it stays in memory, where the usual 8 MiB would be a waste."""
 ERROR, NOTICE = 3, 5
 """Levels of the kernel's log (syslog(3)): errors are shown on the console."""
 
@@ -25,10 +28,10 @@ def kmsg_line(change: Change) -> str:
     return f"<{ERROR if change.bad else NOTICE}>dom0kit: {change.text}\n"
 
 
-def to_kmsg(change: Change, path: Path = KMSG) -> None:
+def to_kmsg(change: Change, path: Path | None = None) -> None:
     """Write into the kernel's log: the console and the journal show it."""
     try:
-        with path.open("wb", buffering=0) as file:
+        with (path or KMSG).open("wb", buffering=0) as file:
             file.write(kmsg_line(change).encode())
     except OSError:
         pass  # in a container there is none
@@ -75,20 +78,37 @@ def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], No
             note(f"alert hook: {first_line(error)}")
 
 
-class Alerts:
-    """Tells of changes without ever keeping the watch waiting: what may need the disk runs beside it."""
+class Worker:
+    """Does one thing after the other beside everything else; what is asked of it waits its turn."""
 
-    def __init__(self, root: Path, reporter: Reporter, note: Callable[[str], None]) -> None:
-        self.root = root
-        self.reporter = reporter
-        self.note = note
-        self._lock = threading.Lock()
+    def __init__(self, work: Callable[[Change], None]) -> None:
+        self.queue: queue.SimpleQueue[Change] = queue.SimpleQueue()
+        self._work = work
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._work(self.queue.get())
+
+
+class Alerts:
+    """Tells of changes without ever keeping the watch waiting.
+
+    The log of events is a file, which waits as long as the disk that it is on; neither listeners nor hooks wait for it.
+
+    :param listeners: gets events that need no disk.
+    :param log: gets events that do.
+    """
+
+    def __init__(self, root: Path, listeners: Reporter, log: Reporter, note: Callable[[str], None]) -> None:
+        threading.stack_size(STACK)
+        self._workers = (
+            Worker(lambda change: listeners.emit("path", **event(change))),
+            Worker(lambda change: run_hooks(hooks(root), change, note)),
+            Worker(lambda change: log.emit("path", **event(change))),
+        )
 
     def __call__(self, change: Change) -> None:
         to_kmsg(change)
-        threading.Thread(target=self._rest, args=(change,), daemon=True).start()
-
-    def _rest(self, change: Change) -> None:
-        with self._lock:
-            self.reporter.emit("path", **event(change))
-            run_hooks(hooks(self.root), change, self.note)
+        for worker in self._workers:
+            worker.queue.put(change)

@@ -59,16 +59,17 @@ def paths_line() -> str:
 
 def watch() -> int:
     """Tell of changes until somebody ends this."""
-    reporter = Reporter("paths")
-    log = ROOT / LOG
-    log.parent.mkdir(parents=True, exist_ok=True)
-    for place in (log, *([VIRTIO_PORT] if VIRTIO_PORT.exists() else [])):
+    listeners, log = Reporter("paths"), Reporter("paths")
+    (ROOT / LOG).parent.mkdir(parents=True, exist_ok=True)
+    for reporter, place in ((listeners, VIRTIO_PORT), (log, ROOT / LOG)):
+        if place is VIRTIO_PORT and not place.exists():
+            continue
         try:
             reporter.sinks.append(json_sink(place))
         except OSError as error:
             note(f"no events to {place}: {error}")
     stay_in_memory()
-    Watcher(ROOT, lambda question: ask(question, seconds=5), Alerts(ROOT, reporter, note)).run()
+    Watcher(ROOT, lambda question: ask(question, seconds=5), Alerts(ROOT, listeners, log, note)).run()
     return 0
 
 
@@ -99,7 +100,7 @@ def initramfs(arguments: argparse.Namespace) -> int:
     files = hostpart.collect(ROOT)
     try:
         there = hostpart.read(initrd, size)
-        changed = sorted(name for name in files.keys() | there.keys() if files.get(name) != there.get(name))
+        changed = hostpart.differing(files, there)
         if arguments.check or not changed:
             print("\n".join(f"changed: /{name}" for name in changed) or "the initramfs is as /etc is now")
             return 1 if changed else 0

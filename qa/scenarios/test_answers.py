@@ -40,7 +40,7 @@ def test_answers_by_label(scenario: Scenario) -> None:
         with scenario.phase("boot to the plan"):
             event = machine.wait_event("installer", limit=patience.INSTALL)
         machine.screenshot("plan")
-        need("by-label.example.org" in machine.console_text, "the plan on the console is not that of the answers on the label")
+        machine.wait_console("by-label.example.org")
         machine.kill()
     need("nothing was changed" in str(event.get("text")), f"the installer ended with {event}")
     need(media.fingerprint(disk) == before, "the disk was written to")
@@ -81,7 +81,7 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
                 event = machine.wait_event("installer", kind, limit=patience.INSTALL)
             if name == "right":
                 machine.wait_until(lambda: secure.events, "report at the webhook of the answers", limit=60)
-                need("pinned.example.org" in machine.console_text, "the plan on the console is not that of the answers")
+                machine.wait_console("pinned.example.org")
             else:
                 report = machine.wait_until(
                     lambda: next((e for e in plain.events if e.get("event") == "failed"), None),

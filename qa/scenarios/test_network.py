@@ -11,6 +11,7 @@ from qa.answers import BRIDGE, DISK_SERIAL, Values, answers, management
 from qa.arrival import arrive, look_around
 from qa.command import MANAGEMENT_MAC, Drive
 from qa.credentials import Ssh
+from qa.failure import ScenarioFailed
 from qa.host import Run, need
 from qa.installed import install_from_cd
 from qa.lab import commands
@@ -23,6 +24,11 @@ GATEWAY, ADDRESS = "10.77.77.1", "10.77.77.10"
 BEHIND = "10.99.0.1"
 """An address behind the gateway, reached by a route of the answers."""
 GUESTS = "guests0"
+LOOK_AT_BOND = (
+    "ovs-appctl bond/show; ovs-appctl fdb/show xenbr0; ip -s link; ip neigh; "
+    "timeout 10 tcpdump -nei mgmt0 -c 20; timeout 10 tcpdump -nei mgmt1 -c 20; true"
+)
+LOOK_AT_LAB = "bridge fdb show; ip neigh; ip -s link"
 STATIC_PORT = f"mgmt.{TAG}"
 """The interface with the host's address: a port of the bridge in the VLAN."""
 
@@ -64,14 +70,17 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
     install_from_cd(scenario, [disk], answers(scenario.settings.credentials, network=bond_network()), **machine_is)
     ssh = Ssh(scenario.settings.credentials, address=ADDRESS, netns=lab.namespace)
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
-        arrive(scenario, machine)
+        console = arrive(scenario, machine)
         ssh.wait()
         before = check_static(ssh.run)
         scenario.keep("network.txt", ssh.run("ip address; ip route; ovs-vsctl show; ovs-appctl bond/show").ok())
         working = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))
         with scenario.phase("a cable is pulled"):
             machine.cable(working, plugged=False)
-            need(lab.reaches(ADDRESS), "the host is away though the bond has a second card")
+            if not lab.reaches(ADDRESS):
+                scenario.keep("away-host.txt", console.run(LOOK_AT_BOND).ok())
+                scenario.keep("away-lab.txt", lab.run(["sh", "-c", LOOK_AT_LAB], check=False).output)
+                raise ScenarioFailed("the host is away though the bond has a second card; see away-host.txt and away-lab.txt")
             other = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))
         need(other != working, f"the bond still works on the card {MACS[working]} without a cable")
         machine.cable(working, plugged=True)

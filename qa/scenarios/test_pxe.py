@@ -68,7 +68,14 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
         address = host.addresses(console.run)[0]
         ssh = Ssh(scenario.settings.credentials, address=address, netns=lab.namespace)
         look_around(
-            scenario, machine, ssh, firmware=boot.firmware, name=host_name(name), prefix="10.77.0.", neighbour=commands.ADDRESS
+            scenario,
+            machine,
+            ssh,
+            firmware=boot.firmware,
+            name=host_name(name),
+            prefix="10.77.0.",
+            neighbour=commands.ADDRESS,
+            disk_first=False,
         )
         check_bytes(scenario, served)
         ssh.run("sync").ok()

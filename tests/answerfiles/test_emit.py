@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from answer_strategies import MODEST
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ VALUES = st.recursive(
 )
 
 
+@MODEST
 @given(st.dictionaries(st.sampled_from(["a", "b", "null", "1"]), VALUES, max_size=3))
 def test_round_trip(value: dict[str, Any]) -> None:
     text = to_yaml(value)

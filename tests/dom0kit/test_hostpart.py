@@ -96,6 +96,15 @@ def test_it_is_written_read_and_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [initrd]
 
 
+def test_of_lvms_list_the_entries_count() -> None:
+    entry = b"IDTYPE=mpath_uuid IDNAME=part4-mpath-1 DEVNAME=/dev/mapper/1-part4 PVID=x\n"
+    one = {hostpart.LVM_DEVICES: b"HOSTNAME=installer\n" + entry, hostpart.WWIDS: b"1"}
+    assert hostpart.differing(one, one | {hostpart.LVM_DEVICES: b"HOSTNAME=xen1\nVERSION=1.1.2\n" + entry}) == []
+    assert hostpart.differing(one, one | {hostpart.LVM_DEVICES: b""}) == [hostpart.LVM_DEVICES]
+    assert hostpart.differing(one, {}) == [hostpart.LVM_DEVICES, hostpart.WWIDS]
+    assert hostpart.differing(one, one | {hostpart.WWIDS: b"2"}) == [hostpart.WWIDS]
+
+
 @pytest.mark.parametrize("there", [IMAGE[:-1], IMAGE[:-1] + b"!"])
 def test_another_initramfs_than_the_images_is_left_alone(tmp_path: Path, there: bytes) -> None:
     initrd = tmp_path / "initrd.img"

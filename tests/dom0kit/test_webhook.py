@@ -204,3 +204,14 @@ def test_a_bundle_is_bounded_and_cut_at_lines() -> None:
 
 def test_pauses_double() -> None:
     assert [PAUSE(n) for n in (1, 2, 3, 6, 7, 100)] == [1, 2, 4, 30, 30, 30]
+
+
+def test_a_flush_without_time_hands_nothing_to_the_thread() -> None:
+    server = Server()
+    hook, notes = a_hook(server, held=True)
+    Reporter("firstboot", [hook]).emit("started")
+    assert not hook.flush(0)
+    assert hook._thread is None
+    assert server.calls == []
+    assert hook.lost == 1
+    assert "1 reports were not sent" in notes[0]

@@ -28,7 +28,7 @@ def test_register() -> None:
         names.append(name)
 
     register(add)
-    assert names == ["status", "firstboot", "paths", "initramfs", "log"]
+    assert names == ["status", "firstboot", "paths", "initramfs", "console", "network", "log"]
 
 
 def test_arguments() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from answer_strategies import MODEST, NOT_IN_THE_PLAN_YET, REFUSED_BY_THE_PLAN, Values, machine_answers
+from answer_strategies import MODEST, REFUSED_BY_THE_PLAN, Values, machine_answers
 from hypothesis import given
 from hypothesis import strategies as st
 from installer_samples import OPTIONS, manifest
@@ -20,7 +20,7 @@ from installer.plan import make_plan
 
 
 @MODEST
-@given(machine_answers(NOT_IN_THE_PLAN_YET + REFUSED_BY_THE_PLAN), st.sampled_from(["bios", "uefi"]))
+@given(machine_answers(REFUSED_BY_THE_PLAN), st.sampled_from(["bios", "uefi"]))
 def test_what_is_checked_is_planned(drawn: tuple[Values, list[Values], list[str]], firmware: str) -> None:
     value, disks, cards = drawn
     answers = parse_answers(json.dumps(value))

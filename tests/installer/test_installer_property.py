@@ -1,16 +1,17 @@
-"""Whatever the model accepts, the plan accepts on a machine that fits; on any other machine it says why, and nothing else."""
+"""On any machine any answers give a plan, or the reasons why not, and no other exception."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from answer_strategies import MODEST
+from hypothesis import given
 from hypothesis import strategies as st
 from installer_samples import HASH, OPTIONS, manifest
 from pydantic import ValidationError
 
-from answerfiles.model import Answers, DiskSelector, NicSelector
+from answerfiles.model import Answers
 from installer.layout import GIB
 from installer.machine import Disk, Facts, Nic
 from installer.plan import Plan, PlanError, make_plan
@@ -105,7 +106,7 @@ def outcome(facts: Facts, asked: Answers) -> Plan | tuple[str, ...]:
         return error.problems
 
 
-@settings(max_examples=300, deadline=None)
+@MODEST
 @given(
     ANSWERS,
     st.lists(DISK, max_size=5, unique_by=lambda disk: disk.path),
@@ -122,54 +123,3 @@ def test_any_machine_gives_a_plan_or_reasons(value: dict[str, Any], disks: list[
         json.dumps(plan.to_json())
     else:
         assert plan
-
-
-def disk_for(selector: DiskSelector, number: int) -> Disk:
-    """A disk that this selector means."""
-    size = 100 * GIB
-    if selector.size is not None:
-        size = selector.size.at_most if selector.size.at_most is not None else max(size, selector.size.at_least or 0)
-    return Disk(
-        path=f"/dev/disk{number}",
-        kind="mpath",
-        size=size,
-        model=(selector.model or "").replace("*", "").replace("?", "x"),
-        serial=selector.serial or f"other{number}",
-        wwn=selector.wwn or f"0xff{number}",
-        transport=selector.transport or "",
-        rotational=bool(selector.rotational),
-        aliases=(selector.path,) if selector.path else (),
-    )
-
-
-def card_for(selector: NicSelector, number: int) -> Nic:
-    """A card that this rule means."""
-    mac = selector.mac or f"52:54:00:00:01:0{number}"
-    return Nic(
-        selector.name or f"other{number}", mac, selector.driver or "", selector.carrier, selector.slot or f"ffff:0{number}:00.0"
-    )
-
-
-@settings(max_examples=300, deadline=None)
-@given(ANSWERS)
-def test_a_machine_that_fits_is_installed(value: dict[str, Any]) -> None:
-    asked = read(value)
-    if asked is None or asked.mode != "install":
-        return
-    guests = () if isinstance(asked.guests, str) else asked.guests.disks
-    selectors = (*asked.target.selectors(), *guests)
-    uplinks = (asked.network.management, *asked.network.bridges)
-    rules = [rule for uplink in uplinks for rule in uplink.selectors()]
-    disks = [disk_for(selector, number) for number, selector in enumerate(selectors)]
-    cards = [card_for(rule, number) for number, rule in enumerate(rules)]
-    if not asked.network.management.selectors():
-        if cards:
-            return  # the only card of the machine cannot be two
-        cards = [Nic("eth0", "52:54:00:00:02:00")]
-    plan = outcome(Facts(tuple(disks), tuple(cards), "uefi", 8000 * GIB, "vmx"), asked)
-    if isinstance(plan, Plan):
-        assert plan.disks == tuple(disks[: len(plan.disks)])
-        return
-    # Rules that mean one another's disk or card, sizes of a few GiB: no machine fits; everything else must be taken.
-    known = ("match", "is too small", "times under target", "same serial number", "more than once", "two images")
-    assert all(any(word in problem for word in known) for problem in plan), plan

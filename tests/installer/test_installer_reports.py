@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from installer_samples import HASH, answers, facts, manifest_text
 
+from answerfiles.secret import secret_paths
 from dom0kit.errors import UserError
 from dom0kit.identity import Identity
 from dom0kit.redact import Redactor
@@ -19,7 +20,7 @@ from dom0kit.web import SYSTEM, Response, Trust
 from installer import main as entry
 from installer import session as sessions
 from installer.links import Link
-from installer.reports import make_reports, refuse_references, secrets_of
+from installer.reports import make_reports, refuse_references
 from installer.session import Session, guarded, open_session
 from installer.source import Fetched
 
@@ -178,7 +179,7 @@ def test_whom_to_believe() -> None:
 
 def test_secrets_of_the_model_and_references() -> None:
     given = answers(more=MORE)
-    assert {secret.reveal() for secret in secrets_of(given)} == {HASH, TOKEN, CHAP}
+    assert {secret.reveal() for _, secret in secret_paths(given)} == {HASH, TOKEN, CHAP}
     refuse_references(given)
     given = answers(more="reports: {webhook: {url: 'https://x/', token: 'env:HOOK'}}")
     with pytest.raises(UserError, match="env:HOOK") as caught:

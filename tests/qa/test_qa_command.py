@@ -127,3 +127,22 @@ def test_firmware_settings() -> None:
     """OVMF reads them by name."""
     words = argv(MachineSpec(FOLDER, firmware="uefi", firmware_settings=(("IPv4PXESupport", "n"),)))
     assert after(words, "-fw_cfg") == ["name=opt/org.tianocore/IPv4PXESupport,string=n"]
+
+
+def test_paths_to_a_lun_share_file_serial_and_name() -> None:
+    """Each path has an HBA and a port of its own; the file is open twice, without a lock."""
+    paths = [Drive(Path("/lun.img"), serial="LUN1", wwn=0x5000C50015EA71AD, hba=hba, bootindex=hba) for hba in (0, 1)]
+    words = argv(MachineSpec(FOLDER, drives=tuple(paths), hbas=(7,)))
+    devices = after(words, "-device")
+    assert [word for word in devices if word.startswith("virtio-scsi-pci")] == [
+        "virtio-scsi-pci,id=hba7",
+        "virtio-scsi-pci,id=hba0",
+        "virtio-scsi-pci,id=hba1",
+    ]
+    for number in (0, 1):
+        (device,) = [word for word in devices if f"id=path{number}" in word]
+        assert device.startswith(f"scsi-hd,id=path{number},bus=hba{number}.0,drive=drive{number},serial=LUN1,share-rw=on,")
+        assert f"port_index={number + 1}," in device
+        assert f"wwn={0x5000C50015EA71AD}" in device
+        assert f"bootindex={number}" in device
+        assert f"if=none,id=drive{number},format=raw,file.filename=/lun.img,file.locking=off" in after(words, "-drive")

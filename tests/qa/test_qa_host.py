@@ -42,6 +42,14 @@ def test_layout() -> None:
     host.check_layout(layout())
 
 
+def test_the_esp_is_larger_with_large_sectors() -> None:
+    """As installer.layout makes it: FAT32 needs so many clusters."""
+    large = layout().replace(str(256 * MIB), f'{260 * MIB}, "log-sec": 4096')
+    host.check_layout(large)
+    with pytest.raises(AssertionError, match="ESP"):
+        host.check_layout(large.replace("4096", "512"))
+
+
 @pytest.mark.parametrize("change", [{"label": "root"}, {"fstype": "xfs"}, {"size": 20000 * MIB}])
 def test_wrong_layout(change: dict[str, object]) -> None:
     """Another system partition."""

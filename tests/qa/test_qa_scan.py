@@ -58,6 +58,13 @@ def test_allowed_line_needs_no_apology() -> None:
     assert [f.line for f in findings(text, allowed)] == ["[FAILED] Failed to start ssh.service"]
 
 
+def test_what_grub_asks_over_http_may_be_missing() -> None:
+    """Only the files whose absence is an answer."""
+    assert findings("error: file `/done/xen1.cfg' not found.") == []
+    assert findings("error: file `/boot/hosts/mac-52-54-00-00-00-01.cfg' not found.") == []
+    assert findings("error: file `/images/0/vmlinuz' not found.")[0].fatal
+
+
 def test_only_hopeless_symptoms_are_fatal() -> None:
     """After a panic nothing is worth waiting for; after a failed unit the log-in may still come."""
     assert findings("Kernel panic - not syncing: x")[0].fatal

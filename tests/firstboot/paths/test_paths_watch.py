@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import queue
+import threading
 from pathlib import Path as File
 
 import pytest
@@ -170,8 +172,23 @@ def test_a_hook_that_cannot_run_keeps_nothing_up(tmp_path: File) -> None:
     assert ran[-1].endswith("next")
 
 
-def test_events_are_written_beside_the_watch(tmp_path: File) -> None:
-    events: list[Event] = []
-    alerts = alert.Alerts(tmp_path, Reporter("paths", [events.append]), lambda text: None)
-    alerts._rest(Change("down", "w", "", 0, 2))
-    assert [(e["event"], e["source"], e["state"], e["disk"], e["left"]) for e in events] == [("path", "paths", "down", "w", 0)]
+def test_a_log_that_hangs_keeps_nobody_waiting(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    free, events = threading.Event(), queue.SimpleQueue[Event]()
+    logged = queue.SimpleQueue[Event]()
+
+    def hanging(event: Event) -> None:
+        free.wait(10)
+        logged.put(event)
+
+    monkeypatch.setattr(alert, "KMSG", tmp_path / "kmsg" / "none")
+    alerts = alert.Alerts(tmp_path, Reporter("paths", [events.put]), Reporter("paths", [hanging]), lambda text: None)
+    for state in ("lost", "down"):
+        alerts(Change(state, "w", "sda", 0, 2))
+    seen = [events.get(timeout=5), events.get(timeout=5)]
+    assert [(e["event"], e["source"], e["state"], e["disk"]) for e in seen] == [
+        ("path", "paths", "lost", "w"),
+        ("path", "paths", "down", "w"),
+    ]
+    assert logged.empty()
+    free.set()
+    assert logged.get(timeout=5)["state"] == "lost"

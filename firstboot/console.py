@@ -1,0 +1,211 @@
+"""The console of an installed host: how it is, on one screen that renews itself, and what can be done there.
+
+Whoever stands at the machine may look. Everything that changes it asks for root's password first: the commands run through
+su(1) started as nobody, so that PAM decides and nothing here handles a password.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dom0kit.run import run
+from dom0kit.units import human_bytes
+from firstboot.host import Host
+from firstboot.status import read_status
+from firstboot.steps import STEPS
+
+SECONDS = 15.0
+"""How often the screen renews itself."""
+WIDTH, HEIGHT = 80, 24
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "su", "-l", "root")
+LSBLK = ("lsblk", "--json", "--bytes", "--output", "NAME,TYPE,SIZE,MODEL,STATE,MOUNTPOINTS")
+FAILED = ("systemctl", "--failed", "--no-legend", "--plain")
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do at the console.
+
+    :param argv: the command; it has the terminal to itself. Empty: the console ends, and who started it asks for a log-in;
+        login(1) hangs the terminal up and must be the first process of its session.
+    :param question: asked before; empty: not asked.
+    """
+
+    key: str
+    label: str
+    argv: tuple[str, ...]
+    question: str = ""
+
+
+ACTIONS = (
+    Action("1", "Shell", ()),
+    Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network")),
+    Action("3", "Restart", (*AS_NOBODY, "-c", "systemctl reboot"), "Restart this host? All guests on it will be stopped."),
+    Action("4", "Power off", (*AS_NOBODY, "-c", "systemctl poweroff"), "Power this host off? All guests on it will be stopped."),
+)
+
+
+def disk_lines(text: str) -> list[str]:
+    """Disks, multipath maps with their paths, and arrays, from :data:`LSBLK`; a line each."""
+    try:
+        trees = json.loads(text or "{}").get("blockdevices", [])
+    except ValueError:
+        return []
+    maps: dict[str, list[str]] = {}
+    lines = []
+    for disk in trees:
+        below = [child for child in disk.get("children") or () if child.get("type") == "mpath"]
+        state = str(disk.get("state") or "")
+        for child in below:
+            maps.setdefault(f"{child['name']}  {human_bytes(int(child.get('size') or 0))}", []).append(state)
+        if disk.get("type") == "disk" and not below and int(disk.get("size") or 0) and not str(disk["name"]).startswith("zram"):
+            words = [str(disk["name"]), human_bytes(int(disk["size"])), str(disk.get("model") or "").strip()]
+            lines.append("  ".join(word for word in words if word) + ("" if state in ("running", "live", "") else f"  {state}"))
+    for name, states in maps.items():
+        well = sum(state == "running" for state in states)
+        lines.append(f"{name}  {well} of {len(states)} paths work")
+    return lines
+
+
+def array_lines(mdstat: str) -> list[str]:
+    """Arrays of /proc/mdstat that miss a disk, or are being made whole."""
+    lines, name = [], ""
+    for line in mdstat.splitlines():
+        if " : active" in line:
+            name = line.split(" ", 1)[0]
+        elif name and "[" in line and "_" in line.rsplit("[", 1)[1]:
+            lines.append(f"{name}: one of its disks is missing")
+        elif name and ("recovery" in line or "resync" in line):
+            lines.append(f"{name}: {' '.join(line.split()[1:4])}")
+    return lines
+
+
+def pool_text(told: dict[str, Any]) -> str:
+    """Toolstack and pool, as far as the answers tell."""
+    pool = told.get("pool") or {}
+    toolstack = str(pool.get("toolstack", "ganeti"))
+    for kind, word in (("create", "made a pool"), ("join", "joined a pool")):
+        if pool.get(kind):
+            return f"{toolstack}, was told to have {word}"
+    return f"{toolstack}, this host stands alone"
+
+
+def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
+    """What is not well, the most important first."""
+    found = [f"{step['name']}: {step['error']}" for step in status["steps"] if "error" in step]
+    found += list(arrays)
+    found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
+    if not status["xen"]:
+        found.append("Xen is not running: no guest can be started")
+    return found
+
+
+def screen(
+    status: dict[str, Any],
+    pool: str,
+    disks: Sequence[str],
+    bad: Sequence[str],
+    *,
+    now: str,
+) -> list[str]:
+    """The rows of the screen; what does not fit is cut off, and says so."""
+    width, height = WIDTH, HEIGHT
+    open_steps = [step["name"] for step in status["steps"] if step["state"] in ("open", "changed")]
+    lines = [
+        f" {status['name']}".ljust(width - len(now) - 1) + now,
+        "-" * width,
+        f" Version    dom0kit {status['version']}",
+        f" Address    {', '.join(status['addresses']) or 'none yet'} on {status['port']}",
+        f" Pool       {pool}",
+    ]
+    lines += [f" {'Disks' if not index else '     '}      {line}" for index, line in enumerate(some(disks, 5))]
+    lines.append("")
+    if bad:
+        lines += [" Not well:", *(f"  * {line}" for line in some(bad, 6))]
+    elif open_steps:
+        lines.append(f" The first start is still going on: {', '.join(open_steps)}")
+    else:
+        lines.append(" All is well.")
+    lines = lines[: height - 2]
+    lines += [""] * (height - 2 - len(lines))
+    lines += ["-" * width, " " + "   ".join(f"{action.key} {action.label}" for action in ACTIONS)]
+    return [line if len(line) <= width else line[: width - 1] + "~" for line in lines]
+
+
+def some(lines: Sequence[str], most: int) -> list[str]:
+    """The first lines, and how many more there are."""
+    return list(lines) if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more; see 'dom0ctl status'"]
+
+
+def read_screen(host: Host) -> list[str]:
+    """The screen of this host as it is now."""
+    status = read_status(host, STEPS)
+    arrays = array_lines(host.read("proc/mdstat"))
+    bad = problems(status, host.run(FAILED, check=False, timeout=30).output, arrays)
+    disks = disk_lines(host.run(LSBLK, check=False, timeout=30).output)
+    return screen(status, pool_text(host.told), disks, bad, now=time.strftime("%Y-%m-%d %H:%M "))
+
+
+def show(lines: Sequence[str]) -> None:
+    """Draw from the upper left corner; the cursor is hidden."""
+    sys.stdout.write("\x1b[?25l\x1b[H" + "\r\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
+    sys.stdout.flush()
+
+
+def wait_key(seconds: float) -> str:
+    """A key that is pressed within some seconds; empty without one."""
+    saved = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        if not select.select([sys.stdin], [], [], seconds)[0]:
+            return ""
+        return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+
+
+def perform(action: Action, ask: Callable[[str], str] = input) -> None:
+    """Do one of the actions, with the terminal to itself."""
+    sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
+    sys.stdout.flush()
+    try:
+        if action.question and ask(f"{action.question} Type 'yes': ").strip().lower() != "yes":
+            return
+        if action.argv[0] == AS_NOBODY[0]:
+            print(f"{action.label}: the password of root is needed.")
+        env = {"TERM": "linux", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
+        code = subprocess.run(action.argv, check=False, env=env).returncode
+        if code:
+            ask("It was not done. Press Enter.")
+    except (EOFError, KeyboardInterrupt):
+        return
+
+
+def main() -> int:
+    """Show the screen until somebody wants to log in: exit code 0. Exit code 1 without a terminal."""
+    if not sys.stdin.isatty():
+        print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
+        return 1
+    while True:
+        # Each time anew: the host remembers what it was told.
+        show(read_screen(Host(run=run)))
+        try:
+            key = wait_key(SECONDS)
+        except KeyboardInterrupt:
+            continue
+        for action in ACTIONS:
+            if action.key == key and not action.argv:
+                sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
+                return 0
+            if action.key == key:
+                perform(action)

@@ -1,0 +1,124 @@
+"""A person installs a host by the screens alone: at the serial line of a BIOS machine, at keyboard and display on UEFI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qa import host, media, patience
+from qa.answers import DISK_SERIAL, HOST_NAME
+from qa.arrival import arrive, look_around
+from qa.command import MANAGEMENT_MAC, Drive, Nic
+from qa.credentials import Ssh
+from qa.host import need
+from qa.machine import Machine, free_port
+from qa.scenario import Scenario
+from qa.tui import walk
+from qa.tui.person import Person
+from qa.tui.sights import side_screens
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "screens"
+SECOND = "DISK2"
+
+
+def wanted(scenario: Scenario) -> walk.Choices:
+    """What the scenarios' administrator wants."""
+    credentials = scenario.settings.credentials
+    return walk.Choices(credentials.password, credentials.public)
+
+
+def publish(pictures: list[Path], machine: str) -> None:
+    """Put pictures into the documentation when DOM0KIT_QA_DOCS=1 asks for it (``make pictures``)."""
+    if os.environ.get("DOM0KIT_QA_DOCS") == "1":
+        DOCS.mkdir(exist_ok=True)
+        for picture in pictures:
+            if picture.exists():
+                shutil.copyfile(picture, DOCS / picture.name.removeprefix(f"screen-{machine}-"))
+
+
+def on_display(machine: Machine, ssh: Ssh) -> None:
+    """Wait until the installed host's display shows how it is, and take a picture.
+
+    :raises ScenarioFailed: when it does not within the limit.
+    """
+
+    def shown() -> bool:
+        text = ssh.run("fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true").output
+        return HOST_NAME in text and "10.0.2." in text
+
+    machine.wait_until(shown, "status screen on tty1", limit=patience.COMMAND)
+
+
+@pytest.mark.parametrize("scenario", ["tui-bios-serial"], ids=["tui-bios-serial"], indirect=True)
+def test_tui_bios_serial(scenario: Scenario) -> None:
+    """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
+        person = Person(machine)
+
+        def look(label: str) -> None:
+            scenario.keep(f"seen-{label}.txt", person.screen.text)
+
+        with scenario.phase("boot to the first screen"):
+            person.at_screen(walk.FIRST, limit=patience.BOOT)
+        with scenario.phase("answer the questions"):
+            walk.to_summary(person, wanted(scenario), look)
+            walk.confirm(person, look)
+        walk.watch(person, scenario, look)
+    port = free_port()
+    with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
+        arrive(scenario, machine)
+        look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
+
+
+@pytest.mark.parametrize("scenario", ["tui-uefi-vga"], ids=["tui-uefi-vga"], indirect=True)
+def test_tui_uefi_vga(scenario: Scenario) -> None:
+    """The same at keyboard and display, with a look at every screen; the display shows what the serial line shows."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    second = Drive(media.ext4_disk(scenario.work / "second.img"), serial=SECOND)
+    variables = scenario.work / "vars.fd"
+    before = media.fingerprint(second.path)
+    nics = (Nic(mac=MANAGEMENT_MAC), Nic(mac="52:54:00:0d:00:02"))
+    spec = scenario.spec("install", firmware="uefi", variables=variables, drives=(disk, scenario.cd(), second), nics=nics)
+    # Without virtualization in the processor there is something to warn of.
+    spec = replace(spec, cpu=f"{spec.cpu},-svm,-vmx")
+    with scenario.machine("install", spec) as machine:
+        person = Person(machine, at="display")
+
+        def look(label: str) -> None:
+            # The installation goes on while the picture is taken.
+            person.picture(label, check=label != "progress")
+            publish(machine.screenshots[-1:], machine.name)
+
+        with scenario.phase("boot to the first screen"):
+            person.at_screen(walk.FIRST, limit=patience.BOOT)
+        with scenario.phase("answer the questions"):
+            walk.begin(person, look)
+            side_screens(person, look)
+            walk.storage(person, wanted(scenario), look)
+            walk.network(person, wanted(scenario), look)
+            walk.about_host(person, wanted(scenario), look)
+            person.at_screen("Summary")
+            person.see(HOST_NAME)
+            look("summary")
+            walk.confirm(person, look)
+        walk.watch(person, scenario, look)
+    need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
+    port = free_port()
+    spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
+    with scenario.machine("host", spec) as machine:
+        ssh = Ssh(scenario.settings.credentials, port)
+        with scenario.phase("first boot"):
+            machine.wait_event("firstboot", limit=patience.BOOT)
+        with scenario.phase("log-in by ssh"):
+            ssh.wait()
+        with scenario.phase("the rest of the boot"):
+            host.settle(ssh.run)
+        look_around(scenario, machine, ssh, firmware="uefi")
+        on_display(machine, ssh)
+        Person(machine, at="display").picture("host-console", check=False)
+        publish(machine.screenshots[-1:], machine.name)

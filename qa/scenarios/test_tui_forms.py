@@ -1,0 +1,80 @@
+"""The screens bear what people do: going back and forth, other windows, keys that end programs elsewhere, wrong input."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa import media
+from qa.answers import DISK_SERIAL
+from qa.command import Drive
+from qa.console import PAUSE
+from qa.host import need
+from qa.scenario import Scenario
+from qa.scenarios.test_tui import wanted
+from qa.tui import trips
+from qa.tui.person import Person
+from qa.tui.walk import Choices, begin, storage, to_summary
+
+FIXED = {"address": "10.0.2.15/24", "gateway": "10.0.2.2"}
+
+
+@pytest.mark.parametrize("scenario", ["tui-back-and-forth"], ids=["tui-back-and-forth"], indirect=True)
+def test_tui_back_and_forth(scenario: Scenario) -> None:
+    """To the summary, back to the first screen and forth again: the same on each screen; nothing disturbs it."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    before = media.fingerprint(disk.path)
+    credentials = scenario.settings.credentials
+    choices = Choices(credentials.password, credentials.public, **FIXED)
+    with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
+        person = Person(machine)
+        seen: dict[str, str] = {}
+        with scenario.phase("to the summary, with help on each screen"):
+
+            def look(label: str) -> None:
+                trips.harmless_keys(person)
+                seen[label] = trips.help_of(person)
+
+            to_summary(person, choices, look)
+        scenario.keep("screens.txt", "\n\n".join(seen.values()))
+        with scenario.phase("back to the first screen"):
+            back = trips.back(person)
+        with scenario.phase("forth again"):
+            forth = trips.forth(person)
+        trips.compare(seen, back)
+        trips.compare(seen, forth)
+        with scenario.phase("windows, a lost console, terminals of other sizes"):
+            trips.windows(person)
+            trips.lost_console(person)
+        machine.screenshot("summary")
+        machine.wait(PAUSE)
+    need(media.fingerprint(disk.path) == before, "the disk was written to")
+
+
+@pytest.mark.parametrize("scenario", ["tui-bad-input"], ids=["tui-bad-input"], indirect=True)
+def test_tui_bad_input(scenario: Scenario) -> None:
+    """Each mistake is refused with a sentence that says how to mend it; mended, it goes on to the summary."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    before = media.fingerprint(disk.path)
+    choices = wanted(scenario)
+    with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
+        person = Person(machine)
+        with scenario.phase("boot"):
+            begin(person)
+        storage(person, choices)
+        with scenario.phase("mistakes"):
+            trips.wrong_network(person, choices)
+            trips.wrong_password(person)
+        about_host_from_root(person, choices)
+        machine.screenshot("summary")
+    need(media.fingerprint(disk.path) == before, "the disk was written to")
+
+
+def about_host_from_root(person: Person, choices: Choices) -> None:
+    """What was refused before is right now."""
+    person.fill("Password", choices.password, hidden=True)
+    person.fill("Once more", choices.password, hidden=True)
+    person.button("Next")
+    person.at_screen("Pool")
+    person.press("enter")
+    person.at_screen("Summary")
+    person.see("10.0.2.15/24")

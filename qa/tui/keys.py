@@ -1,0 +1,89 @@
+"""Keys by name: what a serial terminal sends for them, and QEMU's codes for those of a keyboard. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERIAL = {
+    "enter": b"\r",
+    "tab": b"\t",
+    "backtab": b"\x1b[Z",
+    "esc": b"\x1b",
+    "space": b" ",
+    "up": b"\x1b[A",
+    "down": b"\x1b[B",
+    "right": b"\x1b[C",
+    "left": b"\x1b[D",
+    "f1": b"\x1b[11~",
+    "pgdn": b"\x1b[6~",
+    "ctrl-c": b"\x03",
+    "ctrl-g": b"\x07",
+    "ctrl-t": b"\x14",
+    "ctrl-u": b"\x15",
+    "ctrl-z": b"\x1a",
+    "ctrl-backslash": b"\x1c",
+}
+"""What a VT220 sends (its terminfo entry); control keys as in ASCII."""
+QCODES = {
+    "enter": "ret",
+    "tab": "tab",
+    "backtab": "shift-tab",
+    "esc": "esc",
+    "space": "spc",
+    "up": "up",
+    "down": "down",
+    "left": "left",
+    "right": "right",
+    "f1": "f1",
+    "pgdn": "pgdn",
+    **{f"ctrl-{letter}": f"ctrl-{letter}" for letter in "cgtuz"},
+    "ctrl-backslash": "ctrl-backslash",
+}
+"""QEMU's QKeyCode for each, a modifier in front."""
+PUNCTUATION = {
+    " ": "spc",
+    "-": "minus",
+    "=": "equal",
+    "[": "bracket_left",
+    "]": "bracket_right",
+    ";": "semicolon",
+    "'": "apostrophe",
+    "\\": "backslash",
+    ",": "comma",
+    ".": "dot",
+    "/": "slash",
+    "`": "grave_accent",
+}
+SHIFTED = dict(zip('_+{}:"|<>?~!@#$%^&*()', "-=[];'\\,./`1234567890", strict=True))
+"""On an American keyboard: the character without shift."""
+
+
+def serial_key(name: str) -> bytes:
+    """The bytes of a key.
+
+    :raises KeyError: when there is no such key.
+    """
+    return SERIAL[name]
+
+
+def qcode_of(character: str) -> str:
+    """The key, with ``shift-`` before it where it is needed, that types a character on an American keyboard.
+
+    :raises KeyError: for a character that is not on it.
+    """
+    if character.isascii() and character.isalnum():
+        return character if not character.isupper() else f"shift-{character.lower()}"
+    if character in SHIFTED:
+        plain = SHIFTED[character]
+        return f"shift-{plain if plain.isdigit() else PUNCTUATION[plain]}"
+    return PUNCTUATION[character]
+
+
+def key_events(code: str) -> list[dict[str, Any]]:
+    """The events for QMP's ``input-send-event``: down in order, up in the opposite one."""
+    names = code.split("-")
+    down = [("down", name) for name in names]
+    up = [("up", name) for name in reversed(names)]
+    return [
+        {"type": "key", "data": {"down": state == "down", "key": {"type": "qcode", "data": name}}} for state, name in down + up
+    ]

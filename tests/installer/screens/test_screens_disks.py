@@ -1,0 +1,120 @@
+"""Which disks can be chosen, and what the screens about disks make of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from screen_samples import ALL, BLANK, DIRTY, FACTS, MAP, PATHS, STICK, chosen, state, with_disks
+
+from installer.machine import Disk
+from installer.screens import disks
+from installer.screens.forms import CheckList, Problem, Table
+from installer.screens.state import State
+
+
+def only(taken: State | list[Problem]) -> Problem:
+    assert isinstance(taken, list)
+    assert len(taken) == 1
+    return taken[0]
+
+
+def ok(taken: State | list[Problem]) -> State:
+    assert isinstance(taken, State), taken
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("disk", "words"),
+    [
+        (PATHS[0], "one path of the multipath disk 36001405"),
+        (STICK, "runs from it"),
+        (dataclasses.replace(BLANK, mounts=("/mnt",)), "in use, mounted on /mnt"),
+        (dataclasses.replace(BLANK, read_only=True), "write-protected"),
+        (dataclasses.replace(BLANK, size=1024**3), "too small: at least 6.0 GiB"),
+    ],
+)
+def test_disks_that_cannot_be_chosen_say_why(disk: Disk, words: str) -> None:
+    assert words in disks.why_not(disk)
+    start = state(with_disks(disk, DIRTY))
+    problem = only(disks.take_target(start, {"disk.key": disk.path, "disk.mirror": False}))
+    assert problem.field == "disk.key"
+    assert words in problem.text
+    assert disks.row(disk).cells[-1].startswith("- ")
+
+
+def test_the_list_has_a_line_for_each_with_its_facts() -> None:
+    table = next(item for item in disks.target(state()).items if isinstance(item, Table))
+    shown = {row.key: row for row in table.rows}
+    assert set(shown) == {disk.path for disk in ALL}
+    assert shown["/dev/sdb"].cells == ("sdb", "200.0 GiB", "ACME HDD 200", "DISK2", "sas", "2 partitions")
+    assert shown[MAP.path].cells[4:] == ("2 paths", "blank")
+    assert "sdd, sde" in shown[MAP.path].details
+    assert "ext4 'precious'" in shown["/dev/sdb"].details
+    # What can be chosen comes first.
+    assert [row.key for row in table.rows][:3] == [MAP.path, "/dev/sda", "/dev/sdb"]
+    assert not any(row.why_not for row in table.rows[:3])
+
+
+def test_taking_a_disk_keeps_the_choice() -> None:
+    after = ok(disks.take_target(state(), {"disk.key": "/dev/sdb", "disk.mirror": False}))
+    assert after.system_disks() == (DIRTY,)
+
+
+def test_a_machine_without_disks_says_so() -> None:
+    assert "No disk" in only(disks.take_target(state(with_disks()), {"disk.mirror": False})).text
+
+
+def test_a_bios_needs_sectors_that_it_knows() -> None:
+    large = dataclasses.replace(BLANK, sector=4096)
+    values = {"disk.key": "/dev/sda", "disk.mirror": False}
+    assert "4096" in only(disks.take_target(state(with_disks(large)), values)).text
+    ok(disks.take_target(state(with_disks(large, firmware="uefi")), values))
+
+
+def test_a_mirror_needs_two() -> None:
+    alone = state(with_disks(BLANK, STICK, *PATHS))
+    assert only(disks.take_target(alone, {"disk.key": "/dev/sda", "disk.mirror": True})).field == "disk.mirror"
+    both = ok(disks.take_target(state(), {"disk.key": "/dev/sda", "disk.mirror": True}))
+    offered = next(item for item in disks.mirror(both).items if isinstance(item, Table))
+    assert {row.key for row in offered.rows} == {"/dev/sdb", MAP.path}
+    assert ok(disks.take_mirror(both, {"mirror.key": "/dev/sdb"})).system_disks() == (BLANK, DIRTY)
+
+
+def test_a_mirror_needs_sectors_of_one_size() -> None:
+    facts = with_disks(BLANK, dataclasses.replace(DIRTY, sector=4096))
+    start = chosen({"disk.mirror": True}, facts)
+    assert "512 and 4096" in only(disks.take_mirror(start, {"mirror.key": "/dev/sdb"})).text
+
+
+def test_the_second_disk_counts_only_with_a_mirror() -> None:
+    assert chosen({"mirror.key": "/dev/sdb"}).system_disks() == (BLANK,)
+
+
+def test_guests_on_further_disks_never_take_the_systems() -> None:
+    values = {"guests.more": True, "guests.disks": ("/dev/sda", "/dev/sdb")}
+    assert chosen(values).guest_disks() == (DIRTY,)
+    assert chosen({**values, "guests.kind": "none"}).guest_disks() == ()
+    assert chosen({**values, "guests.more": False}).guest_disks() == ()
+    offered = next(item for item in disks.more(chosen(values)).items if isinstance(item, CheckList))
+    assert {row.key for row in offered.rows} == {"/dev/sdb", MAP.path}
+
+
+def test_a_volume_groups_name_is_checked() -> None:
+    values = {"guests.kind": "lvm", "guests.more": False}
+    assert only(disks.take_guests(chosen(), {**values, "guests.group": "-x"})).field == "guests.group"
+    assert only(disks.take_guests(chosen(), {**values, "guests.group": ""})).field == "guests.group"
+    ok(disks.take_guests(chosen(), {**values, "guests.kind": "none", "guests.group": "-x"}))
+
+
+def test_a_name_that_another_disk_has_is_refused() -> None:
+    values = {"guests.kind": "lvm", "guests.more": False, "guests.group": "old"}
+    assert "on /dev/sdb2" in only(disks.take_guests(chosen(), values)).text
+    # The disk that will be erased takes its group along.
+    ok(disks.take_guests(chosen({"disk.key": "/dev/sdb"}), values))
+
+
+def test_no_box_for_further_disks_without_them() -> None:
+    names = [field.name for field in disks.guests(chosen(facts=with_disks(BLANK))).fields()]
+    assert "guests.more" not in names
+    assert "guests.more" in [field.name for field in disks.guests(chosen(facts=FACTS)).fields()]
