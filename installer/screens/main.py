@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
+from installer import multipath
 from installer.commands import Commands
 from installer.facts import collect
 from installer.machine import Disk, Facts, Nic, PhysicalVolume
@@ -107,7 +108,11 @@ def main(argv: list[str] | None = None) -> int:
     commands = Commands(log)
 
     def look() -> Facts:
-        return facts_from(arguments.facts.read_text()) if arguments.facts else collect()
+        if arguments.facts:
+            return facts_from(arguments.facts.read_text())
+        if not arguments.demo:
+            multipath.find_paths(commands)
+        return collect()
 
     effects = Effects(terminal, commands, look, demo=arguments.demo)
     try:

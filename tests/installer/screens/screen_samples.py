@@ -37,7 +37,12 @@ NICS = (
     Nic("ens1f0np0", "52:54:00:00:00:03", "mlx5_core", None),
 )
 FACTS = Facts(ALL, NICS, "bios", 64 * GIB, "vmx", physical_volumes=(PhysicalVolume("/dev/sdb2", "old"),))
-MANIFEST = Manifest("dom0kit", "0.1.0", "0" * 16, (ImageFile("dom0.squashfs", 300_000_000, "0" * 64),))
+MANIFEST = Manifest(
+    "dom0kit",
+    "0.1.0",
+    "0" * 16,
+    (ImageFile("initrd.img", 40_000_000, "1" * 64), ImageFile("dom0.squashfs", 300_000_000, "0" * 64)),
+)
 ZONES = ("Europe/Berlin", "Europe/Paris", "America/New_York", "Etc/UTC", "UTC", "posixrules")
 CHOSEN: Values = {
     "disk.key": "/dev/sda",
