@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from installer.layout import Partition
+from installer.machine import IscsiSession
 from installer.manifest import ImageFile
 
 
@@ -150,6 +151,21 @@ class WriteState:
 
 
 @dataclass(frozen=True)
+class IscsiPart:
+    """What a host is to know of iSCSI sessions.
+
+    :param boot: those that the root is on; ``data`` are the others.
+    :param cards: those whose network card is for iSCSI alone.
+    :param mapped: those whose disks are paths of multipath maps.
+    """
+
+    boot: tuple[IscsiSession, ...]
+    data: tuple[IscsiSession, ...] = ()
+    cards: tuple[IscsiSession, ...] = ()
+    mapped: tuple[IscsiSession, ...] = ()
+
+
+@dataclass(frozen=True)
 class WriteHostPart:
     """What is this host's own in its initramfs, and the same files in its root.
 
@@ -163,6 +179,7 @@ class WriteHostPart:
     maps: tuple[str, ...]
     needed: tuple[str, ...]
     group: str | None = None
+    iscsi: IscsiPart | None = None
     title: str = field(default="make the host's initramfs", init=False)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
-from installer import layout, obstacles
+from installer import iscsi_host, layout, obstacles
 from installer.actions import Action, Array
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
@@ -171,6 +171,8 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     if problems or chosen is None:
         raise PlanError(problems)
     resolved = resolve(answers, uplinks)
+    if problems := iscsi_host.card_problems(facts, chosen, resolved):
+        raise PlanError(problems)
     return Plan(
         host_name=answers.host_name,
         disks=chosen.system,
@@ -187,7 +189,10 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         menu=boot_menu(manifest, options.identity, answers, chosen.system),
         answers=resolved.to_json(),
         actions=list_actions(facts=facts, answers=resolved, manifest=manifest, options=options, chosen=chosen, tables=tables),
-        warnings=obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+        warnings=(
+            *obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+            *iscsi_host.warnings(iscsi_host.make_part(facts, chosen, resolved)),
+        ),
     )
 
 

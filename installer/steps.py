@@ -11,6 +11,7 @@ from installer import actions, layout, menus
 from installer.actions import Action
 from installer.bootloader import LABEL, SECOND_LABEL
 from installer.choose import Chosen
+from installer.iscsi_host import make_part
 from installer.layout import GIB, MIB, Partition, partition_path
 from installer.machine import Disk, Facts
 from installer.manifest import Manifest
@@ -190,10 +191,11 @@ def list_actions(
         own = arrays[1].device if arrays else partition_path(disks[0].path, layout.GUESTS)
         devices = (own, *(disk.path for disk in chosen.guests))
         steps.append(actions.MakeVolumeGroup(devices, group, pool_metadata(answers, partitions, chosen)))
-    if maps := tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath"):
+    maps, iscsi = tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath"), make_part(facts, chosen, answers)
+    if maps or iscsi:
         needed = tuple(disk_wwid(disk) for disk in disks if disk.kind == "mpath")
         initrd = next(file for file in manifest.files if file.name == "initrd.img")
-        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None))
+        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None, iscsi))
     steps.append(
         actions.Finish(
             version=manifest.version,
