@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dom0kit.run import run
@@ -75,6 +75,16 @@ def cards(lab: Lab, *, rom: bool = True) -> tuple[Nic, ...]:
     """A machine's cards: that for management, which the firmware boots from when it has its ROM, then one in each network."""
     first = lab.nic(MANAGEMENT_MAC, rom=rom, bootindex=0 if rom else None)
     return (first, *(lab.nic(mac, bridge=bridge) for mac, bridge in zip(CARDS, BRIDGES, strict=True)))
+
+
+def without_rom(nics: tuple[Nic, ...]) -> tuple[Nic, ...]:
+    """The same cards in a machine whose firmware knows nothing of the network."""
+    return tuple(replace(nic, rom=False, bootindex=None) for nic in nics)
+
+
+def answered_cards(*which: int) -> list[Values]:
+    """Cards for iSCSI as answers have them, by their numbers."""
+    return [{"mac": CARDS[number], "address": f"{ADDRESSES[number]}/24"} for number in which]
 
 
 @contextmanager
