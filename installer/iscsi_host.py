@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> Non
 def problems(files: dict[str, bytes], part: IscsiPart) -> list[str]:
     """What keeps the initramfs from logging in to the root's targets; nothing when all is well."""
     wrong = []
-    if part.boot and b"InitiatorName=iqn." not in files.get(hostpart.INITIATOR, b""):
+    if part.boot and not re.search(rb"^InitiatorName=\S+", files.get(hostpart.INITIATOR, b""), re.MULTILINE):
         wrong.append(f"/{hostpart.INITIATOR} has no name")
     lines = [line.split("\t") for line in files.get(hostpart.ISCSI, b"").decode(errors="replace").splitlines()]
     known = {tuple(words[1:4]) for words in lines if words[0] == "target"}
