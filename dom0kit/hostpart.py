@@ -18,6 +18,7 @@ from dom0kit.errors import UserError
 from dom0kit.files import BLOCK, sync_folder
 
 MULTIPATH_CONF = "etc/multipath.conf"
+POLICY = "etc/multipath/conf.d/dom0kit.conf"
 BINDINGS = "etc/multipath/bindings"
 WWIDS = "etc/multipath/wwids"
 INITIATOR = "etc/iscsi/initiatorname.iscsi"

@@ -9,23 +9,27 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dom0kit.run import run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
+from firstboot.paths import uevents
 from firstboot.status import read_status
 from firstboot.steps import STEPS
 
 SECONDS = 15.0
 """How often the screen renews itself."""
+SOON = 2.0
+"""And so many seconds after the kernel has announced a path: multipathd must see it first."""
 WIDTH, HEIGHT = 80, 24
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "su", "-l", "root")
 LSBLK = ("lsblk", "--json", "--bytes", "--output", "NAME,TYPE,SIZE,MODEL,STATE,MOUNTPOINTS")
@@ -55,25 +59,28 @@ ACTIONS = (
 )
 
 
-def disk_lines(text: str) -> list[str]:
-    """Disks, multipath maps with their paths, and arrays, from :data:`LSBLK`; a line each."""
+def disk_lines(text: str, paths: Mapping[str, Sequence[int]] = {}) -> list[str]:
+    """Disks, multipath maps with their paths, and arrays, from :data:`LSBLK`; a line each.
+
+    :param paths: how many paths each map has and should have, by WWID: a path that went is not in the listing.
+    """
     try:
         trees = json.loads(text or "{}").get("blockdevices", [])
     except ValueError:
         return []
-    maps: dict[str, list[str]] = {}
+    maps: dict[tuple[str, str], list[str]] = {}
     lines = []
     for disk in trees:
         below = [child for child in disk.get("children") or () if child.get("type") == "mpath"]
         state = str(disk.get("state") or "")
         for child in below:
-            maps.setdefault(f"{child['name']}  {human_bytes(int(child.get('size') or 0))}", []).append(state)
+            maps.setdefault((str(child["name"]), human_bytes(int(child.get("size") or 0))), []).append(state)
         if disk.get("type") == "disk" and not below and int(disk.get("size") or 0) and not str(disk["name"]).startswith("zram"):
             words = [str(disk["name"]), human_bytes(int(disk["size"])), str(disk.get("model") or "").strip()]
             lines.append("  ".join(word for word in words if word) + ("" if state in ("running", "live", "") else f"  {state}"))
-    for name, states in maps.items():
-        well = sum(state == "running" for state in states)
-        lines.append(f"{name}  {well} of {len(states)} paths work")
+    for (name, size), states in maps.items():
+        well, wanted = paths.get(name) or (sum(state == "running" for state in states), len(states))
+        lines.append(f"{name}  {size}  {well} of {wanted} paths work")
     return lines
 
 
@@ -103,6 +110,7 @@ def pool_text(told: dict[str, Any]) -> str:
 def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
     """What is not well, the most important first."""
     found = [f"{step['name']}: {step['error']}" for step in status["steps"] if "error" in step]
+    found += [f"disk {wwid} has {well} of {wanted} paths" for wwid, (well, wanted) in status["paths"].items() if well < wanted]
     found += list(arrays)
     found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
     if not status["xen"]:
@@ -152,7 +160,7 @@ def read_screen(host: Host) -> list[str]:
     status = read_status(host, STEPS)
     arrays = array_lines(host.read("proc/mdstat"))
     bad = problems(status, host.run(FAILED, check=False, timeout=30).output, arrays)
-    disks = disk_lines(host.run(LSBLK, check=False, timeout=30).output)
+    disks = disk_lines(host.run(LSBLK, check=False, timeout=30).output, status["paths"])
     return screen(status, pool_text(host.told), disks, bad, now=time.strftime("%Y-%m-%d %H:%M "))
 
 
@@ -162,14 +170,28 @@ def show(lines: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def wait_key(seconds: float) -> str:
-    """A key that is pressed within some seconds; empty without one."""
+def announcements() -> list[socket.socket]:
+    """The kernel's announcements of devices, when this process may hear them."""
+    try:
+        return [uevents.listen()]
+    except OSError:
+        return []
+
+
+def wait_key(seconds: float, lines: Sequence[socket.socket] = ()) -> str:
+    """A key that is pressed within some seconds; empty without one, and soon after a path to a disk has changed."""
     saved = termios.tcgetattr(sys.stdin)
+    end = time.monotonic() + seconds
     try:
         tty.setcbreak(sys.stdin)
-        if not select.select([sys.stdin], [], [], seconds)[0]:
-            return ""
-        return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+        while True:
+            ready = select.select([sys.stdin, *lines], [], [], max(0.0, end - time.monotonic()))[0]
+            if sys.stdin in ready:
+                return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+            if not ready:
+                return ""
+            if any(uevents.heard(line) for line in lines if line in ready):
+                end = min(end, time.monotonic() + SOON)
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
 
@@ -196,11 +218,12 @@ def main() -> int:
     if not sys.stdin.isatty():
         print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
         return 1
+    lines = announcements()
     while True:
         # Each time anew: the host remembers what it was told.
         show(read_screen(Host(run=run)))
         try:
-            key = wait_key(SECONDS)
+            key = wait_key(SECONDS, lines)
         except KeyboardInterrupt:
             continue
         for action in ACTIONS:

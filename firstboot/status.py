@@ -12,7 +12,8 @@ from dom0kit.units import human_seconds, table
 from firstboot.host import Host
 from firstboot.network import state
 from firstboot.network.layout import told_management
-from firstboot.paths.commands import paths_line
+from firstboot.paths.commands import count_paths
+from firstboot.paths.maps import summary
 from firstboot.stamps import Stamps, fingerprint
 from firstboot.steps import Step
 
@@ -33,7 +34,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
-        "paths": paths_line() if host.root == Path("/") else "",
+        "paths": count_paths() if host.root == Path("/") else {},
         "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
     }
 
@@ -80,7 +81,7 @@ def status_text(status: dict[str, Any]) -> str:
         f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
         *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
-        *([f"paths     {status['paths']}"] if status.get("paths") else []),
+        *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 

@@ -172,6 +172,7 @@ class WriteHostPart:
     :param initrd: the image's initramfs as the manifest has it.
     :param maps: the WWIDs of all multipath disks; ``needed`` are those that the root is on.
     :param group: the guests' volume group when LVM is to look at the named devices alone; None: LVM looks at all.
+    :param policy: the content of multipath's file for this host alone; empty: there is none.
     """
 
     version: str
@@ -179,6 +180,7 @@ class WriteHostPart:
     maps: tuple[str, ...]
     needed: tuple[str, ...]
     group: str | None = None
+    policy: str = ""
     iscsi: IscsiPart | None = None
     title: str = field(default="make the host's initramfs", init=False)
 

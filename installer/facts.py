@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
+from dom0kit.maps import Map, parse_maps
 from dom0kit.run import run
 from installer.machine import Disk, Facts, Nic, PhysicalVolume
 from installer.sessions import read_sessions
@@ -150,6 +152,14 @@ def parse_virtualization(cpuinfo: str) -> str:
     return found.group(1) if found else ""
 
 
+def luns(text: str) -> dict[str, Map]:
+    """What ``multipathd show maps json`` printed, by the maps' devices; nothing without multipathd."""
+    try:
+        return {f"/dev/mapper/{item.name}": item for item in parse_maps(text)}
+    except ValueError:
+        return {}
+
+
 def read_nics(folder: Path) -> tuple[Nic, ...]:
     """The physical network cards below ``/sys/class/net``: those with a device behind them."""
     nics = []
@@ -196,6 +206,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
     if not trees:
         raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
     aliases = read_aliases(root / "dev/disk")
+    known = luns(ask(["multipathd", "show", "maps", "json"]))
     disks = []
     for node, paths in disk_nodes(trees):
         if node.get("type") == "loop" and not loops:
@@ -204,7 +215,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
         # Links to a map end at /dev/dm-0, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
-        disks.append(disk_from(node, signatures, aliases=links, paths=paths))
+        disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
     cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
     return Facts(

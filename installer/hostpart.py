@@ -31,6 +31,8 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     upper = system / "state" / action.version / "upper"
     base = image_root if (image_root / "etc").is_dir() else Path("/")
     put(upper, hostpart.WWIDS, hostpart.wwids_text(action.maps, (base / hostpart.WWIDS).read_text()))
+    if action.policy:
+        put(upper, hostpart.POLICY, action.policy)
     if action.group is not None:
         write_lvm(upper, action.group, commands)
     if action.iscsi is not None:

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from dom0kit import maps
+from dom0kit.maps import Map
 from dom0kit.units import human_bytes, table
 
 MEDIUM = "/run/dom0kit/medium"
@@ -25,6 +27,7 @@ class Disk:
     :param aliases: other paths of the same disk, from ``/dev/disk/by-*``.
     :param paths: of a multipath map, the disks that are its paths.
     :param map: of a raw path of a multipath map, the map's path.
+    :param lun: of a multipath map, what multipathd says: vendor, ALUA, and the paths' states by their groups.
     """
 
     path: str
@@ -45,6 +48,7 @@ class Disk:
     aliases: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     map: str = ""
+    lun: Map | None = None
 
     @property
     def is_medium(self) -> bool:
@@ -64,7 +68,13 @@ class Disk:
     def describe(self) -> str:
         """The disk in a few words."""
         parts = [self.path, human_bytes(self.size), self.model, f"serial {self.serial}" if self.serial else "", self.wwn]
-        return ", ".join(part for part in parts if part)
+        return ", ".join(part for part in (*parts, self.describe_paths()) if part)
+
+    def describe_paths(self) -> str:
+        """How many of a map's paths carry data; empty for another disk."""
+        if self.lun is None:
+            return f"{len(self.paths)} paths" if self.paths else ""
+        return f"{len(self.lun.good)} of {len(self.lun.paths)} paths carry data"
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,7 @@ class Facts:
                 f"virtualization {virtualization}, "
                 f"{'under Xen' if self.under_xen else 'not under Xen'}",
                 table(("disk", "size", "model", "serial", "wwn", "bus", "content"), disks),
+                *(f"{maps.title(disk.lun)}\n{table(maps.TITLES, maps.rows(disk.lun))}" for disk in self.disks if disk.lun),
                 table(("card", "MAC", "driver", "slot", "cable"), nics),
                 *([table(("iSCSI target", "portal", "disks", "card", "own address"), sessions)] if sessions else []),
             ]

@@ -137,6 +137,11 @@ def list_warnings(
     if len({disk.size for disk in chosen.system}) > 1:
         small = min(disk.size for disk in chosen.system)
         warnings.append(f"the disks of the mirror differ in size: {human_bytes(small)} of each are used")
+    warnings += [
+        f"{disk.describe()}: the host can lose it with one cable until another path is there"
+        for disk in chosen.all
+        if disk.kind == "mpath" and len(disk.paths) == 1
+    ]
     if len(chosen.system) > 1 and chosen.guests:
         names = ", ".join(disk.path for disk in chosen.guests)
         warnings.append(f"the system is mirrored, {names} is not: guests with space there are lost with that disk")

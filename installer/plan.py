@@ -17,7 +17,7 @@ from installer.choose_nics import Uplink, choose_uplinks, resolve
 from installer.layout import DoesNotFit, Partition, lay_out
 from installer.machine import Disk, Facts, state
 from installer.manifest import Manifest
-from installer.steps import Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
+from installer.steps import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
 
 __all__ = ["Options", "Plan", "PlanError", "make_plan"]
 
@@ -188,7 +188,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         finish=answers.finish,
         menu=boot_menu(manifest, options.identity, answers, chosen.system),
         answers=resolved.to_json(),
-        actions=list_actions(facts=facts, answers=resolved, manifest=manifest, options=options, chosen=chosen, tables=tables),
+        actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
         warnings=(
             *obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
             *iscsi_host.warnings(iscsi_host.make_part(facts, chosen, resolved)),

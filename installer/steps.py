@@ -6,7 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass
 
-from answerfiles.model import Answers
+from answerfiles.model import AllPathsDown, Answers
 from installer import actions, layout, menus
 from installer.actions import Action
 from installer.bootloader import LABEL, SECOND_LABEL
@@ -21,6 +21,8 @@ POOL_METADATA_LEAST = 32 * MIB
 POOL_METADATA_MOST = 15 * GIB
 """A thin pool's metadata cannot be larger than 15.81 GiB (lvmthin(7))."""
 ERASE = 1 * MIB
+POLLING_SECONDS = 5
+"""``polling_interval`` of the image's multipath.conf: without a path, multipathd counts one check in so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -124,84 +126,153 @@ def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
     return tuple(entries)
 
 
-def list_actions(
-    *,
-    facts: Facts,
-    answers: Answers,
-    manifest: Manifest,
-    options: Options,
-    chosen: Chosen,
-    tables: tuple[tuple[Partition, ...], ...],
-) -> tuple[Action, ...]:
-    """The actions in their order; boot menu and completion marker come last.
+def policy_text(answers: Answers) -> str:
+    """The host's own ``conf.d`` file: what becomes of requests without a path; empty when the image's defaults are wanted."""
+    wanted = answers.san.all_paths_down
+    if wanted == AllPathsDown():
+        return ""
+    checks = "fail" if wanted.queue_seconds == 0 else str(-(-wanted.queue_seconds // POLLING_SECONDS))
+    return (
+        "# Written by the installer of dom0kit from san.all_paths_down; a file that comes later in the alphabet wins.\n"
+        f"overrides {{\n    no_path_retry {'queue' if wanted.forever else checks}\n}}\n"
+    )
 
-    :param tables: the partitions of each disk of the system.
+
+@dataclass(frozen=True)
+class Job:
+    """All that the actions are made from.
+
+    :param tables: the partitions of each disk of the system; those of a mirror differ in their GUIDs alone.
     """
-    identity, disks, partitions = options.identity, chosen.system, tables[0]
-    core = next(p for p in partitions if p.number == layout.BIOS_GRUB)
-    arrays = mirrored(identity, disks, partitions)
-    system = arrays[0].device if arrays else partition_path(disks[0].path, layout.SYSTEM)
+
+    facts: Facts
+    answers: Answers
+    manifest: Manifest
+    options: Options
+    chosen: Chosen
+    tables: tuple[tuple[Partition, ...], ...]
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """The disks of the system."""
+        return self.chosen.system
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The partitions of the first disk."""
+        return self.tables[0]
+
+    @property
+    def arrays(self) -> tuple[actions.Array, ...]:
+        """The arrays of a mirror."""
+        return mirrored(self.options.identity, self.disks, self.partitions)
+
+    def device(self, array: int, number: int) -> str:
+        """A file system's or physical volume's device: an array of a mirror, or else a partition."""
+        return self.arrays[array].device if self.arrays else partition_path(self.disks[0].path, number)
+
+
+def list_actions(job: Job) -> tuple[Action, ...]:
+    """The actions in their order; boot menu and completion marker come last."""
+    options, manifest = job.options, job.manifest
+    steps: list[Action | None] = [
+        actions.Stage(options.image, manifest.files),
+        wipe(job),
+        partition(job),
+        actions.MakeArrays(job.arrays) if job.arrays else None,
+        file_systems(job),
+        boot_loaders(job),
+        actions.CopyImage(options.image, manifest.version, manifest.files),
+        actions.WriteState(manifest.version, job.answers.to_json(reveal=True), mdadm_conf(job.arrays)),
+        volume_group(job),
+        host_part(job),
+        finish(job),
+    ]
+    return tuple(step for step in steps if step is not None)
+
+
+def wipe(job: Job) -> actions.Wipe:
+    """Clear all chosen disks; on those of the system also where the new partitions begin and end."""
+    erase = {disk.path: to_erase(job.partitions) for disk in job.disks}
+    return actions.Wipe(
+        disks=tuple(actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ())) for d in job.chosen.all),
+        volume_groups=tuple(sorted(own_groups(job.chosen, job.facts))),
+        arrays=tuple(dict.fromkeys(array for disk in job.chosen.all for array in disk.arrays)),
+    )
+
+
+def partition(job: Job) -> actions.PartitionDisks:
+    """A table for each disk of the system."""
+    return actions.PartitionDisks(
+        tuple(
+            actions.Table(disk.path, disk.sector, uuid.uuid5(seed, "disk"), table)
+            for disk, table, seed in zip(job.disks, job.tables, seeds(job.options.identity), strict=False)
+        )
+    )
+
+
+def file_systems(job: Job) -> actions.MakeFileSystems:
+    """An ESP on each disk, and the system's file system."""
+    esps = zip(members(job.disks, layout.ESP), seeds(job.options.identity), strict=False)
+    return actions.MakeFileSystems(
+        esps=tuple((esp, uuid.uuid5(seed, "esp").hex[:8].upper()) for esp, seed in esps),
+        system=job.device(0, layout.SYSTEM),
+        system_uuid=job.options.identity,
+    )
+
+
+def boot_loaders(job: Job) -> actions.InstallBootLoaders:
+    """GRUB on each disk, with the menu that says that the installation did not finish."""
+    core = next(p for p in job.partitions if p.number == layout.BIOS_GRUB)
+    return actions.InstallBootLoaders(
+        targets=tuple(
+            actions.BootTarget(disk.path, esp, core.start if disk.sector == 512 else None, core.size)
+            for disk, esp in zip(job.disks, members(job.disks, layout.ESP), strict=True)
+        ),
+        early_config=menus.early_config(job.options.identity),
+        unfinished_menu=menus.unfinished_menu(job.manifest, job.answers.serial_console),
+    )
+
+
+def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
+    """The guests' volume group, when there is to be one."""
+    name = job.answers.volume_group()
+    if name is None:
+        return None
+    devices = (job.device(1, layout.GUESTS), *(disk.path for disk in job.chosen.guests))
+    return actions.MakeVolumeGroup(devices, name, pool_metadata(job.answers, job.partitions, job.chosen))
+
+
+def host_part(job: Job) -> actions.WriteHostPart | None:
+    """What the initramfs must know of this host; nothing on a machine without multipath maps and iSCSI.
+
+    LVM looks at named devices alone as soon as one of its physical volumes is on a map.
+    """
+    maps = tuple(disk_wwid(disk) for disk in job.facts.disks if disk.kind == "mpath")
+    policy, iscsi = policy_text(job.answers), make_part(job.facts, job.chosen, job.answers)
+    if not maps and not policy and not iscsi:
+        return None
+    needed = tuple(disk_wwid(disk) for disk in job.disks if disk.kind == "mpath")
+    on_maps = any(disk.kind == "mpath" for disk in job.chosen.all)
+    initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
+    group = job.answers.volume_group() if on_maps else None
+    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, iscsi)
+
+
+def finish(job: Job) -> actions.Finish:
+    """The boot menu, the firmware's entries, and the marker that the host is complete."""
+    manifest = job.manifest
     marker = {
         "format": 1,
         "product": manifest.product,
         "version": manifest.version,
         "id": manifest.id,
-        "host_name": answers.host_name,
-        "installed": options.clock,
+        "host_name": job.answers.host_name,
+        "installed": job.options.clock,
     }
-    erase = {disk.path: to_erase(partitions) for disk in disks}
-    steps: list[Action] = [
-        actions.Stage(options.image, manifest.files),
-        actions.Wipe(
-            disks=tuple(actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ())) for d in chosen.all),
-            volume_groups=tuple(sorted(own_groups(chosen, facts))),
-            arrays=tuple(dict.fromkeys(array for disk in chosen.all for array in disk.arrays)),
-        ),
-        actions.PartitionDisks(
-            tuple(
-                actions.Table(disk.path, disk.sector, uuid.uuid5(seed, "disk"), table)
-                for disk, table, seed in zip(disks, tables, seeds(identity), strict=False)
-            )
-        ),
-    ]
-    if arrays:
-        steps.append(actions.MakeArrays(arrays))
-    steps += [
-        actions.MakeFileSystems(
-            esps=tuple(
-                (esp, uuid.uuid5(seed, "esp").hex[:8].upper())
-                for esp, seed in zip(members(disks, layout.ESP), seeds(identity), strict=False)
-            ),
-            system=system,
-            system_uuid=identity,
-        ),
-        actions.InstallBootLoaders(
-            targets=tuple(
-                actions.BootTarget(disk.path, esp, core.start if disk.sector == 512 else None, core.size)
-                for disk, esp in zip(disks, members(disks, layout.ESP), strict=True)
-            ),
-            early_config=menus.early_config(identity),
-            unfinished_menu=menus.unfinished_menu(manifest, answers.serial_console),
-        ),
-        actions.CopyImage(options.image, manifest.version, manifest.files),
-        actions.WriteState(manifest.version, answers.to_json(reveal=True), mdadm_conf(arrays)),
-    ]
-    group = answers.volume_group()
-    if group is not None:
-        own = arrays[1].device if arrays else partition_path(disks[0].path, layout.GUESTS)
-        devices = (own, *(disk.path for disk in chosen.guests))
-        steps.append(actions.MakeVolumeGroup(devices, group, pool_metadata(answers, partitions, chosen)))
-    maps, iscsi = tuple(disk_wwid(disk) for disk in facts.disks if disk.kind == "mpath"), make_part(facts, chosen, answers)
-    if maps or iscsi:
-        needed = tuple(disk_wwid(disk) for disk in disks if disk.kind == "mpath")
-        initrd = next(file for file in manifest.files if file.name == "initrd.img")
-        steps.append(actions.WriteHostPart(manifest.version, initrd, maps, needed, group if needed else None, iscsi))
-    steps.append(
-        actions.Finish(
-            version=manifest.version,
-            menu=boot_menu(manifest, identity, answers, disks),
-            entries=boot_entries(disks) if facts.firmware == "uefi" else (),
-            marker=json.dumps(marker, indent=2, sort_keys=True) + "\n",
-        )
+    return actions.Finish(
+        version=manifest.version,
+        menu=boot_menu(manifest, job.options.identity, job.answers, job.disks),
+        entries=boot_entries(job.disks) if job.facts.firmware == "uefi" else (),
+        marker=json.dumps(marker, indent=2, sort_keys=True) + "\n",
     )
-    return tuple(steps)

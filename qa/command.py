@@ -23,6 +23,7 @@ EVENT_PORT = "org.dom0kit.events"
 MANAGEMENT_MAC = "52:54:00:12:34:56"
 PORT_WWN = 0x5000C500DC000000
 """The name of a LUN's first target port; those of further ones follow."""
+FIRST_HBA_SLOT = 0x10
 OVMF_FOLDER = Path("/usr/share/OVMF")
 OVMF_CODE = OVMF_FOLDER / "OVMF_CODE_4M.fd"
 OVMF_VARS = OVMF_FOLDER / "OVMF_VARS_4M.fd"
@@ -216,8 +217,8 @@ def path_words(drive: Drive, name: str) -> list[str]:
 
 
 def hba_words(number: int) -> list[str]:
-    """A host bus adapter."""
-    return ["-device", f"virtio-scsi-pci,id=hba{number}"]
+    """A host bus adapter, in a PCI slot of its own: firmware remembers the way to a disk by it."""
+    return ["-device", f"virtio-scsi-pci,id=hba{number},addr={FIRST_HBA_SLOT + number:#x}"]
 
 
 def nic_words(nic: Nic, number: int) -> list[str]:

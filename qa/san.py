@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from qa import host, media, patience
 from qa.answers import VOLUME_GROUP, Values
 from qa.command import Drive, Firmware, path_device
 from qa.host import Run, need
+from qa.hostfile import SYSTEM, partition
 from qa.machine import Machine
 
 WWN = 0x5000C50015EA71AD
@@ -103,6 +104,17 @@ class Lun:
         device.pop("bootindex", None)
         machine.qmp("device_add", device)
 
+    def resize(self, machine: Machine, size: int) -> None:
+        """Grow the LUN to so many bytes; each of its paths tells the machine, as an array does (unit attention)."""
+        nodes = [
+            block["inserted"]["node-name"]
+            for block in machine.qmp("query-block")
+            if block.get("inserted", {}).get("file") == str(self.file)
+        ]
+        need(nodes, f"no path to {self.file.name} is there")
+        for node in nodes:
+            machine.qmp("block_resize", {"node-name": node, "size": size})
+
     def copy(self, file: Path) -> Lun:
         """The same LUN with a content of its own from here on."""
         command(["cp", "--sparse=always", "--reflink=auto", self.file, file])
@@ -128,9 +140,9 @@ class OnSan:
 
 @dataclass
 class SanDisks:
-    """The hosts that a run has installed on LUNs, by their firmware."""
+    """The host that a run has installed on a LUN, for the scenarios that need one."""
 
-    hosts: dict[str, OnSan] = field(default_factory=dict)
+    host: OnSan | None = None
 
 
 def target(**further: Any) -> Values:
@@ -178,10 +190,20 @@ def check_root(run: Run, lun: Lun, paths: int = 2) -> None:
     need(not raw, f"a raw path is mounted: {raw}")
 
 
-def check_lvm(run: Run, lun: Lun) -> None:
-    """The physical volume is the map's partition, and LVM has nothing to complain about."""
+def check_lvm(run: Run, lun: Lun, *guests: Lun) -> None:
+    """The physical volumes are maps, LVM knows of no path at all, and it has nothing to complain about.
+
+    :param guests: LUNs that the volume group has beside the system's partition.
+    """
+    wanted = sorted([f"{lun.map}-part4", *(further.map for further in guests)])
     said = run("pvs --noheadings -o pv_name,vg_name").ok()
-    need(said.split() == [f"{lun.map}-part4", VOLUME_GROUP], f"the physical volumes are: {said}")
+    need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
+    everything = run("pvs --all --noheadings -o pv_name 2>&1").ok()
+    need("/dev/sd" not in everything, f"LVM looks at paths:\n{everything}")
+    listed = run("lvmdevices").ok()
+    need(sorted(re.findall(r"DEVNAME=(\S+)", listed)) == wanted, f"LVM's list of devices:\n{listed}")
+    used = run("lvmconfig devices/use_devicesfile").ok().strip()
+    need(used == "use_devicesfile=1", f"LVM's configuration: {used}")
     warned = run("journalctl -b --no-pager | grep -iE 'duplicate PV|WARNING: .*PV' | head -n 5; true").ok().strip()
     need(not warned, f"LVM complained:\n{warned}")
 
@@ -193,6 +215,37 @@ def check_initramfs(run: Run) -> None:
     noted = json.loads(run("cat /run/dom0kit/overlay/initramfs.json").ok())
     digest = run("sha256sum /run/dom0kit/image/initrd.img").ok().split()[0]
     need(noted["sha256"] == digest, f"initramfs.json says {noted['sha256']}, the file has {digest}")
+
+
+def wait_screen(run: Run, text: str, *, limit: float = SEEN_SECONDS) -> None:
+    """Wait until the host's own console shows a text: what somebody sees who stands at the machine (vcs(4)).
+
+    :raises ScenarioFailed: past the limit, with the screen.
+    """
+    end = time.monotonic() + patience.patient(limit)
+    while text not in (screen := run("fold -w \"$(stty -F /dev/tty1 size | cut -d ' ' -f 2)\" </dev/vcs1").ok()):
+        need(time.monotonic() < end, f"the console does not show {text!r}:\n{screen}")
+        time.sleep(1)
+
+
+def cut_host_part(lun: Lun, work: Path) -> None:
+    """Leave of the initramfs on a LUN that is not in use what the image has of it: multipath knows no disk then."""
+    start, _ = partition(lun.file, SYSTEM)
+    volume = f"{lun.file}?offset={start}"
+    folder = command(["debugfs", "-R", "ls -p /images", volume]).output
+    (version,) = re.findall(r"^/\d+/\d+/\d+/\d+/(\d[^/]*)/", folder, re.MULTILINE)
+    manifest, initrd = f"/images/{version}/manifest.json", f"/images/{version}/initrd.img"
+    size = json.loads(command(["debugfs", "-R", f"cat {manifest}", volume]).output)["files"]["initrd.img"]["size"]
+    whole = work / "initrd.img"
+    command(["debugfs", "-R", f"dump {initrd} {whole}", volume])
+    need(whole.stat().st_size > size, f"the host's initrd.img has {whole.stat().st_size} bytes, the image's {size}")
+    with whole.open("r+b") as file:
+        file.truncate(size)
+    requests = work / "requests"
+    requests.write_text(f"rm {initrd}\nwrite {whole} {initrd}\n")
+    command(["debugfs", "-w", "-f", requests, volume])
+    written = command(["debugfs", "-R", f"stat {initrd}", volume]).output
+    need(f"Size: {size}" in written, f"the initrd.img was not cut: {written}")
 
 
 def path_events(machine: Machine, state: str, since: int = 0) -> list[dict[str, Any]]:

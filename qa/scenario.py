@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.files import sha256_file, write_json
-from qa import accelerator, credentials, media, needs
+from qa import accelerator, credentials, folders, media, needs
 from qa.command import Drive, MachineSpec, cpu_model
 from qa.failure import ScenarioFailed
 from qa.leaks import leaks
@@ -45,13 +44,13 @@ class Settings:
 
     @cached_property
     def work(self) -> Path:
-        """The folder for disks; outside of /tmp, which is often too small for them."""
-        return Path(tempfile.mkdtemp(prefix="dom0kit-qa-", dir="/var/tmp"))
+        """The folder for disks."""
+        return folders.make(keep=self.keep)
 
     @cached_property
     def public(self) -> Path:
         """The folder for what servers offer, which do not run as root: others may pass it, and not list it."""
-        path = Path(tempfile.mkdtemp(prefix="dom0kit-qa-served-", dir="/var/tmp"))
+        path = folders.make("served-", keep=self.keep)
         path.chmod(0o711)
         return path
 

@@ -165,7 +165,8 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
 def san() -> st.SearchStrategy[Values]:
     """Storage networks; maps are not required, the machine has none."""
     iscsi = some({}, {"initiator": st.just("iqn.2026-01.org.example:h"), "portals": st.lists(portal, max_size=2)})
-    return some({}, {"multipath": st.just("auto"), "iscsi": iscsi})
+    down = some({}, {"queue_seconds": st.integers(0, 86400), "forever": st.booleans()})
+    return some({}, {"multipath": st.just("auto"), "all_paths_down": down, "iscsi": iscsi})
 
 
 def reports() -> st.SearchStrategy[Values]:

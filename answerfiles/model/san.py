@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
+from answerfiles.kinds import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
 from answerfiles.model.network import FixedAddress, IpInterface
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
@@ -55,10 +55,24 @@ class Iscsi(Record):
     nics: tuple[StorageNic, ...] = Field(default=(), description="network cards for iSCSI alone, beside those of the iBFT")
 
 
+class AllPathsDown(Record):
+    """What becomes of requests to a disk that has lost all its paths."""
+
+    queue_seconds: int = Field(
+        default=60, strict=True, ge=0, le=86400, description="so many seconds they wait for a path, then they fail; 0: at once"
+    )
+    forever: Flag = Field(
+        default=False, description="they wait until a path returns, however long that takes; queue_seconds does not count then"
+    )
+
+
 class San(Record):
     """Storage networks."""
 
     multipath: Literal["auto", "required"] = Field(
         default="auto", description="auto: maps where there is more than one path; required: every target disk must be a map"
+    )
+    all_paths_down: AllPathsDown = Field(
+        default=AllPathsDown(), description="what becomes of requests to a multipath disk that has lost all its paths"
     )
     iscsi: Iscsi | None = Field(default=None, description="iSCSI from answers")

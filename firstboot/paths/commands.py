@@ -13,10 +13,14 @@ from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, json_sink
 from dom0kit.files import write_json
+from dom0kit.maps import Map, parse_maps
+from dom0kit.multipathd import ask
+from dom0kit.run import run
 from firstboot.host import MANIFEST
 from firstboot.paths.alert import Alerts
-from firstboot.paths.maps import parse_maps, render, summary
-from firstboot.paths.multipathd import ask
+from firstboot.paths.ganeti import NodeTags
+from firstboot.paths.maps import Change, counts, render
+from firstboot.paths.rescan import look_again, news, read_sizes, resize
 from firstboot.paths.watch import Watcher, read_expected, write_expected
 
 ROOT = Path("/")
@@ -30,6 +34,7 @@ def configure_paths(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``dom0ctl paths``."""
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--accept", action="store_true", help="what is there now is all there should be")
+    parser.add_argument("--rescan", action="store_true", help="look for new paths, and for LUNs that the array has grown")
     parser.add_argument("--watch", action="store_true", help="tell of changes for ever; the host's own service does this")
 
 
@@ -37,24 +42,41 @@ def paths(arguments: argparse.Namespace) -> int:
     """``dom0ctl paths``; exit code 1 when a disk has fewer paths than it should."""
     if arguments.watch:
         return watch()
-    maps = parse_maps(ask("show maps json"))
+    maps = look_for_news() if arguments.rescan else parse_maps(ask("show maps json"))
     if arguments.accept:
         write_expected(ROOT, {item.wwid: len(item.good) for item in maps})
     expected = read_expected(ROOT)
+    sizes = {item.wwid: read_sizes(ROOT, item) for item in maps}
     if arguments.json:
-        value = {"expected": expected, "maps": [dataclasses.asdict(item) for item in maps]}
+        value = {"expected": expected, "maps": [{**dataclasses.asdict(m), "size": sizes[m.wwid].map} for m in maps]}
         print(json.dumps(value, indent=2, sort_keys=True))
     else:
-        print(render(maps, expected) or "no disk with several paths")
+        print(render(maps, expected, sizes) or "no disk with several paths")
     return 1 if any(len(item.good) < expected.get(item.wwid, 0) for item in maps) else 0
 
 
-def paths_line() -> str:
-    """All disks with several paths in one line; empty when there are none, or no multipathd."""
+def look_for_news() -> tuple[Map, ...]:
+    """Look for new paths and grown LUNs, say what was found, and give the maps as they are then.
+
+    :raises UserError: for others than root, and when multipathd does not answer.
+    """
+    before = parse_maps(ask("show maps json"))
     try:
-        return summary(parse_maps(ask("show maps json", seconds=5)), read_expected(ROOT))
+        look_again(ROOT, before, lambda: run(["udevadm", "settle", "--timeout=30"], check=False))
+    except PermissionError as error:
+        raise UserError("only root may have the adapters look again", "run this command as root") from error
+    maps = parse_maps(ask("show maps json"))
+    for line in [*news(before, maps), *resize(ROOT, maps, ask)] or ["nothing new"]:
+        print(line, file=sys.stderr)
+    return maps
+
+
+def count_paths() -> dict[str, tuple[int, int]]:
+    """How many paths each disk has and should have, by WWID; empty when there is no map, or no multipathd."""
+    try:
+        return counts(parse_maps(ask("show maps json", seconds=5)), read_expected(ROOT))
     except (UserError, ValueError):
-        return ""
+        return {}
 
 
 def watch() -> int:
@@ -69,8 +91,19 @@ def watch() -> int:
         except OSError as error:
             note(f"no events to {place}: {error}")
     stay_in_memory()
-    Watcher(ROOT, lambda question: ask(question, seconds=5), Alerts(ROOT, listeners, log, note)).run()
+    alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
+
+    def tell(change: Change) -> None:
+        alerts(change)
+        tags.changed()
+
+    Watcher(ROOT, lambda question: ask(question, seconds=5), tell).run()
     return 0
+
+
+def missing_paths() -> list[str]:
+    """The WWIDs of the disks that have fewer paths than they should."""
+    return [wwid for wwid, (good, wanted) in count_paths().items() if good < wanted]
 
 
 def stay_in_memory() -> None:

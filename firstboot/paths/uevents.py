@@ -38,6 +38,14 @@ def concerns_paths(event: Mapping[str, str]) -> bool:
     return event.get("DEVTYPE") == "disk" and event.get("ACTION") in ("add", "remove", "offline", "online")
 
 
+def heard(line: socket.socket) -> bool:
+    """Take a uevent that has come; whether paths may have changed. When some were lost (ENOBUFS), they may."""
+    try:
+        return concerns_paths(parse(line.recv(LARGEST)))
+    except OSError:
+        return True
+
+
 def last_path(event: Mapping[str, str]) -> str:
     """The map that has just lost its last path, as device-mapper itself says; empty otherwise."""
     if event.get("DM_ACTION") == "PATH_FAILED" and event.get("DM_NR_VALID_PATHS") == "0":

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.files import write_json
+from dom0kit.maps import Map, parse_maps
 from firstboot.paths import uevents
-from firstboot.paths.maps import Change, Map, changes, grow, parse_maps
+from firstboot.paths.maps import Change, changes, grow
 
 LOOKS = (0.3, 1.5, 6.0)
 """Seconds after a uevent at which multipathd is asked: its checker finds some changes a moment later than the kernel."""

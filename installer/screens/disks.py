@@ -66,7 +66,7 @@ def details(disk: Disk) -> str:
     kind = (
         "a disk of a storage network" if disk.paths else "spinning disk" if disk.rotational and disk.transport != "virtio" else ""
     )
-    paths = f"{len(disk.paths)} paths: {', '.join(short(path) for path in disk.paths)}" if disk.paths else ""
+    paths = f"{disk.describe_paths()}: {', '.join(short(path) for path in disk.paths)}" if disk.paths else ""
     sectors = f"sectors of {disk.sector} bytes" if disk.sector != 512 else ""
     first = "  ".join(part for part in (disk.path, names, kind, paths, sectors) if part)
     last = f"Cannot be chosen: {reason}." if reason else f"On it now: {content(disk)}"

@@ -24,6 +24,7 @@ STATUS: dict[str, Any] = {
     "xen": True,
     "port": "xenbr0",
     "addresses": ["192.0.2.10/24"],
+    "paths": {},
     "steps": [{"name": "identity", "state": "done"}, {"name": "network", "state": "done"}],
 }
 MAP = {"name": "36001", "type": "mpath", "size": 1024**3}
@@ -82,6 +83,14 @@ def test_the_screen_has_its_size_whatever_there_is_to_say() -> None:
         assert max(map(len, lines)) <= WIDTH
         assert "4 Power off" in lines[-1]
     assert "and 36 more" in "\n".join(lines)
+
+
+def test_a_missing_path_is_counted_and_told() -> None:
+    status = {**STATUS, "paths": {"36001": (1, 2)}}
+    lines = disk_lines(json.dumps(LSBLK), status["paths"])
+    assert "36001  1.0 GiB  1 of 2 paths work" in lines
+    assert "disk 36001 has 1 of 2 paths" in problems(status, "", [])
+    assert problems({**STATUS, "paths": {"36001": (2, 2)}}, "", []) == []
 
 
 def test_first_boot_that_is_not_over() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from installer import facts
+from installer.facts_file import facts_from_json
 from installer.machine import PhysicalVolume, state
 
 GPT = '{"signatures": [{"device":"sda","offset":"0x200","type":"gpt"},{"device":"sda","offset":"0x1fe","type":"PMBR"}]}'
@@ -112,6 +113,33 @@ def test_links_to_a_map_end_at_its_dm_device(tmp_path: Path) -> None:
     trees = [{**path, "children": [{**MAP, "kname": "dm-0"}]} for path in PATHS]
     found = facts.collect(root=tmp_path, output=lambda argv: json.dumps({"blockdevices": trees}) if argv[0] == "lsblk" else "")
     assert found.disks[-1].aliases == (str(tmp_path / "dev/disk/by-id/wwn-0x600"),)
+
+
+def test_a_map_says_which_paths_it_has_and_how_they_are(tmp_path: Path) -> None:
+    told = {
+        "maps": [
+            {
+                "name": "3600",
+                "uuid": "3600",
+                "vend": "NETAPP",
+                "prod": "LUN",
+                "hwhandler": "1 alua",
+                "path_groups": [
+                    {"pri": 50, "dm_st": "active", "paths": [{"dev": "sdb", "dm_st": "active", "chk_st": "ready"}]},
+                    {"pri": 10, "dm_st": "enabled", "paths": [{"dev": "sdc", "dm_st": "failed", "chk_st": "faulty"}]},
+                ],
+            }
+        ]
+    }
+    trees = [{**path, "children": [{**MAP, "kname": "dm-0"}]} for path in PATHS]
+    said = {"lsblk": json.dumps({"blockdevices": trees}), "multipathd": json.dumps(told)}
+    found = facts.collect(root=tmp_path, output=lambda argv: said.get(argv[0], ""))
+    assert found.disks[0].lun is None
+    assert "1 of 2 paths carry data" in found.disks[-1].describe()
+    text = found.render()
+    assert "3600: NETAPP LUN, ALUA" in text
+    assert next(line.split() for line in text.splitlines() if " sdc " in line)[:5] == ["2", "10", "enabled", "sdc", "faulty"]
+    assert facts_from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_members_of_arrays() -> None:

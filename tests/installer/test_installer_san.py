@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.run import Result
-from installer import actions, bootloader, disk, multipath
+from installer import actions, bootloader, disk, multipath, steps
 from installer import hostpart as writing
 from installer.commands import Commands
 from installer.layout import GIB
@@ -173,6 +174,39 @@ def test_a_host_on_a_plain_disk_keeps_its_maps_in_mind_and_no_others_have_a_part
     assert find(plan(facts(DISK), "serial: DISK1"), actions.WriteHostPart) is None
 
 
+def test_lvm_keeps_to_named_devices_when_a_guests_disk_is_a_map() -> None:
+    more = "guests: {disks: [{serial: LUN1}]}\n"
+    part = find(plan(facts(DISK, LUN, *PATHS), "serial: DISK1", more), actions.WriteHostPart)
+    assert (part.maps, part.needed, part.group) == ((WWID,), (), "guests")
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("", None),
+        ("{queue_seconds: 60}", None),
+        ("{queue_seconds: 0}", "no_path_retry fail"),
+        ("{queue_seconds: 1}", "no_path_retry 1"),
+        ("{queue_seconds: 301}", "no_path_retry 61"),
+        ("{forever: true}", "no_path_retry queue"),
+    ],
+)
+def test_what_happens_without_a_path_is_the_answers_choice(asked: str, line: str | None) -> None:
+    made = plan(more=f"san: {{all_paths_down: {asked}}}\n" if asked else "")
+    policy = find(made, actions.WriteHostPart).policy
+    assert line in [text.strip() for text in policy.splitlines()] if line else policy == ""
+
+
+def test_the_policy_counts_the_checks_of_the_images_configuration() -> None:
+    assert f"polling_interval    {steps.POLLING_SECONDS}\n" in (SAN / hostpart.MULTIPATH_CONF).read_text()
+
+
+def test_one_path_is_a_warning() -> None:
+    alone = replace(LUN, paths=("/dev/sda",))
+    assert any("with one cable" in text for text in plan(facts(alone, PATHS[0])).warnings)
+    assert not any("with one cable" in text for text in plan().warnings)
+
+
 def test_boot_entries_for_the_disk_and_for_each_path() -> None:
     entries = find(plan(facts(LUN, *PATHS, firmware="uefi")), actions.Finish).entries
     assert [(e.disk, e.label, e.by_path) for e in entries] == [
@@ -236,7 +270,7 @@ def system(tmp_path: Path) -> Path:
 
 def write(system: Path, needed: tuple[str, ...] = (WWID,)) -> None:
     initrd = ImageFile("initrd.img", len(IMAGE), hashlib.sha256(IMAGE).hexdigest())
-    action = actions.WriteHostPart("0.1.0", initrd, (WWID,), needed)
+    action = actions.WriteHostPart("0.1.0", initrd, (WWID,), needed, policy="overrides {\n}\n")
     writing.write_host_part(action, system, Shell().commands, system / "image")
 
 
@@ -246,6 +280,7 @@ def test_the_hosts_part_is_written_noted_and_found_again(system: Path) -> None:
     assert f"/{WWID}/".encode() in part[hostpart.WWIDS].splitlines()
     assert part[hostpart.BINDINGS].count(b"\n#") == 6
     upper = system / "state/0.1.0/upper"
+    assert part[hostpart.POLICY] == (upper / hostpart.POLICY).read_bytes() == b"overrides {\n}\n"
     assert (upper / hostpart.WWIDS).read_bytes() == part[hostpart.WWIDS], "the host knows what its initramfs knows"
     assert (upper / "etc/multipath").stat().st_mode & 0o777 == 0o755
     record = json.loads((system / "state/0.1.0" / hostpart.RECORD).read_text())

@@ -135,9 +135,9 @@ def test_paths_to_a_lun_share_file_serial_and_name() -> None:
     words = argv(MachineSpec(FOLDER, drives=tuple(paths), hbas=(7,)))
     devices = after(words, "-device")
     assert [word for word in devices if word.startswith("virtio-scsi-pci")] == [
-        "virtio-scsi-pci,id=hba7",
-        "virtio-scsi-pci,id=hba0",
-        "virtio-scsi-pci,id=hba1",
+        "virtio-scsi-pci,id=hba7,addr=0x17",
+        "virtio-scsi-pci,id=hba0,addr=0x10",
+        "virtio-scsi-pci,id=hba1,addr=0x11",
     ]
     for number in (0, 1):
         (device,) = [word for word in devices if f"id=path{number}" in word]

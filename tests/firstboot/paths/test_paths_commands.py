@@ -82,7 +82,7 @@ def test_the_roots_disk_is_on_the_command_line(host: Path, line: str, wwids: lis
 
 
 def paths(**changes: bool) -> int:
-    return commands.paths(argparse.Namespace(**{"json": False, "accept": False, "watch": False, **changes}))
+    return commands.paths(argparse.Namespace(**{"json": False, "accept": False, "rescan": False, "watch": False, **changes}))
 
 
 def test_a_missing_path_is_an_exit_code_until_it_is_accepted(
@@ -95,7 +95,7 @@ def test_a_missing_path_is_an_exit_code_until_it_is_accepted(
     capsys.readouterr()
     assert paths() == 1
     assert "1 of 2 paths" in capsys.readouterr().out
-    assert commands.paths_line() == f"{WWID} has 1 of 2"
+    assert commands.count_paths() == {WWID: (1, 2)}
     assert paths(json=True) == 1
     assert json.loads(capsys.readouterr().out)["maps"][0]["groups"][0]["paths"][0]["dev"] == "sda"
     assert paths(accept=True) == 0
@@ -106,4 +106,4 @@ def test_a_host_without_multipathd_has_no_line(monkeypatch: pytest.MonkeyPatch) 
         raise UserError("multipathd does not answer")
 
     monkeypatch.setattr(commands, "ask", silent)
-    assert commands.paths_line() == ""
+    assert commands.count_paths() == {}

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from firstboot.paths.maps import Change, Group, Map, Path, changes, grow, lacks, parse_maps, queueing, render, summary
+from dom0kit.maps import Group, Map, Path, parse_maps, queueing
+from firstboot.paths.maps import Change, changes, counts, grow, render, summary
+from firstboot.paths.rescan import Sizes
 
 SHOWN = {
     "major_version": 0,
@@ -116,19 +118,21 @@ def test_sentences() -> None:
 
 
 def test_summary() -> None:
-    assert summary([], {}) == ""
-    assert summary([disk("sda", "sdb")], {"w": 2}) == "all there: w has 2"
-    assert summary([disk("sda"), disk("sdc", wwid="x")], {"w": 2}) == "w has 1 of 2"
-    assert lacks(disk("sda", "sdb", bad=("sda",)), {})
+    assert summary({}) == ""
+    assert summary(counts([disk("sda", "sdb")], {"w": 2})) == "all there: w has 2"
+    assert summary(counts([disk("sda"), disk("sdc", wwid="x")], {"w": 2})) == "w has 1 of 2"
+    assert counts([disk("sda", "sdb", bad=("sda",))], {}) == {"w": (1, 2)}
 
 
 def test_shown_to_a_person() -> None:
-    text = render(parse_maps(json.dumps(SHOWN)), {"35000c50015ea71ad": 4})
-    assert text.startswith("35000c50015ea71ad: QEMU QEMU HARDDISK, ALUA, 2 of 4 paths\n")
+    sizes = {"35000c50015ea71ad": Sizes(12 * 1024**3, (("sda", 12 * 1024**3), ("sdb", 12 * 1024**3)))}
+    text = render(parse_maps(json.dumps(SHOWN)), {"35000c50015ea71ad": 4}, sizes)
+    assert text.startswith("35000c50015ea71ad: QEMU QEMU HARDDISK, ALUA, 12.0 GiB, 2 of 4 paths\n")
     assert "requests wait for 12 checks, then they fail" in text
     assert [line.split()[3] for line in text.splitlines()[4:]] == ["sda", "sdb", "sdc"]
-    named = render([replace(disk("sda"), name="mpatha")], {})
+    named = render([replace(disk("sda"), name="mpatha")], {}, {"w": Sizes(1024, (("sda", 2048),))})
     assert named.startswith("w (mpatha): ")
+    assert "the array has grown it to 2.0 KiB" in named
 
 
 @pytest.mark.parametrize(("word", "said"), [("on", "for ever"), ("off", "at once"), ("", "unknown"), ("12 chk", "12 checks")])

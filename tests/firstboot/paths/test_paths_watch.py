@@ -12,8 +12,9 @@ from test_paths_maps import disk
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
+from dom0kit.maps import Map
 from firstboot.paths import alert, uevents
-from firstboot.paths.maps import Change, Map
+from firstboot.paths.maps import Change
 from firstboot.paths.watch import Watcher, read_expected
 
 FAILED = (

@@ -1,0 +1,93 @@
+"""A host on a LUN: installed once in a run for each firmware, looked at, and copied for the scenarios that need one."""
+
+from __future__ import annotations
+
+from qa.answers import Values, answers
+from qa.arrival import arrive, look_around
+from qa.command import Firmware, Nic
+from qa.credentials import Ssh
+from qa.host import Run, need
+from qa.installed import install_from_cd
+from qa.machine import Machine, free_port
+from qa.san import Lun, OnSan, SanDisks, check_initramfs, check_lvm, check_root, good_paths, new_lun, shown, target
+from qa.scenario import Scenario
+
+QUEUE_SECONDS = 90
+"""What the answers say about a disk without a path; not what the image says."""
+
+
+def machine_of(
+    scenario: Scenario, on: OnSan, name: str, *paths: int, further: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
+) -> tuple[Machine, Ssh]:
+    """A machine with the host's LUN, by all paths or those named, and the way to it by ssh.
+
+    :param further: LUNs that hang on it by all their paths.
+    :param hbas: further adapters without a disk.
+    """
+    port = free_port()
+    idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
+    drives = (*on.lun.drives(*paths), *(drive for lun in further for drive in lun.drives()))
+    spec = scenario.spec(name, firmware=on.firmware, variables=on.variables, nics=(Nic(ssh_port=port),), drives=drives, hbas=idle)
+    return scenario.machine(name, spec), Ssh(scenario.settings.credentials, port)
+
+
+def blank(scenario: Scenario, firmware: Firmware) -> OnSan:
+    """A LUN, and the UEFI variables of a machine that boots from it; they last as long as the run."""
+    folder = scenario.settings.work / f"san-{firmware}"
+    folder.mkdir(exist_ok=True)
+    return OnSan(new_lun(folder), firmware, folder / "vars.fd" if firmware == "uefi" else None)
+
+
+def san_answers(**further: object) -> Values:
+    """The answers' part that all of these hosts share."""
+    values = target(**further)
+    values["san"]["all_paths_down"] = {"queue_seconds": QUEUE_SECONDS}
+    return values
+
+
+def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: Lun) -> None:
+    """All that a host on a LUN with two paths must be; ``guests`` are further LUNs of its volume group.
+
+    :raises ScenarioFailed: for the first thing that it is not.
+    """
+    arrive(scenario, machine)
+    ssh.wait()
+    scenario.keep("san.txt", ssh.run("multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v; true").ok())
+    look_around(scenario, machine, ssh, firmware=on.firmware)
+    check_root(ssh.run, on.lun)
+    check_lvm(ssh.run, on.lun, *guests)
+    check_initramfs(ssh.run)
+    check_policy(ssh.run, on.lun)
+    need(good_paths(ssh.run, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
+    need("paths     all there" in ssh.run("dom0ctl status").ok(), "dom0ctl status has no word of the paths")
+    ssh.run("systemctl is-active dom0kit-paths.service").ok()
+
+
+def check_policy(run: Run, lun: Lun) -> None:
+    """What happens without a path is what the answers said."""
+    found = next(item for item in shown(run)["maps"] if item["wwid"] == lun.wwid)
+    need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
+
+
+def install(scenario: Scenario, disks: SanDisks) -> OnSan:
+    """Install on a LUN with two paths of a BIOS machine, boot it, look at it, and keep it for other scenarios of the run."""
+    on = blank(scenario, "bios")
+    install_from_cd(scenario, on.lun.drives(), answers(scenario.settings.credentials, **san_answers()), firmware="bios")
+    machine, ssh = machine_of(scenario, on, "host")
+    with machine:
+        look_at(scenario, machine, ssh, on)
+        power_off(scenario, machine, ssh)
+    disks.host = on
+    return on
+
+
+def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
+    """Shut the host down."""
+    with scenario.phase("shut down"):
+        ssh.run("systemctl poweroff --no-block; true")
+        machine.wait_end()
+
+
+def installed(scenario: Scenario, disks: SanDisks) -> OnSan:
+    """A host on a LUN of the scenario's own; the first scenario that asks installs one."""
+    return (disks.host or install(scenario, disks)).copy(scenario.work)

@@ -1,0 +1,173 @@
+"""Hosts on a LUN with two paths while they run and when they boot: a path gone, all gone, either one alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+from qa import host, patience
+from qa.host import need
+from qa.san import (
+    ALUA,
+    SanDisks,
+    check_initramfs,
+    check_lvm,
+    check_root,
+    cut_host_part,
+    fsync_loop,
+    shown,
+    wait_path_event,
+    wait_paths,
+    wait_screen,
+)
+from qa.san_host import QUEUE_SECONDS, installed, machine_of
+from qa.scenario import Scenario
+
+HOOK = "/etc/dom0kit/hooks/alert.d/10-note"
+HOOK_NOTE = "/run/alert-hook"
+FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Remounting filesystem read-only")
+"""What the kernel says when requests to a map fail; that those to one path do is no news."""
+
+
+@pytest.mark.parametrize("scenario", ["san-path-loss-running"], ids=["san-path-loss-running"], indirect=True)
+def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
+    """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
+    on = installed(scenario, san_disks)
+    machine, ssh = machine_of(scenario, on, "host")
+    with machine:
+        machine.wait_event("firstboot", limit=patience.BOOT)
+        ssh.wait()
+        ssh.run(f"printf '#!/bin/sh\\necho $DOM0KIT_EVENT $DOM0KIT_LEFT >>{HOOK_NOTE}\\n' >{HOOK}; chmod 755 {HOOK}").ok()
+        times = []
+        with fsync_loop(ssh.run) as loop:
+            for path in (0, 1):
+                since = len(machine.events)
+                on.lun.pull(machine, path)
+                event = wait_path_event(machine, "lost", since, limit=15)
+                need((event["left"], event["expected"]) == (1, 2), f"the event is {event}")
+                gone = wait_paths(ssh.run, on.lun.wwid, 1)
+                wait_screen(ssh.run, f"disk {on.lun.wwid} has 1 of 2 paths")
+                on.lun.plug(machine, path)
+                wait_path_event(machine, "returned", since)
+                wait_screen(ssh.run, f"{on.lun.wwid}  12.0 GiB  2 of 2 paths work")
+                times.append((round(gone, 1), round(wait_paths(ssh.run, on.lun.wwid, 2), 1)))
+        scenario.notes["fsync loop"] = loop
+        scenario.notes["seconds to one and to two paths"] = times
+        hooked = ssh.run(f"cat {HOOK_NOTE}").ok().splitlines()
+        need(hooked == ["path-lost 1", "path-returned 2"] * 2, f"the alert hook was told: {hooked}")
+        logged = [json.loads(line)["state"] for line in ssh.run("cat /var/log/dom0kit/paths-events.jsonl").ok().splitlines()]
+        need(logged[-4:] == ["lost", "returned"] * 2, f"the log of events has: {logged}")
+        journal = ssh.run("journalctl -b --no-pager | grep 'dom0kit: disk'").ok()
+        need("has lost its path" in journal and "has returned" in journal, f"the journal says: {journal}")
+        need("has lost its path" in machine.console_text, "the console says nothing of a lost path")
+        check_root(ssh.run, on.lun)
+        host.check_no_failed_unit(ssh.run)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "path"),
+    [
+        pytest.param("san-degraded-boot-a", 0, id="san-degraded-boot-a"),
+        pytest.param("san-degraded-boot-b", 1, id="san-degraded-boot-b"),
+    ],
+    indirect=["scenario"],
+)
+def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -> None:
+    """The host boots with one path alone, on the map, and says that one is missing; the other one is taken in when it comes."""
+    on = installed(scenario, san_disks)
+    machine, ssh = machine_of(scenario, on, "degraded", path)
+    other = 1 - path
+    with machine:
+        machine.wait_event("firstboot", limit=patience.BOOT)
+        ssh.wait()
+        check_root(ssh.run, on.lun, paths=1)
+        check_lvm(ssh.run, on.lun)
+        wait_path_event(machine, "degraded", 0)
+        need(ssh.run("dom0ctl paths").code == 1, "dom0ctl paths says that all is well")
+        need("1 of 2" in ssh.run("dom0ctl status").ok(), "dom0ctl status does not say that a path is missing")
+        since = len(machine.events)
+        on.lun.plug(machine, other)
+        wait_path_event(machine, "returned", since)
+        wait_paths(ssh.run, on.lun.wwid, 2)
+        check_root(ssh.run, on.lun)
+        host.check_no_failed_unit(ssh.run)
+
+
+@pytest.mark.parametrize("scenario", ["san-all-paths-down"], ids=["san-all-paths-down"], indirect=True)
+def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
+    """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
+    on = installed(scenario, san_disks)
+    machine, ssh = machine_of(scenario, on, "host")
+    with machine:
+        machine.wait_event("firstboot", limit=patience.BOOT)
+        ssh.wait()
+        with fsync_loop(ssh.run) as loop:
+            since = len(machine.events)
+            for path in (0, 1):
+                on.lun.pull(machine, path)
+            wait_path_event(machine, "down", since)
+            machine.wait(20)
+            for path in (0, 1):
+                on.lun.plug(machine, path)
+            wait_path_event(machine, "returned", since)
+            wait_paths(ssh.run, on.lun.wwid, 2)
+        scenario.notes["20 s without a path"] = loop
+        need(loop["longest"] > 15, f"no write waited: {loop}")
+        scenario.expected |= {"file system error"}
+        seen = len(machine.console_text)
+        for path in (0, 1):
+            on.lun.pull(machine, path)
+        start = time.monotonic()
+        machine.wait_until(
+            lambda: FAILED.search(machine.console_text[seen:]), "word of failed requests on the console", limit=240
+        )
+        waited = round(time.monotonic() - start)
+        scenario.notes["seconds until requests failed"] = waited
+        need(waited > 0.8 * QUEUE_SECONDS, f"requests failed after {waited} s, the answers say {QUEUE_SECONDS} s")
+    machine, ssh = machine_of(scenario, on, "again")
+    with machine:
+        machine.wait_event("firstboot", limit=patience.BOOT)
+        ssh.wait()
+        check_root(ssh.run, on.lun)
+        host.check_no_failed_unit(ssh.run)
+
+
+@pytest.mark.parametrize("scenario", ["san-no-multipath-is-loud"], ids=["san-no-multipath-is-loud"], indirect=True)
+def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> None:
+    """With the image's plain initramfs the host finds no disk and says so; it never mounts a path."""
+    on = installed(scenario, san_disks)
+    cut_host_part(on.lun, scenario.work)
+    machine, _ = machine_of(scenario, on, "without")
+    with machine:
+        wanted = f"no disk or medium holds the image (dev:{on.lun.map}-part3)"
+        machine.wait_until(lambda: wanted in machine.console_text, "word of the missing disk", limit=patience.BOOT)
+        need("mounted filesystem" not in machine.console_text, "a file system was mounted all the same")
+
+
+@pytest.mark.parametrize("scenario", ["san-alua"], ids=["san-alua"], indirect=True)
+def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
+    """A LUN of an ALUA array (the kernel's scsi_debug): declared multipath, it has the handler and a group for each state."""
+    on = installed(scenario, san_disks)
+    machine, ssh = machine_of(scenario, on, "host")
+    with machine:
+        machine.wait_event("firstboot", limit=patience.BOOT)
+        ssh.wait()
+        before = {item["wwid"] for item in shown(ssh.run)["maps"]}
+        ssh.run(ALUA, limit=patience.COMMAND).ok()
+        new = [item for item in shown(ssh.run)["maps"] if item["wwid"] not in before]
+        scenario.keep("alua.txt", ssh.run("multipath -ll; dom0ctl paths; multipath -t | grep -c 'vendor '; true").ok())
+        need(len(new) == 1, f"there are {len(new)} new maps: {new}")
+        need(new[0]["handler"] == "1 alua", f"the handler is {new[0]['handler']!r}")
+        priorities = [group["priority"] for group in new[0]["groups"]]
+        need(len(set(priorities)) == 2, f"the groups have the priorities {priorities}, not two different ones")
+        need("ALUA" in ssh.run("dom0ctl paths").ok(), "dom0ctl paths does not name ALUA")
+        table = ssh.run("multipath -t").ok()
+        need("NETAPP" in table and "rdac" in table, "the table of vendors is not there")
+        # The next boot knows it as well. Nothing is written to it: scsi_debug's second port refuses some commands.
+        need(ssh.run("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
+        ssh.run("dom0ctl initramfs").ok()
+        check_initramfs(ssh.run)
+        host.check_no_failed_unit(ssh.run)
