@@ -25,8 +25,8 @@ RECORDS = Path("var/lib/iscsi/nodes")
 UNMANAGED = Path("run/systemd/network/05-dom0kit-iscsi.network")
 PREFIX = "iqn.1993-08.org.debian:01"
 DISCOVERED = re.compile(r"^\[?(?P<address>[^\s\],]+)\]?:(?P<port>\d+),-?\d+ (?P<target>\S+)$", re.MULTILINE)
-NO_SUCH, REFUSED, PRESENT = 8, 24, 15
-"""Exit codes of iscsiadm: a connection timed out, log-in not authorized, and the session is there."""
+REFUSED, UNPROVEN, PRESENT = 24, 19, 15
+"""Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, the session is there."""
 LINK_SECONDS = 20.0
 TRIES = ("node.session.initial_login_retry_max", "2")
 """A portal that is not there costs half a minute and not two."""
@@ -99,7 +99,7 @@ def with_values(record: str, values: Mapping[str, str]) -> str:
 
 
 def record_files(root: Path, target: str, address: str, port: int) -> list[Path]:
-    """The files of a target's records at a portal, below ``var/lib/iscsi/nodes``: ``TARGET/ADDRESS,PORT,GROUP/default``."""
+    """A target's records at a portal: ``TARGET/ADDRESS,PORT,GROUP/default``, or without a group ``TARGET/ADDRESS,PORT``."""
     folder = root / RECORDS / target
     return sorted(
         path for place in folder.glob(f"{address},{port}*") for path in ([place] if place.is_file() else place.glob("*"))
@@ -198,11 +198,13 @@ def add_route(address: str, cards: Iterable[Card], links: list[Link], commands: 
 
 
 def discover(address: str, port: int, commands: Commands) -> list[tuple[str, str, int]]:
-    """All that a portal offers; its records are made by the way.
+    """All that a portal offers; records are left as they are, for discovery would put defaults in place of their secrets.
 
     :raises UserError: when it does not answer.
     """
-    return discovered(commands(["iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", where(address, port)]).output)
+    return discovered(
+        commands(["iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", where(address, port), "-o", "nonpersistent"]).output
+    )
 
 
 def offers(portal: Portal, links: list[Link], commands: Commands) -> list[Target]:
@@ -269,6 +271,11 @@ def refusal(target: Target, initiator: str, error: CommandFailed) -> UserError:
         return UserError(
             f"the iSCSI target {target.name} at {place} refuses this host: {what}, or it does not know {initiator}",
             "compare san.iscsi in the answers, or the firmware's settings, with the array's",
+        )
+    if error.returncode == UNPROVEN and target.chap and target.chap.target_user:
+        return UserError(
+            f"the iSCSI target {target.name} at {place} does not prove who it is: its own user or secret for CHAP is another one",
+            "compare target_user and target_secret in the answers, or the firmware's settings, with the array's",
         )
     hint = "is the address right, and its network there? 'ip address' shows this machine's"
     return UserError(f"no log-in to the iSCSI target {target.name} at {place}: {last_line(error)}", hint)

@@ -12,7 +12,7 @@ from dom0kit import hostpart
 from dom0kit.errors import UserError
 from installer.actions import IscsiPart
 from installer.choose import Chosen
-from installer.iscsi import NAME_FILE, record_files, unmanaged, with_values
+from installer.iscsi import NAME_FILE, RECORDS, record_files, unmanaged, with_values
 from installer.machine import Facts, IscsiSession
 
 NETWORK = "etc/systemd/network/05-dom0kit-iscsi.network"
@@ -98,7 +98,7 @@ def chap_of(record: str) -> dict[str, str]:
 
 def host_values(session: IscsiSession, part: IscsiPart) -> dict[str, str]:
     """What a session's record says on the host: the initramfs makes the root's, open-iscsi.service makes the others."""
-    values = {"node.startup": "onboot" if session in part.boot else "automatic", **dict([TRIES])}
+    values = {"node.tpgt": str(session.group), "node.startup": "onboot" if session in part.boot else "automatic", **dict([TRIES])}
     return values | (dict([NEVER_WAIT]) if session in part.mapped else {})
 
 
@@ -115,9 +115,10 @@ def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> Non
         files = record_files(root, session.target, session.address, session.port)
         if not files:
             raise UserError(f"there is no record of {session.describe()}", "log out of it, or name it in san.iscsi.portals")
-        for file in files:
-            texts[session] = file.read_text()
-            put(upper, str(file.relative_to(root)), with_values(texts[session], host_values(session, part)), 0o600)
+        texts[session] = files[0].read_text()
+        # iscsid looks for the record of a session that it has not made by the portal's group.
+        name = f"{RECORDS}/{session.target}/{session.address},{session.port},{session.group}/default"
+        put(upper, name, with_values(texts[session], host_values(session, part)), 0o600)
     if part.boot or part.cards:
         put(upper, hostpart.ISCSI, boot_text(part, lambda session: chap_of(texts[session])), 0o600)
     if part.cards:

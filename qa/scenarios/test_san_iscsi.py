@@ -137,13 +137,14 @@ def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
 @pytest.mark.lab("tgtd", "tgtadm")
 @pytest.mark.parametrize("scenario", ["san-iscsi-answers"], ids=["san-iscsi-answers"], indirect=True)
 def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
-    """No iBFT: cards, a portal and the host's name are in the answers, the second portal is discovered; each cable is pulled.
+    """No iBFT: cards, portals and the host's name are in the answers, the target is discovered; each cable is pulled.
 
     The firmware reads the boot loader from the LUN, as an adapter's ROM does, and tells the system nothing.
     """
     iscsi.networks(lab)
     nics = iscsi.cards(lab)
-    told: Values = {"initiator": iscsi.INITIATOR, "portals": [{"address": iscsi.PORTALS[0]}], "nics": iscsi.answered_cards(0, 1)}
+    portals = [{"address": portal} for portal in iscsi.PORTALS]
+    told: Values = {"initiator": iscsi.INITIATOR, "portals": portals, "nics": iscsi.answered_cards(0, 1)}
     values = target()
     values["san"] = {**values["san"], "iscsi": told}
     with iscsi.array(lab, media.blank_disk(scenario.work / "lun.img", SIZE)) as array:

@@ -33,7 +33,7 @@ RECORD = "# BEGIN RECORD 2.1.11\nnode.name = x\nnode.startup = manual\nnode.sess
 class Shell:
     """Commands that are written down; those that end with a word of ``refused`` fail with its code and text.
 
-    As iscsiadm does, a discovery and ``-o new`` leave records below ``root``.
+    As iscsiadm does, ``-o new`` leaves a record below ``root``.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Shell:
         (root / "etc/iscsi").mkdir(parents=True)
 
     def record(self, target: str, address: str, port: int) -> None:
-        path = self.root / iscsi.RECORDS / target / f"{address},{port},1/default"
+        path = self.root / iscsi.RECORDS / target / f"{address},{port}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(RECORD)
 
@@ -59,8 +59,6 @@ class Shell:
         if "-o new" in line:
             address, _, port = argv[argv.index("-p") + 1].rpartition(":")
             self.record(argv[argv.index("-T") + 1], address.strip("[]"), int(port))
-        for target, address, port in iscsi.discovered(output) if "discovery" in line else ():
-            self.record(target, address, port)
         return Result(tuple(argv), 0, output, "", 0.0)
 
     def log_in(self, wanted: Iscsi | None) -> None:
@@ -235,7 +233,12 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
         ({}, {}, "offers no target"),
         (
             {},
-            {"-p 10.1.0.1:3260": (4, "iscsiadm: cannot make connection to 10.1.0.1: Connection refused\niscsiadm: giving up")},
+            {
+                "-p 10.1.0.1:3260 -o nonpersistent": (
+                    4,
+                    "iscsiadm: cannot make connection to 10.1.0.1: Connection refused\niscsiadm: giving up",
+                )
+            },
             "does not answer: cannot make connection to 10.1.0.1: Connection refused",
         ),
         (
@@ -256,6 +259,12 @@ def test_a_portal_that_does_not_let_in(
     with pytest.raises(UserError, match=said) as caught:
         Shell(tmp_path, outputs, refused).log_in(Iscsi(portals=(Portal(address="10.1.0.1", chap=CHAP),)))
     assert "secret of" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_target_that_cannot_prove_who_it_is(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {}, {"--login": (19, "iscsiadm: initiator reported error (19 - non-retryable failure)")})
+    with pytest.raises(UserError, match="does not prove who it is"):
+        shell.log_in(Iscsi(portals=(Portal(address="10.1.0.1", target=IQN, chap=MUTUAL),)))
 
 
 def test_a_session_that_is_there_is_no_mistake(tmp_path: Path) -> None:

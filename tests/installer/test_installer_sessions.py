@@ -113,8 +113,8 @@ def write_records(root: Path) -> None:
     (root / "etc/iscsi").mkdir(parents=True)
     (root / iscsi.NAME_FILE).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
     for session in (A, B, OTHER):
-        path = root / iscsi.RECORDS / session.target / f"{session.address},{session.port},{session.group}/default"
-        path.parent.mkdir(parents=True)
+        path = root / iscsi.RECORDS / session.target / f"{session.address},{session.port}"
+        path.parent.mkdir(parents=True, exist_ok=True)
         auth = "None"
         if session is B:
             auth = "CHAP\nnode.session.auth.username = host\nnode.session.auth.password = secret of host"
@@ -141,6 +141,7 @@ def test_what_the_host_gets(tmp_path: Path) -> None:
         "node.session.auth.authmethod = CHAP",
         "node.session.auth.username = host",
         "node.session.auth.password = secret of host",
+        "node.tpgt = 2",
         "node.startup = onboot",
         "node.session.initial_login_retry_max = 8",
         "node.session.timeo.replacement_timeout = 5",
