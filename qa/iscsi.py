@@ -60,10 +60,6 @@ class Array:
         """``tgtadm``; its output."""
         return run(["tgtadm", "--lld", "iscsi", *words], env={"TGT_IPC_SOCKET": str(self.socket)}).output
 
-    def sessions(self) -> int:
-        """How many sessions the array has at this moment."""
-        return self.admin("--mode", "target", "--op", "show").count("I_T nexus: ")
-
 
 def networks(lab: Lab) -> None:
     """The array's two networks."""
