@@ -164,7 +164,15 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
 
 def san() -> st.SearchStrategy[Values]:
     """Storage networks; maps are not required, the machine has none."""
-    iscsi = some({}, {"initiator": st.just("iqn.2026-01.org.example:h"), "portals": st.lists(portal, max_size=2)})
+    nic = some({"mac": st.just("52:54:00:aa:00:01"), "address": st.just("10.1.0.2/24")}, {"vlan": st.integers(1, 4094)})
+    iscsi = some(
+        {},
+        {
+            "initiator": st.just("iqn.2026-01.org.example:h"),
+            "portals": st.lists(portal, max_size=2),
+            "nics": st.lists(nic, max_size=1),
+        },
+    )
     down = some({}, {"queue_seconds": st.integers(0, 86400), "forever": st.booleans()})
     return some({}, {"multipath": st.just("auto"), "all_paths_down": down, "iscsi": iscsi})
 
