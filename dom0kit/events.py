@@ -11,6 +11,7 @@ what it is given (:mod:`dom0kit.redact`).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -28,6 +29,7 @@ Event = dict[str, Any]
 Sink = Callable[[Event], None]
 
 VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 """A virtio-serial port of this name carries the events out of a virtual machine, clean of console noise."""
 
 
@@ -104,23 +106,49 @@ def json_sink(path: Path, patience: float = 2.0) -> Sink:
     :param patience: seconds that a device may refuse to take a line. Nobody need listen at a virtual machine's port, and
         its driver then keeps a writer waiting for ever; past the limit the sink fails, which leaves it out.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    fd = os.open(path, FLAGS, 0o600)
+    return lambda event: _write_line(fd, event, path, patience)
+
+
+def shared_sink(path: Path, *, busy: float = 900.0, patience: float = 2.0) -> Sink:
+    """As :func:`json_sink`, for a process that lives long: it has the device open for each event alone.
+
+    A virtual machine's port takes one process at a time, and refuses any other one (EBUSY).
+
+    :param busy: seconds to wait while another process has it.
+    """
 
     def sink(event: Event) -> None:
-        rest = memoryview((json.dumps(event, sort_keys=True) + "\n").encode())
-        deadline = time.monotonic() + patience
-        while rest:
+        deadline = time.monotonic() + busy
+        while True:
             try:
-                rest = rest[os.write(fd, rest) :]
-            except BlockingIOError:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError(f"{path} takes no events") from None
-                # A port without a listener is never ready; poll again now and then all the same.
-                select.select([], [fd], [], min(left, 0.2))
-                time.sleep(0.01)
+                fd = os.open(path, FLAGS, 0o600)
+                break
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        try:
+            _write_line(fd, event, path, patience)
+        finally:
+            os.close(fd)
 
     return sink
+
+
+def _write_line(fd: int, event: Event, path: Path, patience: float) -> None:
+    rest = memoryview((json.dumps(event, sort_keys=True) + "\n").encode())
+    deadline = time.monotonic() + patience
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{path} takes no events") from None
+            # A port without a listener is never ready; poll again now and then all the same.
+            select.select([], [fd], [], min(left, 0.2))
+            time.sleep(0.01)
 
 
 class TerminalSink:

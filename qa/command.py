@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +92,7 @@ class MachineSpec:
     :param display: QEMU's ``-display`` value.
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
     :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
+    :param state: a file that :meth:`qa.machine.Machine.save` wrote; the machine goes on from there. All else must be as it was.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     """
 
@@ -109,6 +111,7 @@ class MachineSpec:
     netns: str = ""
     firmware_settings: tuple[tuple[str, str], ...] = ()
     hbas: tuple[int, ...] = ()
+    state: Path | None = None
 
     @property
     def serial_socket(self) -> Path:
@@ -274,4 +277,5 @@ def channel_words(spec: MachineSpec) -> list[str]:
 def argv(spec: MachineSpec) -> list[str]:
     """QEMU's command line for this machine, in its namespace; nothing is started or looked up."""
     namespace = ["ip", "netns", "exec", spec.netns] if spec.netns else []
-    return [*namespace, "qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec)]
+    state = ["-incoming", f"exec:cat {shlex.quote(str(spec.state))}"] if spec.state else []
+    return [*namespace, "qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec), *state]

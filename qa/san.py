@@ -123,11 +123,12 @@ class Lun:
 
 @dataclass(frozen=True)
 class OnSan:
-    """A host that was installed on a LUN, after its first boot."""
+    """A host that was installed on a LUN, after its first boot; ``state`` is that of its machine when it runs."""
 
     lun: Lun
     firmware: Firmware
     variables: Path | None
+    state: Path | None = None
 
     def copy(self, folder: Path) -> OnSan:
         """A host of its own for a scenario."""
@@ -135,14 +136,18 @@ class OnSan:
         if self.variables:
             variables = folder / "vars.fd"
             shutil.copyfile(self.variables, variables)
-        return OnSan(self.lun.copy(folder / "lun.img"), self.firmware, variables)
+        return OnSan(self.lun.copy(folder / "lun.img"), self.firmware, variables, self.state)
 
 
 @dataclass
 class SanDisks:
-    """The host that a run has installed on a LUN, for the scenarios that need one."""
+    """The host that a run has installed on a LUN, for the scenarios that need one.
+
+    :param host: as it is after a shutdown; ``running`` is the same one while it ran, with the machine's state.
+    """
 
     host: OnSan | None = None
+    running: OnSan | None = None
 
 
 def target(**further: Any) -> Values:
@@ -242,7 +247,8 @@ def cut_host_part(lun: Lun, work: Path) -> None:
     with whole.open("r+b") as file:
         file.truncate(size)
     requests = work / "requests"
-    requests.write_text(f"rm {initrd}\nwrite {whole} {initrd}\n")
+    # debugfs writes into its current folder alone.
+    requests.write_text(f"cd /images/{version}\nrm initrd.img\nwrite {whole} initrd.img\n")
     command(["debugfs", "-w", "-f", requests, volume])
     written = command(["debugfs", "-R", f"stat {initrd}", volume]).output
     need(f"Size: {size}" in written, f"the initrd.img was not cut: {written}")

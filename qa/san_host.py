@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from qa import host, patience
 from qa.answers import Values, answers
 from qa.arrival import arrive, look_around
 from qa.command import Firmware, Nic
@@ -27,7 +30,15 @@ def machine_of(
     port = free_port()
     idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
     drives = (*on.lun.drives(*paths), *(drive for lun in further for drive in lun.drives()))
-    spec = scenario.spec(name, firmware=on.firmware, variables=on.variables, nics=(Nic(ssh_port=port),), drives=drives, hbas=idle)
+    spec = scenario.spec(
+        name,
+        firmware=on.firmware,
+        variables=on.variables,
+        nics=(Nic(ssh_port=port),),
+        drives=drives,
+        hbas=idle,
+        state=on.state,
+    )
     return scenario.machine(name, spec), Ssh(scenario.settings.credentials, port)
 
 
@@ -76,9 +87,41 @@ def install(scenario: Scenario, disks: SanDisks) -> OnSan:
     machine, ssh = machine_of(scenario, on, "host")
     with machine:
         look_at(scenario, machine, ssh, on)
+        keep_running(scenario, machine, on, disks)
         power_off(scenario, machine, ssh)
     disks.host = on
     return on
+
+
+def keep_running(scenario: Scenario, machine: Machine, on: OnSan, disks: SanDisks) -> None:
+    """Keep the machine as it runs: a boot takes minutes, and scenarios about paths need none."""
+    folder = scenario.settings.work / "san-running"
+    folder.mkdir(exist_ok=True)
+    state = folder / "state"
+    copies: list[OnSan] = []
+    with scenario.phase("keep the running machine"):
+        machine.save(state, lambda: copies.append(on.copy(folder)))
+    disks.running = replace(copies[0], state=state)
+
+
+def running(scenario: Scenario, disks: SanDisks) -> tuple[OnSan, Machine, Ssh]:
+    """A host of the scenario's own that runs already, with both its paths, and the way to it by ssh.
+
+    The first scenario of a run that asks boots it.
+    """
+    if disks.running is None:
+        on = installed(scenario, disks)
+    if disks.running is None:
+        machine, ssh = machine_of(scenario, on, "boot")
+        with machine:
+            machine.wait_event("firstboot", limit=patience.BOOT)
+            ssh.wait()
+            host.settle(ssh.run)
+            keep_running(scenario, machine, on, disks)
+    assert disks.running
+    on = disks.running.copy(scenario.work)
+    machine, ssh = machine_of(scenario, on, "host")
+    return on, machine, ssh
 
 
 def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dom0kit import hostpart
 from dom0kit.errors import UserError
-from dom0kit.events import VIRTIO_PORT, Reporter, json_sink
+from dom0kit.events import VIRTIO_PORT, Reporter, json_sink, shared_sink
 from dom0kit.files import write_json
 from dom0kit.maps import Map, parse_maps
 from dom0kit.multipathd import ask
@@ -83,13 +83,12 @@ def watch() -> int:
     """Tell of changes until somebody ends this."""
     listeners, log = Reporter("paths"), Reporter("paths")
     (ROOT / LOG).parent.mkdir(parents=True, exist_ok=True)
-    for reporter, place in ((listeners, VIRTIO_PORT), (log, ROOT / LOG)):
-        if place is VIRTIO_PORT and not place.exists():
-            continue
-        try:
-            reporter.sinks.append(json_sink(place))
-        except OSError as error:
-            note(f"no events to {place}: {error}")
+    if VIRTIO_PORT.exists():
+        listeners.sinks.append(shared_sink(VIRTIO_PORT))
+    try:
+        log.sinks.append(json_sink(ROOT / LOG))
+    except OSError as error:
+        note(f"no events to {ROOT / LOG}: {error}")
     stay_in_memory()
     alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
 

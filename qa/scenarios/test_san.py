@@ -79,7 +79,7 @@ def grow(machine: Machine, run: Run, lun: Lun) -> None:
     """Grow a LUN while the host runs: it is told, takes it in by one command, and the volume group gets the space."""
     before = int(run(f"blockdev --getsize64 {lun.map}").ok())
     lun.resize(machine, before + 2 * GIB)
-    seen = run("dom0ctl paths --rescan").ok()
+    seen = run("dom0ctl paths --rescan 2>&1").ok()
     need(f"{lun.wwid} has grown from" in seen, f"the map did not grow:\n{seen}")
     after = int(run(f"blockdev --getsize64 {lun.map}").ok())
     need(after == before + 2 * GIB, f"the map has {after} bytes, the LUN {before + 2 * GIB}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ from qa.san import (
     wait_paths,
     wait_screen,
 )
-from qa.san_host import QUEUE_SECONDS, installed, machine_of
+from qa.san_host import QUEUE_SECONDS, installed, machine_of, running
 from qa.scenario import Scenario
 
 HOOK = "/etc/dom0kit/hooks/alert.d/10-note"
@@ -35,10 +36,8 @@ FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Rem
 @pytest.mark.parametrize("scenario", ["san-path-loss-running"], ids=["san-path-loss-running"], indirect=True)
 def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
     """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
-    on = installed(scenario, san_disks)
-    machine, ssh = machine_of(scenario, on, "host")
+    on, machine, ssh = running(scenario, san_disks)
     with machine:
-        machine.wait_event("firstboot", limit=patience.BOOT)
         ssh.wait()
         ssh.run(f"printf '#!/bin/sh\\necho $DOM0KIT_EVENT $DOM0KIT_LEFT >>{HOOK_NOTE}\\n' >{HOOK}; chmod 755 {HOOK}").ok()
         times = []
@@ -99,10 +98,8 @@ def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -
 @pytest.mark.parametrize("scenario", ["san-all-paths-down"], ids=["san-all-paths-down"], indirect=True)
 def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
     """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
-    on = installed(scenario, san_disks)
-    machine, ssh = machine_of(scenario, on, "host")
+    on, machine, ssh = running(scenario, san_disks)
     with machine:
-        machine.wait_event("firstboot", limit=patience.BOOT)
         ssh.wait()
         with fsync_loop(ssh.run) as loop:
             since = len(machine.events)
@@ -127,7 +124,7 @@ def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
         waited = round(time.monotonic() - start)
         scenario.notes["seconds until requests failed"] = waited
         need(waited > 0.8 * QUEUE_SECONDS, f"requests failed after {waited} s, the answers say {QUEUE_SECONDS} s")
-    machine, ssh = machine_of(scenario, on, "again")
+    machine, ssh = machine_of(scenario, replace(on, state=None), "again")
     with machine:
         machine.wait_event("firstboot", limit=patience.BOOT)
         ssh.wait()
@@ -150,10 +147,8 @@ def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> No
 @pytest.mark.parametrize("scenario", ["san-alua"], ids=["san-alua"], indirect=True)
 def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
     """A LUN of an ALUA array (the kernel's scsi_debug): declared multipath, it has the handler and a group for each state."""
-    on = installed(scenario, san_disks)
-    machine, ssh = machine_of(scenario, on, "host")
+    _, machine, ssh = running(scenario, san_disks)
     with machine:
-        machine.wait_event("firstboot", limit=patience.BOOT)
         ssh.wait()
         before = {item["wwid"] for item in shown(ssh.run)["maps"]}
         ssh.run(ALUA, limit=patience.COMMAND).ok()

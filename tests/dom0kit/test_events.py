@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
-from dom0kit.events import Event, Reporter, TerminalSink, json_sink
+from dom0kit.events import Event, Reporter, TerminalSink, json_sink, shared_sink
 
 
 def test_a_step_is_announced_timed_and_finished() -> None:
@@ -76,3 +77,39 @@ def test_the_terminal_shows_steps_and_only_a_terminal_shows_bars(bars: bool) -> 
     assert "ok copy" in out.getvalue()
     assert ("####" in out.getvalue()) is bars
     assert ("\x1b" in out.getvalue()) is bars
+
+
+def test_a_port_that_somebody_else_has_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtio port takes one process at a time: who kept it open took first boot's report away."""
+    tries = [OSError(errno.EBUSY, "busy"), OSError(errno.EBUSY, "busy")]
+    opened, closed, really = list[int](), list[int](), (os.open, os.close)
+
+    def open_port(path: Path, flags: int, mode: int) -> int:
+        if tries:
+            raise tries.pop()
+        opened.append(really[0](path, flags, mode))
+        return opened[-1]
+
+    def close_port(fd: int) -> None:
+        closed.append(fd)
+        really[1](fd)
+
+    sink = shared_sink(tmp_path / "port", busy=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", open_port)
+        patch.setattr(os, "close", close_port)
+        patch.setattr("time.sleep", lambda seconds: None)
+        sink({"event": "one"})
+        sink({"event": "two"})
+    assert [json.loads(line)["event"] for line in (tmp_path / "port").read_text().splitlines()] == ["one", "two"]
+    assert opened == closed
+    assert len(opened) == 2
+
+
+def test_a_port_that_is_never_free_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> int:
+        raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr(os, "open", busy)
+    with pytest.raises(OSError, match="busy"):
+        shared_sink(tmp_path / "port", busy=-1)({"event": "one"})

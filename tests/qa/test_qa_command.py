@@ -146,3 +146,9 @@ def test_paths_to_a_lun_share_file_serial_and_name() -> None:
         assert f"wwn={0x5000C50015EA71AD}" in device
         assert f"bootindex={number}" in device
         assert f"if=none,id=drive{number},format=raw,file.filename=/lun.img,file.locking=off" in after(words, "-drive")
+
+
+def test_a_machine_that_goes_on_from_a_kept_state() -> None:
+    words = argv(MachineSpec(FOLDER, state=Path("/var/tmp/a b/state")))
+    assert after(words, "-incoming") == ["exec:cat '/var/tmp/a b/state'"]
+    assert "-incoming" not in argv(MachineSpec(FOLDER))
