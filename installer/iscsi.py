@@ -123,14 +123,20 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
     wanted = asked(iscsi, ibft)
     take_cards(wanted.cards, commands, root)
     links = parse_links(commands(ADDRESSES, quiet=True).output)
-    targets = list(wanted.named)
+    targets, lost = list(wanted.named), list[UserError]()
     for portal in wanted.offered:
         tell(0.1, f"asking {where(portal.address, portal.port)} for targets")
         targets += offers(portal, links, commands)
     for number, target in enumerate(dict.fromkeys(targets)):
         tell(0.2 + 0.8 * number / len(targets), f"logging in at {where(target.address, target.port)}")
         add_route(target.address, wanted.cards, links, commands)
-        enter(target, name, commands, root)
+        try:
+            enter(target, name, commands, root)
+        except UserError as error:
+            # One of the firmware's paths may be gone; the host will find it in the iBFT when it is back.
+            if not ibft or target not in ibft.targets or len(lost := [*lost, error]) == len(ibft.targets):
+                raise
+            commands.note(f"left out: {error.message}")
     # What the firmware did not say and the array does: further portals of the same target, in networks that are at hand.
     for target in ibft.targets if ibft else ():
         further(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,20 @@ def test_a_further_portal_that_refuses_is_left_out(tmp_path: Path) -> None:
     )
     shell.log_in(None)
     assert "left out: no log-in" in shell.log.getvalue()
+
+
+def test_one_of_the_firmwares_paths_may_be_gone(tmp_path: Path) -> None:
+    put_table(tmp_path)
+    put(tmp_path, "target1/ip-addr", "10.2.0.1")
+    dead = (8, "iscsiadm: initiator reported error (8 - connection timed out)")
+    shell = Shell(tmp_path / "one", refused={"10.1.0.1:3260 --login": dead})
+    shutil.copytree(tmp_path / "sys", tmp_path / "one/sys")
+    shell.log_in(None)
+    assert "left out: no log-in" in shell.log.getvalue()
+    shell = Shell(tmp_path / "none", refused={"--login": dead})
+    shutil.copytree(tmp_path / "sys", tmp_path / "none/sys")
+    with pytest.raises(UserError, match="no log-in to the iSCSI target"):
+        shell.log_in(None)
 
 
 def test_a_portal_behind_a_router(tmp_path: Path) -> None:
