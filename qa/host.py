@@ -164,13 +164,14 @@ def check_storage(run: Run, firmware: Firmware, *, disk_first: bool = True) -> N
     :param disk_first: whether the firmware keeps the order that the installer has set; QEMU's does not when the machine
         was told to begin with the network.
     """
-    disk = "$(lsblk -n -o PKNAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | head -n 1)"
-    table = run(f"sgdisk -p -v /dev/{disk}").ok()
+    # What the partition is on: a disk, or a multipath map, which has no other name than its path.
+    disk = run("lsblk -nlsp -o NAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | sed -n 2p").ok().strip()
+    table = run(f"sgdisk -p -v {disk}").ok()
     need("No problems found" in table, f"sgdisk finds problems:\n{table}")
-    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC /dev/{disk}").ok())
+    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC {disk}").ok())
     groups = run("vgs --noheadings -o vg_name").ok().split()
     need(answers.VOLUME_GROUP in groups, f"volume groups: {groups}")
-    esp = f"$(lsblk -n -l -p -o NAME /dev/{disk} | sed -n 3p)"
+    esp = f"$(lsblk -n -l -p -o NAME {disk} | sed -n 3p)"
     files = run(f"d=$(mktemp -d) && mount -o ro {esp} $d && (cd $d && find EFI -type f); umount $d && rmdir $d").ok()
     for wanted in ("EFI/BOOT/BOOTX64.EFI", "EFI/dom0kit/grubx64.efi"):
         need(wanted.lower() in files.lower().split(), f"the ESP lacks {wanted}: {files.split()}")

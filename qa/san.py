@@ -205,7 +205,7 @@ def check_lvm(run: Run, lun: Lun, *guests: Lun) -> None:
     need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
     everything = run("pvs --all --noheadings -o pv_name 2>&1").ok()
     need("/dev/sd" not in everything, f"LVM looks at paths:\n{everything}")
-    listed = run("lvmdevices").ok()
+    listed = run("lvm lvmdevices").ok()
     need(sorted(re.findall(r"DEVNAME=(\S+)", listed)) == wanted, f"LVM's list of devices:\n{listed}")
     used = run("lvmconfig devices/use_devicesfile").ok().strip()
     need(used == "use_devicesfile=1", f"LVM's configuration: {used}")
