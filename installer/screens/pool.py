@@ -63,7 +63,7 @@ def pool(state: State) -> Form:
             Radio("pool.toolstack", tuple(tools), state.text("pool.toolstack")),
             Gap(),
             Text(
-                "In this version a pool is asked and the host keeps what you chose, but its first start does not make or join it yet."
+                "In this version a pool is asked, and the host keeps what you chose; its first start does not make or join it yet."
             ),
         ),
         help=POOL_HELP,
