@@ -63,7 +63,7 @@ def pool(state: State) -> Form:
             Radio("pool.toolstack", tuple(tools), state.text("pool.toolstack")),
             Gap(),
             Text(
-                "In this version a pool is asked, and the host keeps what you chose; its first start does not make or join it yet."
+                "A pool is asked, and the host keeps what you chose. Its first start does not make or join one in this version."
             ),
         ),
         help=POOL_HELP,
