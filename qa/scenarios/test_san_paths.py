@@ -13,6 +13,7 @@ from qa import host, patience
 from qa.host import need
 from qa.san import (
     ALUA,
+    SEEN_SECONDS,
     SanDisks,
     check_initramfs,
     check_lvm,
@@ -152,7 +153,13 @@ def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
         ssh.wait()
         before = {item["wwid"] for item in shown(ssh.run)["maps"]}
         ssh.run(ALUA, limit=patience.COMMAND).ok()
-        new = [item for item in shown(ssh.run)["maps"] if item["wwid"] not in before]
+        end = time.monotonic() + patience.patient(SEEN_SECONDS)
+        # multipathd puts both paths into one group until it has asked each for its state.
+        while True:
+            new = [item for item in shown(ssh.run)["maps"] if item["wwid"] not in before]
+            if len({group["priority"] for item in new for group in item["groups"]}) == 2 or time.monotonic() > end:
+                break
+            time.sleep(1)
         scenario.keep("alua.txt", ssh.run("multipath -ll; dom0ctl paths; multipath -t | grep -c 'vendor '; true").ok())
         need(len(new) == 1, f"there are {len(new)} new maps: {new}")
         need(new[0]["handler"] == "1 alua", f"the handler is {new[0]['handler']!r}")
