@@ -95,8 +95,9 @@ def watch() -> int:
         note(f"no events to {ROOT / LOG}: {error}")
     stay_in_memory()
     held: list[mmap.mmap] = []
-    # What the disk needs to come back takes seconds to read; the watch does not wait for it.
-    threading.Thread(target=lambda: held.extend(resident.hold(ROOT, os.uname().release)), daemon=True).start()
+    if root_wwids():
+        # What the root's disk needs to come back takes seconds to read; the watch does not wait for it.
+        threading.Thread(target=lambda: held.extend(resident.hold(ROOT, os.uname().release)), daemon=True).start()
     alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
 
     def tell(change: Change) -> None:
