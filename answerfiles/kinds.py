@@ -26,6 +26,7 @@ SSH_KEY = re.compile(
     r" AAAA[0-9A-Za-z+/]+={0,3}(?: .*)?"
 )
 ISCSI_NAME = re.compile(r"iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
+VOLUME_FOLDER = re.compile(r"(?:label:[^/\s]+|uuid:[0-9A-Za-z-]+)?/[!-~]*")
 LONGEST_HOST_NAME = 253
 
 
@@ -148,6 +149,13 @@ def url(value: str) -> str:
     return value
 
 
+def volume_folder(value: str) -> str:
+    """A folder on a volume that is named by its label or UUID, or on the boot medium."""
+    if not VOLUME_FOLDER.fullmatch(value) or ".." in value.split("/"):
+        raise refuse("volume_folder", "a folder, as label:DRIVERS/ or uuid:1234-ABCD/debs, or /debs on the boot medium")
+    return value
+
+
 def digest(value: str) -> str:
     """64 hexadecimal digits in lower case; colons between bytes, as openssl writes them, are left out."""
     plain = value.lower().removeprefix("sha256:").replace(":", "")
@@ -234,6 +242,7 @@ Name = Annotated[str, BeforeValidator(whole_number_as_text), AfterValidator(not_
 DnsServer = Annotated[str, AfterValidator(dns_server), Kind("an IP address")]
 Size = Annotated[int, BeforeValidator(size), Kind("a size, as 400 GB or 1 TiB", _SIZE)]
 Url = Annotated[str, AfterValidator(url), Kind("a URL of http or https", _text(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?"))]
+VolumeFolder = Annotated[str, AfterValidator(volume_folder), Kind("a folder, as label:DRIVERS/", _text(VOLUME_FOLDER.pattern))]
 Sha256 = Annotated[str, AfterValidator(digest), Kind("a SHA-256, 64 hexadecimal digits", _DIGEST)]
 Fingerprint = Annotated[str, AfterValidator(digest), Kind("a SHA-256, 64 hexadecimal digits", _DIGEST)]
 Iqn = Annotated[str, AfterValidator(iqn), Kind("an iSCSI name, as iqn.2026-01.org.example:host1", _text(ISCSI_NAME.pattern))]

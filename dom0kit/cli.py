@@ -2,7 +2,7 @@
 
 Rooms are loaded by name and only when they are there: the build side stays on the build host, and the installed
 host offers what travelled with it. A room's ``cli`` module has one function ``register(add)`` that calls
-``add(name, help, configure, function)`` for each subcommand. A name of two words, as ``answers check``, is a verb of a
+``add(name, help, configure, function)`` for each subcommand. A name of several words, as ``answers check``, is a verb of a
 group: rooms that may not import each other can offer verbs of the same group.
 """
 
@@ -21,8 +21,13 @@ from typing import Any
 from dom0kit import __version__
 from dom0kit.errors import UserError
 
-GROUPS = {"answers": "answer files: check, convert, render, serve"}
-ROOMS = ("pipeline", "image", "iso", "answerfiles", "installer", "firstboot", "qa")
+GROUPS = {
+    "answers": "answer files: check, convert, render, serve",
+    "pool": "the pool that this host belongs to",
+    "pool token": "join tokens: create, list, revoke",
+}
+ROOMS = ("pipeline", "image", "iso", "answerfiles", "installer", "firstboot", "pool", "qa")
+ON_HOSTS = ("firstboot", "pool")
 
 Configure = Callable[[argparse.ArgumentParser], None]
 Function = Callable[[argparse.Namespace], int]
@@ -37,15 +42,18 @@ def build_parser(program: str, rooms: Sequence[str] = ROOMS) -> argparse.Argumen
     parser.add_argument("--version", action="version", version=f"dom0kit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    groups: dict[str, Any] = {}
+    groups: dict[str, Any] = {"": commands}
+
+    def verbs_of(group: str) -> Any:
+        if group not in groups:
+            above, _, word = group.rpartition(" ")
+            parent = verbs_of(above).add_parser(word, help=GROUPS[group], description=GROUPS[group], allow_abbrev=False)
+            groups[group] = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+        return groups[group]
 
     def add(name: str, help: str, configure: Configure, function: Function) -> None:
         group, _, verb = name.rpartition(" ")
-        if group and group not in groups:
-            parent = commands.add_parser(group, help=GROUPS[group], description=GROUPS[group], allow_abbrev=False)
-            groups[group] = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
-        within = groups[group] if group else commands
-        command = within.add_parser(verb, help=help, description=help, allow_abbrev=False)
+        command = verbs_of(group).add_parser(verb, help=help, description=help, allow_abbrev=False)
         configure(command)
         command.set_defaults(function=function)
 
@@ -59,7 +67,7 @@ def build_parser(program: str, rooms: Sequence[str] = ROOMS) -> argparse.Argumen
 def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> int:
     """Run a subcommand. Exit codes: 0 well, 1 a user's error, 2 wrong arguments, 70 a bug of ours, 130 interrupted."""
     name = program or Path(sys.argv[0]).name
-    parser = build_parser(name if name in ("dom0kit", "dom0ctl") else "dom0kit", ("firstboot",) if name == "dom0ctl" else ROOMS)
+    parser = build_parser(name if name in ("dom0kit", "dom0ctl") else "dom0kit", ON_HOSTS if name == "dom0ctl" else ROOMS)
     arguments = parser.parse_args(argv)
     # Ended by its caller, a command cleans up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -36,6 +36,10 @@ PATTERNS = (
     LVM_DEVICES,
 )
 """The files that are taken, below the root, as in ``Path.glob``."""
+FILES = "etc/dom0kit/initramfs.files"
+"""Names further files, a path a line: drivers of packages with the indexes of all modules, firmware, settings of modprobe."""
+LOAD = "etc/dom0kit/initramfs.modules"
+"""Modules that the live-root script loads by name, before it looks for the root."""
 SECRET = 0o600
 HEADER_LINES = 7
 """``multipathd -B`` ends when the bindings lack a line of their header, and with it the host's root."""
@@ -49,14 +53,21 @@ def collect(*roots: Path) -> dict[str, bytes]:
     The initiator's name is wanted only where the initramfs logs in to targets.
     """
     found: dict[str, bytes] = {}
+    named = tuple(dict.fromkeys(name for root in roots for name in listed(root)))
     for root in reversed(roots):
-        for pattern in PATTERNS:
+        for pattern in (*PATTERNS, *named):
             for path in sorted(root.glob(pattern)):
                 if path.is_file():
                     found[str(path.relative_to(root))] = path.read_bytes()
     if ISCSI not in found:
         found.pop(INITIATOR, None)
     return found
+
+
+def listed(root: Path) -> list[str]:
+    """The further files that a root names."""
+    path = root / FILES
+    return [name for name in path.read_text().splitlines() if name and not name.startswith("/")] if path.is_file() else []
 
 
 def make(files: Mapping[str, bytes], epoch: int) -> bytes:

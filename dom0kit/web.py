@@ -253,6 +253,22 @@ class PinnedConnection(http.client.HTTPSConnection):
             )
 
 
+def shown_fingerprint(host: str, port: int = 443, timeout: float = TIMEOUT) -> str:
+    """The SHA-256 of the certificate that a server shows, 64 hexadecimal digits; nothing is believed, no request is sent.
+
+    :raises WebError: when it shows none.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((host, port), timeout=timeout) as line, context.wrap_socket(line) as tls:
+            return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or error
+        raise WebError("tls", f"{host} shows no certificate: {why}", "is it the right machine, and is it up?") from error
+
+
 def explain(error: Exception, parts: SplitResult, timeout: float) -> WebError:
     """What went wrong with a request, in words."""
     where = parts.netloc

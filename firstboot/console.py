@@ -15,7 +15,8 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,17 +44,19 @@ class Action:
     :param argv: the command; it has the terminal to itself. Empty: the console ends, and who started it asks for a log-in;
         login(1) hangs the terminal up and must be the first process of its session.
     :param question: asked before; empty: not asked.
+    :param stay: what it says stays on the screen until Enter is pressed.
     """
 
     key: str
     label: str
     argv: tuple[str, ...]
     question: str = ""
+    stay: bool = False
 
 
 ACTIONS = (
     Action("1", "Shell", ()),
-    Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network")),
+    Action("2", "Network", (*AS_NOBODY, "-c", "dom0ctl network"), stay=True),
     Action("3", "Restart", (*AS_NOBODY, "-c", "systemctl reboot"), "Restart this host? All guests on it will be stopped."),
     Action("4", "Power off", (*AS_NOBODY, "-c", "systemctl poweroff"), "Power this host off? All guests on it will be stopped."),
 )
@@ -134,6 +137,7 @@ def screen(
         "-" * width,
         f" Version    dom0kit {status['version']}",
         f" Address    {', '.join(status['addresses']) or 'none yet'} on {status['port']}",
+        *([f" Log-in     ssh root@{status['address']}"] if status.get("address") and status.get("ssh") == "running" else []),
         f" Pool       {pool}",
     ]
     lines += [f" {'Disks' if not index else '     '}      {line}" for index, line in enumerate(some(disks, 5))]
@@ -179,21 +183,44 @@ def announcements() -> list[socket.socket]:
 
 
 def wait_key(seconds: float, lines: Sequence[socket.socket] = ()) -> str:
-    """A key that is pressed within some seconds; empty without one, and soon after a path to a disk has changed."""
-    saved = termios.tcgetattr(sys.stdin)
+    """A key that is pressed within some seconds, or was pressed before; see :func:`keys_at_once`.
+
+    Empty without one, and soon after a path to a disk has changed.
+    """
     end = time.monotonic() + seconds
+    while True:
+        ready = select.select([sys.stdin, *lines], [], [], max(0.0, end - time.monotonic()))[0]
+        if sys.stdin in ready:
+            return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
+        if not ready:
+            return ""
+        if any(uevents.heard(line) for line in lines if line in ready):
+            end = min(end, time.monotonic() + SOON)
+
+
+@contextmanager
+def keys_at_once() -> Iterator[Callable[[], None]]:
+    """Keys come without Enter and are not shown, also those that are pressed while the screen is being made.
+
+    :returns: a function that gives the terminal back as it was, for somebody who reads lines; the next call takes it again.
+    """
+    usual = termios.tcgetattr(sys.stdin)
+    taken = False
+
+    def toggle() -> None:
+        nonlocal taken
+        if taken:
+            # What was typed before a question is no answer to it.
+            termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, usual)
+        else:
+            tty.setcbreak(sys.stdin, termios.TCSANOW)
+        taken = not taken
+
+    toggle()
     try:
-        tty.setcbreak(sys.stdin)
-        while True:
-            ready = select.select([sys.stdin, *lines], [], [], max(0.0, end - time.monotonic()))[0]
-            if sys.stdin in ready:
-                return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
-            if not ready:
-                return ""
-            if any(uevents.heard(line) for line in lines if line in ready):
-                end = min(end, time.monotonic() + SOON)
+        yield toggle
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, usual)
 
 
 def perform(action: Action, ask: Callable[[str], str] = input) -> None:
@@ -204,11 +231,13 @@ def perform(action: Action, ask: Callable[[str], str] = input) -> None:
         if action.question and ask(f"{action.question} Type 'yes': ").strip().lower() != "yes":
             return
         if action.argv[0] == AS_NOBODY[0]:
-            print(f"{action.label}: the password of root is needed.")
+            print(f"{action.label}: the password of root is needed.", flush=True)
         env = {"TERM": "linux", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         code = subprocess.run(action.argv, check=False, env=env).returncode
         if code:
             ask("It was not done. Press Enter.")
+        elif action.stay:
+            ask("Press Enter.")
     except (EOFError, KeyboardInterrupt):
         return
 
@@ -219,16 +248,20 @@ def main() -> int:
         print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
         return 1
     lines = announcements()
-    while True:
-        # Each time anew: the host remembers what it was told.
-        show(read_screen(Host(run=run)))
-        try:
-            key = wait_key(SECONDS, lines)
-        except KeyboardInterrupt:
-            continue
-        for action in ACTIONS:
-            if action.key == key and not action.argv:
+    with keys_at_once() as toggle:
+        while True:
+            try:
+                # Each time anew: the host remembers what it was told.
+                show(read_screen(Host(run=run)))
+                key = wait_key(SECONDS, lines)
+            except KeyboardInterrupt:
+                continue
+            action = next((action for action in ACTIONS if action.key == key), None)
+            if action is None:
+                continue
+            if not action.argv:
                 sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
                 return 0
-            if action.key == key:
-                perform(action)
+            toggle()
+            perform(action)
+            toggle()

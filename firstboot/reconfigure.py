@@ -58,7 +58,8 @@ def network(host: Host, ask: Callable[[str], str], say: Callable[[str], None]) -
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{where}: {first['msg']}", "nothing was changed; try again") from error
-    if ask("Whoever is logged in over the network may lose the connection. Type 'yes' to change it: ").strip().lower() != "yes":
+    say("Whoever is logged in over the network may lose the connection.")
+    if ask("Type 'yes' to change it: ").strip().lower() != "yes":
         say("Nothing was changed.")
         return False
     host.write(HOST_JSON, answers.to_json(reveal=True), 0o600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
+from installer.debs import Package
 from installer.layout import Partition
 from installer.machine import IscsiSession
 from installer.manifest import ImageFile
@@ -166,6 +167,22 @@ class IscsiPart:
 
 
 @dataclass(frozen=True)
+class AddPackages:
+    """Further packages for the host's root.
+
+    :param kernel: the release of the image's kernel.
+    :param packages: each with the name that its file gets on the host.
+    :param files: where the files are now, in the same order.
+    """
+
+    version: str
+    kernel: str
+    packages: tuple[Package, ...]
+    files: tuple[str, ...]
+    title: str = field(default="add the packages", init=False)
+
+
+@dataclass(frozen=True)
 class WriteHostPart:
     """What is this host's own in its initramfs, and the same files in its root.
 
@@ -173,6 +190,8 @@ class WriteHostPart:
     :param maps: the WWIDs of all multipath disks; ``needed`` are those that the root is on.
     :param group: the guests' volume group when LVM is to look at the named devices alone; None: LVM looks at all.
     :param policy: the content of multipath's file for this host alone; empty: there is none.
+    :param early: packages whose drivers may be needed before the root is mounted; None without such.
+    :param iscsi: sessions that the host is to know; None without any.
     """
 
     version: str
@@ -181,6 +200,7 @@ class WriteHostPart:
     needed: tuple[str, ...]
     group: str | None = None
     policy: str = ""
+    early: AddPackages | None = None
     iscsi: IscsiPart | None = None
     title: str = field(default="make the host's initramfs", init=False)
 
@@ -232,6 +252,7 @@ Action = (
     | InstallBootLoaders
     | CopyImage
     | WriteState
+    | AddPackages
     | WriteHostPart
     | MakeVolumeGroup
     | Finish

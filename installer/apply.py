@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dom0kit.events import Reporter, Step
 from dom0kit.files import sync_folder, write_atomic
-from installer import actions, bootloader, disk, hostpart, payload
+from installer import actions, bootloader, disk, hostpart, packages_host, payload
 from installer.actions import Action
 from installer.commands import Commands
 from installer.plan import Plan
@@ -98,6 +98,8 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
             payload.copy_image(action, work.system, step, work.commands)
         case actions.WriteState():
             payload.write_state(action, work.system)
+        case actions.AddPackages():
+            packages_host.add(action, work.system, work.commands)
         case actions.MakeVolumeGroup():
             disk.make_volume_group(action, work.commands)
         case actions.WriteHostPart():

@@ -13,6 +13,7 @@ from answerfiles.secret import unresolved
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes
+from installer.asking import token_problems
 from installer.facts_file import read_facts
 from installer.machine import Facts
 from installer.manifest import ImageFile, Manifest, read_manifest
@@ -60,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         try:
             answers = read_answers(path)
+            if problems := token_problems(answers):
+                raise UserError(problems[0])
             plan = plan_of(answers, facts, manifest) if facts is not None else None
         except UserError as error:
             wrong += 1

@@ -25,9 +25,14 @@ class Uplink:
     bond: str = ""
 
     def describe(self) -> str:
-        """The uplink in a line: ``management: eth1 52:54:00:00:00:02, chosen by driver: virtio_net``."""
+        """The uplink in a line: ``management: eth1 52:54:00:00:00:02, chosen by driver: virtio_net``.
+
+        A card that was chosen by its MAC address alone has that one named once.
+        """
         name = self.role if self.role == "management" else f"bridge {self.bridge}"
-        cards = "; ".join(f"{nic.name} {nic.mac}, {reason}" for nic, reason in self.cards) or "no network card"
+        plain = {nic.mac: f"chosen by mac: {nic.mac}" for nic, _ in self.cards}
+        each = (f"{nic.name} {nic.mac}" + ("" if reason == plain[nic.mac] else f", {reason}") for nic, reason in self.cards)
+        cards = "; ".join(each) or "no network card"
         return f"{name}: {f'bond ({self.bond}) of ' if self.bond else ''}{cards}"
 
 

@@ -21,6 +21,8 @@ DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 # Devices that no one installs on: RAM disks, floppies, network block devices without a server.
 # Members of a map say more about a disk than the map does.
 FROM_PATHS = ("model", "serial", "wwn", "tran")
+ETHERNET = "1"
+"""ARPHRD_ETHER of linux/if_arp.h."""
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
@@ -52,6 +54,8 @@ def _mounts(node: Node) -> list[str]:
 def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
     # A GPT brings its protective MBR; naming both says nothing more.
     words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
+    own, title = f"{_text(node, 'fstype')} signature", _text(node, "label")
+    words = [f"{word} (label '{title}')" if title and word == own else word for word in words]
     for part in (node, *below(node)):
         kind, name = _text(part, "type"), _text(part, "path")
         label = _text(part, "label") or _text(part, "partlabel")
@@ -68,7 +72,11 @@ def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def disk_from(
-    node: Node, signatures: tuple[str, ...] = (), *, aliases: tuple[str, ...] = (), paths: tuple[str, ...] = ()
+    node: Node,
+    signatures: tuple[str, ...] = (),
+    *,
+    aliases: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
 ) -> Disk:
     """A disk from its lsblk tree and its signatures."""
     maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
@@ -161,10 +169,13 @@ def luns(text: str) -> dict[str, Map]:
 
 
 def read_nics(folder: Path) -> tuple[Nic, ...]:
-    """The physical network cards below ``/sys/class/net``: those with a device behind them."""
+    """The physical network cards below ``/sys/class/net``: those with a device behind them that speak Ethernet.
+
+    CAN and InfiniBand have interfaces, too, but neither a MAC address nor a place in a bridge.
+    """
     nics = []
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not (entry / "device").exists():
+        if not (entry / "device").exists() or read(entry / "type") not in ("", ETHERNET):
             continue
         driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
         # A virtio card's device is a child of its PCI function; the last PCI address on the way is the card's own.

@@ -8,7 +8,7 @@ from pathlib import Path
 from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.files import sync_folder, write_atomic, write_json
-from installer import iscsi_host
+from installer import iscsi_host, packages_host
 from installer.actions import WriteHostPart
 from installer.commands import Commands
 
@@ -30,9 +30,12 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     """
     upper = system / "state" / action.version / "upper"
     base = image_root if (image_root / "etc").is_dir() else Path("/")
-    put(upper, hostpart.WWIDS, hostpart.wwids_text(action.maps, (base / hostpart.WWIDS).read_text()))
+    if action.maps:
+        put(upper, hostpart.WWIDS, hostpart.wwids_text(action.maps, (base / hostpart.WWIDS).read_text()))
     if action.policy:
         put(upper, hostpart.POLICY, action.policy)
+    if action.early is not None:
+        packages_host.note_early(action.early, upper, base)
     if action.group is not None:
         write_lvm(upper, action.group, commands)
     if action.iscsi is not None:
@@ -41,7 +44,8 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     refuse(problems(files, action))
     initrd = system / "images" / action.version / action.initrd.name
     written = hostpart.write(initrd, action.initrd.size, action.initrd.sha256, hostpart.make(files, 0))
-    refuse(problems(hostpart.read(initrd, action.initrd.size), action))
+    if hostpart.read(initrd, action.initrd.size) != files:
+        raise UserError(f"{initrd} gives back something else than was written", "the disk or its cable loses data; replace it")
     write_json(system / "state" / action.version / hostpart.RECORD, written.record(files))
     commands.note(f"{initrd} has the host's part of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
 

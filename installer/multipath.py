@@ -114,6 +114,17 @@ def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Call
     commands(["multipath", "-ll"], check=False)
 
 
+def declare(path: str, commands: Commands) -> None:
+    """Make a map of a disk that has one path: a person knows of others.
+
+    :raises UserError: when multipath knows no such disk, or no map appears.
+    """
+    wwid = {disk.path: disk.wwid for disk in look(commands)}.get(path)
+    if wwid is None:
+        raise UserError(f"multipath does not know the disk {path}", "only disks of a storage network have several paths")
+    make_maps({wwid: (path,)}, commands, lambda fraction, text: None)
+
+
 def let_go(paths: list[str], commands: Commands) -> None:
     """Deactivate the volume groups that lie on these disks or on partitions of them."""
     listing = commands(["lsblk", "--noheadings", "--raw", "--output", "TYPE,NAME", *paths], check=False).output

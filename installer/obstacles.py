@@ -7,6 +7,7 @@ from dom0kit.units import human_bytes
 from installer import layout, menus
 from installer.choose import Chosen
 from installer.choose_nics import Uplink
+from installer.debs import Package
 from installer.layout import MIB, Partition
 from installer.machine import Disk, Facts
 from installer.manifest import Manifest
@@ -96,10 +97,10 @@ def own_groups(chosen: Chosen, facts: Facts) -> set[str]:
     return {pv.group for pv in facts.physical_volumes if pv.group and pv.path in own}
 
 
-def size_problems(partitions: tuple[Partition, ...], manifest: Manifest) -> list[str]:
-    """Whether the image, the next one and the host's state fit."""
+def size_problems(partitions: tuple[Partition, ...], manifest: Manifest, packages: tuple[Package, ...] = ()) -> list[str]:
+    """Whether the image, the next one and the host's state fit, with further packages and what is in them."""
     system = next(p for p in partitions if p.number == layout.SYSTEM)
-    need = IMAGES_KEPT * manifest.size + STATE_LEAST
+    need = IMAGES_KEPT * manifest.size + STATE_LEAST + sum(package.size + package.installed for package in packages)
     if need <= system.size:
         return []
     return [f"the system partition has {human_bytes(system.size)}, two images and the host's state need {human_bytes(need)}"]

@@ -12,8 +12,10 @@ from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
 from installer import iscsi_host, layout, obstacles
 from installer.actions import Action, Array
+from installer.asking import TITLE, Question, make_question, token_problems
 from installer.choose import Chosen, choose_disks
 from installer.choose_nics import Uplink, choose_uplinks, resolve
+from installer.debs import Package
 from installer.layout import DoesNotFit, Partition, lay_out
 from installer.machine import Disk, Facts, state
 from installer.manifest import Manifest
@@ -42,7 +44,9 @@ class Plan:
     :param guest_disks: further disks that the volume group takes as a whole.
     :param partitions: those of the first disk; on the second only the GUIDs differ.
     :param arrays: of a mirror.
+    :param packages: beside those of the image.
     :param uplinks: the management network's cards, then those of each further bridge.
+    :param question: what the pool is asked before the first action; None without a pool to join.
     """
 
     host_name: str
@@ -61,11 +65,18 @@ class Plan:
     answers: str
     actions: tuple[Action, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+    question: Question | None = None
 
     @property
     def disk(self) -> Disk:
         """The disk to install on, or the first of a mirror."""
         return self.disks[0]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The titles of all steps in order."""
+        return (*([TITLE] if self.question else []), *(action.title for action in self.actions))
 
     @property
     def nic_mac(self) -> str:
@@ -107,9 +118,11 @@ class Plan:
             "system_uuid": str(self.identity),
             "volume_group": self.volume_group,
             "thin": self.thin,
+            "packages": [package.to_json() for package in self.packages],
             "grub_cfg": self.menu,
             "host_json": json.loads(self.answers),
-            "actions": [action.title for action in self.actions],
+            "actions": list(self.steps),
+            "question": self.question.describe() if self.question else None,
             "warnings": list(self.warnings),
             "finish": self.finish,
         }
@@ -135,13 +148,15 @@ class Plan:
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
             *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
-            f"firmware {self.firmware}, managed through {self.nic_mac}, then {self.finish}",
+            *(f"package {package.describe()}" for package in self.packages),
+            *([self.question.describe()] if self.question else []),
+            f"firmware {self.firmware}, then {self.finish}",
             "",
             table(("no", "partition", "start", "size", "content"), partitions),
             "",
             table(("file", "size", "sha256"), files),
             "",
-            "steps: " + ", ".join(action.title for action in self.actions),
+            "steps: " + ", ".join(self.steps),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
         return "\n".join(lines)
@@ -162,7 +177,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)
     uplinks, card_problems = choose_uplinks(facts, answers)
-    problems = [*card_problems, *disk_problems, *obstacles.memory_problems(facts, answers, manifest)]
+    problems = [*card_problems, *disk_problems, *obstacles.memory_problems(facts, answers, manifest), *token_problems(answers)]
     tables: tuple[tuple[Partition, ...], ...] = ()
     if chosen is not None:
         problems += obstacles.disk_problems(chosen, facts, answers)
@@ -193,6 +208,8 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
             *obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
             *iscsi_host.warnings(iscsi_host.make_part(facts, chosen, resolved)),
         ),
+        packages=options.packages,
+        question=make_question(resolved, uplinks),
     )
 
 
@@ -212,4 +229,4 @@ def make_tables(
     except DoesNotFit as error:
         for_guests = ", guests included" if guests else ""
         return (), [f"{small.describe()} is too small: at least {human_bytes(error.need)} are needed{for_guests}"]
-    return tables, obstacles.size_problems(tables[0], manifest)
+    return tables, obstacles.size_problems(tables[0], manifest, options.packages)

@@ -80,9 +80,12 @@ class Reports:
         self.webhook.aim(Target(hook.url, trust, hook.token.reveal() if hook.token else ""))
 
     def fail(self, logs: Path, commands: Commands, cmdline: str) -> None:
-        """Pack what tells about a failure and send it, if anybody listens; a look that fails is a text that says so."""
-        if not self.webhook.aimed:
-            return
+        """Pack what tells about a failure and send it, if anybody listens."""
+        if self.webhook.aimed:
+            self.webhook.bundle(self.pack(logs, commands, cmdline))
+
+    def pack(self, logs: Path, commands: Commands, cmdline: str) -> bytes:
+        """A ``.tar.gz`` of what tells about a failure, without secrets; a look that fails is a text that says so."""
         files = {name: read(logs / name) for name in ("installer.log", "installer-events.jsonl")}
         files |= self.texts
         files["cmdline.txt"] = cmdline
@@ -90,7 +93,7 @@ class Reports:
             files[name] = look(argv, commands)
         clock = int(time.time())
         folder = f"dom0kit-{self.webhook.run}"
-        self.webhook.bundle(bundle.pack(files, redact=self.redactor, folder=folder, clock=clock))
+        return bundle.pack(files, redact=self.redactor, folder=folder, clock=clock)
 
     def flush(self, say: Callable[[str], None]) -> None:
         """Wait for the reports to arrive, within limits."""

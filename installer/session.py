@@ -16,8 +16,9 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import apply as work
-from installer import multipath, scripts, storage
+from installer import asking, multipath, packages, packages_here, scripts, storage
 from installer.commands import Commands
+from installer.debs import Package
 from installer.facts import collect
 from installer.machine import MEDIUM, Facts
 from installer.manifest import read_manifest
@@ -42,6 +43,7 @@ class Session:
     :param image: the folder of the image to install.
     :param loops: allow loop devices as targets; for tests of the installer itself.
     :param scripts: the user's scripts, fetched and checked.
+    :param packages: further packages, fetched and checked.
     :param environment: what scripts are told, beside the stage.
     :param on_failure: what the answers want when it failed.
     :param failure: the sentence about it, once it failed.
@@ -55,6 +57,7 @@ class Session:
     loops: bool = False
     reports: Reports = field(default_factory=lambda: make_reports(Redactor(), lambda text: None))
     scripts: tuple[Ready, ...] = ()
+    packages: tuple[Package, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     on_failure: str = "wait"
     failure: str = ""
@@ -110,31 +113,40 @@ def adopt(answers: Answers, session: Session) -> Answers:
     """Do as the answers say about reports, scripts and failure; touches nothing.
 
     :returns: the answers with first-boot scripts written out.
-    :raises UserError: when a secret is only named, or a script cannot be had.
+    :raises UserError: when a secret is only named, or a script or package cannot be had.
     """
     session.reports.adopt(answers)
     session.on_failure = answers.on_failure
     refuse_references(answers)
-    if not answers.scripts:
-        return answers
-    with session.reporter.step("fetch the scripts"):
-        answers, session.scripts = scripts.prepare(answers, session.reports.trust_for)
+    if answers.scripts:
+        with session.reporter.step("fetch the scripts"):
+            answers, session.scripts = scripts.prepare(answers, session.reports.trust_for)
+    if answers.packages:
+        with session.reporter.step("read the packages") as step:
+            store = packages.Store(session.commands, session.reports.trust_for, step.progress)
+            session.packages = store.prepare(answers.packages)
     return answers
 
 
 def plan_for(answers: Answers, session: Session) -> Plan:
-    """Run the scripts of the stage ``start``, collect facts and make the plan; changes nothing itself.
+    """Run the scripts of the stage ``start``, install further packages here, collect facts and make the plan.
+
+    Nothing is changed on a disk.
 
     :raises UserError: when machine, image and answers do not go together.
     """
     session.run_scripts("start")
+    if session.packages:
+        with session.reporter.step("install the packages here") as step:
+            packages_here.install_here(session.packages, session.commands, step.progress)
     facts = look(answers, session)
     session.commands.note(facts.render())
     session.reports.texts["facts.json"] = to_text(facts.to_json())
     with session.reporter.step("make the plan"):
         clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         manifest = read_manifest(session.image)
-        plan = make_plan(facts, answers, manifest, Options(str(session.image.resolve()), uuid.uuid4(), clock))
+        options = Options(str(session.image.resolve()), uuid.uuid4(), clock, session.packages, packages.kernel())
+        plan = make_plan(facts, answers, manifest, options)
     session.commands.note(plan.render())
     session.reports.texts["plan.json"] = to_text(plan.to_json())
     session.environment["DOM0KIT_DISK"] = plan.disk.path
@@ -157,11 +169,15 @@ def look(answers: Answers, session: Session) -> Facts:
 
 
 def carry_out(plan: Plan, session: Session) -> None:
-    """Apply a plan and say how it went.
+    """Ask the pool, apply a plan, and say how it went.
 
-    :raises UserError: when a step or a script fails.
+    :raises UserError: when the pool does not take the host, or a step or a script fails.
     """
     session.run_scripts("planned")
+    if plan.question is not None:
+        session.reports.redactor.add(asking.secrets(plan.question.pool))
+        with session.reporter.step(asking.TITLE) as step:
+            asking.ask(plan.question, session.image, session.commands, step)
     done = work.Work(session.commands, logs=[session.log, session.logs / "installer-events.jsonl"])
 
     def after(stage: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerfiles.model import AllPathsDown, Answers
 from installer import actions, layout, menus
 from installer.actions import Action
 from installer.bootloader import LABEL, SECOND_LABEL
 from installer.choose import Chosen
+from installer.debs import Package
 from installer.iscsi_host import make_part
 from installer.layout import GIB, MIB, Partition, partition_path
 from installer.machine import Disk, Facts
@@ -32,11 +33,15 @@ class Options:
     :param image: the folder with the image's files.
     :param identity: the system file system's UUID; all other identifiers derive from it.
     :param clock: the time to write into the completion marker, as text.
+    :param packages: further packages that are here and were checked.
+    :param kernel: the release of the image's kernel, for their drivers.
     """
 
     image: str
     identity: uuid.UUID
     clock: str = ""
+    packages: tuple[Package, ...] = ()
+    kernel: str = ""
 
 
 def seeds(identity: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
@@ -184,6 +189,7 @@ def list_actions(job: Job) -> tuple[Action, ...]:
         boot_loaders(job),
         actions.CopyImage(options.image, manifest.version, manifest.files),
         actions.WriteState(manifest.version, job.answers.to_json(reveal=True), mdadm_conf(job.arrays)),
+        add_packages(job),
         volume_group(job),
         host_part(job),
         finish(job),
@@ -243,20 +249,36 @@ def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
     return actions.MakeVolumeGroup(devices, name, pool_metadata(job.answers, job.partitions, job.chosen))
 
 
+def add_packages(job: Job) -> actions.AddPackages | None:
+    """Further packages under the names that Debian gives to their files, when there are any."""
+    if not job.options.packages:
+        return None
+    named = tuple(replace(package, file=package.file_name) for package in job.options.packages)
+    files = tuple(package.file for package in job.options.packages)
+    return actions.AddPackages(job.manifest.version, job.options.kernel, named, files)
+
+
+def early_packages(job: Job) -> actions.AddPackages | None:
+    """The packages, when drivers or firmware in them may be needed before the root is mounted."""
+    kernel = job.options.kernel
+    return add_packages(job) if any(p.firmware or p.for_kernel(kernel) for p in job.options.packages) else None
+
+
 def host_part(job: Job) -> actions.WriteHostPart | None:
-    """What the initramfs must know of this host; nothing on a machine without multipath maps and iSCSI.
+    """What the initramfs must know of this host; nothing on a machine without multipath maps, iSCSI and drivers of its own.
 
     LVM looks at named devices alone as soon as one of its physical volumes is on a map.
     """
     maps = tuple(disk_wwid(disk) for disk in job.facts.disks if disk.kind == "mpath")
-    policy, iscsi = policy_text(job.answers), make_part(job.facts, job.chosen, job.answers)
-    if not maps and not policy and not iscsi:
+    policy, early = policy_text(job.answers), early_packages(job)
+    iscsi = make_part(job.facts, job.chosen, job.answers)
+    if not maps and not policy and early is None and not iscsi:
         return None
     needed = tuple(disk_wwid(disk) for disk in job.disks if disk.kind == "mpath")
     on_maps = any(disk.kind == "mpath" for disk in job.chosen.all)
     initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
     group = job.answers.volume_group() if on_maps else None
-    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, iscsi)
+    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early, iscsi)
 
 
 def finish(job: Job) -> actions.Finish:

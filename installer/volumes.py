@@ -93,15 +93,23 @@ def find_label(label: str) -> Path | None:
     return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
 
 
+def find_uuid(uuid: str) -> Path | None:
+    """The device of the file system with a UUID, as blkid knows it."""
+    found = run(["blkid", "--uuid", uuid], check=False)
+    return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
+
+
 def wait_for_label(
     label: str,
     tell: Tell = lambda fraction, text: None,
     *,
     find: Callable[[str], Path | None] = find_label,
     seconds: float = SECONDS_FOR_LABEL,
+    kind: str = "label",
 ) -> Path:
     """Wait for a volume: USB sticks and virtual media may appear long after the system is up.
 
+    :param kind: what ``label`` is, in a word; ``find`` looks for that.
     :raises UserError: when it does not appear within ``seconds``.
     """
     start = time.monotonic()
@@ -109,7 +117,7 @@ def wait_for_label(
         spent = time.monotonic() - start
         if spent >= seconds:
             raise UserError(
-                f"no volume with the label {label} appeared within {seconds:.0f} s", "'lsblk -f' shows those that are there"
+                f"no volume with the {kind} {label} appeared within {seconds:.0f} s", "'lsblk -f' shows those that are there"
             )
         tell(spent / seconds, f"waiting for the volume {label}, {seconds - spent:.0f} s left")
         time.sleep(min(0.5, seconds / 10))

@@ -93,7 +93,9 @@ class MachineSpec:
     :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
     :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
     :param state: a file that :meth:`qa.machine.Machine.save` wrote; the machine goes on from there. All else must be as it was.
+    :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
+    :param devices: further words of QEMU's command line, for a card of another kind.
     """
 
     folder: Path
@@ -112,6 +114,8 @@ class MachineSpec:
     firmware_settings: tuple[tuple[str, str], ...] = ()
     hbas: tuple[int, ...] = ()
     state: Path | None = None
+    devices: tuple[str, ...] = ()
+    clock: str = "utc"
 
     @property
     def serial_socket(self) -> Path:
@@ -152,7 +156,7 @@ def platform_words(spec: MachineSpec) -> list[str]:
     if spec.memory < 256 or spec.cpus < 1:
         raise UserError(f"a machine with {spec.memory} MiB and {spec.cpus} processors", "give at least 256 MiB and 1 processor")
     words = ["-nodefaults", "-no-user-config", "-machine", "q35", *spec.accelerator, "-cpu", spec.cpu]
-    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", "base=utc"]
+    words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", f"base={spec.clock}"]
     # "-boot once" does nothing under OVMF; strict keeps firmware from drives that nobody asked it to boot.
     words += ["-boot", "menu=off,strict=on"]
     if spec.firmware == "uefi":
@@ -254,7 +258,7 @@ def device_words(spec: MachineSpec) -> list[str]:
         words += drive_words(drive, number)
     for number, nic in enumerate(spec.nics):
         words += nic_words(nic, number)
-    return [*words, "-device", "virtio-rng-pci"]
+    return [*words, *spec.devices, "-device", "virtio-rng-pci"]
 
 
 def channel_words(spec: MachineSpec) -> list[str]:

@@ -23,6 +23,7 @@ PACKAGES = {
     "sgdisk": "gdisk",
     "openssl": "openssl",
     "ssh": "openssh-client",
+    "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "ip": "iproute2",
     "dnsmasq": "dnsmasq-base",

@@ -157,7 +157,9 @@ def target(**further: Any) -> Values:
 
 def shown(run: Run) -> dict[str, Any]:
     """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
-    value: dict[str, Any] = json.loads(run("dom0ctl paths --json").output)
+    said = run("dom0ctl paths --json")
+    need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
+    value: dict[str, Any] = json.loads(said.output)
     return value
 
 

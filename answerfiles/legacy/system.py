@@ -134,7 +134,7 @@ def _sources(notes: Notes) -> None:
     for element in notes.all("driver-source"):
         _checks(notes, element)
         if notes.choice(element, "type", KINDS, required=True):
-            notes.warn(element, "not carried over: drivers are in the image; a missing one is added to its recipe")
+            notes.warn(element, "not carried over: a driver that the image lacks is a Debian package here, see packages")
 
 
 def _rest(notes: Notes) -> None:

@@ -7,6 +7,7 @@ later version add fields with defaults, so that an older ``host.json`` stays rea
 from answerfiles.model.answers import FORMAT, Answers, load_host
 from answerfiles.model.host import Dom0, Root, SerialConsole, Time
 from answerfiles.model.network import Bond, Bridge, Management, Network, NicSelector, Route, StaticAddress, StaticAddress6
+from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool, PoolCreate, PoolJoin
 from answerfiles.model.record import Record
 from answerfiles.model.run import Reports, Script, Webhook
@@ -27,6 +28,7 @@ __all__ = [
     "Management",
     "Network",
     "NicSelector",
+    "PackageSource",
     "Pool",
     "PoolCreate",
     "PoolJoin",

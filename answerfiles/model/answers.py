@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from answerfiles.kinds import HostName, KeyMap, refuse
 from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
+from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool
 from answerfiles.model.record import Record
 from answerfiles.model.run import Finish, OnFailure, Reports, Script
@@ -40,6 +41,9 @@ class Answers(Record):
     san: San = Field(default=San(), description="storage networks")
     dom0: Dom0 = Field(default=Dom0(), description="what dom0 keeps of the machine")
     serial_console: Serial = Field(default=SerialConsole(), description="the serial line, or 'none'")
+    packages: tuple[PackageSource, ...] = Field(
+        default=(), description="further Debian packages: drivers of this machine that the image lacks, and others"
+    )
     scripts: tuple[Script, ...] = Field(default=(), description="your own scripts by stage, in this order")
     reports: Reports = Field(default=Reports(), description="who is told how it goes")
     finish: Finish = Field(default="reboot", description="what to do after the installation")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ ATTACH = "/usr/lib/dom0kit/bin/attach"
 UNIT = "dom0kit-ssh"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike on a bad screen."""
+TRIES, PAUSE = 15, 2.0
+"""How often a network that is not there yet is asked, and the seconds in between."""
 FORMS = "give dom0kit.ssh=password, or dom0kit.ssh=URL of a file with public keys"
 
 
@@ -97,8 +100,39 @@ def find_addresses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for _, address in sorted(found)))
 
 
-def open_access(source: str, commands: Commands, *, folder: Path = FOLDER, get: Callable[..., bytes] = web.get) -> Access:
-    """Let somebody in.
+def fetch(url: str, get: Callable[..., bytes], sleep: Callable[[float], None]) -> bytes:
+    """The file behind a URL; it is asked for again as long as the network may still be coming up.
+
+    :raises WebError: when it cannot be had.
+    """
+    for _ in range(TRIES):
+        try:
+            return get(url)
+        except web.WebError as error:
+            if error.kind not in ("dns", "connect", "timeout"):
+                raise
+            sleep(PAUSE)
+    return get(url)
+
+
+def wait_addresses(commands: Commands, sleep: Callable[[float], None]) -> tuple[str, ...]:
+    """The addresses of this machine; without any they are waited for, for as long as DHCP usually takes."""
+    for _ in range(TRIES):
+        if found := find_addresses(commands(["ip", "-json", "address", "show"], check=False).output):
+            return found
+        sleep(PAUSE / 2)
+    return ()
+
+
+def open_access(
+    source: str,
+    commands: Commands,
+    *,
+    folder: Path = FOLDER,
+    get: Callable[..., bytes] = web.get,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Access:
+    """Let somebody in. Takes some seconds, and a minute without a network.
 
     :param source: ``password``, or the URL of a file with public keys.
     :raises UserError: when the keys cannot be had or sshd does not start.
@@ -107,13 +141,15 @@ def open_access(source: str, commands: Commands, *, folder: Path = FOLDER, get: 
     if source == "password":
         password = one_time_password()
     elif source.startswith(("http://", "https://")):
-        keys = read_keys(get(source).decode(errors="replace"))
+        keys = read_keys(fetch(source, get, sleep).decode(errors="replace"))
     else:
         raise UserError(f"dom0kit.ssh={source} cannot be understood", FORMS)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # sshd wants it to be there (its RuntimeDirectory= is made by a unit that does not run here).
     commands(["mkdir", "-p", "/run/sshd"])
-    write_atomic(folder / "keys", keys, 0o600)
+    if keys or not (folder / "keys").exists():
+        # Who came by key before may come again, beside whoever has the password.
+        write_atomic(folder / "keys", keys, 0o600)
     write_atomic(folder / "config", sshd_config(folder, password=bool(password)))
     if not (folder / "host_key").exists():
         commands(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "dom0kit installer", "-f", folder / "host_key"])
@@ -121,5 +157,7 @@ def open_access(source: str, commands: Commands, *, folder: Path = FOLDER, get: 
         # Not through the log: it notes commands, and this one's input is a hash.
         commands.runner(["chpasswd", "-e"], stdin=f"root:{make_hash(password)}\n")
     commands(["systemctl", "stop", UNIT], check=False)
-    commands(["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
-    return Access(find_addresses(commands(["ip", "-json", "address", "show"], check=False).output), password)
+    # Of the unit only the server ends when it is stopped: whoever is logged in stays so.
+    words = ["systemd-run", "--quiet", "--collect", "--property=KillMode=process", f"--unit={UNIT}"]
+    commands([*words, "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
+    return Access(wait_addresses(commands, sleep), password)

@@ -14,15 +14,15 @@ from installer.screens.state import State
 SCROLL = WIDTH - 3
 
 PROGRESS_HELP = """The files of the system are copied to the disk, read back and compared. This takes from half a minute to a \
-few minutes. Ctrl-T shows the log with every command; pressing it again comes back here.
+few minutes. Ctrl-T shows the log with every command; pressing it twice more comes back here.
 
-The screens do not react until it is over."""
+Nothing is asked until it is over: you can leave it alone."""
 
 FAILURE_HELP = """The log says more: it is shown in the second window (Ctrl-T).
 
 Retry does the same once more, after you have mended what was wrong. 'Change answers' goes back to the summary.
 
-'Save log' writes the log to a USB stick with a FAT file system. 'Shell' goes to the third \
+'Save log' writes the log to a USB stick, or lets it out over the network. 'Shell' goes to the third \
 window, for whoever wants to look by hand."""
 
 

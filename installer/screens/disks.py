@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from answerfiles import kinds
 from dom0kit.units import human_bytes
+from installer.layout import DoesNotFit, lay_out
 from installer.machine import Disk
-from installer.machine import state as content
 from installer.screens.checks import kind
-from installer.screens.forms import BACK, NEXT, Check, CheckList, Entry, Form, Gap, Problem, Radio, Row, Table, Text, Values
+from installer.screens.disk_rows import HEADER, WIDTHS, may_get_paths, rows, short, why_not
+from installer.screens.forms import BACK, NEXT, Check, CheckList, Entry, Form, Gap, Problem, Radio, Table, Text, Values
 from installer.screens.state import State
-
-HEADER = ("Disk", "Size", "Model", "Serial", "Bus", "On it now")
-WIDTHS = (11, 10, 14, 12, 7, 16)
-LEAST = 6 * 1024**3
 
 DISK_HELP = """Choose the disk that the host will start from. The whole disk is used and everything on it is lost, but not \
 before a last question that names it.
@@ -20,8 +17,9 @@ before a last question that names it.
 The list has one line for each real disk; below it stands all that is known about the marked one. A '-' in the last column \
 marks disks that cannot be chosen, with the reason.
 
-A disk that is reached over several cables of a storage network (multipath) is one line, with the number of its paths. Its \
-single paths are shown too, but cannot be chosen.
+A disk that is reached over several cables of a storage network (multipath) is one line, with its paths and how they are. \
+The single paths are shown too, but cannot be chosen. 'As multipath' is for a disk that has one cable now and will get more: it \
+makes the marked disk a multipath disk, and the host is prepared for the other paths.
 
 With a mirror (software RAID 1) the host lives on two disks and still starts when one of them dies. Do not mirror disks of \
 a storage array: it does that itself.
@@ -39,73 +37,11 @@ then stays empty.
 Further disks are taken as a whole; everything on them is lost."""
 
 
-def short(path: str) -> str:
-    """A disk's name without the folder that all of them are in."""
-    return path.removeprefix("/dev/").removeprefix("mapper/")
-
-
-def why_not(disk: Disk) -> str:
-    """Why a disk cannot be installed on; empty when it can."""
-    if disk.map:
-        return f"it is one path of the multipath disk {short(disk.map)}; choose that one"
-    if disk.is_medium:
-        return "this program runs from it"
-    if disk.mounts:
-        return f"it is in use, mounted on {', '.join(disk.mounts)}"
-    if disk.read_only:
-        return "it is write-protected"
-    if disk.size < LEAST:
-        return f"it is too small: at least {human_bytes(LEAST)} are needed"
-    return ""
-
-
-def details(disk: Disk) -> str:
-    """What the columns of the list have no room for, in four lines at most."""
-    reason = why_not(disk)
-    names = ", ".join(part for part in (disk.model, f"serial {disk.serial}" if disk.serial else "", disk.wwn) if part)
-    kind = (
-        "a disk of a storage network" if disk.paths else "spinning disk" if disk.rotational and disk.transport != "virtio" else ""
-    )
-    paths = f"{disk.describe_paths()}: {', '.join(short(path) for path in disk.paths)}" if disk.paths else ""
-    sectors = f"sectors of {disk.sector} bytes" if disk.sector != 512 else ""
-    first = "  ".join(part for part in (disk.path, names, kind, paths, sectors) if part)
-    last = f"Cannot be chosen: {reason}." if reason else f"On it now: {content(disk)}"
-    return f"{first}\n{last}"
-
-
-def in_short(disk: Disk) -> str:
-    """What is on a disk, or why it cannot be chosen, in a word or two."""
-    blocked = (
-        (bool(disk.map), "path of a map"),
-        (disk.is_medium, "boot medium"),
-        (bool(disk.mounts), "in use"),
-        (disk.read_only, "read-only"),
-        (disk.size < LEAST, "too small"),
-    )
-    for holds, words in blocked:
-        if holds:
-            return f"- {words}"
-    if disk.partitions:
-        return f"{len(disk.partitions)} partition{'s' if len(disk.partitions) > 1 else ''}"
-    return (disk.contents[0] if disk.contents else "data") if disk.contents or disk.volumes else "blank"
-
-
-def row(disk: Disk) -> Row:
-    """A disk as a row of the list."""
-    bus = f"{len(disk.paths)} paths" if disk.paths else disk.transport
-    cells = (short(disk.path), human_bytes(disk.size), disk.model, disk.serial, bus, in_short(disk))
-    return Row(disk.path, cells, why_not(disk), details(disk))
-
-
-def rows(disks: tuple[Disk, ...]) -> tuple[Row, ...]:
-    """Rows for disks: those that can be chosen first, raw paths last."""
-    ordered = sorted(disks, key=lambda disk: (bool(disk.map), bool(why_not(disk)), disk.path))
-    return tuple(row(disk) for disk in ordered)
-
-
 def target(state: State) -> Form:
     """The disk to install on."""
-    found = rows(state.facts.disks)
+    disks = state.facts.disks
+    found = rows(disks, disks)
+    later = (("multipath", "As multipath"),) if any(map(may_get_paths, disks)) else ()
     return Form(
         title="Disk to install on",
         items=(
@@ -116,7 +52,7 @@ def target(state: State) -> Form:
             else Text("This machine has no disk."),
             Check("disk.mirror", "Mirror it on a second disk (software RAID 1)", state.on("disk.mirror")),
         ),
-        buttons=((NEXT, "Next"), (BACK, "Back"), ("rescan", "Look again")),
+        buttons=((NEXT, "Next"), (BACK, "Back"), ("rescan", "Look again"), *later),
         help=DISK_HELP,
     )
 
@@ -126,7 +62,7 @@ def take_target(state: State, values: Values) -> State | list[Problem]:
     disk = state.disk(str(values.get("disk.key", "")))
     if disk is None:
         return [Problem("", "No disk to install on was found. Connect one and choose 'Look again'.")]
-    if reason := why_not(disk):
+    if reason := why_not(disk, state.facts.disks):
         return [Problem("disk.key", f"{short(disk.path)} cannot be chosen: {reason}.")]
     if disk.sector != 512 and state.facts.firmware == "bios":
         return [Problem("disk.key", f"A BIOS cannot start from sectors of {disk.sector} bytes. Start this machine by UEFI.")]
@@ -138,13 +74,14 @@ def take_target(state: State, values: Values) -> State | list[Problem]:
 
 def mirror_disks(state: State) -> tuple[Disk, ...]:
     """Disks that could be the second of the mirror."""
-    return tuple(d for d in state.facts.disks if d.path != state.text("disk.key") and not why_not(d))
+    return tuple(d for d in state.facts.disks if d.path != state.text("disk.key") and not why_not(d, state.facts.disks))
 
 
 def mirror(state: State) -> Form:
     """The second disk of a mirror."""
     first = state.disk(state.text("disk.key"))
     assert first is not None
+    found = rows(mirror_disks(state), state.facts.disks)
     return Form(
         title="Second disk of the mirror",
         items=(
@@ -153,7 +90,7 @@ def mirror(state: State) -> Form:
                 "Of two disks that differ in size the smaller one counts."
             ),
             Gap(),
-            Table("mirror.key", HEADER, rows(mirror_disks(state)), state.text("mirror.key"), WIDTHS, height=5, gap=1, pane=4),
+            Table("mirror.key", HEADER, found, state.text("mirror.key"), WIDTHS, height=5, gap=1, pane=4),
         ),
         buttons=((NEXT, "Next"), (BACK, "Back")),
         help=DISK_HELP,
@@ -176,6 +113,17 @@ def no_mirror(state: State) -> bool:
     return not state.on("disk.mirror")
 
 
+def room(state: State) -> str:
+    """How much of the chosen disk is left for guests; empty when it is too small for any."""
+    disks = state.system_disks()
+    try:
+        small = min(disk.size for disk in disks)
+        parts = lay_out(small, max(disk.sector for disk in disks), guests=True, seed=state.identity, mirror=len(disks) > 1)
+    except (ValueError, DoesNotFit):
+        return ""
+    return f", {human_bytes(parts[-1].size)}"
+
+
 def guests(state: State) -> Form:
     """Space for guests."""
     further = guest_candidates(state)
@@ -187,7 +135,7 @@ def guests(state: State) -> Form:
             Radio(
                 "guests.kind",
                 (
-                    ("lvm", "In a volume group on the rest of the disk (recommended)"),
+                    ("lvm", f"In a volume group on the rest of the disk{room(state)} (recommended)"),
                     ("thin", "The same, thin: space is taken as guests write to it"),
                     ("none", "Nowhere on this host: leave the rest of the disk empty"),
                 ),
@@ -219,17 +167,18 @@ def take_guests(state: State, values: Values) -> State | list[Problem]:
 def guest_candidates(state: State) -> tuple[Disk, ...]:
     """Disks that could hold guests beside the system's."""
     system = state.system_disks()
-    return tuple(disk for disk in state.facts.disks if disk not in system and not why_not(disk))
+    return tuple(disk for disk in state.facts.disks if disk not in system and not why_not(disk, state.facts.disks))
 
 
 def more(state: State) -> Form:
     """Further disks for guests."""
+    found = rows(guest_candidates(state), state.facts.disks)
     return Form(
         title="Further disks for guests",
         items=(
             Text("Which disks shall be added? Mark them with the space bar. All data on them will be lost."),
             Gap(),
-            CheckList("guests.disks", HEADER, rows(guest_candidates(state)), state.keys("guests.disks"), WIDTHS, height=9, gap=1),
+            CheckList("guests.disks", HEADER, found, state.keys("guests.disks"), WIDTHS, height=9, gap=1),
         ),
         help=GUESTS_HELP,
     )

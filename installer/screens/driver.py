@@ -72,6 +72,7 @@ class Driver:
 
     :param actions: further buttons, by (screen, button).
     :param updates: of live screens, called on entering, gives what is asked while the screen is shown.
+    :param entered: called when a screen is come to; gives the state to show.
     :param left: called when a screen was left, with whether it was left forwards; may name another screen to go to.
     """
 
@@ -82,10 +83,11 @@ class Driver:
         *,
         actions: Mapping[tuple[str, str], Action] | None = None,
         updates: Mapping[str, Callable[[State], Callable[[], Update | None]]] | None = None,
+        entered: Mapping[str, Callable[[State], State]] | None = None,
         left: Mapping[str, Callable[[State, bool], str]] | None = None,
     ) -> None:
         self.terminal, self.state = terminal, state
-        self._actions, self._updates, self._left = actions or {}, updates or {}, left or {}
+        self._actions, self._updates, self._entered, self._left = actions or {}, updates or {}, entered or {}, left or {}
 
     def run(self, start: str = "") -> State:
         """From a screen, or the first, to the end of the flow; the answers are in the state then."""
@@ -97,6 +99,8 @@ class Driver:
     def _screen(self, name: str) -> str | None:
         """Show a screen until it is left; the name of the one to go to."""
         step = flow.step(name)
+        if name in self._entered:
+            self.state = self._entered[name](self.state)
         update = self._updates[name](self.state) if name in self._updates else None
         values: Values = {}
         focus = problem = ""
@@ -117,6 +121,8 @@ class Driver:
                     continue
                 return self._leave(name, forwards=False) or before
             self._act(name, reply)
+            # What a button has changed is shown; what was typed beside it stays.
+            values = {**values, **{key: self.state.values[key] for key in values if key in self.state.values}}
             if name in self._updates and reply.button == "again":
                 update = self._updates[name](self.state)
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from dom0kit.errors import UserError
+from installer import multipath
 from installer.commands import Commands
 from installer.machine import Facts
-from installer.screens import end, sticks
-from installer.screens.access import open_access
+from installer.screens import end
+from installer.screens.access import Access, find_addresses, open_access
+from installer.screens.add_packages import PackageEffects
+from installer.screens.ask_pool import PoolEffects
+from installer.screens.disk_rows import may_get_paths, short
 from installer.screens.driver import Terminal, ask
-from installer.screens.forms import BACK, Form, Update, Values
+from installer.screens.forms import BACK, Update, Values
 from installer.screens.jobs import Job
+from installer.screens.lease import read_lease
 from installer.screens.probe import Probe
-from installer.screens.state import State, to_answers, to_yaml
+from installer.screens.save import save
+from installer.screens.send_log import LogEffects
+from installer.screens.state import State, closed_secret, to_answers, to_yaml
+from installer.screens.waiting import wait_for
 
-T = TypeVar("T")
 TMUX = Path("/run/dom0kit/tmux")
 """The socket of the tmux server that the installer runs in."""
 INSTALLER, LOG, SHELL = 1, 2, 3
@@ -37,25 +44,48 @@ class Effects:
         self.terminal, self.commands, self.collect, self.demo = terminal, commands, collect, demo
         self._probe: Probe | None = None
         self._key_map = "us"
+        self._access: Access | None = None
+        self.pool = PoolEffects(terminal, commands, demo=demo)
 
     # Each screen's way to here.
+
+    def hooks(self) -> dict[str, Any]:
+        """All of them, as :class:`installer.screens.driver.Driver` takes them."""
+        return {"actions": self.actions(), "updates": self.updates(), "entered": self.entered(), "left": self.left()}
 
     def actions(self) -> dict[tuple[str, str], Callable[[State, Values], State]]:
         """Further buttons, by (screen, button)."""
         return {
             ("disk", "rescan"): self.rescan,
+            ("disk", "multipath"): self.as_multipath,
             ("card", "rescan"): self.rescan,
+            ("packages", "add"): PackageEffects(self.terminal, self.commands, self.look, self.demo).add,
+            ("pool-token", "stick"): self.pool.from_stick,
+            ("pool-xapi", "fetch"): self.pool.fetch,
+            ("pool-answer", "again"): self.pool.again,
+            ("pool-answer", "later"): self.pool.later,
             ("summary", "answers"): self.answers,
             ("what", "ssh"): self.ssh,
         }
 
     def updates(self) -> dict[str, Callable[[State], Callable[[], Update | None]]]:
         """Live screens."""
-        return {"test": self.test}
+        return {"test": self.test, "pool-answer": self.pool.update}
+
+    def entered(self) -> dict[str, Callable[[State], State]]:
+        """What is looked up when a screen is come to."""
+        return {"ip": self.propose}
 
     def left(self) -> dict[str, Callable[[State, bool], str]]:
         """What happens when a screen was left."""
-        return {"keyboard": self.load_key_map, "what": self.rescue, "test": self.end_test}
+        return {
+            "keyboard": self.load_key_map,
+            "what": self.rescue,
+            "test": self.end_test,
+            "names": self.say_access,
+            "pool-create": self.pool.resolved,
+            "pool-answer": self.pool.left,
+        }
 
     # The effects.
 
@@ -64,14 +94,7 @@ class Effects:
 
         :raises UserError: when they cannot be collected.
         """
-        return self._wait(Job(self.collect), "Looking at the disks and network cards of this machine ...")
-
-    def _wait(self, job: Job[T], text: str) -> T:
-        """What a job gives, with a screen that shows that time passes when it takes more than a moment."""
-        if not job.wait(0.4):
-            while not job.over:
-                ask(self.terminal, lambda: end.looking(text), update=waiting(job))
-        return job.result()
+        return wait_for(self.terminal, Job(self.collect), "Looking at the disks and network cards of this machine ...")
 
     def rescan(self, state: State, values: Values) -> State:
         """Look at the machine again."""
@@ -80,6 +103,34 @@ class Effects:
         except UserError as error:
             self.terminal.tell("Looking again failed", str(error))
             return state
+
+    def propose(self, state: State) -> State:
+        """Note what DHCP told the chosen card; after the test of a fixed address it is forgotten."""
+        nic = state.nic(state.text("card.key"))
+        if nic is None or self.demo:
+            return state
+        told = read_lease(nic.name)
+        known = state.text("lease.card") == nic.mac and not any(told.values())
+        return state if known else state.having({**told, "lease.card": nic.mac})
+
+    def as_multipath(self, state: State, values: Values) -> State:
+        """Make the marked disk a multipath disk, though it has one path now; the bar goes to it."""
+        disk = state.disk(str(values.get("disk.key", "")))
+        if disk is None or not may_get_paths(disk):
+            self.terminal.tell("As multipath", "This is for disks of a storage network that have a single path now. Mark one.")
+            return state
+
+        def make() -> Facts:
+            multipath.declare(disk.path, self.commands)
+            return self.collect()
+
+        try:
+            facts = wait_for(self.terminal, Job(make), f"Making a multipath disk of {short(disk.path)} ...")
+        except UserError as error:
+            self.terminal.tell("As multipath", str(error))
+            return state
+        key = next((other.path for other in facts.disks if disk.path in other.paths), disk.path)
+        return replace(state, facts=facts).having({"disk.key": key})
 
     def load_key_map(self, state: State, forwards: bool) -> str:
         """Make the keys of the machine's own keyboard mean what they show. Takes a second or two, in the background."""
@@ -119,13 +170,22 @@ class Effects:
             self.terminal.tell("SSH access", "There is none in the demonstration.")
             return
         try:
-            access = open_access(source, self.commands)
+            access = wait_for(self.terminal, Job(lambda: open_access(source, self.commands)), "Opening access over SSH ...")
         except UserError as error:
             self.terminal.tell("SSH access", str(error))
             return
+        self._access = access
         self.terminal.name(access.text())
         others = f"\n\nIts addresses: {', '.join(access.addresses)}" if len(access.addresses) > 1 else ""
         self.terminal.tell("SSH access", f"Log in with: {access.text()}\n\nThe top line of the screen says it again.{others}")
+
+    def say_access(self, state: State, forwards: bool) -> str:
+        """The top line names the address that this machine has now: the test of the network may have changed it."""
+        if self._access is not None:
+            found = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=10).output)
+            self._access = replace(self._access, addresses=found)
+            self.terminal.name(self._access.text())
+        return ""
 
     def shell(self) -> None:
         """Go to the window with the shell."""
@@ -148,7 +208,7 @@ class Effects:
         try:
             # All but the network is of no account yet: most of it has not been asked for.
             management = to_answers(
-                state.having({"name.host": "test", "root.hash": "$6$testtest$" + "x" * 43})
+                state.having({"name.host": "test", "root.hash": "$6$testtest$" + "x" * 43, "pool.kind": "alone"})
             ).network.management
         except ValidationError as error:
             text = f"[!!] The settings cannot be tried: {error.errors()[0]['msg']}"
@@ -162,50 +222,36 @@ class Effects:
         if self._probe is not None:
             self._probe.stop()
             self._probe = None
-        return ""
+        return self.say_access(state, forwards)
 
     def answers(self, state: State, values: Values) -> State:
         """Show the file of answers, and save it when asked."""
         text = to_yaml(state)
         while True:
-            reply = ask(self.terminal, lambda: end.answers(text))
+            reply = ask(self.terminal, lambda: end.answers(text, closed_secret(state)))
             if reply.button == BACK:
                 return state
-            self.save(f"{state.text('name.host')}.yaml", text.encode(), "the answers")
+            save(self.terminal, self.commands, f"{state.text('name.host')}.yaml", text.encode(), "the answers")
 
-    def save_log(self, path: Path) -> None:
-        """Save the log to a stick."""
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            self.terminal.tell("Save log", f"The log {path} cannot be read: {error.strerror}")
-            return
-        self.save(path.name, data, "the log")
+    def save_log(self, state: State, path: Path, bundle: Callable[[], bytes]) -> None:
+        """Let the log out, by the way that the person chooses."""
 
-    def save(self, name: str, data: bytes, what: str) -> None:
-        """Ask for a stick and write to it."""
-        while True:
-            found = sticks.find_sticks(self.commands)
+        def to_stick() -> None:
+            try:
+                save(self.terminal, self.commands, path.name, path.read_bytes(), "the log")
+            except OSError as error:
+                self.terminal.tell("Save the log", f"The log {path} cannot be read: {error.strerror}")
 
-            def form(found: tuple[sticks.Stick, ...] = found) -> Form:
-                return end.sticks(tuple(stick.row() for stick in found), what)
+        LogEffects(self.terminal, self.commands, lambda: self.reachable(state), bundle, to_stick).save()
 
-            reply = ask(self.terminal, form)
-            if reply.button == "rescan":
-                continue
-            if reply.button == BACK:
-                return
-            if self._saved(str(reply.values.get("stick.device", "")), name, data):
-                return
-
-    def _saved(self, device: str, name: str, data: bytes) -> bool:
-        try:
-            self._wait(Job(lambda: sticks.save(device, name, data, self.commands)), f"Writing {name} to {device} ...")
-        except UserError as error:
-            self.terminal.tell("Saving failed", str(error))
-            return False
-        self.terminal.tell("Saved", f"{name} is on {device}. The stick may be taken out now.")
-        return True
+    def reachable(self, state: State) -> tuple[str, ...]:
+        """The addresses of this machine; the network is brought up with the chosen settings when it has none."""
+        words = ["ip", "-json", "address", "show"]
+        if not (found := find_addresses(self.commands(words, check=False, timeout=10).output)):
+            ask(self.terminal, end.network_test, update=self.test(state))
+            self.end_test(state, True)
+            found = find_addresses(self.commands(words, check=False, timeout=10).output)
+        return found
 
 
 XKB = {
@@ -224,8 +270,3 @@ XKB = {
     "trq": "tr",
 }
 """Layout and variant of the XKB database for key maps whose name is another there."""
-
-
-def waiting(job: Job[Any]) -> Callable[[], Update | None]:
-    """What a screen shows while a job runs."""
-    return lambda: Update(texts={"wait.time": f"{job.seconds:.0f} s"}, done="over" if job.over else "")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from installer.machine import Disk
 from installer.machine import state as content
 from installer.plan import Plan
-from installer.screens.disks import short
+from installer.screens.disk_rows import short
 from installer.screens.forms import BACK, NEXT, WIDTH, Entry, Form, Gap, Problem, Row, Scroll, Table, Text, Values
 from installer.screens.layout import wrap
+from installer.screens.pool import described
 from installer.screens.state import State, plan_or_problem
 
 WORD = "erase"
@@ -53,9 +54,23 @@ def overview(state: State) -> str:
         ("Network", f"{cards}: {', '.join(addresses)}" + (f", VLAN {text('ip.vlan')}" if text("ip.vlan") else "")),
         ("Time", text("zone.city") or "UTC"),
         ("Log-in", " and ".join(log_in)),
-        ("Guests by", text("pool.toolstack")),
+        ("Packages", ", ".join(package.name for package in state.packages)),
+        ("Managed by", {"ganeti": "Ganeti", "xapi": "XAPI"}.get(text("pool.toolstack"), text("pool.toolstack"))),
+        ("Pool", pool_words(state)),
     )
     return "\n".join(f"{label + ':':<11} {value}" for label, value in lines if value)
+
+
+def pool_words(state: State) -> str:
+    """What becomes of the host, in words without secrets."""
+    if state.text("pool.kind") == "create":
+        address = state.text("pool.address")
+        return f"new, {state.text('pool.name')}" + (f" at {address}" if address else "")
+    if state.text("pool.kind") != "join":
+        return ""
+    if state.text("pool.toolstack") == "xapi":
+        return f"joins the one at {state.text('pool.master')}"
+    return f"joins with the {described(state.text('pool.token'))}" if state.text("pool.token") else "joins"
 
 
 def summary_text(state: State) -> str:
@@ -150,14 +165,20 @@ def sticks(rows: tuple[Row, ...], what: str) -> Form:
     )
 
 
-def answers(text: str) -> Form:
-    """The file of answers."""
+def answers(text: str, closed: str = "") -> Form:
+    """The file of answers.
+
+    :param closed: the reference that stands for what opens the pool.
+    """
+    told = "This file installs the same without questions. The password is in it as a hash."
+    if closed:
+        told += f" What opens the pool has no hash and is left out: {closed} stands for it."
     return Form(
         title="Answers",
         items=(
-            Text("This file installs the same without questions. Secrets in it are hashes."),
+            Text(told),
             Gap(),
-            Scroll("\n".join(wrap(text, SCROLL)), height=13),
+            Scroll("\n".join(wrap(text, SCROLL)), height=10 if closed else 12),
         ),
         buttons=(("save", "Save to USB"), (BACK, "Back")),
         help="Give the file to the installer with the kernel argument dom0kit.answers=, as docs/answers.md says.",
@@ -186,7 +207,9 @@ def network_test() -> Form:
         ),
         buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Test again")),
         help="""The installer gives the card the address that you chose, or asks for one by DHCP, and looks whether \
-the gateway answers.
+the gateway answers. A fixed address that another machine has is found out, too.
+
+[ok] works, [!!] does not and says what to look at, [--] is for you to know.
 
 A failed test does not keep you from going on: the network may be another one where the host will stand.""",
         every=500,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.screens import disks, end, host, network, start
+from installer.screens import disks, end, host, network, packages, pool, pool_answer, start
 from installer.screens.forms import Form, Problem, Values
 from installer.screens.state import State
 
@@ -37,9 +37,10 @@ def never(state: State) -> bool:
 
 FLOW = (
     #    name        what it shows        what it does with it   skipped when
-    Step("keyboard", start.keyboard, keep, never),
-    Step("what", start.what, start.take_what, never),
+    Step("keyboard", start.keyboard, start.take_keyboard, never),
+    Step("what", start.what, keep, never),
     Step("warnings", start.warnings, keep, start.no_warnings),
+    Step("packages", packages.packages, keep, never),
     Step("disk", disks.target, disks.take_target, never),
     Step("mirror", disks.mirror, disks.take_mirror, disks.no_mirror),
     Step("guests", disks.guests, disks.take_guests, never),
@@ -54,7 +55,11 @@ FLOW = (
     Step("region", host.region, keep, never),
     Step("city", host.city, host.take_city, never),
     Step("root", host.root, host.take_root, never),
-    Step("pool", host.pool, host.take_pool, never),
+    Step("pool", pool.pool, pool.take_pool, never),
+    Step("pool-create", pool.create, pool.take_create, pool.no_create),
+    Step("pool-token", pool.token, pool.take_token, pool.no_token),
+    Step("pool-xapi", pool.xapi, pool.take_xapi, pool.no_xapi),
+    Step("pool-answer", pool_answer.answer, keep, pool_answer.no_join),
     Step("summary", end.summary, end.take_summary, never),
     Step("confirm", end.confirm, end.take_confirm, never),
 )

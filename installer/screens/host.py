@@ -1,4 +1,4 @@
-"""The screens about the host itself: time, log-in, pool. Pure but for the salt of a password's hash."""
+"""The screens about the host itself: time, log-in. Pure but for the salt of a password's hash."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from answerfiles.password import make_hash
 from dom0kit.errors import UserError
 from installer.screens import checks
 from installer.screens.checks import each, kind
-from installer.screens.forms import Entry, Form, Gap, Problem, Radio, Row, Table, Text, Values
+from installer.screens.forms import Entry, Form, Gap, Problem, Row, Table, Text, Values
 from installer.screens.state import State
 
 ZONE_HELP = """The time zone decides how times are shown. The clock itself runs in UTC.
@@ -30,15 +30,6 @@ A public SSH key is one line that starts with ssh-ed25519, ssh-rsa or ecdsa. It 
 for example ~/.ssh/id_ed25519.pub on your own computer. You can paste it on a serial line or over SSH.
 
 One of the two is enough. Without a password, only the key opens the host, also at its console."""
-
-POOL_HELP = """Several hosts make a pool: they are managed together, and guests move between them.
-
-A host that stands alone now can enter a pool later.
-
-Making and joining a pool from here are not there yet.
-
-Ganeti manages guests and can make pools. xl is Xen's own command for single hosts; choose it when you want nothing else."""
-
 
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 """Parts of the world of the tz database; its further folders are old names of the same zones."""
@@ -113,7 +104,7 @@ def root(state: State) -> Form:
             Entry("root.password", "Password", "", checks.password, password=True, width=40),
             Entry("root.again", "Once more", "", password=True, width=40),
             Gap(),
-            Text("Public SSH key, one line that starts with ssh-ed25519 or its like; may be empty."),
+            Text("A public SSH key, if you have one: a line that begins with ssh-ed25519."),
             Gap(),
             Entry("root.key", "SSH key", state.text("root.key"), kind(kinds.ssh_key), width=62),
         ),
@@ -144,39 +135,3 @@ def take_root(state: State, values: Values) -> State | list[Problem]:
         return after.having({"root.hash": make_hash(password)})
     except UserError as error:
         return [Problem("root.password", error.message)]
-
-
-def pool(state: State) -> Form:
-    """Alone or in a pool, and what manages guests."""
-    return Form(
-        title="Pool",
-        items=(
-            Text("Shall this host belong to a pool of hosts?"),
-            Gap(),
-            Radio(
-                "pool.kind",
-                (
-                    ("alone", "No, it stands alone"),
-                    ("create", "Make a new pool  (not there yet)"),
-                    ("join", "Join a pool      (not there yet)"),
-                ),
-                state.text("pool.kind"),
-            ),
-            Gap(),
-            Text("What shall manage the guests?"),
-            Gap(),
-            Radio(
-                "pool.toolstack",
-                (("ganeti", "Ganeti: ready for a pool later"), ("xl", "xl: Xen's own command, for single hosts")),
-                state.text("pool.toolstack"),
-            ),
-        ),
-        help=POOL_HELP,
-    )
-
-
-def take_pool(state: State, values: Values) -> State | list[Problem]:
-    """Only what is there can be chosen."""
-    if values.get("pool.kind") != "alone":
-        return [Problem("pool.kind", "This is not there yet. Choose 'stands alone'; the host can enter a pool later.")]
-    return state.having(values)

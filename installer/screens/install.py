@@ -15,7 +15,7 @@ from installer.screens.effects import LOG, Effects
 from installer.screens.forms import Update
 from installer.screens.jobs import Job
 from installer.screens.state import State, to_answers
-from installer.session import Session, adopt, carry_out, guarded, plan_for
+from installer.session import CMDLINE, Session, adopt, carry_out, guarded, plan_for
 
 OpenSession = Callable[[], Session]
 
@@ -48,7 +48,7 @@ def attempt(
                 raise UserError("this is a demonstration: nothing is installed", "start without --demo")
             # The machine is looked at once more: what has changed since the summary must not be written over.
             plan = plan_for(adopt(to_answers(state), session), session)
-            follower.progress = Progress(tuple(action.title for action in plan.actions), follower.progress.started)
+            follower.progress = Progress(plan.steps, follower.progress.started)
             session.reporter.emit("started", text=f"installing {plan.host_name} by the screens")
             carry_out(plan, session)
             return 0
@@ -86,16 +86,19 @@ def install(terminal: Terminal, effects: Effects, state: State, open_session: Op
         progress = attempt(terminal, effects, state, session)
         if not progress.failed:
             return _done(terminal, effects, state, progress)
-        wanted = _failed(terminal, effects, progress, session)
+        wanted = _failed(terminal, effects, state, progress, session)
         if wanted != "retry":
             return wanted
 
 
-def _failed(terminal: Terminal, effects: Effects, progress: Progress, session: Session) -> str:
+def _failed(terminal: Terminal, effects: Effects, state: State, progress: Progress, session: Session) -> str:
+    def bundle() -> bytes:
+        return session.reports.pack(session.logs, session.commands, CMDLINE.read_text())
+
     while True:
         reply = ask(terminal, lambda: after.failure(progress))
         if reply.button == "save":
-            effects.save_log(session.logs / "installer.log")
+            effects.save_log(state, session.log, bundle)
         elif reply.button == "shell":
             effects.shell()
         else:

@@ -45,7 +45,7 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
     lines: list[str] = []
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip("* ")))
-        lines += textwrap.wrap(line, width, subsequent_indent=indent, drop_whitespace=True) or [""]
+        lines += textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
     return lines
 
 

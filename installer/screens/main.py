@@ -25,6 +25,7 @@ from installer.screens.effects import Effects
 from installer.screens.state import State
 from installer.session import IMAGE, LOGS, Session, open_session
 from installer.source import last, words_of
+from pool.facts import image_facts
 
 CMDLINE = Path("/proc/cmdline")
 PRESETS = {"dom0kit.keyboard": ("keyboard", "keyboard.map"), "dom0kit.host_name": ("", "name.host")}
@@ -68,6 +69,15 @@ def read_epoch(folder: Path) -> float:
         return float(json.loads((folder / "manifest.json").read_text())["epoch"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
+
+
+def read_toolstacks(folder: Path) -> tuple[tuple[str, str], ...]:
+    """The toolstacks of the image that know pools, each as it tells a pool; Ganeti alone when nobody knows."""
+    try:
+        text = (folder / "manifest.json").read_text()
+    except OSError:
+        return (("ganeti", "ganeti"),)
+    return tuple((name, told) for name in ("ganeti", "xapi") if (told := image_facts(text, name)[1]))
 
 
 def presets(cmdline: str) -> tuple[dict[str, str], frozenset[str]]:
@@ -144,6 +154,7 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
         identity=uuid.uuid4(),
         image=str(image.resolve()),
         zones=tuple(zoneinfo.available_timezones()),
+        toolstacks=read_toolstacks(image),
     )
 
     def session() -> Session:
@@ -152,7 +163,7 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
 
     start = ""
     while True:
-        driver = Driver(terminal, state, actions=effects.actions(), updates=effects.updates(), left=effects.left())
+        driver = Driver(terminal, state, **effects.hooks())
         state = driver.run(start)
         wanted = install.install(terminal, effects, state, session)
         if wanted in ("reboot", "poweroff"):

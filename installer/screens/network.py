@@ -39,12 +39,16 @@ STATIC_HELP = """The address is written with the length of its network behind a 
 is /24, 255.255.0.0 is /16, 255.255.255.128 is /25.
 
 The gateway is the router to all other networks. It is inside the host's own network. Without one the host reaches only its \
-own network."""
+own network.
+
+When DHCP answered on this card, its address, length and gateway stand in the fields to begin with: the address is lent, so put \
+one in its place that nobody else uses. Ctrl-U empties a field. The next screen tries it, and sees when another machine has it."""
 
 NAME_HELP = """The host's name, best with its domain: xen1.example.org. Lower-case letters, digits and '-'; dots \
 between the parts.
 
-Name servers (DNS) are given by address, several with blanks between them. With DHCP they may stay empty: the server names them.
+Name servers (DNS) are given by address, several with blanks between them. With DHCP they may stay empty: the server names \
+them. With a fixed address, those that DHCP named are proposed.
 
 Search domains are added to short names, so that 'ping xen2' finds xen2.example.org."""
 
@@ -172,16 +176,30 @@ def take_ip(state: State, values: Values) -> State | list[Problem]:
     return after
 
 
+def proposed(state: State, name: str, told: str, *, here: bool = True) -> str:
+    """What stands in a field: what was typed, also when that is nothing; before that what DHCP told.
+
+    :param here: whether what DHCP told holds for this field.
+    """
+    known = here and name not in state.values and not state.text("ip.vlan")
+    return state.text(f"lease.{told}") if known else state.text(name)
+
+
 def _static_form(state: State, version: int, prefix: str) -> Form:
     example = ("192.0.2.10/24", "192.0.2.1") if version == 4 else ("2001:db8::10/64", "2001:db8::1")
+    address = proposed(state, f"{prefix}.address", "address", here=version == 4)
+    gateway = proposed(state, f"{prefix}.gateway", "gateway", here=version == 4)
+    text = f"Address with the length of its network, as {example[0]}. Gateway without it, as {example[1]}."
+    if address and address == state.text("lease.address"):
+        text = "This is what DHCP gave the card just now. Put an address of your own in its place; length and gateway mostly fit."
     return Form(
         title=f"Fixed IPv{version} address",
         items=(
-            Text(f"Address with the length of its network, as {example[0]}. Gateway without it, as {example[1]}."),
+            Text(text),
             Gap(),
-            Entry(f"{prefix}.address", "Address/length", state.text(f"{prefix}.address"), checks.address(version), width=46),
+            Entry(f"{prefix}.address", "Address/length", address, checks.address(version), width=46),
             Gap(),
-            Entry(f"{prefix}.gateway", "Gateway", state.text(f"{prefix}.gateway"), checks.gateway(version), width=46),
+            Entry(f"{prefix}.gateway", "Gateway", gateway, checks.gateway(version), width=46),
         ),
         help=STATIC_HELP,
     )
@@ -233,20 +251,23 @@ def no_static6(state: State) -> bool:
 def names(state: State) -> Form:
     """The host's name, and who knows the others'."""
     from_dhcp = "dhcp" in (state.text("ip.v4"), state.text("ip.v6"))
+    fixed = state.text("ip.v4") == "static" and not from_dhcp
+    servers = proposed(state, "name.dns", "dns", here=fixed)
+    domains = proposed(state, "name.search", "search", here=fixed)
     return Form(
         title="Name of the host",
         items=(
             Text("What shall the host be called? Best with its domain, as xen1.example.org."),
             Gap(),
-            Entry("name.host", "Host name", state.text("name.host"), checks.host_name, width=50),
+            Entry("name.host", "Host name", proposed(state, "name.host", "host"), checks.host_name, width=50),
             Gap(),
             Text(
                 "Name servers (DNS) by address"
                 + (": leave empty to take those of DHCP." if from_dhcp else ", several with blanks.")
             ),
             Gap(),
-            Entry("name.dns", "Name servers", state.text("name.dns"), each(kind(kinds.dns_server)), width=50),
-            Entry("name.search", "Search domains", state.text("name.search"), each(kind(kinds.host_name)), width=50),
+            Entry("name.dns", "Name servers", servers, each(kind(kinds.dns_server)), width=50),
+            Entry("name.search", "Search domains", domains, each(kind(kinds.host_name)), width=50),
         ),
         help=NAME_HELP,
     )

@@ -1,98 +1,40 @@
 """The live test of the management network: systemd-networkd gets the chosen settings, and what comes of them is seen.
 
-What networkd is told is decided by pure functions; :class:`Probe` acts, in the background and within a limit of time.
+What networkd is told is in :mod:`installer.trial`; :class:`Probe` acts, in the background and within a limit of time.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from answerfiles.model import Bond, Management, StaticAddress, StaticAddress6
+from answerfiles.model import Management, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
 from dom0kit.run import Result, run
 from installer.machine import Nic
+from installer.trial import FOLDER, entries, find_addresses, network_files, set_up
 
-FOLDER = Path("/run/systemd/network")
-PREFIX = "05-dom0kit-test"
-BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
 SECONDS = 30.0
 """How long an address is waited for; DHCP over a switch port that learns takes this long."""
-MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
+OVER_WELL = "The test is over: the network works as far as this machine can see."
+OVER_BAD = "The test is over. Go back to change the settings, or go on if the network will be another one."
 
 
-def network_section(management: Management) -> list[str]:
-    """The lines of ``[Network]`` and ``[Route]`` of systemd.network(5) for the addresses."""
-    v4, v6 = management.ipv4, management.ipv6
-    both = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}
-    lines = ["[Network]", f"DHCP={both[(v4 == 'dhcp', v6 == 'dhcp')]}"]
-    lines.append(f"IPv6AcceptRA={'yes' if v6 != 'none' else 'no'}")
-    lines.append(f"LinkLocalAddressing={'ipv6' if v6 != 'none' else 'no'}")
-    for record in (v4, v6):
-        if isinstance(record, StaticAddress | StaticAddress6):
-            lines.append(f"Address={record.address}")
-            if record.gateway is not None:
-                lines.append(f"Gateway={record.gateway}")
-    lines += [f"DNS={server}" for server in management.dns]
-    return lines
-
-
-def network_files(management: Management, nics: tuple[Nic, ...]) -> tuple[str, dict[str, str]]:
-    """What networkd reads, and the name of the interface that gets the addresses.
-
-    :param nics: the cards, one or those of a bond.
-    """
-    files: dict[str, str] = {}
-    base = nics[0].name
-    if isinstance(management.bond, Bond):
-        base = BOND
-        mode = MODES[management.bond.mode]
-        files[f"{PREFIX}-bond.netdev"] = f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms\n"
-        for nic in nics:
-            files[f"{PREFIX}-{nic.name}.network"] = f"[Match]\nName={nic.name}\n\n[Network]\nBond={BOND}\n"
-    top = base
-    addresses = network_section(management)
-    if management.vlan is not None:
-        top = VLAN
-        files[f"{PREFIX}-vlan.netdev"] = f"[NetDev]\nName={VLAN}\nKind=vlan\n\n[VLAN]\nId={management.vlan}\n"
-        carrier = ["[Network]", f"VLAN={VLAN}", "LinkLocalAddressing=no", "DHCP=no"]
-        files[f"{PREFIX}-base.network"] = "\n".join([f"[Match]\nName={base}\n", *carrier]) + "\n"
-    files[f"{PREFIX}-top.network"] = "\n".join([f"[Match]\nName={top}\n", *addresses]) + "\n"
-    return top, files
-
-
-def find_addresses(text: str) -> dict[int, str]:
-    """Global addresses by version, from ``ip -json address show``."""
-    found: dict[int, str] = {}
-    for link in _list(text):
-        for entry in link.get("addr_info", []):
-            if entry.get("scope") == "global" and not entry.get("tentative"):
-                version = 4 if entry.get("family") == "inet" else 6
-                found.setdefault(version, f"{entry['local']}/{entry['prefixlen']}")
-    return found
+def is_up(text: str) -> bool:
+    """Whether a cable is connected and somebody is at its other end, from ``ip -json link show``."""
+    return any("LOWER_UP" in link.get("flags", []) for link in entries(text))
 
 
 def find_gateway(text: str) -> str:
     """The gateway of the default route, from ``ip -json route show default``; empty without one."""
-    return next((str(route["gateway"]) for route in _list(text) if "gateway" in route), "")
+    return next((str(route["gateway"]) for route in entries(text) if "gateway" in route), "")
 
 
 def has_neighbour(text: str) -> bool:
     """Whether ``ip -json neighbour show`` knows the machine's MAC address: it is there, although it may not answer ping."""
-    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in _list(text))
-
-
-def _list(text: str) -> list[dict[str, Any]]:
-    try:
-        value = json.loads(text or "[]")
-    except ValueError:
-        return []
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in entries(text))
 
 
 class Probe:
@@ -124,7 +66,7 @@ class Probe:
 
     def view(self) -> str:
         """What is known so far, for a screen."""
-        return "\n".join([*self._lines, self._now])
+        return "\n".join([*self._lines, *(["", self._now] if self._lines and self._now else [self._now])])
 
     def stop(self) -> None:
         """End the test soon."""
@@ -136,7 +78,8 @@ class Probe:
             self._test()
         except (UserError, OSError) as error:
             self._say("!!", f"The test itself failed: {str(error).splitlines()[0]}")
-        self._now = ""
+        wrong = any(line.startswith("[!!]") for line in self._lines)
+        self._now = OVER_BAD if wrong else OVER_WELL
 
     def _say(self, mark: str, text: str) -> None:
         self._lines.append(f"[{mark}] {text}")
@@ -146,15 +89,7 @@ class Probe:
 
     def _test(self) -> None:
         interface, files = network_files(self._management, self._nics)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for old in self._folder.glob(f"{PREFIX}-*"):
-            old.unlink()
-        for name in (BOND, VLAN):
-            self._ask("ip", "link", "delete", name)
-        for name, text in files.items():
-            write_atomic(self._folder / name, text)
-        for argv in (["networkctl", "reload"], ["networkctl", "reconfigure", *(nic.name for nic in self._nics)]):
-            self._run(argv, check=False, timeout=20)
+        set_up(self._folder, files, self._nics, self._run)
         wanted = {4: self._management.ipv4 != "none", 6: self._management.ipv6 != "none"}
         found = self._wait(interface, {version for version, wish in wanted.items() if wish})
         for version in (4, 6):
@@ -164,27 +99,31 @@ class Probe:
                 self._say("ok", f"IPv{version} address {found[version]}{self._how(version)}")
                 self._gateway(interface, version)
             else:
-                self._say("!!", f"No IPv{version} address within {self._seconds:.0f} s. {self._advice(version)}")
+                self._say("!!", f"No IPv{version} address within {self._seconds:.0f} s. {self._advice(version, interface)}")
 
     def _how(self, version: int) -> str:
         how = self._management.ipv4 if version == 4 else self._management.ipv6
         words = {"dhcp": " by DHCP", "autoconf": " by the router"}
         return words.get(how, "") if isinstance(how, str) else " (fixed)"
 
-    def _advice(self, version: int) -> str:
+    def _advice(self, version: int, interface: str) -> str:
         how = self._management.ipv4 if version == 4 else self._management.ipv6
         if how == "dhcp":
             return "No DHCP server answered: look at the cable and the VLAN, or choose a fixed address."
         if how == "autoconf":
             return "No router answered: look at the cable and the VLAN."
+        if is_up(self._ask("ip", "-json", "link", "show", "dev", interface).output):
+            return "Another machine seems to have this address: take one that is free."
         return "The card did not come up: look at the cable."
 
     def _wait(self, interface: str, wanted: set[int]) -> dict[int, str]:
         start = self._clock()
         found: dict[int, str] = {}
+        both = {4: self._management.ipv4, 6: self._management.ipv6}
+        fixed = {v: str(how.address) for v, how in both.items() if isinstance(how, StaticAddress | StaticAddress6)}
         while not self._stop.is_set():
             spent = self._clock() - start
-            found = find_addresses(self._ask("ip", "-json", "address", "show", "dev", interface).output)
+            found = find_addresses(self._ask("ip", "-json", "address", "show", "dev", interface).output, fixed)
             if wanted <= found.keys() or spent >= self._seconds:
                 break
             self._now = f"Waiting for an address on {interface}: {spent:.0f} s of {self._seconds:.0f} s"

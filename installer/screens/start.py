@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from dom0kit.units import human_bytes
-from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Problem, Radio, Row, Scroll, Table, Text, Values
+from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text, Values
 from installer.screens.layout import wrap
 from installer.screens.state import State
 
@@ -46,8 +46,41 @@ KEY_MAPS = (
 )
 """Key maps with their names for people; first boot finds each in the XKB database of the image."""
 
+KEY_ZONES = {
+    "uk": "Europe/London",
+    "be": "Europe/Brussels",
+    "br-abnt2": "America/Sao_Paulo",
+    "cf": "America/Toronto",
+    "croat": "Europe/Zagreb",
+    "cz": "Europe/Prague",
+    "dk": "Europe/Copenhagen",
+    "nl": "Europe/Amsterdam",
+    "et": "Europe/Tallinn",
+    "fi": "Europe/Helsinki",
+    "fr": "Europe/Paris",
+    "de": "Europe/Berlin",
+    "hu": "Europe/Budapest",
+    "it": "Europe/Rome",
+    "jp106": "Asia/Tokyo",
+    "lt": "Europe/Vilnius",
+    "no": "Europe/Oslo",
+    "pl": "Europe/Warsaw",
+    "pt": "Europe/Lisbon",
+    "ro": "Europe/Bucharest",
+    "sk": "Europe/Bratislava",
+    "slovene": "Europe/Ljubljana",
+    "es": "Europe/Madrid",
+    "sv": "Europe/Stockholm",
+    "fr_CH": "Europe/Zurich",
+    "sg": "Europe/Zurich",
+    "trq": "Europe/Istanbul",
+}
+"""Where the bar stands on the screens of the time zone, for keyboards that are mostly used in one."""
+
 KEYBOARD_HELP = """The keys of the keyboard and screen at the machine. Over a serial line or SSH your own computer \
 decides what a key means; the choice does not matter there.
+
+It also suggests a time zone, which you can change later.
 
 The installed host uses the same key map. It takes effect in the installer as soon as you go on."""
 
@@ -56,9 +89,10 @@ screens from here, that names what will be lost.
 
 Rescue opens a root shell, to look at the disks of a host that does not start.
 
-SSH access lets somebody else take part over the network: log in as root with a password that is made now and shown at the top.
+'SSH access' lets somebody take part over the network, or you go on at your own desk: log in as root with a password that is \
+made now and shown in the top line.
 
-Upgrading a host and going back to the version before are not there yet."""
+All consoles of this machine show the same screens: you can begin at the display and go on over a serial line."""
 
 WARNINGS_HELP = """These are no errors: the installation can go on. But each of them will matter later.
 
@@ -87,6 +121,17 @@ def keyboard(state: State) -> Form:
     )
 
 
+def take_keyboard(state: State, values: Values) -> State:
+    """The key map, and the time zone that it suggests as long as nobody has chosen one."""
+    after = state.having(values)
+    zone = KEY_ZONES.get(after.text("keyboard.map"), "")
+    if state.text("zone.city") != state.text("zone.guess"):
+        return after
+    if zone not in state.zones:
+        return after.having({"zone.guess": "", "zone.city": ""})
+    return after.having({"zone.guess": zone, "zone.region": zone.partition("/")[0], "zone.city": zone})
+
+
 def what(state: State) -> Form:
     """What to do."""
     product = f"{state.manifest.product} {state.manifest.version}"
@@ -101,10 +146,8 @@ def what(state: State) -> Form:
             Radio(
                 "action.what",
                 (
-                    ("install", "Install a new host"),
-                    ("upgrade", "Upgrade a host               (not there yet)"),
-                    ("rollback", "Go back to the version before (not there yet)"),
-                    ("rescue", "Rescue: open a root shell"),
+                    ("install", "Install a new host on this machine"),
+                    ("rescue", "Rescue: a root shell, to look after a host that does not start"),
                 ),
                 state.text("action.what"),
             ),
@@ -112,13 +155,6 @@ def what(state: State) -> Form:
         buttons=((NEXT, "Next"), (BACK, "Back"), ("ssh", "SSH access")),
         help=WHAT_HELP,
     )
-
-
-def take_what(state: State, values: Values) -> State | list[Problem]:
-    """Only what is there can be done."""
-    if values.get("action.what") in ("upgrade", "rollback"):
-        return [Problem("action.what", "This is not there yet. Choose Install or Rescue.")]
-    return state.having(values)
 
 
 def find_warnings(state: State) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any
 from answerfiles.emit import to_yaml as emit
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
+from installer.debs import Package
 from installer.machine import Disk, Facts, Nic
 from installer.manifest import Manifest
+from installer.packages import kernel
 from installer.plan import Options, Plan, make_plan
 from installer.screens.forms import Value, Values
 
@@ -32,7 +34,10 @@ DEFAULTS: Mapping[str, Value] = {
     "zone.region": "UTC",
     "pool.kind": "alone",
     "pool.toolstack": "ganeti",
+    "pool.user": "root",
 }
+TOKEN_REFERENCE, PASSWORD_REFERENCE = "env:DOM0KIT_JOIN_TOKEN", "env:DOM0KIT_POOL_PASSWORD"
+"""What a file of answers has in place of a secret that has no hash."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class State:
     :param now: seconds since 1970 by this machine's clock.
     :param epoch: when the image was made, in seconds since 1970: no right clock is before it.
     :param identity: of the plan, the same as long as the installer runs.
+    :param packages: further packages that are installed here, for the host.
+    :param toolstacks: those of the image that know pools, each with name and version for the pool.
     :param zones: names of the tz database; empty where it is absent.
     """
 
@@ -56,6 +63,8 @@ class State:
     identity: uuid.UUID = field(default_factory=uuid.uuid4)
     image: str = "/run/dom0kit/image"
     zones: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+    toolstacks: tuple[tuple[str, str], ...] = (("ganeti", "ganeti"),)
 
     def text(self, name: str) -> str:
         """A field's text, without blanks around it."""
@@ -114,8 +123,11 @@ class State:
 def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
     """How the answers name a disk: by what stays the same over boots and matches no other disk.
 
-    A multipath map goes by its own path, which holds the WWID: serial and WWN are those of its paths as well.
+    A multipath map goes by its own path, which holds the WWID: serial and WWN are those of its paths as well. One with a single
+    path is declared: on a machine that has just been started it is no map yet.
     """
+    if disk.kind == "mpath" and len(disk.paths) == 1 and (disk.serial or disk.wwn):
+        return {**({"serial": disk.serial} if disk.serial else {"wwn": disk.wwn}), "multipath": "required"}
     others = [other for other in facts.disks if other.path != disk.path and not other.map]
     if disk.kind != "mpath":
         if disk.serial and disk.serial not in {other.serial for other in others}:
@@ -126,8 +138,11 @@ def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
     return {"path": disk.path if disk.kind == "mpath" or not lasting else lasting[0]}
 
 
-def document(state: State) -> dict[str, Any]:
-    """The answers as plain values, as a file of answers would have them; secrets are hashes."""
+def document(state: State, *, open_secrets: bool = True) -> dict[str, Any]:
+    """The answers as plain values, as a file of answers would have them; root's password is its hash.
+
+    :param open_secrets: with what opens the pool, which has no hash; references to it without.
+    """
     system = [selector(disk, state.facts) for disk in state.system_disks()]
     target: dict[str, Any] = {"mirror": system} if state.on("disk.mirror") else {"disk": system[0] if system else None}
     # The last screen asked for it by name; a disk that is blank needs no such permission.
@@ -141,7 +156,9 @@ def document(state: State) -> dict[str, Any]:
         value["time"]["ntp"] = list(servers)
     value["keyboard"] = state.text("keyboard.map")
     value["root"] = root(state)
-    value["pool"] = {"toolstack": state.text("pool.toolstack")}
+    if sources := state.keys("packages.sources"):
+        value["packages"] = [{"folder": source} for source in sources]
+    value["pool"] = pool(state, open_secrets=open_secrets)
     # With the defaults written out the file says all that was chosen.
     value["finish"] = "reboot"
     return value
@@ -201,6 +218,30 @@ def root(state: State) -> dict[str, Any]:
     return value
 
 
+def pool(state: State, *, open_secrets: bool) -> dict[str, Any]:
+    """Toolstack and pool."""
+    kind, toolstack = state.text("pool.kind"), state.text("pool.toolstack")
+    value: dict[str, Any] = {"toolstack": toolstack}
+    if kind == "create":
+        value["create"] = {"name": state.text("pool.name")}
+        if toolstack == "ganeti" and state.text("pool.address"):
+            value["create"]["address"] = state.text("pool.address")
+    elif kind == "join" and toolstack == "ganeti":
+        value["join"] = {"token": state.text("pool.token") if open_secrets else TOKEN_REFERENCE}
+    elif kind == "join":
+        value["join"] = {"address": state.text("pool.master"), "user": state.text("pool.user")}
+        value["join"]["password"] = state.text("pool.password") if open_secrets else PASSWORD_REFERENCE
+        value["join"]["fingerprint"] = state.text("pool.fingerprint")
+    return value
+
+
+def closed_secret(state: State) -> str:
+    """The reference that stands for what opens the pool in a file of answers; empty when there is none."""
+    if state.text("pool.kind") != "join":
+        return ""
+    return TOKEN_REFERENCE if state.text("pool.toolstack") == "ganeti" else PASSWORD_REFERENCE
+
+
 def to_answers(state: State) -> Answers:
     """The answers.
 
@@ -211,9 +252,10 @@ def to_answers(state: State) -> Answers:
 
 def to_yaml(state: State) -> str:
     """The file of answers that installs the same without anybody at the machine."""
-    return "# Written by the installer's screens. It installs this machine in the same way without questions.\n" + emit(
-        document(state)
-    )
+    head = "# Written by the installer's screens. It installs this machine in the same way without questions.\n"
+    if reference := closed_secret(state):
+        head += f"# What opens the pool is left out: write it in place of {reference}, or let 'dom0kit answers render' do it.\n"
+    return head + emit(document(state, open_secrets=False))
 
 
 def plan_of(state: State, clock: str = "") -> Plan:
@@ -221,7 +263,8 @@ def plan_of(state: State, clock: str = "") -> Plan:
 
     :raises UserError: when machine and answers do not go together.
     """
-    return make_plan(state.facts, to_answers(state), state.manifest, Options(state.image, state.identity, clock))
+    options = Options(state.image, state.identity, clock, state.packages, kernel())
+    return make_plan(state.facts, to_answers(state), state.manifest, options)
 
 
 def plan_or_problem(state: State) -> Plan | str:

@@ -230,10 +230,26 @@ class Window:
             box.append(plain(text), row.key)
         if rows:
             box.setCurrent(initial(item))
+
+        busy = False
+
+        def elsewhere() -> None:
+            nonlocal busy
+            if busy:
+                return
+            busy = True
+            moved()
+            # What was wrong with another row is no news of this one; newt also calls it when a form begins.
+            if str(box.current()) != initial(item):
+                self._problem.setText("\n".join(problem_lines("")))
+            # Each text that was set has taken the cursor along; the list takes it back. It calls this function again.
+            box.setCurrent(box.current())
+            busy = False
+
         if item.pane:
             moved()
             # newt calls it when the bar moves.
-            box.setCallback(moved)
+            box.setCallback(elsewhere)
         self._keep(item.name, box, lambda: str(box.current()) if rows else "")
         self._lists.append(box)
         head = [snack.Label(header_text(item))] if item.header else []

@@ -166,6 +166,13 @@ class Lab:
         self._do(commands.tap(self.namespace, device, bridge))
         return Nic(mac=mac, tap=device, rom=rom, bootindex=bootindex)
 
+    def needs_site(self) -> str:
+        """The site's namespace, which is made when it is first asked for."""
+        if not self._site:
+            self._site = commands.site_name(self.namespace)
+            self._do(commands.site(self.namespace))
+        return self._site
+
     def serve(
         self, name: str, argv: Sequence[str], *, ready: str, site: bool = False, env: Mapping[str, str] | None = None
     ) -> Server:
@@ -173,9 +180,8 @@ class Lab:
 
         :param site: run it in the site's namespace.
         """
-        if site and not self._site:
-            self._site = commands.site_name(self.namespace)
-            self._do(commands.site(self.namespace))
+        if site:
+            self.needs_site()
         namespace = self._site if site else self.namespace
         log = self.artifacts / f"server-{name}.log"
         server = Server(name, commands.inside(namespace, argv), ready=ready, log=log, env=env)

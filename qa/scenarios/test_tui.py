@@ -12,14 +12,14 @@ import pytest
 from qa import host, media, patience
 from qa.answers import DISK_SERIAL, HOST_NAME
 from qa.arrival import arrive, look_around
-from qa.command import MANAGEMENT_MAC, Drive, Nic
+from qa.command import MANAGEMENT_MAC, Drive, MachineSpec, Nic
 from qa.credentials import Ssh
 from qa.host import need
-from qa.machine import Machine, free_port
+from qa.machine import free_port
 from qa.scenario import Scenario
-from qa.tui import walk
+from qa.tui import tty, walk
 from qa.tui.person import Person
-from qa.tui.sights import side_screens
+from qa.tui.sights import side_pools, side_screens
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "screens"
 SECOND = "DISK2"
@@ -40,19 +40,6 @@ def publish(pictures: list[Path], machine: str) -> None:
                 shutil.copyfile(picture, DOCS / picture.name.removeprefix(f"screen-{machine}-"))
 
 
-def on_display(machine: Machine, ssh: Ssh) -> None:
-    """Wait until the installed host's display shows how it is, and take a picture.
-
-    :raises ScenarioFailed: when it does not within the limit.
-    """
-
-    def shown() -> bool:
-        text = ssh.run("fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true").output
-        return HOST_NAME in text and "10.0.2." in text
-
-    machine.wait_until(shown, "status screen on tty1", limit=patience.COMMAND)
-
-
 @pytest.mark.parametrize("scenario", ["tui-bios-serial"], ids=["tui-bios-serial"], indirect=True)
 def test_tui_bios_serial(scenario: Scenario) -> None:
     """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
@@ -68,6 +55,7 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
         with scenario.phase("answer the questions"):
             walk.to_summary(person, wanted(scenario), look)
             walk.confirm(person, look)
+        scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
         walk.watch(person, scenario, look)
     port = free_port()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
@@ -101,7 +89,10 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             side_screens(person, look)
             walk.storage(person, wanted(scenario), look)
             walk.network(person, wanted(scenario), look)
-            walk.about_host(person, wanted(scenario), look)
+            walk.to_pool(person, wanted(scenario), look)
+            side_pools(person, look)
+            look("pool")
+            person.press("enter")
             person.at_screen("Summary")
             person.see(HOST_NAME)
             look("summary")
@@ -110,8 +101,13 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
     need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
     port = free_port()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
+    at_the_console(scenario, spec, Ssh(scenario.settings.credentials, port))
+
+
+def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
+    """The installed host is looked at; then a person uses the keys of its status screen, a restart and power-off among them."""
+    password = scenario.settings.credentials.password
     with scenario.machine("host", spec) as machine:
-        ssh = Ssh(scenario.settings.credentials, port)
         with scenario.phase("first boot"):
             machine.wait_event("firstboot", limit=patience.BOOT)
         with scenario.phase("log-in by ssh"):
@@ -119,6 +115,18 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
         with scenario.phase("the rest of the boot"):
             host.settle(ssh.run)
         look_around(scenario, machine, ssh, firmware="uefi")
-        on_display(machine, ssh)
+        display = tty.Tty(machine, ssh)
+        display.see(HOST_NAME, "10.0.2.", "All is well.")
         Person(machine, at="display").picture("host-console", check=False)
         publish(machine.screenshots[-1:], machine.name)
+        with scenario.phase("keys of the console"):
+            tty.use_the_keys(display, password)
+            need(machine.wait_end() == "guest-reset", "the key for a restart did not restart the host")
+    with scenario.machine("again", replace(spec, folder=scenario.work / "again")) as machine:
+        with scenario.phase("second boot"):
+            machine.wait_event("firstboot", limit=patience.BOOT)
+            ssh.wait()
+        with scenario.phase("power off"):
+            host.settle(ssh.run)
+            tty.power_off(tty.Tty(machine, ssh), password)
+            need(machine.wait_end() == "guest-shutdown", "the key for power-off did not power the host off")

@@ -33,7 +33,7 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
         person = Person(machine)
         walk.begin(person)
         person.choose(DISK_SERIAL)
-        person.see("ext4 signature")
+        person.see("ext4 signature (label 'precious')")
         walk.storage(person, wanted(scenario))
         walk.network(person, wanted(scenario))
         walk.about_host(person, wanted(scenario))

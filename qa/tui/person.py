@@ -26,12 +26,14 @@ CORNER = 23
 class Person:
     """Somebody who sees the serial line's screen.
 
+    :ivar keys: how many keys were pressed so far.
     :param at: where keys are pressed: on the ``serial`` line, or on the keyboard of the ``display``. All consoles show the same.
     """
 
     def __init__(self, machine: Machine, at: str = "serial") -> None:
         self.machine, self.at = machine, at
         self.screen = Screen()
+        self.keys = 0
         self._last = time.monotonic()
         machine.channels.watchers.append(self._take)
 
@@ -98,11 +100,17 @@ class Person:
 
     def press(self, *names: str) -> None:
         """Press keys one after the other."""
+        self.keys += len(names)
         for name in names:
             if self.at == "serial":
                 self._send(serial_key(name))
             else:
                 self._key(QCODES[name])
+
+    def press_codes(self, *codes: str) -> None:
+        """Press keys of the display's keyboard, by QEMU's codes: what they type is the key map's business."""
+        for code in codes:
+            self._key(code)
 
     def _send(self, data: bytes) -> None:
         self.machine.channels.send_console(data)
@@ -114,6 +122,7 @@ class Person:
 
     def type(self, text: str, *, hidden: bool = False) -> None:
         """Type into the field that has the focus and see it appear; with ``hidden`` it appears as stars."""
+        self.keys += len(text)
         size = TYPED[self.at]
         for start in range(0, len(text), size):
             part = text[start : start + size]

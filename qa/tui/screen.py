@@ -34,8 +34,9 @@ class Screen:
         for piece in re.split(rb"(?=\x1b)", data):
             try:
                 self._stream.feed(piece)
-            except (TypeError, UnboundLocalError):
-                # pyte 0.8.2 dies of questions to terminals that it does not know, as ESC [ ? 6 n.
+            except (TypeError, UnboundLocalError, ValueError):
+                # pyte 0.8.2 dies of questions to terminals that it does not know, as ESC [ ? 6 n, and takes a raised digit,
+                # which firmware draws as a line, for a number.
                 self._stream = _Stream(self._screen)
 
     @property

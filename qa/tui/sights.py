@@ -58,3 +58,23 @@ def _one(person: Person, look: Look, box: str, *, title: str, label: str, home: 
     person.press("esc")
     person.at_screen(home)
     person.tick(box, on=False)
+
+
+def side_pools(person: Person, look: Look) -> None:
+    """From the question about the pool and back to it: a new pool, and a token."""
+    person.at_screen("Pool")
+    person.choose("Make a new pool")
+    person.press("enter")
+    person.at_screen("New pool")
+    person.fill("Name of the pool", "pool.example.org")
+    person.fill("Address of the pool", "10.0.2.50")
+    look("new-pool")
+    person.press("esc")
+    person.at_screen("Pool")
+    person.choose("Join a pool")
+    person.press("enter")
+    person.at_screen("Join token")
+    look("join-token")
+    person.press("esc")
+    person.at_screen("Pool")
+    person.choose("it stands alone")

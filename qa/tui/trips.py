@@ -168,6 +168,15 @@ def refused(person: Person, screen: str, sentence: str, *, button: str = "Next")
     need(screen in person.screen.titles, f"the screen is not {screen} any more:\n{person.screen.text}")
 
 
+def refused_in_words(person: Person, screen: str, sentence: str, *, button: str = "Next") -> None:
+    """The button leads to a message, and from there back to the screen."""
+    person.button(button)
+    person.see(sentence)
+    person.press("enter")
+    person.gone(sentence)
+    person.at_screen(screen)
+
+
 def wrong_network(person: Person, wanted: Choices) -> None:
     """From the network card to the time zone, with mistakes about addresses and names."""
     person.at_screen("Network card")
@@ -180,6 +189,8 @@ def wrong_network(person: Person, wanted: Choices) -> None:
     person.fill("VLAN", "")
     person.button("Next")
     person.at_screen("Fixed IPv4 address")
+    person.see("This is what DHCP gave the card")
+    person.fill("Address/length", "")
     refused(person, "Fixed IPv4 address", "Type the host's address.")
     for label, text, sentence in NETWORK_MISTAKES:
         person.fill(label, text)

@@ -56,10 +56,13 @@ def begin(person: Person, look: Look = nothing) -> None:
     person.at_screen("What to do")
     look("what")
     person.press("enter")
-    if person.at_screen("Disk to install on", "Before you go on") == "Before you go on":
+    if person.at_screen("Drivers and packages", "Before you go on") == "Before you go on":
         look("warnings")
         person.button("Go on all the same")
-        person.at_screen("Disk to install on")
+        person.at_screen("Drivers and packages")
+    look("packages")
+    person.button("Next")
+    person.at_screen("Disk to install on")
 
 
 def storage(person: Person, wanted: Choices, look: Look = nothing) -> None:
@@ -95,7 +98,7 @@ def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str 
         person.button("Next")
     person.at_screen("Test of the network")
     person.see(test, limit=TEST)
-    person.until(lambda: " ..." not in person.screen.flat, "end of the test", limit=TEST)
+    person.see("The test is over", limit=TEST)
     person.settle()
     look("test")
     person.button("Next")
@@ -108,6 +111,14 @@ def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str 
 
 def about_host(person: Person, wanted: Choices, look: Look = nothing) -> None:
     """Time, log-in, pool."""
+    to_pool(person, wanted, look)
+    person.at_screen("Pool")
+    look("pool")
+    person.press("enter")
+
+
+def to_pool(person: Person, wanted: Choices, look: Look = nothing) -> None:
+    """Time and log-in."""
     person.at_screen("Time zone")
     person.choose(wanted.region)
     look("region")
@@ -124,9 +135,6 @@ def about_host(person: Person, wanted: Choices, look: Look = nothing) -> None:
         person.fill("SSH key", wanted.key)
     look("administrator")
     person.button("Next")
-    person.at_screen("Pool")
-    look("pool")
-    person.press("enter")
 
 
 def to_summary(person: Person, wanted: Choices, look: Look = nothing) -> None:

@@ -156,3 +156,12 @@ def test_fingerprints() -> None:
     for text in ("ab" * 32, "sha256:12", "md5:" + "ab" * 32):
         with pytest.raises(UserError):
             web.parse_trust(text)
+
+
+def test_the_certificate_that_a_server_shows() -> None:
+    with serve(hello, "now.pem") as url:
+        assert web.shown_fingerprint("127.0.0.1", int(url.rpartition(":")[2])) == fingerprint("now.pem")
+    with serve(hello) as url, pytest.raises(WebError, match=r"127\.0\.0\.1 shows no certificate"):
+        web.shown_fingerprint("127.0.0.1", int(url.rpartition(":")[2]))
+    with pytest.raises(WebError, match="Connection refused"):
+        web.shown_fingerprint("127.0.0.1", 1)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import select
+import sys
+import termios
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +112,14 @@ def test_disks_maps_and_their_paths() -> None:
     assert disk_lines("") == disk_lines("no JSON") == []
 
 
+def test_how_to_log_in_is_said_when_it_is_possible() -> None:
+    def drawn(**more: str) -> str:
+        return "\n".join(screen({**STATUS, **more}, "alone", [], [], now=""))
+
+    assert "ssh root@192.0.2.10\n" in drawn(address="192.0.2.10", ssh="running")
+    assert "ssh root@" not in drawn(address="192.0.2.10", ssh="off") + drawn(address="", ssh="running") + drawn()
+
+
 def test_arrays_that_are_not_whole() -> None:
     assert array_lines(MDSTAT) == ["md127: one of its disks is missing", "md125: resync = 12.6%"]
     assert array_lines("") == []
@@ -133,6 +145,38 @@ def test_all_that_changes_the_host_asks_for_the_password() -> None:
         assert action.argv[:2] == ("setpriv", "--reuid=65534")
         assert "su" in action.argv
     assert console.ACTIONS[0].argv == ()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A terminal as the console's standard input; the file descriptor of its other end."""
+    outer, inner = os.openpty()
+    with open(inner, encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        yield outer
+    os.close(outer)
+
+
+def test_a_key_that_is_pressed_while_the_screen_is_made_counts(terminal: int) -> None:
+    with console.keys_at_once():
+        os.write(terminal, b"3")
+        # Time passes, the screen is drawn, then the key is asked for.
+        assert console.wait_key(5) == "3"
+        assert console.wait_key(0) == ""
+
+
+def test_what_was_typed_before_a_question_is_no_answer(terminal: int) -> None:
+    before = termios.tcgetattr(terminal)
+    with console.keys_at_once() as toggle:
+        os.write(terminal, b"yes\n")
+        assert select.select([sys.stdin], [], [], 5)[0]  # the kernel brings it over in its own time
+        toggle()
+        assert select.select([sys.stdin], [], [], 0)[0] == []
+        assert termios.tcgetattr(terminal)[3] == before[3]
+        toggle()
+        os.write(terminal, b"1")
+        assert console.wait_key(5) == "1"
+    assert termios.tcgetattr(terminal)[3] == before[3]
 
 
 def host(folder: Path) -> Host:

@@ -58,7 +58,7 @@ def test_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tmp_path / "a.yaml", "--facts", host) == 0
     out = capsys.readouterr().out
     assert "install dom0kit 0.0.0 as xen1" in out
-    assert f"managed through {NIC.mac}" in out
+    assert f"management: {NIC.name} {NIC.mac}" in out
     assert HASH not in out
     (tmp_path / "manifest.json").write_text(manifest_text(version="0.1.0"))
     assert check(tmp_path / "a.yaml", "--facts", host, "--image", tmp_path) == 0

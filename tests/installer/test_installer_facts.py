@@ -44,6 +44,12 @@ def test_a_disk_with_everything() -> None:
     assert state(disk) == "the boot medium"
 
 
+def test_a_file_system_on_the_whole_disk_is_named_by_its_label() -> None:
+    node = {**SDA, "children": [], "pttype": None, "fstype": "ext4", "label": "precious"}
+    assert facts.disk_from(node, ("ext4",)).contents == ("ext4 signature (label 'precious')",)
+    assert facts.disk_from(node, ("gpt",)).contents == ("gpt signature",)
+
+
 def test_multipath_is_one_disk() -> None:
     nodes = facts.disk_nodes([SDA, *PATHS, ROM, EMPTY])
     disks = [facts.disk_from(node, paths=paths) for node, paths in nodes]

@@ -67,6 +67,13 @@ def unpack(png: bytes) -> tuple[int, int, int, bytes, bytes]:
     return width, height, depth, palette, data
 
 
+def test_a_screen_survives_lines_drawn_by_firmware() -> None:
+    screen = Screen()
+    # The second byte is a raised three in Latin-1 and no digit of a number.
+    screen.feed(b"\x9b0\xb3\xb3m\x1b[2J\x1b[HGRUB")
+    assert screen.rows[0].rstrip() == "GRUB"
+
+
 def test_a_picture_with_a_palette() -> None:
     red, blue = b"\xff\0\0", b"\0\0\xff"
     picture = read_ppm(b"P6\n3 2\n255\n" + red + red + blue + blue + red + red)

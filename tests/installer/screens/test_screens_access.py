@@ -14,6 +14,7 @@ from screen_samples import FACTS, KEY
 from answerfiles import password as hashes
 from dom0kit.errors import UserError
 from dom0kit.run import Result
+from dom0kit.web import WebError
 from installer.commands import Commands
 from installer.screens import access
 from installer.screens.access import Access, find_addresses, one_time_password, open_access, read_keys, sshd_config
@@ -69,7 +70,10 @@ def test_access_by_password(tmp_path: Path) -> None:
     assert found.password not in log.getvalue()
     assert not any(found.password in path.read_text() for path in tmp_path.iterdir())
     assert "hash of" not in log.getvalue()
-    assert any(word.startswith("systemd-run --quiet --collect --unit=dom0kit-ssh /usr/sbin/sshd") for word in recorder.words)
+    assert any(
+        word.startswith("systemd-run --quiet --collect --property=KillMode=process --unit=dom0kit-ssh /usr/sbin/sshd")
+        for word in recorder.words
+    )
     assert "PasswordAuthentication yes" in (tmp_path / "config").read_text()
 
 
@@ -92,6 +96,27 @@ def test_files_without_keys_let_nobody_in(text: str, tmp_path: Path) -> None:
     assert recorder.words == []
     with pytest.raises(UserError):
         read_keys(text)
+
+
+def test_a_network_that_is_slow_is_waited_for(tmp_path: Path) -> None:
+    pauses: list[float] = []
+    tries = iter([WebError("connect", "refused"), WebError("dns", "unknown"), None])
+
+    def get(url: str) -> bytes:
+        if failure := next(tries):
+            raise failure
+        return KEY.encode()
+
+    open_access("http://x/keys", Commands(io.StringIO(), Recorder()), folder=tmp_path, get=get, sleep=pauses.append)
+    assert len(pauses) == 2
+
+
+def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
+    def get(url: str) -> bytes:
+        raise WebError("status", "404", status=404)
+
+    with pytest.raises(UserError):
+        open_access("http://x/keys", Commands(io.StringIO(), Recorder()), folder=tmp_path, get=get, sleep=pytest.fail)
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:

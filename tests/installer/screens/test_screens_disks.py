@@ -7,9 +7,11 @@ import dataclasses
 import pytest
 from screen_samples import ALL, BLANK, DIRTY, FACTS, MAP, PATHS, STICK, chosen, state, with_disks
 
+from dom0kit.maps import Group, Map, Path
 from installer.machine import Disk
-from installer.screens import disks
+from installer.screens import disk_rows, disks
 from installer.screens.forms import CheckList, Problem, Table
+from installer.screens.layout import pane_lines
 from installer.screens.state import State
 
 
@@ -35,12 +37,12 @@ def ok(taken: State | list[Problem]) -> State:
     ],
 )
 def test_disks_that_cannot_be_chosen_say_why(disk: Disk, words: str) -> None:
-    assert words in disks.why_not(disk)
+    assert words in disk_rows.why_not(disk)
     start = state(with_disks(disk, DIRTY))
     problem = only(disks.take_target(start, {"disk.key": disk.path, "disk.mirror": False}))
     assert problem.field == "disk.key"
     assert words in problem.text
-    assert disks.row(disk).cells[-1].startswith("- ")
+    assert disk_rows.row(disk).cells[-1].startswith("- ")
 
 
 def test_the_list_has_a_line_for_each_with_its_facts() -> None:
@@ -54,6 +56,59 @@ def test_the_list_has_a_line_for_each_with_its_facts() -> None:
     # What can be chosen comes first.
     assert [row.key for row in table.rows][:3] == [MAP.path, "/dev/sda", "/dev/sdb"]
     assert not any(row.why_not for row in table.rows[:3])
+
+
+def test_paths_stand_below_the_list_with_their_states() -> None:
+    paths = (Path("sdd", "active", "ready"), Path("sde", "failed", "faulty"))
+    lun = Map("3600", "3600", "ACME", "Array", "0", "on", (Group(50, "active", paths),))
+    known = dataclasses.replace(MAP, lun=lun)
+    assert "2 paths: sdd active ready, sde failed faulty" in disk_rows.details(known)
+    assert "2 paths: sdd, sde" in disk_rows.details(MAP)
+    assert disk_rows.row(dataclasses.replace(MAP, paths=MAP.paths[:1])).cells[4] == "1 path"
+
+
+def test_two_lines_for_one_disk_are_explained_and_refused() -> None:
+    one = dataclasses.replace(BLANK, serial="LUN1", transport="fc")
+    other = dataclasses.replace(one, path="/dev/sdb")
+    where = state(with_disks(one, other))
+    assert "it and sdb have one serial number" in only(disks.take_target(where, {"disk.key": "/dev/sda"})).text
+    shown = disk_rows.row(one, (one, other))
+    assert shown.cells[-1] == "- same serial"
+    assert "Cannot be chosen: it and sdb" in shown.details
+    # Of another size it is another disk, and one is told to look.
+    larger = dataclasses.replace(other, size=one.size * 2)
+    assert disk_rows.why_not(one, (one, larger)) == ""
+    assert "sdb has the same serial number: go by size" in disk_rows.details(one, (one, larger))
+
+
+@pytest.mark.parametrize(
+    ("disk", "offered"),
+    [
+        (dataclasses.replace(BLANK, transport="fc"), True),
+        (dataclasses.replace(BLANK, transport="sata"), False),
+        (dataclasses.replace(BLANK, path="/dev/vda", transport="virtio"), False),
+        (MAP, False),
+    ],
+)
+def test_a_disk_that_will_get_further_paths_can_be_declared(disk: Disk, offered: bool) -> None:
+    assert ("multipath" in dict(disks.target(state(with_disks(disk))).buttons)) is offered
+
+
+def test_the_list_has_no_room_for_labels() -> None:
+    labelled = dataclasses.replace(BLANK, contents=("ext4 signature (label 'precious')",))
+    assert disk_rows.in_short(labelled) == "ext4 signature"
+    assert "precious" in disk_rows.details(labelled)
+
+
+def test_a_disk_with_much_on_it_still_shows_its_name() -> None:
+    full = dataclasses.replace(DIRTY, contents=tuple(f"part /dev/sdb{n} with ext4 'x'" for n in range(20)), paths=())
+    table = Table("d", (), (disk_rows.row(full),), full.path, pane=4)
+    assert "serial DISK2" in " ".join(pane_lines(table, full.path))
+
+
+def test_space_for_guests_is_named() -> None:
+    text = str(disks.guests(chosen()).items)
+    assert "on the rest of the disk, 89." in text
 
 
 def test_taking_a_disk_keeps_the_choice() -> None:

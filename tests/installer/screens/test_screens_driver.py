@@ -50,7 +50,7 @@ def _no_libcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "make_hash", lambda password: HASH)
 
 
-TO_DISK: list[Turn] = [("Keyboard", NEXT, {"keyboard.map": "de"}), ("What to do", NEXT, {})]
+TO_DISK: list[Turn] = [("Keyboard", NEXT, {"keyboard.map": "de"}), ("What to do", NEXT, {}), ("Drivers and packages", NEXT, {})]
 TO_NAMES: list[Turn] = [
     ("Disk to install on", NEXT, {"disk.key": "/dev/sdb"}),
     ("Space for guests", NEXT, {}),
@@ -182,7 +182,7 @@ def test_leaving_a_screen_may_lead_elsewhere() -> None:
     with pytest.raises(IndexError):
         Driver(script, state(), left={"what": left}).run("what")
     assert ways == [True, True]
-    assert script.seen[-1][0] == "Disk to install on"
+    assert script.seen[-1][0] == "Drivers and packages"
 
 
 def test_the_confirmation_wants_the_word_when_anything_is_lost() -> None:

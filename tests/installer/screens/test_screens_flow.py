@@ -16,6 +16,7 @@ from installer.screens.text import draw
 PLAIN = [
     "keyboard",
     "what",
+    "packages",
     "disk",
     "guests",
     "card",
@@ -54,7 +55,12 @@ def test_a_plain_installation_has_few_screens() -> None:
 
 def test_every_screen_appears_when_everything_is_wanted() -> None:
     facts = dataclasses.replace(FACTS, virtualization="")
-    assert walk(chosen(EVERYTHING, facts)) == list(flow.NAMES)
+    seen: set[str] = set()
+    for pool in ({"pool.kind": "create"}, {"pool.kind": "join"}, {"pool.kind": "join", "pool.toolstack": "xapi"}):
+        names = walk(chosen({**EVERYTHING, **pool}, facts))
+        assert names == [name for name in flow.NAMES if name in names]
+        seen |= set(names)
+    assert seen == set(flow.NAMES)
 
 
 @pytest.mark.parametrize(

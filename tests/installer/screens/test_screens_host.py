@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zoneinfo
 
 import pytest
 from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
@@ -10,7 +11,7 @@ from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
 from installer.layout import GIB
 from installer.machine import Facts
 from installer.screens import host, start
-from installer.screens.forms import Entry, Problem, Table
+from installer.screens.forms import Entry, Problem, Radio, Table
 from installer.screens.state import State
 
 
@@ -48,14 +49,26 @@ def test_a_good_machine_has_none() -> None:
     assert start.no_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
 
 
-@pytest.mark.parametrize("what", ["upgrade", "rollback"])
-def test_what_is_not_there_yet_cannot_be_chosen(what: str) -> None:
-    assert fields(start.take_what(state(), {"action.what": what})) == ["action.what"]
+def test_a_keyboard_suggests_a_time_zone_until_one_is_chosen() -> None:
+    german = start.take_keyboard(state(), {"keyboard.map": "de"})
+    assert (german.text("zone.region"), german.text("zone.city")) == ("Europe", "Europe/Berlin")
+    french = start.take_keyboard(german, {"keyboard.map": "fr"})
+    assert french.text("zone.city") == "Europe/Paris"
+    assert start.take_keyboard(french, {"keyboard.map": "us"}).text("zone.city") == ""
+    chosen_by_hand = french.having({"zone.region": "UTC", "zone.city": "UTC"})
+    assert start.take_keyboard(chosen_by_hand, {"keyboard.map": "de"}).text("zone.city") == "UTC"
+    # Where the tz database has no such zone nothing is suggested.
+    assert start.take_keyboard(state(), {"keyboard.map": "jp106"}).text("zone.region") == "UTC"
 
 
-def test_install_and_rescue_can() -> None:
-    for what in ("install", "rescue"):
-        assert isinstance(start.take_what(state(), {"action.what": what}), State)
+def test_zones_of_keyboards_are_those_of_the_database() -> None:
+    assert set(start.KEY_ZONES) <= {key for key, _ in start.KEY_MAPS}
+    assert set(start.KEY_ZONES.values()) <= zoneinfo.available_timezones()
+
+
+def test_only_what_is_there_is_offered() -> None:
+    offered = next(item for item in start.what(state()).items if isinstance(item, Radio))
+    assert [key for key, _ in offered.options] == ["install", "rescue"]
 
 
 def test_key_maps_are_names_that_answers_take() -> None:
@@ -135,9 +148,3 @@ def test_a_password_from_before_stays() -> None:
 def test_passwords_are_never_shown_again() -> None:
     form = host.root(chosen({"root.password": "correct horse"}))
     assert [item.value for item in form.items if isinstance(item, Entry) and item.password] == ["", ""]
-
-
-@pytest.mark.parametrize("kind", ["create", "join"])
-def test_pools_are_not_there_yet(kind: str) -> None:
-    assert fields(host.take_pool(chosen(), {"pool.kind": kind, "pool.toolstack": "ganeti"})) == ["pool.kind"]
-    assert isinstance(host.take_pool(chosen(), {"pool.kind": "alone", "pool.toolstack": "xl"}), State)

@@ -12,12 +12,14 @@ from screen_samples import NICS, chosen
 
 from dom0kit.errors import UserError
 from dom0kit.run import Result
+from installer import trial
 from installer.commands import Commands
 from installer.machine import MEDIUM
 from installer.screens import probe, sticks
 from installer.screens.forms import Value
-from installer.screens.probe import Probe, find_addresses, find_gateway, has_neighbour, network_files
+from installer.screens.probe import Probe, find_gateway, has_neighbour, is_up
 from installer.screens.state import to_answers
+from installer.trial import find_addresses, network_files
 
 
 def files(values: dict[str, Value] | None = None) -> tuple[str, dict[str, str]]:
@@ -39,7 +41,7 @@ def test_a_fixed_address_with_names() -> None:
     _, made = files({**values, "name.dns": "192.0.2.53"})
     text = made["05-dom0kit-test-top.network"]
     assert "DHCP=no" in text
-    assert "Address=192.0.2.10/24\nGateway=192.0.2.1\nDNS=192.0.2.53" in text
+    assert "Gateway=192.0.2.1\nDNS=192.0.2.53\n\n[Address]\nAddress=192.0.2.10/24\nDuplicateAddressDetection=both" in text
 
 
 def test_ipv6_by_router_and_by_dhcp() -> None:
@@ -55,7 +57,7 @@ def test_a_vlan_on_a_bond() -> None:
     assert "Id=42" in made["05-dom0kit-test-vlan.netdev"]
     assert "Name=dom0kit-bond" in made["05-dom0kit-test-base.network"]
     assert "VLAN=dom0kit-vlan" in made["05-dom0kit-test-base.network"]
-    assert all(len(name) <= 15 for name in (probe.BOND, probe.VLAN))
+    assert all(len(name) <= 15 for name in (trial.BOND, trial.VLAN))
 
 
 ADDRESSES = [
@@ -71,6 +73,11 @@ ADDRESSES = [
 
 def test_what_ip_says() -> None:
     assert find_addresses(json.dumps(ADDRESSES)) == {4: "192.0.2.7/24"}
+    # An address that DHCP gave before is not the one that is waited for.
+    assert find_addresses(json.dumps(ADDRESSES), {4: "192.0.2.8/24"}) == {}
+    assert find_addresses(json.dumps(ADDRESSES), {4: "192.0.2.7/24"}) == {4: "192.0.2.7/24"}
+    assert is_up('[{"flags": ["BROADCAST", "UP", "LOWER_UP"]}]')
+    assert not is_up('[{"flags": ["NO-CARRIER", "UP"]}]')
     assert find_addresses("") == find_addresses("no JSON") == {}
     assert find_gateway('[{"dst": "default", "gateway": "192.0.2.1"}]') == "192.0.2.1"
     assert find_gateway("[]") == ""
@@ -81,7 +88,10 @@ def test_what_ip_says() -> None:
 class Machine:
     """Commands of a machine whose DHCP server and gateway do what they are told."""
 
-    def __init__(self, address: bool = True, route: bool = True, ping: bool = True, neighbour: bool = False) -> None:
+    def __init__(
+        self, address: bool = True, route: bool = True, ping: bool = True, neighbour: bool = False, *, up: bool = True
+    ) -> None:
+        self.up = up
         self.address, self.route, self.ping, self.neighbour = address, route, ping, neighbour
         self.words: list[str] = []
 
@@ -92,6 +102,8 @@ class Machine:
             text = json.dumps(ADDRESSES)
         elif "route" in argv and self.route:
             text = '[{"gateway": "192.0.2.1"}]'
+        elif "link" in argv and self.up:
+            text = '[{"flags": ["LOWER_UP"]}]'
         elif argv[0] == "ping":
             code = 0 if self.ping else 1
         elif "neighbour" in argv and self.neighbour:
@@ -132,6 +144,18 @@ def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: P
         assert words in text
     assert "networkctl reload" in machine.words
     assert "networkctl reconfigure eno1" in machine.words
+
+
+@pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to have this address"), (False, "look at the cable")])
+def test_a_fixed_address_that_does_not_come_up(up: bool, words: str, tmp_path: Path) -> None:
+    text = run_probe(Machine(up=up), tmp_path, {"ip.v4": "static", "static.address": "192.0.2.10/24"})
+    assert "[!!] No IPv4 address within 5 s." in text
+    assert words in text
+    assert text.endswith(probe.OVER_BAD)
+
+
+def test_the_end_is_said(tmp_path: Path) -> None:
+    assert run_probe(Machine(), tmp_path).endswith(probe.OVER_WELL)
 
 
 def test_files_of_the_test_before_are_gone(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from screen_samples import BLANK, DIRTY, HASH, KEY, MAP, NICS, PATHS, chosen, state, with_disks
 
+from answerfiles.model import DiskSelector
 from answerfiles.reader import parse_answers
 from installer.machine import Disk
+from installer.multipath import RawDisk, declared
 from installer.plan import Plan
 from installer.screens.forms import Value
-from installer.screens.state import document, plan_or_problem, selector, to_answers, to_yaml
+from installer.screens.state import document, plan_of, plan_or_problem, selector, to_answers, to_yaml
 
 FIRST, SECOND = NICS[0].mac, NICS[1].mac
 
@@ -121,3 +123,16 @@ def test_values_come_from_choices_then_defaults() -> None:
     assert where.on("disk.mirror") is False
     assert where.having({"keyboard.map": "de"}).text("keyboard.map") == "de"
     assert where.text("keyboard.map") == "us"
+
+
+def test_a_map_with_one_path_is_declared_in_the_file() -> None:
+    single = dataclasses.replace(MAP, paths=("/dev/sdd",), serial="LUN2", wwn="0x600140")
+    path = dataclasses.replace(PATHS[0], serial="LUN2", wwn="0x600140")
+    where = chosen({"disk.key": MAP.path}, with_disks(BLANK, single, path))
+    assert to_answers(where).target.disk == DiskSelector(serial="LUN2", multipath="required")
+    plan = plan_of(where)
+    assert plan.disk == single
+    # On a machine that was just started the disk is no map yet: the same answers make it one.
+    raw = RawDisk("/dev/sdd", "3600140", "scsi")
+    fresh = with_disks(BLANK, dataclasses.replace(path, map=""))
+    assert declared([raw], fresh, to_answers(where)) == {"3600140": ("/dev/sdd",)}

@@ -1,0 +1,32 @@
+"""Debian packages beside those of the image: drivers, and whatever else a host shall have."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from answerfiles.kinds import Sha256, Url, VolumeFolder, refuse
+from answerfiles.model.record import Record
+
+
+class PackageSource(Record):
+    """Where packages come from: a folder on a volume, or a single file on a web server."""
+
+    folder: VolumeFolder | None = Field(
+        default=None,
+        description="all .deb files of a folder: label:LABEL/folder or uuid:UUID/folder on a stick, /folder on the medium",
+    )
+    url: Url | None = Field(default=None, description="where to fetch one .deb file")
+    sha256: Sha256 | None = Field(default=None, description="checksum of what is fetched; required for a plain http URL")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PackageSource:
+        if (self.folder is None) == (self.url is None):
+            raise refuse("packages", "exactly one of folder and url")
+        if self.folder is not None and self.sha256 is not None:
+            raise refuse("packages", "sha256 only beside a url, which is one file")
+        if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
+            raise refuse("packages", "sha256 beside a plain http url: anybody on the way could change the package")
+        return self
+
+    def __str__(self) -> str:
+        return self.folder or str(self.url).partition("?")[0]

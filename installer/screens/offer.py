@@ -1,0 +1,123 @@
+"""Offers one file to web browsers in this network, for as long as a screen is open."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+from dom0kit.errors import UserError
+
+PORTS = (8080, 8081, 8082, 0)
+"""The first that is free; 0 is any."""
+SECONDS = 30
+"""A browser that asks for nothing is let go after these."""
+LETTERS = ("bdfgklmnprstvz", "aeiou")
+
+
+def word(choose: secrets.SystemRandom | None = None) -> str:
+    """Eight letters that are easily read out and typed: some 25 bits, enough for a screen that is open for minutes."""
+    random = choose or secrets.SystemRandom()
+    return "".join(random.choice(LETTERS[place % 2]) for place in range(8))
+
+
+class _Server(ThreadingHTTPServer):
+    """For IPv6 and IPv4."""
+
+    address_family = socket.AF_INET6
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        # Not that of http.server, which looks up the name of the address: there may be nobody who knows.
+        socket.socket.bind(self.socket, self.server_address[:2])
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = "", self.server_address[1]
+
+
+class _Server4(_Server):
+    """For a kernel without IPv6."""
+
+    address_family = socket.AF_INET
+
+    def server_bind(self) -> None:
+        socket.socket.bind(self.socket, self.server_address[:2])
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = "", self.server_address[1]
+
+
+class Offer:
+    """A file under a name that nobody guesses; used in a ``with``.
+
+    :param data: what is given.
+    :param name: the last part of its address.
+    """
+
+    def __init__(self, data: bytes, name: str, ports: tuple[int, ...] | None = None) -> None:
+        self.data, self.name = data, name
+        self.fetched: list[str] = []
+        self._server = self._listen(ports or PORTS)
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return self._server.server_port
+
+    def urls(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Where it is, by the addresses of this machine."""
+        hosts = (f"[{address}]" if ":" in address else address for address in addresses)
+        return tuple(f"http://{host}:{self.port}/{self.name}" for host in hosts)
+
+    def _listen(self, ports: tuple[int, ...]) -> _Server:
+        handler = self._handler()
+        error: OSError = OSError("no port")
+        for kind, address in ((_Server, "::"), (_Server4, "0.0.0.0")):  # noqa: S104 - it is for the network
+            for port in ports:
+                try:
+                    return kind((address, port), handler)
+                except OSError as failed:
+                    error = failed
+        raise UserError(f"nothing can be offered to the network: {error.strerror or error}", "copy the log to a USB stick")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        offer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = SECONDS
+
+            def do_GET(self) -> None:
+                """The file, or nothing."""
+                self._answer(body=True)
+
+            def do_HEAD(self) -> None:
+                """The file's size."""
+                self._answer(body=False)
+
+            def _answer(self, *, body: bool) -> None:
+                if self.path != f"/{offer.name}":
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "application/gzip")
+                self.send_header("Content-Length", str(len(offer.data)))
+                self.send_header("Content-Disposition", f'attachment; filename="{offer.name}"')
+                self.end_headers()
+                if body:
+                    self.wfile.write(offer.data)
+                    offer.fetched.append(str(self.client_address[0]).removeprefix("::ffff:"))
+
+            def log_message(self, format: str, *args: object) -> None:
+                """The screen says who fetched it."""
+
+        return Handler
+
+    def __enter__(self) -> Offer:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()

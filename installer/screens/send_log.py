@@ -1,0 +1,182 @@
+"""Gets the log of a failure out of the machine: offered to browsers, sent to a web server, copied over SSH."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit import web
+from dom0kit.errors import UserError
+from dom0kit.files import write_atomic
+from dom0kit.web import SYSTEM, Response
+from installer.commands import Commands
+from installer.screens import logs
+from installer.screens.driver import Terminal, ask
+from installer.screens.forms import BACK, Form, Update
+from installer.screens.jobs import Job
+from installer.screens.logs import Target
+from installer.screens.offer import Offer, word
+from installer.screens.waiting import wait_for
+
+TITLE = "Save the log"
+KEY_KINDS = ("ed25519", "ecdsa", "rsa")
+SECONDS = 120
+ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$DOM0KIT_PASSWORD\"\n"
+"""What ssh runs for a password (SSH_ASKPASS in ssh(1)): it is in no argument and in no file."""
+
+
+@dataclass(frozen=True)
+class LogEffects:
+    """Acts for the screens of the log.
+
+    :param addresses: brings the network up when it is not; the addresses of this machine, none without a network.
+    :param bundle: makes the ``.tar.gz``, without secrets.
+    :param to_stick: asks for a stick and copies the log there.
+    """
+
+    terminal: Terminal
+    commands: Commands
+    addresses: Callable[[], tuple[str, ...]]
+    bundle: Callable[[], bytes]
+    to_stick: Callable[[], None]
+    post: Callable[..., Response] = web.request
+
+    def save(self) -> None:
+        """By the way that the person chooses."""
+        reply = ask(self.terminal, logs.how)
+        if reply.button == BACK:
+            return
+        way = reply.values.get("log.how")
+        if way == "stick":
+            self.to_stick()
+            return
+        there = self.addresses()
+        if not there:
+            self.terminal.tell(
+                TITLE, "This machine has no address, so nothing can be sent. Look at the cable, or take a USB stick."
+            )
+            return
+        try:
+            data = wait_for(self.terminal, Job(self.bundle), "Collecting the logs ...")
+            name = f"log-{word()}.tar.gz"
+            if way == "offer":
+                self.offer(data, name, there)
+            elif way == "post":
+                self.send(data, name)
+            else:
+                self.copy(data, name)
+        except (UserError, OSError) as error:
+            self.terminal.tell(TITLE, str(error))
+
+    def offer(self, data: bytes, name: str, there: tuple[str, ...]) -> None:
+        """Show the address until the person has done with it.
+
+        :raises UserError: when no port can be had.
+        """
+        with Offer(data, name) as offer:
+            urls = offer.urls(there)
+            self.commands.note(f"the log of {len(data)} bytes is offered at {', '.join(urls)}")
+            ask(
+                self.terminal,
+                lambda: logs.offered(urls),
+                update=lambda: Update(texts={"log.fetched": logs.fetched_text(offer.fetched)}),
+            )
+            self.commands.note(f"the log was fetched by: {', '.join(offer.fetched) or 'nobody'}")
+
+    def send(self, data: bytes, name: str) -> None:
+        """Send it to the address that is typed; one that does not work can be mended."""
+        url = ""
+        while True:
+            reply = self._filled(lambda url=url: logs.post(url), "log.url", logs.url_wrong)  # type: ignore[misc]
+            if reply is None:
+                return
+            url = reply["log.url"]
+            headers = {"Content-Type": "application/gzip", "Content-Disposition": f'attachment; filename="{name}"'}
+
+            def deliver(url: str = url, headers: dict[str, str] = headers) -> Response:
+                return self.post("POST", url, trust=SYSTEM, body=data, headers=headers, total=SECONDS)
+
+            try:
+                answer = wait_for(self.terminal, Job(deliver), f"Sending {len(data)} bytes ...")
+                if not 200 <= answer.status < 300:
+                    raise web.status_error(answer.status, url)
+            except UserError as error:
+                self.terminal.tell(TITLE, str(error))
+                continue
+            self.terminal.tell(TITLE, f"[ok] {web.shown(url)} has taken {name}.")
+            return
+
+    def copy(self, data: bytes, name: str) -> None:
+        """Copy it by scp to where is typed; what does not work can be mended."""
+        text = ""
+        while True:
+            reply = self._filled(lambda text=text: logs.scp(text), "log.target", logs.target_wrong)  # type: ignore[misc]
+            if reply is None:
+                return
+            text = reply["log.target"]
+            target = logs.parse_target(text, name)
+            assert target is not None
+            try:
+                with tempfile.TemporaryDirectory(prefix="dom0kit-log-") as folder:
+                    write_atomic(Path(folder) / name, data, 0o600)
+                    done = self._copied(Path(folder), name, target, reply["log.password"])
+            except UserError as error:
+                self.terminal.tell(TITLE, str(error))
+                continue
+            if done:
+                self.terminal.tell(TITLE, f"[ok] The log is at {target.words()}.")
+            return
+
+    def _copied(self, folder: Path, name: str, target: Target, password: str) -> bool:
+        """Ask for the host key, let the person compare it, copy; whether it was done."""
+        known = wait_for(self.terminal, Job(lambda: self._host_key(target.host)), f"Asking {target.host} for its host key ...")
+        write_atomic(folder / "known_hosts", known, 0o600)
+        print_of = self.commands(["ssh-keygen", "-l", "-f", folder / "known_hosts"], timeout=20).output.strip()
+        if ask(self.terminal, lambda: logs.host_key(target.host, print_of)).button != "yes":
+            return False
+        write_atomic(folder / "askpass", ASKPASS, 0o700)
+        options = {
+            "UserKnownHostsFile": folder / "known_hosts",
+            "GlobalKnownHostsFile": "none",
+            "StrictHostKeyChecking": "yes",
+            "NumberOfPasswordPrompts": "1",
+            "ConnectTimeout": "15",
+        }
+        words = ["scp", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+        env = {"SSH_ASKPASS": str(folder / "askpass"), "SSH_ASKPASS_REQUIRE": "force", "DOM0KIT_PASSWORD": password}
+
+        def work() -> None:
+            result = self.commands([*words, folder / name, target.words()], check=False, env=env, timeout=SECONDS)
+            if result.returncode:
+                # scp's own last words say less than ssh's before them.
+                lines = [line for line in result.errors.splitlines() if line.strip() and "Connection closed" not in line]
+                why = lines[-1].strip() if lines else f"scp ended with {result.returncode}"
+                raise UserError(f"the log could not be copied: {why}", "look at user, password and folder")
+
+        wait_for(self.terminal, Job(work), f"Copying the log to {target.host} ...")
+        return True
+
+    def _host_key(self, host: str) -> str:
+        """The host key that a machine shows, as a line of known_hosts: of the best kind that it has.
+
+        :raises UserError: when it shows none.
+        """
+        for kind in KEY_KINDS:
+            found = self.commands(["ssh-keyscan", "-T", "10", "-t", kind, host], check=False, timeout=30).output
+            if lines := [line for line in found.splitlines() if line and not line.startswith("#")]:
+                return lines[0] + "\n"
+        raise UserError(f"{host} shows no SSH host key", "is it the right machine, and does its SSH server run?")
+
+    def _filled(self, make: Callable[[], Form], field: str, wrong: Callable[[str], str]) -> dict[str, str] | None:
+        """A form with a right answer in one field; None when the person gives it up."""
+        problem, values = "", None
+        while True:
+            reply = ask(self.terminal, make, values=values, focus=field if problem else "", problem=problem)
+            if reply.button == BACK:
+                return None
+            values = reply.values
+            texts = {name: str(value) for name, value in reply.values.items()}
+            if not (problem := wrong(texts[field])):
+                return {**texts, field: texts[field].strip()}

@@ -1,0 +1,31 @@
+"""A screen that shows that time passes while a job runs in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from installer.screens import end
+from installer.screens.driver import Terminal, ask
+from installer.screens.forms import Update
+from installer.screens.jobs import Job
+
+T = TypeVar("T")
+MOMENT = 0.4
+"""Seconds for which no screen is worth its while."""
+
+
+def wait_for(terminal: Terminal, job: Job[T], text: str) -> T:
+    """What a job gives, with a screen that shows that time passes when it takes more than a moment.
+
+    :raises BaseException: what the job raised.
+    """
+    if not job.wait(MOMENT):
+        while not job.over:
+            ask(terminal, lambda: end.looking(text), update=waiting(job))
+    return job.result()
+
+
+def waiting(job: Job[Any]) -> Callable[[], Update | None]:
+    """What a screen shows while a job runs."""
+    return lambda: Update(texts={"wait.time": f"{job.seconds:.0f} s"}, done="over" if job.over else "")

@@ -1,0 +1,86 @@
+"""Drivers and programs that the image lacks: from a stick into the installer, onto the host, and into the host's initramfs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from qa import debs, media, patience
+from qa.answers import DISK_SERIAL, answers
+from qa.arrival import arrive, look_around
+from qa.command import Drive, Nic
+from qa.credentials import Ssh
+from qa.host import Run, need
+from qa.installed import run_installer
+from qa.machine import free_port
+from qa.media import ANSWERS_ARGUMENT
+from qa.scenario import Scenario
+
+SOURCE = {"folder": f"label:{debs.LABEL}/{debs.FOLDER}"}
+IN_INSTALLER = f"""#!/bin/sh -e
+for module in {" ".join(name.replace("-", "_") for name in (*debs.BY_CARD, debs.BY_NAME))}; do test -d /sys/module/$module; done
+test -e /sys/class/net/can0
+{debs.PROGRAM} | grep '{debs.HELLO}'
+test ! -e /usr/sbin/policy-rc.d
+"""
+"""Fails the installation unless the drivers have found their card before a disk is touched."""
+
+
+def check_drivers(run: Run) -> None:
+    """The host has the packages, its initramfs has loaded their drivers before the root was there.
+
+    :raises ScenarioFailed: for the first thing that is not so.
+    """
+    for name in (debs.DRIVERS, debs.PROGRAM):
+        state = run(f"dpkg-query --show --showformat='${{db:Status-Abbrev}}' {name}").ok()
+        need(state.startswith("ii"), f"{name} is not installed: {state}")
+    need(debs.HELLO in run(debs.PROGRAM).ok(), "the program of the further package does not run")
+    run("test -e /sys/class/net/can0").ok()
+    messages = run("dmesg --notime").ok().splitlines()
+    root = next((n for n, line in enumerate(messages) if "EXT4-fs" in line and "mounted filesystem" in line), None)
+    need(root is not None, "the kernel has no message of a mounted root")
+    for word in ("kvaser_pci 0000:", f"{debs.BY_NAME}: "):
+        first = next((n for n, line in enumerate(messages) if word in line), None)
+        need(first is not None and root is not None and first < root, f"{word!r} is not among the messages before the root")
+    need("as /etc is now" in run("dom0ctl initramfs --check").ok(), "dom0ctl initramfs would make another one")
+    kept = run("ls /run/dom0kit/medium/state/*/packages").ok().split()
+    need(len(kept) == 2, f"the host keeps the packages {kept}")
+
+
+@pytest.mark.parametrize("scenario", ["driver-disk"], ids=["driver-disk"], indirect=True)
+def test_driver_disk(scenario: Scenario) -> None:
+    """Unattended: a card's driver comes from a stick; it works in the installer, and on the host from its initramfs on."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    script = {"stage": "planned", "content": IN_INSTALLER}
+    text = answers(scenario.settings.credentials, packages=[SOURCE], scripts=[script])
+    drives = (disk, scenario.cd(1), debs.stick(scenario, debs.make(scenario)))
+    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
+    spec = scenario.spec("install", drives=(*drives, stick), devices=debs.DEVICES)
+    with scenario.machine("install", spec) as machine:
+        run_installer(machine, scenario)
+    port = free_port()
+    spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), devices=debs.DEVICES)
+    with scenario.machine("host", spec) as machine:
+        arrive(scenario, machine)
+        ssh = Ssh(scenario.settings.credentials, port)
+        look_around(scenario, machine, ssh, firmware="bios")
+        scenario.keep("dmesg.txt", ssh.run("dmesg").ok())
+        check_drivers(ssh.run)
+
+
+@pytest.mark.parametrize("scenario", ["driver-disk-refused"], ids=["driver-disk-refused"], indirect=True)
+def test_driver_disk_refused(scenario: Scenario) -> None:
+    """A driver for another kernel is refused in a sentence, and not one byte of the disk has changed."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    before = media.fingerprint(disk.path)
+    text = answers(scenario.settings.credentials, packages=[SOURCE])
+    wrong = debs.stick(scenario, debs.make(scenario, release="6.1.0-9-amd64")[:1])
+    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
+    spec = replace(scenario.spec("install"), drives=(disk, scenario.cd(1), wrong, stick))
+    with scenario.machine("install", spec, expected_failures=("installer",)) as machine, scenario.phase("boot to the failure"):
+        machine.wait_event("installer", "failed", limit=patience.INSTALL)
+        event = next(e for e in machine.events if e.get("event") == "failed")
+    said = str(event.get("details"))
+    need("drivers for the kernel 6.1.0-9-amd64" in said, f"the failure does not speak of the kernel: {said}")
+    need(media.fingerprint(disk.path) == before, "the disk was written to")
