@@ -268,6 +268,16 @@ def wait_path_event(machine: Machine, state: str, since: int, *, limit: float = 
     )
 
 
+def heard_above(text: str, paths: str = r"sd\w+") -> None:
+    """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
+
+    :param text: of the console.
+    :param paths: a pattern of the kernel's names that may fail.
+    """
+    lines = re.findall(rf"^.*(?:EXT4-fs error|SQUASHFS error|I/O error, dev (?!(?:{paths}),)).*$", text, re.MULTILINE)
+    need(not lines, f"errors above the paths: {lines[:5]}")
+
+
 @contextmanager
 def fsync_loop(run: Run, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
     """Write numbers with fsync while the block runs; afterwards all are there, and none has failed.

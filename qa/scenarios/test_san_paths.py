@@ -20,6 +20,7 @@ from qa.san import (
     check_root,
     cut_host_part,
     fsync_loop,
+    heard_above,
     shown,
     wait_path_event,
     wait_paths,
@@ -65,6 +66,8 @@ def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
         need("has lost its path" in machine.console_text, "the console says nothing of a lost path")
         check_root(ssh.run, on.lun)
         host.check_no_failed_unit(ssh.run)
+        ended = ssh.run("systemctl stop dom0kit-paths.service; systemctl is-failed dom0kit-paths.service").output.strip()
+        need(ended == "inactive", f"the service that watches paths, when stopped, is {ended}")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,7 @@ def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
             wait_paths(ssh.run, on.lun.wwid, 2)
         scenario.notes["20 s without a path"] = loop
         need(loop["longest"] > 15, f"no write waited: {loop}")
+        heard_above(machine.console_text)
         scenario.expected |= {"file system error"}
         seen = len(machine.console_text)
         for path in (0, 1):
@@ -173,5 +177,7 @@ def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
         # The next boot knows it as well. Nothing is written to it: scsi_debug's second port refuses some commands.
         need(ssh.run("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
         ssh.run("dom0ctl initramfs").ok()
+        names = [path["name"] for group in new[0]["groups"] for path in group["paths"]]
+        heard_above(machine.console_text, "|".join(names))
         check_initramfs(ssh.run)
         host.check_no_failed_unit(ssh.run)
