@@ -92,7 +92,7 @@ def initiator_text(random: bytes) -> str:
 
 def has_initiator(text: str) -> bool:
     """Does the text of ``initiatorname.iscsi`` hold a name?"""
-    return re.search(r"^InitiatorName=iqn\.\S+", text, re.MULTILINE) is not None
+    return re.search(r"^InitiatorName=(?:iqn|eui|naa)\.\S+", text, re.MULTILINE) is not None
 
 
 def is_machine_id(text: str) -> bool:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from answerfiles.model import Management
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
 from installer.commands import Commands
 from installer.machine import Nic
-from installer.screens.probe import BOND, FOLDER, PREFIX, VLAN, find_addresses, network_files
+from installer.trial import FOLDER, PREFIX, find_addresses, network_files, set_up
 
 SECONDS = 60.0
 """How long an address is waited for: a switch's port may learn for half a minute before DHCP gets through."""
@@ -58,23 +57,11 @@ def network(
         interface = nics[0].name
     try:
         if ours:
-            _write(folder, files, nics, commands)
+            set_up(folder, files, nics, commands)
         yield _wait(interface, management, commands, tell, clock=clock, sleep=sleep)
     finally:
         if ours:
-            _write(folder, {}, nics, commands)
-
-
-def _write(folder: Path, files: dict[str, str], nics: tuple[Nic, ...], commands: Commands) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{PREFIX}-*"):
-        old.unlink()
-    for name in (VLAN, BOND):
-        commands(["ip", "link", "delete", name], check=False, timeout=10)
-    for name, text in files.items():
-        write_atomic(folder / name, text)
-    commands(["networkctl", "reload"], check=False, timeout=20)
-    commands(["networkctl", "reconfigure", *(nic.name for nic in nics)], check=False, timeout=20)
+            set_up(folder, {}, nics, commands)
 
 
 def _wait(

@@ -157,7 +157,9 @@ def target(**further: Any) -> Values:
 
 def shown(run: Run) -> dict[str, Any]:
     """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
-    value: dict[str, Any] = json.loads(run("dom0ctl paths --json").output)
+    said = run("dom0ctl paths --json")
+    need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
+    value: dict[str, Any] = json.loads(said.output)
     return value
 
 
@@ -264,6 +266,16 @@ def wait_path_event(machine: Machine, state: str, since: int, *, limit: float = 
     return machine.wait_until(
         lambda: next(iter(path_events(machine, state, since)), None), f"event of a path, {state}", limit=limit
     )
+
+
+def heard_above(text: str, paths: str = r"sd\w+") -> None:
+    """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
+
+    :param text: of the console.
+    :param paths: a pattern of the kernel's names that may fail.
+    """
+    lines = re.findall(rf"^.*(?:EXT4-fs error|SQUASHFS error|I/O error, dev (?!(?:{paths}),)).*$", text, re.MULTILINE)
+    need(not lines, f"errors above the paths: {lines[:5]}")
 
 
 @contextmanager

@@ -6,7 +6,10 @@ import argparse
 import ctypes
 import dataclasses
 import json
+import mmap
+import os
 import sys
+import threading
 from pathlib import Path
 
 from dom0kit import hostpart
@@ -17,6 +20,7 @@ from dom0kit.maps import Map, parse_maps
 from dom0kit.multipathd import ask
 from dom0kit.run import run
 from firstboot.host import MANIFEST
+from firstboot.paths import resident
 from firstboot.paths.alert import Alerts
 from firstboot.paths.ganeti import NodeTags
 from firstboot.paths.maps import Change, counts, render
@@ -90,6 +94,10 @@ def watch() -> int:
     except OSError as error:
         note(f"no events to {ROOT / LOG}: {error}")
     stay_in_memory()
+    held: list[mmap.mmap] = []
+    if root_wwids():
+        # What the root's disk needs to come back takes seconds to read; the watch does not wait for it.
+        threading.Thread(target=lambda: held.extend(resident.hold(ROOT, os.uname().release)), daemon=True).start()
     alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
 
     def tell(change: Change) -> None:

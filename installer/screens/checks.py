@@ -6,12 +6,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from answerfiles import kinds
-from answerfiles.model import Answers
-from installer.screens.forms import Problem
 
 Check = Callable[[str], str]
 
@@ -136,20 +133,3 @@ def password(text: str) -> str:
 
     reason = weakness(text)
     return f"{sentence(reason)} Several words are strong and easy to type." if reason else ""
-
-
-def of_model(document: dict[str, Any], places: dict[str, str]) -> list[Problem]:
-    """What the model of answers says about them.
-
-    :param places: fields of forms by the beginning of the model's path, as ``network.management.ipv4``.
-    """
-    try:
-        Answers.model_validate(document)
-    except ValidationError as error:
-        problems = []
-        for detail in error.errors(include_url=False, include_input=False):
-            path = ".".join(str(part) for part in detail["loc"])
-            at = next((name for start, name in places.items() if path.startswith(start)), "")
-            problems.append(Problem(at, f"{path}: {detail['msg']}"))
-        return problems
-    return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -28,7 +28,6 @@ from installer.screens.send_log import LogEffects
 from installer.screens.state import State, closed_secret, to_answers, to_yaml
 from installer.screens.waiting import wait_for
 
-T = TypeVar("T")
 TMUX = Path("/run/dom0kit/tmux")
 """The socket of the tmux server that the installer runs in."""
 INSTALLER, LOG, SHELL = 1, 2, 3
@@ -95,10 +94,7 @@ class Effects:
 
         :raises UserError: when they cannot be collected.
         """
-        return self._wait(Job(self.collect), "Looking at the disks and network cards of this machine ...")
-
-    def _wait(self, job: Job[T], text: str) -> T:
-        return wait_for(self.terminal, job, text)
+        return wait_for(self.terminal, Job(self.collect), "Looking at the disks and network cards of this machine ...")
 
     def rescan(self, state: State, values: Values) -> State:
         """Look at the machine again."""
@@ -129,7 +125,7 @@ class Effects:
             return self.collect()
 
         try:
-            facts = self._wait(Job(make), f"Making a multipath disk of {short(disk.path)} ...")
+            facts = wait_for(self.terminal, Job(make), f"Making a multipath disk of {short(disk.path)} ...")
         except UserError as error:
             self.terminal.tell("As multipath", str(error))
             return state
@@ -174,7 +170,7 @@ class Effects:
             self.terminal.tell("SSH access", "There is none in the demonstration.")
             return
         try:
-            access = self._wait(Job(lambda: open_access(source, self.commands)), "Opening access over SSH ...")
+            access = wait_for(self.terminal, Job(lambda: open_access(source, self.commands)), "Opening access over SSH ...")
         except UserError as error:
             self.terminal.tell("SSH access", str(error))
             return

@@ -178,7 +178,7 @@ def answers(text: str, closed: str = "") -> Form:
         items=(
             Text(told),
             Gap(),
-            Scroll("\n".join(wrap(text, SCROLL)), height=11 if closed else 13),
+            Scroll("\n".join(wrap(text, SCROLL)), height=10 if closed else 12),
         ),
         buttons=(("save", "Save to USB"), (BACK, "Back")),
         help="Give the file to the installer with the kernel argument dom0kit.answers=, as docs/answers.md says.",

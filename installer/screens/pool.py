@@ -14,7 +14,7 @@ from pool.token import read_token
 
 POOL_HELP = """Several hosts make a pool: they are managed together, and guests move between them.
 
-The first host makes the pool; the others join it. A host that stands alone now can do either later: 'dom0ctl pool' on the host.
+The first host makes the pool; the others join it. A host that stands alone now can do either later.
 
 Ganeti manages guests and can make pools. xl is Xen's own command for single hosts; choose it when you want nothing else."""
 
@@ -61,6 +61,10 @@ def pool(state: State) -> Form:
             Text("What shall manage the guests?"),
             Gap(),
             Radio("pool.toolstack", tuple(tools), state.text("pool.toolstack")),
+            Gap(),
+            Text(
+                "A pool is asked, and the host keeps what you chose. Its first start does not make or join one in this version."
+            ),
         ),
         help=POOL_HELP,
     )

@@ -1,112 +1,40 @@
 """The live test of the management network: systemd-networkd gets the chosen settings, and what comes of them is seen.
 
-What networkd is told is decided by pure functions; :class:`Probe` acts, in the background and within a limit of time.
+What networkd is told is in :mod:`installer.trial`; :class:`Probe` acts, in the background and within a limit of time.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from answerfiles.model import Bond, Management, StaticAddress, StaticAddress6
+from answerfiles.model import Management, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
 from dom0kit.run import Result, run
 from installer.machine import Nic
+from installer.trial import FOLDER, entries, find_addresses, network_files, set_up
 
-FOLDER = Path("/run/systemd/network")
-PREFIX = "05-dom0kit-test"
-BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
 SECONDS = 30.0
 """How long an address is waited for; DHCP over a switch port that learns takes this long."""
 OVER_WELL = "The test is over: the network works as far as this machine can see."
 OVER_BAD = "The test is over. Go back to change the settings, or go on if the network will be another one."
-MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
-
-
-def network_section(management: Management) -> list[str]:
-    """The lines of ``[Network]`` and ``[Route]`` of systemd.network(5) for the addresses."""
-    v4, v6 = management.ipv4, management.ipv6
-    both = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}
-    lines = ["[Network]", f"DHCP={both[(v4 == 'dhcp', v6 == 'dhcp')]}"]
-    lines.append(f"IPv6AcceptRA={'yes' if v6 != 'none' else 'no'}")
-    lines.append(f"LinkLocalAddressing={'ipv6' if v6 != 'none' else 'no'}")
-    for record in (v4, v6):
-        if isinstance(record, StaticAddress | StaticAddress6) and record.gateway is not None:
-            lines.append(f"Gateway={record.gateway}")
-    lines += [f"DNS={server}" for server in management.dns]
-    for record in (v4, v6):
-        if isinstance(record, StaticAddress | StaticAddress6):
-            # An address that another machine has is found out, and not taken (systemd.network(5), RFC 5227).
-            lines += ["", "[Address]", f"Address={record.address}", "DuplicateAddressDetection=both"]
-    return lines
-
-
-def network_files(management: Management, nics: tuple[Nic, ...]) -> tuple[str, dict[str, str]]:
-    """What networkd reads, and the name of the interface that gets the addresses.
-
-    :param nics: the cards, one or those of a bond.
-    """
-    files: dict[str, str] = {}
-    base = nics[0].name
-    if isinstance(management.bond, Bond):
-        base = BOND
-        mode = MODES[management.bond.mode]
-        files[f"{PREFIX}-bond.netdev"] = f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms\n"
-        for nic in nics:
-            files[f"{PREFIX}-{nic.name}.network"] = f"[Match]\nName={nic.name}\n\n[Network]\nBond={BOND}\n"
-    top = base
-    addresses = network_section(management)
-    if management.vlan is not None:
-        top = VLAN
-        files[f"{PREFIX}-vlan.netdev"] = f"[NetDev]\nName={VLAN}\nKind=vlan\n\n[VLAN]\nId={management.vlan}\n"
-        carrier = ["[Network]", f"VLAN={VLAN}", "LinkLocalAddressing=no", "DHCP=no"]
-        files[f"{PREFIX}-base.network"] = "\n".join([f"[Match]\nName={base}\n", *carrier]) + "\n"
-    files[f"{PREFIX}-top.network"] = "\n".join([f"[Match]\nName={top}\n", *addresses]) + "\n"
-    return top, files
-
-
-def find_addresses(text: str, wanted: Mapping[int, str] | None = None) -> dict[int, str]:
-    """Global addresses by version, from ``ip -json address show``.
-
-    :param wanted: the fixed ones: no other counts in their place, such as one that DHCP gave before.
-    """
-    found: dict[int, str] = {}
-    for link in _list(text):
-        for entry in link.get("addr_info", []):
-            if entry.get("scope") == "global" and not entry.get("tentative"):
-                version = 4 if entry.get("family") == "inet" else 6
-                address = f"{entry['local']}/{entry['prefixlen']}"
-                if (wanted or {}).get(version, address) == address:
-                    found.setdefault(version, address)
-    return found
 
 
 def is_up(text: str) -> bool:
     """Whether a cable is connected and somebody is at its other end, from ``ip -json link show``."""
-    return any("LOWER_UP" in link.get("flags", []) for link in _list(text))
+    return any("LOWER_UP" in link.get("flags", []) for link in entries(text))
 
 
 def find_gateway(text: str) -> str:
     """The gateway of the default route, from ``ip -json route show default``; empty without one."""
-    return next((str(route["gateway"]) for route in _list(text) if "gateway" in route), "")
+    return next((str(route["gateway"]) for route in entries(text) if "gateway" in route), "")
 
 
 def has_neighbour(text: str) -> bool:
     """Whether ``ip -json neighbour show`` knows the machine's MAC address: it is there, although it may not answer ping."""
-    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in _list(text))
-
-
-def _list(text: str) -> list[dict[str, Any]]:
-    try:
-        value = json.loads(text or "[]")
-    except ValueError:
-        return []
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in entries(text))
 
 
 class Probe:
@@ -161,15 +89,7 @@ class Probe:
 
     def _test(self) -> None:
         interface, files = network_files(self._management, self._nics)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for old in self._folder.glob(f"{PREFIX}-*"):
-            old.unlink()
-        for name in (BOND, VLAN):
-            self._ask("ip", "link", "delete", name)
-        for name, text in files.items():
-            write_atomic(self._folder / name, text)
-        for argv in (["networkctl", "reload"], ["networkctl", "reconfigure", *(nic.name for nic in self._nics)]):
-            self._run(argv, check=False, timeout=20)
+        set_up(self._folder, files, self._nics, self._run)
         wanted = {4: self._management.ipv4 != "none", 6: self._management.ipv6 != "none"}
         found = self._wait(interface, {version for version, wish in wanted.items() if wish})
         for version in (4, 6):

@@ -26,7 +26,6 @@ PORT = 2222
 POOL = "pool.example.net"
 MASTER = "master.example.net"
 VERSION = "0.1.0"
-TOOLSTACK = "ganeti 3.1.0~rc2"
 DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
 LEDGER = "var/lib/dom0kit/pool"
 CLIENT = (sys.executable, "-m", "qa.pool.client")

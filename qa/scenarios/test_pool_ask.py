@@ -73,7 +73,7 @@ def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refu
     scenario.notes["refusal"] = said
     need(refusal.says in said, f"the installer does not give the pool's reason ({refusal.says}): {said}")
     need("first ask the pool at" in machine.console_text, "the plan does not show that the pool will be asked")
-    need(f"from {HOST} " in (scenario.folder / "server-sshd.log").read_text(), f"nobody came to the pool from {HOST}")
+    need(f" {HOST} port " in (scenario.folder / "server-sshd.log").read_text(), f"nobody came to the pool from {HOST}")
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 

@@ -74,9 +74,11 @@ def by_password(person: Person, argv: Callable[[str], Sequence[str]]) -> None:
 
 def odd_disks(person: Person, *, twin: str, paths: str, single: str) -> None:
     """On the screen of the disks, up to the next one: twins are refused, paths are told, a single path becomes a map."""
-    if person.at_screen("Disk to install on", "Before you go on") == "Before you go on":
+    if person.at_screen("Drivers and packages", "Before you go on") == "Before you go on":
         person.button("Go on all the same")
-        person.at_screen("Disk to install on")
+        person.at_screen("Drivers and packages")
+    person.button("Next")
+    person.at_screen("Disk to install on")
     person.choose(twin)
     person.see("have one serial number")
     trips.refused(person, "Disk to install on", " cannot be chosen: it and")

@@ -6,6 +6,7 @@ import re
 import time
 
 from qa import patience
+from qa.answers import HOST_NAME
 from qa.credentials import Ssh
 from qa.failure import ScenarioFailed
 from qa.host import need
@@ -50,8 +51,17 @@ class Tty:
             self.machine.wait(0.5 if number % AT_ONCE == 0 else 0.1)
 
     def line(self, text: str) -> None:
-        """Type a line."""
+        """Type a line that is not shown."""
         self.press(*map(qcode_of, text), QCODES["enter"])
+
+    def shown_line(self, text: str) -> None:
+        """Type a line, and press Enter when the display shows all of it.
+
+        :raises ScenarioFailed: when a key was lost.
+        """
+        self.press(*map(qcode_of, text))
+        self.see(text)
+        self.press(QCODES["enter"])
 
 
 def use_the_keys(tty: Tty, password: str) -> None:
@@ -62,12 +72,13 @@ def use_the_keys(tty: Tty, password: str) -> None:
     tty.see("1 Shell", "4 Power off", "All is well.")
     tty.press("1")
     tty.see("login:")
-    tty.line("root")
+    tty.shown_line("root")
     tty.see("Password:")
     tty.line(password)
-    tty.see("root@")
-    tty.line("touch /run/from-the-console")
-    tty.line("exit")
+    # The shell's prompt; the status screen has 'root@' with the address.
+    tty.see(f"root@{HOST_NAME.partition('.')[0]}:")
+    tty.shown_line("touch /run/from-the-console")
+    tty.shown_line("exit")
     tty.see("1 Shell")
     tty.ssh.run("test -e /run/from-the-console").ok()
 
@@ -83,9 +94,9 @@ def use_the_keys(tty: Tty, password: str) -> None:
     tty.see("IPv4:")
     tty.press(QCODES["enter"])
     tty.see("Name servers")
-    tty.line(NAME_SERVER)
+    tty.shown_line(NAME_SERVER)
     tty.see("Type 'yes' to change it:")
-    tty.line("yes")
+    tty.shown_line("yes")
     tty.see("Press Enter.", limit=patience.BOOT)
     tty.press(QCODES["enter"])
     tty.see("1 Shell")

@@ -18,7 +18,7 @@ from installer import asking, reach
 from installer.asking import Question
 from installer.commands import Commands
 from installer.machine import Nic
-from installer.screens.probe import network_files
+from installer.trial import network_files
 from pool.ask import ask_pool, question
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.token import JoinToken

@@ -336,3 +336,9 @@ def test_the_fingerprint_is_taken_when_the_person_says_so(monkeypatch: pytest.Mo
     monkeypatch.setattr(web, "shown_fingerprint", refuse)
     effects(terminal).fetch(chosen(), {"pool.master": "192.0.2.9"})
     assert "no certificate" in terminal.told[1]
+
+
+@pytest.mark.parametrize("closed", ["", "env:DOM0KIT_JOIN_TOKEN", "env:DOM0KIT_POOL_PASSWORD"])
+def test_the_file_of_answers_fits_the_screen(closed: str) -> None:
+    text = "\n".join(f"key{number}: value" for number in range(60))
+    assert "key0: value" in "\n".join(draw(end.answers(text, closed)))

@@ -12,12 +12,14 @@ from screen_samples import NICS, chosen
 
 from dom0kit.errors import UserError
 from dom0kit.run import Result
+from installer import trial
 from installer.commands import Commands
 from installer.machine import MEDIUM
 from installer.screens import probe, sticks
 from installer.screens.forms import Value
-from installer.screens.probe import Probe, find_addresses, find_gateway, has_neighbour, is_up, network_files
+from installer.screens.probe import Probe, find_gateway, has_neighbour, is_up
 from installer.screens.state import to_answers
+from installer.trial import find_addresses, network_files
 
 
 def files(values: dict[str, Value] | None = None) -> tuple[str, dict[str, str]]:
@@ -55,7 +57,7 @@ def test_a_vlan_on_a_bond() -> None:
     assert "Id=42" in made["05-dom0kit-test-vlan.netdev"]
     assert "Name=dom0kit-bond" in made["05-dom0kit-test-base.network"]
     assert "VLAN=dom0kit-vlan" in made["05-dom0kit-test-base.network"]
-    assert all(len(name) <= 15 for name in (probe.BOND, probe.VLAN))
+    assert all(len(name) <= 15 for name in (trial.BOND, trial.VLAN))
 
 
 ADDRESSES = [
