@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
-import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dom0kit import cpio
 from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
 
@@ -27,6 +27,7 @@ MEMORY = 192
 MODULES = ("drivers/net/xen-netfront.ko", "drivers/block/xen-blkfront.ko")
 SHELL = "bin/busybox"
 INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /dev /proc /sys
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -60,65 +61,16 @@ POWEROFF = "#!/bin/busybox sh\nexec /bin/busybox poweroff -f\n"
 REBOOT = "#!/bin/busybox sh\nexec /bin/busybox reboot -f\n"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file, folder or link of an archive; ``mode`` with the file's type (inode(7))."""
-
-    name: str
-    mode: int
-    data: bytes = b""
-
-
-def folder(name: str) -> Entry:
-    """A folder."""
-    return Entry(name, stat.S_IFDIR | 0o755)
-
-
-def file(name: str, data: bytes) -> Entry:
-    """A file that may be executed."""
-    return Entry(name, stat.S_IFREG | 0o755, data)
-
-
-def link(name: str, target: str) -> Entry:
-    """A symbolic link."""
-    return Entry(name, stat.S_IFLNK | 0o777, target.encode())
-
-
-def archive(entries: list[Entry]) -> bytes:
-    """The entries in ``newc`` form, without times and owners."""
-    parts = [_record(number, entry) for number, entry in enumerate(entries, 1)]
-    parts.append(_record(0, Entry("TRAILER!!!", 0)))
-    return b"".join(parts)
-
-
-def _record(number: int, entry: Entry) -> bytes:
-    name = entry.name.encode() + b"\0"
-    fields = (number, entry.mode, 0, 0, 1, 0, len(entry.data), 0, 0, 0, 0, len(name), 0)
-    head = b"070701" + b"".join(b"%08X" % value for value in fields) + name
-    return _padded(head) + _padded(entry.data)
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
-
-
-def entries(libraries: dict[str, bytes], busybox: bytes, modules: dict[str, bytes]) -> list[Entry]:
-    """The whole guest.
+def contents(libraries: Mapping[str, bytes], busybox: bytes, modules: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The whole guest, by path without a leading slash; every file may be executed.
 
     :param libraries: what busybox is linked with, by absolute path.
     :param modules: kernel modules, unpacked, by name, in the order in which they are loaded.
     """
-    found = [folder(name) for name in ("bin", "dev", "modules", "proc", "sbin", "sys")]
-    made = {entry.name for entry in found}
-    for path in sorted(libraries):
-        for parent in reversed(Path(path.lstrip("/")).parents):
-            if str(parent) != "." and str(parent) not in made:
-                made.add(str(parent))
-                found.append(folder(str(parent)))
-        found.append(file(path.lstrip("/"), libraries[path]))
-    found += [file(f"modules/{number}-{name}", data) for number, (name, data) in enumerate(modules.items())]
-    found += [file(SHELL, busybox), link("bin/sh", "busybox"), file("init", INIT.encode()), file("bin/lease", LEASE.encode())]
-    return [*found, file("sbin/poweroff", POWEROFF.encode()), file("sbin/reboot", REBOOT.encode())]
+    found = {path.lstrip("/"): data for path, data in libraries.items()}
+    found |= {f"modules/{number}-{name}": data for number, (name, data) in enumerate(modules.items())}
+    texts = {"init": INIT, "bin/lease": LEASE, "sbin/poweroff": POWEROFF, "sbin/reboot": REBOOT}
+    return {**found, SHELL: busybox, **{name: text.encode() for name, text in texts.items()}}
 
 
 def linked(text: str) -> list[str]:
@@ -150,7 +102,8 @@ def build(place: Place, release: str) -> Path:
     busybox = place.path("usr/bin/busybox")
     libraries = {name: place.path(name.lstrip("/")).read_bytes() for name in linked(place.run(["ldd", str(busybox)]).output)}
     modules = {Path(name).name: unpacked(place.path(f"usr/lib/modules/{release}/kernel/{name}")) for name in MODULES}
-    data = gzip.compress(archive(entries(libraries, busybox.read_bytes(), modules)), 6, mtime=0)
+    files = contents(libraries, busybox.read_bytes(), modules)
+    data = gzip.compress(cpio.archive(files, 0, dict.fromkeys(files, 0o755)), 6, mtime=0)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, data)
     write_atomic(mark, release + "\n")
