@@ -55,6 +55,7 @@ class Array:
 
     lun: Lun
     socket: Path
+    portals: tuple[str, ...] = PORTALS
 
     def admin(self, *words: str) -> str:
         """``tgtadm``; its output."""
@@ -126,11 +127,17 @@ def uri(portal: str) -> str:
 
 
 def script(
-    paths: Sequence[int], *, describe: bool = True, account: Account | None = None, outgoing: Account | None = None
+    paths: Sequence[int],
+    *,
+    portals: Sequence[str] = PORTALS,
+    describe: bool = True,
+    account: Account | None = None,
+    outgoing: Account | None = None,
 ) -> str:
     """What the firmware does: bring up cards and boot from the LUN by these paths; when it cannot be booted, go on.
 
     :param paths: from 0.
+    :param portals: the array's.
     :param describe: leave an iBFT.
     """
     lines = ["#!ipxe", f"set initiator-iqn {INITIATOR}", "set keep-san 1"]
@@ -140,7 +147,7 @@ def script(
         lines += [f"set username {account.user}", f"set password {account.secret}"]
     if outgoing is not None:
         lines += [f"set reverse-username {outgoing.user}", f"set reverse-password {outgoing.secret}"]
-    words = ["sanboot", *([] if describe else ["--no-describe"]), *(uri(PORTALS[number]) for number in paths)]
+    words = ["sanboot", *([] if describe else ["--no-describe"]), *(uri(portals[number]) for number in paths)]
     return "\n".join([*lines, f"{' '.join(words)} || exit 1", ""])
 
 

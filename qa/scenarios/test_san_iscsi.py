@@ -1,116 +1,21 @@
-"""Hosts on an iSCSI LUN with two paths: told by the firmware, told by answers alone, and with CHAP."""
+"""Hosts on an iSCSI LUN with two paths: told by the firmware, told by answers alone, with CHAP, and of an array with ALUA."""
 
 from __future__ import annotations
 
 import secrets
+import time
+from typing import Any
 
 import pytest
 
-from qa import host, iscsi, media, patience
-from qa.answers import BRIDGE, Values, answers
-from qa.arrival import arrive, look_around
-from qa.command import Nic
-from qa.credentials import Ssh
+from qa import iscsi, lio, media, patience
+from qa.answers import Values, answers
 from qa.host import Run, need
-from qa.installed import run_installer
-from qa.iscsi import Account, Array
+from qa.iscsi import Account
+from qa.iscsi_host import check_host, end, install, installer, pull_each_cable
 from qa.lab.lab import Lab
-from qa.machine import Machine
-from qa.media import ANSWERS_ARGUMENT
-from qa.san import (
-    SIZE,
-    check_initramfs,
-    check_lvm,
-    check_root,
-    fsync_loop,
-    good_paths,
-    heard_above,
-    target,
-    wait_path_event,
-    wait_paths,
-)
+from qa.san import SEEN_SECONDS, SIZE, fsync_loop, shown, target
 from qa.scenario import Scenario
-
-LOOK = (
-    "iscsiadm -m session -P 1; multipath -ll; lsblk; ip address; ip route; networkctl --no-pager; dom0ctl paths; "
-    "find /var/lib/iscsi -type f; cat /run/initramfs/iscsi.log; systemctl status iscsid --no-pager; true"
-)
-
-
-def installer(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str, name: str = "install", **values: object) -> Machine:
-    """A machine that starts the installer from the CD, after its firmware has done what it does."""
-    stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
-    spec = scenario.spec(name, drives=(scenario.cd(1), stick), nics=nics, netns=lab.namespace)
-    return scenario.machine(name, spec, **values)  # type: ignore[arg-type]
-
-
-def install(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str) -> None:
-    """Install on the LUN."""
-    with installer(scenario, lab, nics, text) as machine:
-        run_installer(machine, scenario)
-
-
-def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Array) -> Ssh:
-    """The host arrives on its LUN with both paths, and keeps to what it must; the way to it by ssh."""
-    console = arrive(scenario, machine)
-    ssh = Ssh(scenario.settings.credentials, address=host.addresses(console.run)[0], netns=lab.namespace)
-    ssh.wait()
-    scenario.keep(f"san-{machine.name}.txt", ssh.run(LOOK).ok())
-    look_around(scenario, machine, ssh, firmware="bios", prefix="10.77.0.", neighbour="10.77.0.1")
-    check_root(ssh.run, array.lun)
-    check_lvm(ssh.run, array.lun)
-    check_initramfs(ssh.run)
-    check_sessions(ssh.run)
-    need(good_paths(ssh.run, array.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
-    return ssh
-
-
-def check_sessions(run: Run) -> None:
-    """A session to each portal, watched by iscsid; their cards are nobody else's."""
-    found = iscsi.sessions(run)
-    need(found == list(iscsi.PORTALS), f"there are sessions to {found}")
-    run("systemctl is-active iscsid.service").ok()
-    waits = run("cat /sys/class/iscsi_session/session*/recovery_tmo").ok().split()
-    need(waits == ["5", "5"], f"a lost session makes requests wait for {waits} s")
-    startup = run("grep -h node.startup /var/lib/iscsi/nodes/*/*/default").ok().split("\n")
-    need(startup == ["node.startup = onboot"] * 2, f"the records say {startup}")
-    listing = run("networkctl list --no-legend --no-pager").ok()
-    cards = {line.split()[1]: line.split()[-1] for line in listing.splitlines() if line.strip()}
-    for mac, address in zip(iscsi.CARDS, iscsi.ADDRESSES, strict=True):
-        name = run(f"grep -l {mac} /sys/class/net/*/address | cut -d/ -f5").ok().strip()
-        need(cards.get(name) == "unmanaged", f"networkd has {name} as {cards.get(name)}: {cards}")
-        need(host.addresses(run, name) == [address], f"{name} has the addresses {host.addresses(run, name)}")
-    ports = run(f"ovs-vsctl list-ports {BRIDGE}").ok().split()
-    need(ports == ["mgmt0"], f"the bridge has the ports {ports}")
-
-
-def pull_each_cable(scenario: Scenario, machine: Machine, run: Run, array: Array) -> None:
-    """The cable of each path is pulled in turn and plugged in again, under a loop that writes and calls fsync."""
-    times = []
-    with fsync_loop(run) as loop:
-        for path in (0, 1):
-            with scenario.phase(f"path {path} goes and returns"):
-                since = len(machine.events)
-                machine.cable(path + 1, plugged=False)
-                wait_path_event(machine, "lost", since)
-                gone = wait_paths(run, array.lun.wwid, 1)
-                machine.cable(path + 1, plugged=True)
-                wait_path_event(machine, "returned", since)
-                times.append((round(gone, 1), round(wait_paths(run, array.lun.wwid, 2), 1)))
-    scenario.notes["fsync loop"] = loop
-    scenario.notes["seconds to one and to two paths"] = times
-    scenario.expected |= {"file system error"}
-    heard_above(machine.console_text)
-    check_sessions(run)
-    check_root(run, array.lun)
-
-
-def end(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
-    """The host ends by itself: its root is there until then."""
-    with scenario.phase("shut down"):
-        ssh.run("systemctl poweroff --no-block; true")
-        reason = machine.wait_end()
-    need(reason == "guest-shutdown", f"the host was to power off, it ended by {reason}")
 
 
 @pytest.mark.lab("tgtd", "tgtadm")
@@ -196,4 +101,52 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
             modes = ssh.run("stat -c %a /etc/dom0kit/iscsi /var/lib/iscsi/nodes/*/*/default /run/dom0kit/image/initrd.img").ok()
             need(set(modes.split()) == {"600"}, f"files with secrets have the modes {modes.split()}")
             pull_each_cable(scenario, machine, ssh.run, array)
+            end(scenario, machine, ssh)
+
+
+def groups(run: Run, wwid: str) -> list[dict[str, Any]]:
+    """The groups of a map, that of the highest priority first."""
+    found = next(item for item in shown(run)["maps"] if item["wwid"] == wwid)
+    need(found["handler"] == "1 alua", f"the handler is {found['handler']!r}")
+    return sorted(found["groups"], key=lambda group: -int(group["priority"]))
+
+
+def wait_active(run: Run, wwid: str, path: str) -> float:
+    """Wait until the group with this path is the active one and that of the highest priority; after how many seconds it is."""
+    start = time.monotonic()
+    while True:
+        found = groups(run, wwid)
+        first = found[0]
+        if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["name"] == path:
+            return round(time.monotonic() - start, 1)
+        need(time.monotonic() - start < patience.patient(SEEN_SECONDS), f"{path} is not used: {found}")
+        time.sleep(1)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("scenario", ["san-iscsi-alua"], ids=["san-iscsi-alua"], indirect=True)
+def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
+    """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go."""
+    iscsi.networks(lab)
+    nics = iscsi.cards(lab)
+    iscsi.firmware(lab, scenario.work / "tftp", iscsi.script((0, 1), portals=lio.PORTALS))
+    disk = media.blank_disk(scenario.work / "lun.img", SIZE)
+    values = target()
+    values["target"] = {"disk": {"serial": lio.SERIAL}}
+    with lio.array(scenario, lab, disk, ("optimized", "non-optimized")) as array:
+        install(scenario, lab, nics, answers(scenario.settings.credentials, **values))
+        with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
+            ssh = check_host(scenario, lab, machine, array)
+            run = ssh.run
+            before = groups(run, array.lun.wwid)
+            used, other = (group["paths"][0]["name"] for group in before)
+            wait_active(run, array.lun.wwid, used)
+            with fsync_loop(run) as loop, scenario.phase("the array changes its mind"):
+                array.say(0, "non-optimized")
+                array.say(1, "optimized")
+                seconds = wait_active(run, array.lun.wwid, other)
+            scenario.notes["ALUA"] = {"before": before, "after": groups(run, array.lun.wwid), "seconds": seconds}
+            scenario.notes["fsync loop while the array changes its mind"] = loop
+            scenario.keep("alua.txt", run("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state").ok())
+            pull_each_cable(scenario, machine, run, array)
             end(scenario, machine, ssh)
