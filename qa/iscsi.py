@@ -79,9 +79,9 @@ def without_rom(nics: tuple[Nic, ...]) -> tuple[Nic, ...]:
     return tuple(replace(nic, rom=False, bootindex=None) for nic in nics)
 
 
-def answered_cards(*which: int) -> list[Values]:
-    """Cards for iSCSI as answers have them, by their numbers."""
-    return [{"mac": CARDS[number], "address": f"{ADDRESSES[number]}/24"} for number in which]
+def answered_cards(*which: int, **further: object) -> list[Values]:
+    """Cards for iSCSI as answers have them, by their numbers; ``further`` values are the same for each."""
+    return [{"mac": CARDS[number], "address": f"{ADDRESSES[number]}/24", **further} for number in which]
 
 
 @contextmanager

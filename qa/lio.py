@@ -21,6 +21,8 @@ from qa.scenario import Scenario
 
 PORTALS = ("10.77.1.2", "10.77.2.2")
 CARDS = ("52:54:00:77:03:01", "52:54:00:77:03:02")
+VLAN = 42
+"""The second port speaks in this VLAN alone."""
 SERIAL = "d0a1000000000000000000001"
 """25 hexadecimal digits: LIO makes the LUN's WWN of its own company's number and these."""
 NAA = int(f"6001405{SERIAL}", 16)
@@ -33,7 +35,7 @@ LUN = f"{TARGET_CORE}/core/iblock_0/lun"
 
 
 def export(states: tuple[State, State]) -> str:
-    """The shell script that makes the machine an array: two target port groups of one port each.
+    """The shell script that makes the machine an array: two target port groups of one port each, the second one in a VLAN.
 
     Only the array says which port is to be used (implicit ALUA), as it would when a controller is taken over.
     """
@@ -42,7 +44,7 @@ def export(states: tuple[State, State]) -> str:
         "modprobe -a isofs squashfs loop",
         "mount -t iso9660 -o ro /dev/sr0 /cd",
         "mount -t squashfs -o ro,loop /cd/dom0kit/dom0.squashfs /image",
-        "modprobe -a -d /image target_core_mod target_core_iblock iscsi_target_mod",
+        "modprobe -a -d /image target_core_mod target_core_iblock iscsi_target_mod 8021q",
         "mount -t configfs configfs /sys/kernel/config",
         f"mkdir -p {LUN}",
         f"echo udev_path=/dev/vda >{LUN}/control",
@@ -54,6 +56,8 @@ def export(states: tuple[State, State]) -> str:
         port = f"{TARGET_CORE}/iscsi/{iscsi.TARGET}/tpgt_{number}"
         lines += [
             f'card=$(basename "$(dirname "$(grep -l {mac} /sys/class/net/*/address)")")',
+            "ip link set $card up",
+            *([f"ip link add link $card name $card.{VLAN} type vlan id {VLAN}", f"card=$card.{VLAN}"] if number == 2 else []),
             f"ip link set $card up; ip address add {portal}/24 dev $card",
             f"mkdir {group}",
             f"echo {number} >{group}/tg_pt_gp_id",

@@ -126,13 +126,17 @@ def wait_active(run: Run, wwid: str, path: str) -> float:
 @pytest.mark.lab
 @pytest.mark.parametrize("scenario", ["san-iscsi-alua"], ids=["san-iscsi-alua"], indirect=True)
 def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
-    """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go."""
+    """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go.
+
+    The firmware knows one port; the other one, in a VLAN, is found by asking the array.
+    """
     iscsi.networks(lab)
     nics = iscsi.cards(lab)
-    iscsi.firmware(lab, scenario.work / "tftp", iscsi.script((0, 1), portals=lio.PORTALS))
+    iscsi.firmware(lab, scenario.work / "tftp", iscsi.script((0,), portals=lio.PORTALS))
     disk = media.blank_disk(scenario.work / "lun.img", SIZE)
     values = target()
     values["target"] = {"disk": {"serial": lio.SERIAL}}
+    values["san"] = {**values["san"], "iscsi": {"nics": iscsi.answered_cards(1, vlan=lio.VLAN)}}
     with lio.array(scenario, lab, disk, ("optimized", "non-optimized")) as array:
         install(scenario, lab, nics, answers(scenario.settings.credentials, **values))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
