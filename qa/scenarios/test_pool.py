@@ -30,6 +30,18 @@ from qa.scenario import Scenario
 
 pytestmark = pytest.mark.lab("curl")
 GUEST_ADDRESS = "10.77.0.90"
+PVH = """name = "guest1"
+type = "pvh"
+kernel = "/run/dom0kit/image/vmlinuz"
+ramdisk = "/var/lib/dom0kit/guest/initrd.img"
+cmdline = "console=hvc0 guest.name=guest1 guest.address={address}/24"
+cpuid = "host,rdtscp=0,xsave=0,avx=0,avx2=0"
+memory = 256
+vcpus = 1
+vif = ["bridge=xenbr0,script=vif-openvswitch"]
+on_crash = "destroy"
+"""
+"""The self test's guest in Xen's PVH mode; without the processor's features that QEMU's emulation lacks."""
 CUTS = (
     "joining the pool",
     "in the pool's queue",
@@ -200,6 +212,23 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, dis
         pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
         need(not pool.run(1, "gnt-instance list --no-headers -o name").output.strip(), "the guest is still there")
         pool.verify(2)
+
+
+@pytest.mark.parametrize("scenario", ["pool-live-migration"], ids=["pool-live-migration"], indirect=True)
+def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+    """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
+    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))):
+        pool.arrive(2)
+        pool.run(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
+        need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer the laboratory")
+        ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
+        with scenario.phase("live migration"):
+            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)}", limit=JOB)
+        scenario.keep("migrate.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer after the migration")
+        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
+        need("guest1" not in pool.run(1, "xl list").ok(), "Xen on the first host still has the guest")
+        pool.run(2, "xl destroy guest1")
 
 
 @pytest.mark.parametrize("scenario", ["pool-join-power-cut"], ids=["pool-join-power-cut"], indirect=True)
