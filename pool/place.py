@@ -37,13 +37,16 @@ class Place(Protocol):
 
 @dataclass
 class Local:
-    """The host that this runs on."""
+    """The host that this runs on.
+
+    :param root: where its file system begins; ``/`` but in tests.
+    """
 
     root: Path = Path("/")
     run: Run = run
 
     def path(self, name: str) -> Path:
-        """A path of the host."""
+        """A path of the host, named without the leading slash."""
         return self.root / name
 
     def read(self, name: str) -> str:
@@ -54,9 +57,9 @@ class Local:
             return ""
 
     def write(self, name: str, text: str, mode: int = 0o644) -> bool:
-        """Write a file atomically, with its folder. Was it written, or right already?"""
+        """Write a file atomically, with its folder; a file that is right already stays untouched. Was it written?"""
         path = self.path(name)
-        if path.is_file() and path.stat().st_mode & 0o7777 == mode and self.read(name) == text:
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o7777 == mode and self.read(name) == text:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text, mode)

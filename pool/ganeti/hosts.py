@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dom0kit.blocks import outside
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
@@ -34,26 +35,10 @@ def hosts_text(text: str, names: Mapping[str, str]) -> str:
 
     Names that a line outside of the block has already, as the host's own, are left to that line.
     """
-    around = outside(text)
+    around = outside(text, BEGIN, END)
     taken = {word for line in around for word in line.partition("#")[0].split()[1:]}
     lines = block({name: address for name, address in names.items() if name not in taken})
     return "\n".join([*around, *([BEGIN, *lines, END] if lines else [])]) + "\n"
-
-
-def outside(text: str) -> list[str]:
-    """The lines outside of the block; a begin mark without its end counts as an ordinary comment and goes."""
-    around: list[str] = []
-    held: list[str] | None = None
-    for line in text.splitlines():
-        if line == BEGIN and held is None:
-            held = []
-        elif line == END and held is not None:
-            held = None
-        elif held is not None:
-            held.append(line)
-        else:
-            around.append(line)
-    return [*around, *(held or [])]
 
 
 def names_of(ssconf: Ssconf | None) -> dict[str, str]:

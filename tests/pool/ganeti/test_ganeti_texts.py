@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dom0kit.blocks import outside
 from pool.ganeti import hosts, keys
 from pool.ganeti.create import LIMITS, bounds, mac_prefix
 from pool.ganeti.guests import Wanted, add_command
@@ -62,7 +63,7 @@ def test_a_name_that_a_job_needs_stays_while_ganetis_files_change(place: Local) 
 
 
 def test_half_a_block_does_not_swallow_what_follows() -> None:
-    assert hosts.outside(f"a\n{hosts.BEGIN}\nb") == ["a", "b"]
+    assert outside(f"a\n{hosts.BEGIN}\nb", hosts.BEGIN, hosts.END) == ["a", "b"]
 
 
 def test_keys_are_added_once_and_lines_that_a_power_cut_spoilt_go() -> None:
