@@ -128,7 +128,8 @@ class PoolDisks:
 
     def keep_master(self, scenario: Scenario, disk: Path, token: str) -> None:
         """Keep the master's disk, which has a snapshot, for the scenarios that follow."""
-        self.prepared, self.token = disk, token
+        self.prepared, self.token = scenario.settings.work / "pool-master.qcow2", token
+        disk.rename(self.prepared)
 
     def master(self, scenario: Scenario) -> Path:
         """A copy of the master's disk with the snapshot."""

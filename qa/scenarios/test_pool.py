@@ -8,7 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from qa import host
+from firstboot.paths.ganeti import TAG
+from firstboot.paths.watch import EXPECTED
+from qa import host, san
 from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
@@ -192,6 +194,33 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, dis
         for number in (1, 2, 3):
             found = pool.run(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}").ok()
             need(all(address(n) in found for n in (1, 2, 3)), f"h{number} knows these names: {found}")
+        with scenario.phase("a lost path is the pool's news"):
+            check_path_tag(pool, 2)
+
+
+def check_path_tag(pool: PoolLab, number: int) -> None:
+    """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
+    before = {item["wwid"] for item in san.shown(pool.ssh(number).run)["maps"]}
+    pool.run(number, san.ALUA)
+
+    def paths() -> list[str]:
+        new = [item for item in san.shown(pool.ssh(number).run)["maps"] if item["wwid"] not in before]
+        return [item["wwid"] + " " + path["name"] for item in new for group in item["groups"] for path in group["paths"]]
+
+    def tagged() -> bool:
+        return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()
+
+    machine = pool.machines[number]
+    machine.wait_until(lambda: len(paths()) == 2, "a disk with two paths", limit=san.SEEN_SECONDS)
+    wwid, path = paths()[1].split()
+    # The service takes two paths for what the disk should have once it has seen both.
+    machine.wait_until(
+        lambda: wwid in pool.run(number, f"cat /{EXPECTED}").ok(), "note of the disk's paths", limit=san.SEEN_SECONDS
+    )
+    pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
+    machine.wait_until(tagged, "the tag of a missing path", limit=2 * san.SEEN_SECONDS)
+    pool.run(number, "dom0ctl paths --rescan; true")
+    machine.wait_until(lambda: not tagged(), "the end of the tag", limit=2 * san.SEEN_SECONDS)
 
 
 @pytest.mark.parametrize("scenario", ["pool-guest-runs"], ids=["pool-guest-runs"], indirect=True)
