@@ -214,9 +214,8 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
     machine.wait_until(lambda: len(paths()) == 2, "a disk with two paths", limit=san.SEEN_SECONDS)
     wwid, path = paths()[1].split()
     # The service takes two paths for what the disk should have once it has seen both.
-    machine.wait_until(
-        lambda: wwid in pool.run(number, f"cat /{EXPECTED}").ok(), "note of the disk's paths", limit=san.SEEN_SECONDS
-    )
+    noted = f"grep {wwid} /{EXPECTED}"
+    machine.wait_until(lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=san.SEEN_SECONDS)
     pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
     machine.wait_until(tagged, "the tag of a missing path", limit=2 * san.SEEN_SECONDS)
     pool.run(number, "dom0ctl paths --rescan; true")
