@@ -190,10 +190,13 @@ def carrier(root: Path, name: str) -> bool:
 
 
 def unmanaged(macs: Iterable[str]) -> str:
-    """A file for systemd-networkd, systemd.network(5), that keeps it away from cards."""
+    """A file for systemd-networkd, systemd.network(5), that keeps it away from cards.
+
+    It matches by ``MACAddress``, not by ``PermanentMACAddress``: a VLAN of a card has the card's address, but no permanent one.
+    """
     words = " ".join(sorted(macs))
     comment = "# Written by the installer of dom0kit: these cards carry iSCSI sessions, see /etc/dom0kit/iscsi."
-    return f"{comment}\n[Match]\nPermanentMACAddress={words}\n\n[Link]\nUnmanaged=yes\n"
+    return f"{comment}\n[Match]\nMACAddress={words}\n\n[Link]\nUnmanaged=yes\n"
 
 
 def add_route(address: str, cards: Iterable[Card], links: list[Link], commands: Commands) -> None:

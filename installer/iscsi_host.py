@@ -78,6 +78,13 @@ def warnings(part: IscsiPart | None) -> list[str]:
     return [f"the address {text} came by DHCP and is kept for iSCSI: reserve it, or set san.iscsi.nics" for text in leased]
 
 
+def idle_cards(facts: Facts, answers: Answers) -> list[str]:
+    """Cards that the answers have for iSCSI and that carry no session: the host would never bring them up. Pure."""
+    wanted = answers.san.iscsi.nics if answers.san.iscsi else ()
+    used = {session.mac for session in facts.sessions}
+    return [f"no iSCSI session goes over the network card {nic.mac} of san.iscsi.nics" for nic in wanted if nic.mac not in used]
+
+
 def boot_text(part: IscsiPart, chap: Callable[[IscsiSession], dict[str, str]]) -> str:
     """``/etc/dom0kit/iscsi``, which scripts/dom0kit-iscsi of the initramfs reads and describes."""
     cards = {s.mac: ("card", s.mac, s.local or "-", str(s.vlan), str(0 if s.mtu == 1500 else s.mtu)) for s in part.cards}

@@ -207,6 +207,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         warnings=(
             *obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
             *iscsi_host.warnings(iscsi_host.make_part(facts, chosen, resolved)),
+            *iscsi_host.idle_cards(facts, resolved),
         ),
         packages=options.packages,
         question=make_question(resolved, uplinks),

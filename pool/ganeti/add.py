@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 ADD_SECONDS = 1800
 LIST_SECONDS = 120
+ADD_TRIES = 3
+LATE = re.compile(r"Can't get version information from node .*timed out")
+"""Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
+(RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
 
 
 def as_master(place: Place, me: str) -> Ssconf:
@@ -73,11 +78,15 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
     again = joiner.name in known(place)
     keys.forget_half_added(place, joiner.name)
     hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
-    try:
-        place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
-    except CommandFailed as error:
-        keys.forget_half_added(place, joiner.name)  # the host may never come again, and the pool would not verify until then
-        raise UserError(f"gnt-node add: {last_words(error.tail)}", hint) from error
+    for left in reversed(range(ADD_TRIES)):
+        try:
+            place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
+            break
+        except CommandFailed as error:
+            keys.forget_half_added(place, joiner.name)  # the host may never come again, and the pool would not verify until then
+            said = last_words(error.tail)
+            if not left or not LATE.search(said):
+                raise UserError(f"gnt-node add: {said}", hint) from error
     write_hosts(place)
     try:
         share_book(place)

@@ -201,7 +201,7 @@ def test_the_firmwares_targets_and_what_more_the_array_has(tmp_path: Path) -> No
         "ip link set eth1.42 up",
         "ip address replace 10.2.0.2/16 dev eth1.42",
     ]
-    assert "PermanentMACAddress=52:54:00:aa:00:01 52:54:00:aa:00:02\n" in (tmp_path / iscsi.UNMANAGED).read_text()
+    assert "\nMACAddress=52:54:00:aa:00:01 52:54:00:aa:00:02\n" in (tmp_path / iscsi.UNMANAGED).read_text()
 
 
 def test_a_further_portal_that_refuses_is_left_out(tmp_path: Path) -> None:

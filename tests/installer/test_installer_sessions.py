@@ -103,6 +103,15 @@ def test_data_may_come_over_the_management_network() -> None:
     assert action.iscsi == IscsiPart(boot=(OTHER,), data=(A, B), cards=(A, OTHER), mapped=(A, B))
 
 
+def test_a_card_for_iscsi_without_a_session_is_told() -> None:
+    nics = "".join(f'{{mac: "{mac}", address: 192.0.2.{n}/24}}, ' for n, mac in enumerate((MACS[0], "52:54:00:00:00:99"), 1))
+    more = management("52:54:00:12:34:56") + f"san: {{iscsi: {{nics: [{nics}]}}}}\n"
+    plan = make_plan(on_san(), answers("serial: LUN1", more=more), manifest(), OPTIONS)
+    assert [text for text in plan.warnings if "goes over" in text] == [
+        "no iSCSI session goes over the network card 52:54:00:00:00:99 of san.iscsi.nics"
+    ]
+
+
 def test_a_host_without_iscsi_has_no_part() -> None:
     plan = make_plan(facts(DISK), answers(), manifest(), OPTIONS)
     assert not [action for action in plan.actions if isinstance(action, WriteHostPart)]
@@ -150,7 +159,7 @@ def test_what_the_host_gets(tmp_path: Path) -> None:
     data = (upper / iscsi.RECORDS / f"{IQN}:data/10.1.0.1,3260,1/default").read_text()
     assert "node.startup = automatic" in data
     assert "replacement_timeout" not in data
-    assert f"PermanentMACAddress={' '.join(MACS)}\n" in (upper / iscsi_host.NETWORK).read_text()
+    assert f"\nMACAddress={' '.join(MACS)}\n" in (upper / iscsi_host.NETWORK).read_text()
     wants = {path.name: str(path.readlink()) for path in (upper / iscsi_host.WANTS).iterdir()}
     assert wants == {
         "iscsid.service": "/etc/systemd/system/iscsid.service",

@@ -18,6 +18,7 @@ class Commands:
 
     outputs: dict[str, str] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    says: str = "it broke"
     acts: dict[str, Callable[[], None]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
@@ -28,7 +29,7 @@ class Commands:
             self.acts[key]()
         failed = key in self.failing
         if failed and check:
-            raise CommandFailed(argv, 1, "Failure: it broke", hint)
+            raise CommandFailed(argv, 1, f"Failure: {self.says}", hint)
         return Result(tuple(argv), int(failed), self.outputs.get(key, ""), "", 0.0)
 
     def ran(self, start: str) -> list[str]:

@@ -145,6 +145,20 @@ def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands:
     assert in_pool.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
 
 
+def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands: Commands) -> None:
+    commands.outputs["gnt-node list"] = "h1.example.org\n"
+    commands.says = (
+        "Can't get version information from node h2.example.org: Error 28: Connection timed out after 5901 milliseconds"
+    )
+    commands.failing.add("gnt-node add")
+    with pytest.raises(UserError, match="Connection timed out"):
+        add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-node add")) == add.ADD_TRIES
+    commands.acts["gnt-node add"] = lambda: commands.failing.clear() if len(commands.ran("gnt-node add")) == 5 else None
+    add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-node add")) == 5
+
+
 def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     add.add(JOINER, in_pool)
