@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ADD_SECONDS = 1800
 LIST_SECONDS = 120
 ADD_TRIES = 3
+NODE_LIST = "/var/lib/ganeti/ssconf_node_list"
+"""The names of all hosts, one in a line."""
 LATE = re.compile(r"Can't get version information from node .*timed out")
 """Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
 (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
@@ -60,6 +62,19 @@ def known(place: Place) -> list[str]:
     return place.run(argv, timeout=LIST_SECONDS, hint=hint).output.split()
 
 
+def hand_over(place: Place, name: str) -> None:
+    """See to it that a new host has the pool's files: Ganeti sends them once, and notes a host that did not answer in its log.
+
+    What is still not there then, the host says itself, and joins again.
+    """
+    look = ["gnt-cluster", "command", f"--nodes={name}", f"grep -Fxq {name} {NODE_LIST}"]
+    for _ in range(ADD_TRIES):
+        if "return code = 0" in place.run(look, check=False, timeout=LIST_SECONDS).output:
+            return
+        print(f"{name}: the pool's files are sent again", file=sys.stderr, flush=True)
+        place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)
+
+
 def add(joiner: Joiner, place: Place | None = None) -> None:
     """Add a host, or take one back that the pool knows already. It may have been cut off at any moment before.
 
@@ -87,6 +102,7 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
             said = last_words(error.tail)
             if not left or not LATE.search(said):
                 raise UserError(f"gnt-node add: {said}", hint) from error
+    hand_over(place, joiner.name)
     write_hosts(place)
     try:
         share_book(place)

@@ -39,7 +39,8 @@ class Commands:
 
 @pytest.fixture
 def commands() -> Commands:
-    return Commands({"vgs --noheadings": "  30464.00\n", "gnt-node list": "h1.example.org\nh2.example.org\n"})
+    outputs = {"vgs --noheadings": "  30464.00\n", "gnt-node list": "h1.example.org\nh2.example.org\n"}
+    return Commands({**outputs, "gnt-cluster command": "return code = 0\n"})
 
 
 @pytest.fixture

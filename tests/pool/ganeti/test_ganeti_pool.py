@@ -159,6 +159,13 @@ def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands
     assert len(commands.ran("gnt-node add")) == 5
 
 
+def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: Commands) -> None:
+    commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
+    commands.acts["gnt-cluster redist-conf"] = lambda: commands.outputs.update({"gnt-cluster command": "return code = 0\n"})
+    add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-cluster redist-conf")) == 1
+
+
 def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     add.add(JOINER, in_pool)
