@@ -16,6 +16,7 @@ from qa.machine import Machine
 from qa.media import ANSWERS_ARGUMENT
 from qa.san import (
     Lun,
+    Stopwatch,
     check_initramfs,
     check_lvm,
     check_root,
@@ -100,15 +101,19 @@ def pull_each_cable(scenario: Scenario, machine: Machine, run: Run, array: Expor
     with fsync_loop(run) as loop:
         for path in (0, 1):
             with scenario.phase(f"path {path} goes and returns"):
-                since = len(machine.events)
+                since, watch = len(machine.events), Stopwatch()
                 machine.cable(path + 1, plugged=False)
                 wait_path_event(machine, "lost", since)
-                gone = wait_paths(run, array.lun.wwid, 1)
+                watch.note("lost")
+                wait_paths(run, array.lun.wwid, 1)
+                watch.restart()
                 machine.cable(path + 1, plugged=True)
                 wait_path_event(machine, "returned", since)
-                times.append((round(gone, 1), round(wait_paths(run, array.lun.wwid, 2), 1)))
+                watch.note("returned")
+                wait_paths(run, array.lun.wwid, 2)
+                times.append(watch.seconds)
     scenario.notes["fsync loop"] = loop
-    scenario.notes["seconds to one and to two paths"] = times
+    scenario.notes["seconds until the host told of it"] = times
     scenario.expected |= {"file system error"}
     heard_above(machine.console_text)
     check_sessions(run, array.portals)
