@@ -67,7 +67,7 @@ def hand_over(place: Place, name: str) -> None:
 
     What is still not there then, the host says itself, and joins again.
     """
-    look = ["gnt-cluster", "command", f"--nodes={name}", f"grep -Fxq {name} {NODE_LIST}"]
+    look = ["gnt-cluster", "command", "-n", name, f"grep -Fxq {name} {NODE_LIST}"]
     for _ in range(ADD_TRIES):
         if "return code = 0" in place.run(look, check=False, timeout=LIST_SECONDS).output:
             return

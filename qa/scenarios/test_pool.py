@@ -205,7 +205,7 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
 
     def paths() -> list[str]:
         new = [item for item in san.shown(pool.ssh(number).run)["maps"] if item["wwid"] not in before]
-        return [item["wwid"] + " " + path["name"] for item in new for group in item["groups"] for path in group["paths"]]
+        return [item["wwid"] + " " + path["dev"] for item in new for group in item["groups"] for path in group["paths"]]
 
     def tagged() -> bool:
         return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()

@@ -117,7 +117,7 @@ def wait_active(run: Run, wwid: str, path: str) -> float:
     while True:
         found = groups(run, wwid)
         first = found[0]
-        if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["name"] == path:
+        if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["dev"] == path:
             return round(time.monotonic() - start, 1)
         need(time.monotonic() - start < patience.patient(SEEN_SECONDS), f"{path} is not used: {found}")
         time.sleep(1)
@@ -143,7 +143,7 @@ def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
             ssh = check_host(scenario, lab, machine, array)
             run = ssh.run
             before = groups(run, array.lun.wwid)
-            used, other = (group["paths"][0]["name"] for group in before)
+            used, other = (group["paths"][0]["dev"] for group in before)
             wait_active(run, array.lun.wwid, used)
             with fsync_loop(run) as loop, scenario.phase("the array changes its mind"):
                 array.say(0, "non-optimized")

@@ -182,7 +182,7 @@ def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
         # The next boot knows it as well. Nothing is written to it: scsi_debug's second port refuses some commands.
         need(ssh.run("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
         ssh.run("dom0ctl initramfs").ok()
-        names = [path["name"] for group in new[0]["groups"] for path in group["paths"]]
+        names = [path["dev"] for group in new[0]["groups"] for path in group["paths"]]
         heard_above(machine.console_text, "|".join(names))
         check_initramfs(ssh.run)
         host.check_no_failed_unit(ssh.run)
