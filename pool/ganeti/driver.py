@@ -55,6 +55,7 @@ class Ganeti:
         self.token = token
         self._say = say
         self._converse = converse
+        self._said = ""
 
     def preflight(self, joiner: Joiner) -> PoolAnswer:
         """Ask the pool whether it would take the host; changes nothing on either side."""
@@ -99,14 +100,18 @@ class Ganeti:
             self.place.write(JOINING, json.dumps({"pool": answer.pool}) + "\n", 0o600)
             joining.before(self.place, self.member, pool.keys(joiner))
             write_hosts(self.place, {answer.master: answer.address})
-            self._say(f"joining the pool {answer.pool} of {answer.hosts} hosts; its master is {answer.master}")
+            hosts = "1 host" if answer.hosts == 1 else f"{answer.hosts} hosts"
+            self._say(f"joining the pool {answer.pool} of {hosts}; its master is {answer.master}")
             pool.join(joiner, self._progress)
         joining.after(self.place, self.member)
         os.sync()
         self.place.path(JOINING).unlink()
 
     def _progress(self, progress: Progress) -> None:
-        self._say(progress.text)
+        # A host asks every few seconds; what it hears again is no news.
+        if progress.text != self._said:
+            self._said = progress.text
+            self._say(progress.text)
 
     def leave(self) -> None:
         """Take this host out of its pool.
