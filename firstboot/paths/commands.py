@@ -32,6 +32,7 @@ LOG = "var/log/dom0kit/paths-events.jsonl"
 IMAGE = Path("/run/dom0kit/image")
 STATE = Path("/run/dom0kit/overlay")
 MCL_CURRENT, MCL_FUTURE = 1, 2
+THREAD_STACK = 1024 * 1024
 
 
 def configure_paths(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +124,8 @@ def missing_paths() -> list[str]:
 
 def stay_in_memory() -> None:
     """Keep this process's pages in RAM (mlockall(2)): when the root's last path goes, they could not be read again."""
+    # All of a locked thread's stack is in RAM, which is 8 MiB unless something else is said (pthread_attr_setstacksize(3)).
+    threading.stack_size(THREAD_STACK)
     if ctypes.CDLL(None, use_errno=True).mlockall(MCL_CURRENT | MCL_FUTURE):
         note(f"cannot stay in memory: errno {ctypes.get_errno()}")
 
