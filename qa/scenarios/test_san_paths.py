@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from qa import host, patience
-from qa.host import need
+from qa.host import Run, need
+from qa.machine import Machine
 from qa.san import (
     ALUA,
     SEEN_SECONDS,
@@ -69,10 +70,24 @@ def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
         journal = ssh.run("journalctl -b --no-pager | grep 'dom0kit: disk'").ok()
         need("has lost its path" in journal and "has returned" in journal, f"the journal says: {journal}")
         need("has lost its path" in machine.console_text, "the console says nothing of a lost path")
+        with scenario.phase("a path stays and fails"), fsync_loop(ssh.run, "fail-loop") as loop:
+            fail_and_mend(machine, ssh.run, on.lun.wwid)
+        scenario.notes["fsync loop while a path stays and fails"] = loop
         check_root(ssh.run, on.lun)
         host.check_no_failed_unit(ssh.run)
         ended = ssh.run("systemctl stop dom0kit-paths.service; systemctl is-failed dom0kit-paths.service").output.strip()
         need(ended == "inactive", f"the service that watches paths, when stopped, is {ended}")
+
+
+def fail_and_mend(machine: Machine, run: Run, wwid: str) -> None:
+    """A path whose disk is still there and takes no requests, as after a port was lost for less than ``dev_loss_tmo``."""
+    found = next(item for item in shown(run)["maps"] if item["wwid"] == wwid)
+    used = next(path["dev"] for group in found["groups"] if group["state"] == "active" for path in group["paths"])
+    for state, event, paths in (("offline", "lost", 1), ("running", "returned", 2)):
+        since = len(machine.events)
+        run(f"echo {state} >/sys/block/{used}/device/state").ok()
+        wait_path_event(machine, event, since)
+        wait_paths(run, wwid, paths)
 
 
 @pytest.mark.parametrize(
