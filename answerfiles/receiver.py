@@ -25,7 +25,7 @@ LARGEST_UNPROVEN = 8 * 1024 * 1024
 LARGEST_LOG = 32 * 1024 * 1024
 """Bytes of events of one host; what comes after is refused."""
 MOST_BUNDLES = 5
-KINDS = ("started", "step", "progress", "note", "finished", "failed")
+KINDS = ("started", "step", "progress", "note", "retrying", "finished", "failed")
 
 Tell = Callable[[str, dict[str, Any]], None]
 

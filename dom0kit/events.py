@@ -4,9 +4,9 @@ An event is a flat JSON object, one a line wherever it is written::
 
     {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
 
-``event`` is ``started``, ``step``, ``progress``, ``note``, ``finished`` or ``failed``. A step has the state ``started``,
-``finished`` or ``failed``. No event holds a secret: callers pass names and numbers, never answers, and a reporter filters
-what it is given (:mod:`dom0kit.redact`).
+``event`` is ``started``, ``step``, ``progress``, ``note``, ``retrying``, ``finished`` or ``failed``. A step has the state
+``started``, ``finished`` or ``failed``; ``retrying`` says of a failed one when it is tried again. No event holds a secret:
+callers pass names and numbers, never answers, and a reporter filters what it is given (:mod:`dom0kit.redact`).
 """
 
 from __future__ import annotations
@@ -176,6 +176,8 @@ class TerminalSink:
             self._progress(event)
         elif kind == "note":
             self._write(f"  -- {event['text']}")
+        elif kind == "retrying":
+            self._write(f"  -- {event['name']}: {event['text']}")
         elif kind in ("finished", "failed"):
             self._write(f"{kind}: {event.get('text', '')}".rstrip(": "))
 

@@ -44,6 +44,20 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def replace_secret(path: Path, data: str, mode: int = 0o600) -> None:
+    """Like :func:`write_atomic`, and the blocks of the old content are overwritten: a freed block keeps what was in it.
+
+    On ext4 without ``data=journal`` this reaches the blocks themselves; what a solid-state disk keeps aside nobody can reach.
+    """
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        write_atomic(path, data, mode)
+        os.pwrite(fd, bytes(os.fstat(fd).st_size), 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
     """Write a value as readable JSON with sorted keys, atomically."""
     write_atomic(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode)

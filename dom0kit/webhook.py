@@ -29,7 +29,7 @@ MESSAGE_SECONDS = 180.0
 LONGEST_PAUSE = 30.0
 FLUSH_PAUSE = 4.0
 NEVER_DROPPED = ("started", "finished", "failed", "bundle")
-SENT = ("started", "step", "note", "finished", "failed")
+SENT = ("started", "step", "note", "retrying", "finished", "failed")
 AGAIN = (408, 425, 429)
 """Statuses below 500 after which another try makes sense."""
 

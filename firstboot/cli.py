@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,12 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from firstboot.host import Host
 from firstboot.paths.commands import configure_initramfs, configure_paths, initramfs, paths
-from firstboot.reports import attach
-from firstboot.runner import report, run_steps, tell_systemd
-from firstboot.stamps import Stamps
+from firstboot.pool import cli as pool_cli
+from firstboot.pool import selftest
+from firstboot.reports import NETWORK_STEP, attach
+from firstboot.retry import SERVICE, now, schedule
+from firstboot.runner import Outcome, Wish, next_pause, report, run_steps, tell_systemd
+from firstboot.stamps import Busy, Stamps
 from firstboot.status import LOG, log_text, read_status, status_text
 from firstboot.steps import STEPS, Step
 
@@ -36,6 +40,8 @@ def register(add: Add) -> None:
         console,
     )
     add("network", "give this host another address, by questions", _configure_none, network)
+    pool_cli.register(add)
+    selftest.register(add)
     add("log", "the events of first boot, oldest first", _configure_log, log)
 
 
@@ -44,9 +50,10 @@ def _configure_status(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("run", "retry"), help="run what is not done; retry: run STEP again even if it is")
+    parser.add_argument("action", choices=("run", "retry"), help="run what is not done; retry: run STEP at once")
     parser.add_argument("step", nargs="?", metavar="STEP", help="the step to retry")
     parser.add_argument("--only", metavar="STEP,...", help="run these steps alone")
+    parser.add_argument("--due", action="store_true", help="leave out failed steps whose next try is later, as the service does")
 
 
 def _configure_log(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +80,7 @@ def network(arguments: argparse.Namespace) -> int:
             return 0
     except EOFError:
         raise UserError("nobody answers", "run it on a terminal") from None
-    return firstboot(argparse.Namespace(action="run", step=None, only=None))
+    return firstboot(argparse.Namespace(action="run", step=None, only=None, due=False))
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -101,23 +108,54 @@ def firstboot(arguments: argparse.Namespace) -> int:
     if (arguments.action == "retry") != (arguments.step is not None):
         raise UserError("retry takes one step, run takes none", "dom0ctl firstboot retry network")
     steps = choose(STEPS, arguments.only)
-    again = choose(STEPS, arguments.step) if arguments.step else ()
+    again = [step.name for step in (choose(STEPS, arguments.step) if arguments.step else ())]
     host, stamps = Host(), Stamps(Path("/"))
+    wish = Wish(due=arguments.due or bool(again), again=again)
     try:
         with stamps.lock():
             for step in again:
-                stamps.clear(step.name)
-            reporter = _reporter()
-            reports = attach(host, reporter, _say)
-            reporter.emit("started", host=host.name, version=host.version)
-            outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say)
-            if not arguments.only:  # a part of the steps says nothing about the whole host
-                report(host, reporter, outcome)
-            if lost := reports.close():
-                _say(f"{lost} reports did not reach the webhook")
+                stamps.clear(step)
+            outcome = _run(host, steps, wish, whole=not arguments.only)
+    except Busy:
+        if not arguments.due:
+            raise
+        tell_systemd()  # a service of Type=notify that ends without this has failed
+        _say("first boot is running already; it goes on there")
+        return 0
     except PermissionError as error:
         raise UserError(f"first boot changes the system: {error}", "run this command as root") from error
     return 0 if outcome.well else 1
+
+
+def _run(host: Host, steps: Sequence[Step], wish: Wish, *, whole: bool) -> Outcome:
+    """One run with its reports, and the timer of the next one.
+
+    :param whole: a part of the steps says nothing about the whole host.
+    """
+    reporter = _reporter()
+    reports = attach(host, reporter, _say)
+    if online(host):
+        reports.release()
+    reporter.emit("started", host=host.name, version=host.version)
+    outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say, wish=wish)
+    if whole:
+        report(host, reporter, outcome)
+    try:
+        schedule(host, next_pause(host, STEPS))
+    except UserError as error:
+        _say(str(error))
+    if whole and outcome.well and "NOTIFY_SOCKET" not in os.environ:
+        # The service may have failed before a person mended it.
+        host.run(["systemctl", "reset-failed", SERVICE], check=False, timeout=60)
+    if lost := reports.close():
+        _say(f"{lost} reports did not reach the webhook")
+    return outcome
+
+
+def online(host: Host) -> bool:
+    """Was the network waited for in this boot already?"""
+    stamp = Stamps(host.root).read(NETWORK_STEP)
+    return stamp is not None and stamp.get("boot") == now(host).boot
 
 
 def choose(steps: Sequence[Step], only: str | None) -> tuple[Step, ...]:

@@ -24,8 +24,10 @@ from dom0kit.run import run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
 from firstboot.paths import uevents
-from firstboot.status import read_status
+from firstboot.pool.steps import pool_text
+from firstboot.status import failure_text, read_status
 from firstboot.steps import STEPS
+from pool.driver import PoolState
 
 SECONDS = 15.0
 """How often the screen renews itself."""
@@ -100,25 +102,22 @@ def array_lines(mdstat: str) -> list[str]:
     return lines
 
 
-def pool_text(told: dict[str, Any]) -> str:
-    """Toolstack and pool, as far as the answers tell."""
-    pool = told.get("pool") or {}
-    toolstack = str(pool.get("toolstack", "ganeti"))
-    for kind, word in (("create", "made a pool"), ("join", "joined a pool")):
-        if pool.get(kind):
-            return f"{toolstack}, was told to have {word}"
-    return f"{toolstack}, this host stands alone"
-
-
 def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
     """What is not well, the most important first."""
-    found = [f"{step['name']}: {step['error']}" for step in status["steps"] if "error" in step]
+    found = [line for step in status["steps"] if "error" in step for line in _failure_lines(step)]
     found += [f"disk {wwid} has {well} of {wanted} paths" for wwid, (well, wanted) in status["paths"].items() if well < wanted]
     found += list(arrays)
+    if not status["pool"]["well"]:
+        found.append(f"pool: {status['pool']['reason']}")
     found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
     if not status["xen"]:
         found.append("Xen is not running: no guest can be started")
     return found
+
+
+def _failure_lines(step: dict[str, Any]) -> list[str]:
+    """A failed step on two rows: why, and what comes next."""
+    return [f"{step['name']}: {str(step['error']).partition(chr(10))[0]}", failure_text(step)]
 
 
 def screen(
@@ -165,7 +164,7 @@ def read_screen(host: Host) -> list[str]:
     arrays = array_lines(host.read("proc/mdstat"))
     bad = problems(status, host.run(FAILED, check=False, timeout=30).output, arrays)
     disks = disk_lines(host.run(LSBLK, check=False, timeout=30).output, status["paths"])
-    return screen(status, pool_text(host.told), disks, bad, now=time.strftime("%Y-%m-%d %H:%M "))
+    return screen(status, pool_text(PoolState(**status["pool"])), disks, bad, now=time.strftime("%Y-%m-%d %H:%M "))
 
 
 def show(lines: Sequence[str]) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
-from dom0kit.run import Result, run
+from dom0kit.files import replace_secret
+from firstboot.forget import masked, secret_at
 from firstboot.network import state
 from firstboot.network.layout import told_bonds, told_families, told_port
+from pool.place import Local
 
 if TYPE_CHECKING:
     from answerfiles.model import Answers
@@ -23,43 +23,14 @@ HOST_JSON = "etc/dom0kit/host.json"
 MANIFEST = "run/dom0kit/image/manifest.json"
 
 
-class Run(Protocol):
-    """How a command is run: :func:`dom0kit.run.run`, or a stand-in in a test."""
-
-    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result: ...
-
-
 @dataclass
-class Host:
-    """One host.
+class Host(Local):
+    """One host, with its files and commands as a pool's drivers see them.
 
-    :param root: where its file system begins; ``/`` but in tests.
     :param warnings: what is not well but keeps no step from its end, in sentences for the console.
     """
 
-    root: Path = Path("/")
-    run: Run = run
     warnings: list[str] = field(default_factory=list)
-
-    def path(self, name: str) -> Path:
-        """A path of the host, named without the leading slash."""
-        return self.root / name
-
-    def read(self, name: str) -> str:
-        """A file's text; empty when it is not there."""
-        try:
-            return self.path(name).read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
-
-    def write(self, name: str, text: str, mode: int = 0o644) -> bool:
-        """Write a file atomically, with its folder; a file that is right already stays untouched. Was it written?"""
-        path = self.path(name)
-        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o7777 == mode and self.read(name) == text:
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text, mode)
-        return True
 
     @cached_property
     def told(self) -> dict[str, Any]:
@@ -93,6 +64,23 @@ class Host:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UserError(f"/{HOST_JSON} is damaged at {where}: {first['msg']}", "correct the file as root") from error
+
+    def secret(self, path: str) -> str | None:
+        """A secret of ``host.json`` by its path, such as ``pool.join.token``; None when there is none or it was forgotten."""
+        return secret_at(self.told, path)
+
+    def forget(self, *paths: str) -> bool:
+        """Mask secrets in ``host.json`` that are used up, on the disk and here; was one there?
+
+        A step need not call it: name the paths in ``Step.secrets``, and the runner forgets them once the step is stamped.
+        """
+        value = masked(self.told, paths)
+        if value is self.told:
+            return False
+        replace_secret(self.path(HOST_JSON), json.dumps(value, indent=2, sort_keys=True) + "\n", 0o600)
+        self.__dict__.pop("answers", None)
+        self.__dict__["told"] = value
+        return True
 
     @cached_property
     def port(self) -> str:

@@ -40,6 +40,11 @@ class Reports:
         if event.get("name") == NETWORK_STEP and event.get("state") == "finished" and self.host.address():
             self.hook.release()
 
+    def release(self) -> None:
+        """The network is there: begin to send."""
+        if self.hook is not None:
+            self.hook.release()
+
     def close(self) -> int:
         """Wait for what is under way, within limits; a host without address waits for nothing.
 

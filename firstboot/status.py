@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from firstboot.network import state
 from firstboot.network.layout import told_management
 from firstboot.paths.commands import count_paths
 from firstboot.paths.maps import summary
+from firstboot.pool.drivers import pool_state
+from firstboot.pool.steps import pool_text
+from firstboot.retry import Moment, clock, left, now
 from firstboot.stamps import Stamps, fingerprint
 from firstboot.steps import Step
+from pool.driver import PoolState
 
 LOG = "var/log/dom0kit/firstboot-events.jsonl"
 
@@ -24,6 +29,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
     """All that ``status`` knows, as a value for ``--json``."""
     stamps = Stamps(host.root)
     found = host.addresses()
+    moment = now(host)
     return {
         "name": str(host.told.get("host_name", "")),
         "version": host.version,
@@ -34,8 +40,9 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
+        "pool": asdict(pool_state(host)),
         "paths": count_paths() if host.root == Path("/") else {},
-        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers)) for step in steps],
+        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers, step.secrets), moment) for step in steps],
     }
 
 
@@ -46,16 +53,21 @@ def _ssh(host: Host) -> str:
     return "running" if active == "active" else "not running"
 
 
-def step_state(step: Step, stamps: Stamps, mark: str) -> dict[str, Any]:
-    """One step's state: ``done``, ``failed``, ``changed`` (done for other answers) or ``open``."""
+def step_state(step: Step, stamps: Stamps, mark: str, moment: Moment) -> dict[str, Any]:
+    """One step's state: ``done``, ``failed``, ``changed`` (done for other answers) or ``open``.
+
+    Of a failed one also ``error``, ``tries`` and ``next``: seconds since 1970, None when it waits for a person.
+    """
     stamp, error = stamps.read(step.name), stamps.error(step.name)
     if error is not None:
+        pause = left(error, moment)
         return {
             "name": step.name,
             "state": "failed",
             "time": error.get("time"),
             "tries": error.get("tries"),
             "error": error["error"],
+            "next": None if pause is None else round(time.time() + pause),
         }
     if stamp is None:
         return {"name": step.name, "state": "open"}
@@ -72,7 +84,7 @@ def status_text(status: dict[str, Any]) -> str:
         took = "" if seconds is None else human_seconds(seconds)
         rows.append((step["name"], step["state"], when(step.get("time")), took))
         if "error" in step:
-            errors.append(f"{step['name']} failed (tried {step['tries']} times): {step['error']}")
+            errors.append(f"{failure_text(step)}: {step['error']}")
     where = status["port"] if status["vlan"] is None else f"{status['port']} (VLAN {status['vlan']})"
     head = [
         f"host      {status['name']}",
@@ -82,8 +94,18 @@ def status_text(status: dict[str, Any]) -> str:
         *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
         *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
+        f"pool      {pool_text(PoolState(**status['pool']))}",
+        *([] if status["pool"]["well"] else [f"          not well: {status['pool']['reason']}"]),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
+
+
+def failure_text(step: dict[str, Any]) -> str:
+    """That a step failed, how often, and when or how it is tried again."""
+    tries = "once" if step.get("tries") == 1 else f"{step.get('tries')} times"
+    again = step.get("next")
+    plan = f"again by itself at {clock(again)}" if again is not None else f"again by: dom0ctl firstboot retry {step['name']}"
+    return f"{step['name']} failed (tried {tries}; {plan})"
 
 
 def log_text(lines: Iterable[str]) -> str:

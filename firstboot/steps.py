@@ -14,20 +14,30 @@ from firstboot import texts
 from firstboot.consoles import consoles, keyboard
 from firstboot.host import Host, link_atomic
 from firstboot.network.apply import SERVICE_SECONDS, address, network
+from firstboot.pool.steps import SECRETS, pool, toolstack
+from firstboot.retry import Backoff
 from firstboot.scripts import scripts
 
 SSH_UNITS = ("ssh.service", "ssh.socket")
+
+
+USUALLY = Backoff()
 
 
 @dataclass(frozen=True)
 class Step:
     """One step.
 
-    :param function: does it, and raises when it cannot; it does nothing that is done already.
+    :param function: does it, and raises when it cannot: :class:`firstboot.retry.NotAgain` when another try is useless until
+        somebody has done something. It does nothing that is done already, and may be cut off at any moment.
     :param needs: the steps without which this one makes no sense.
     :param answers: the parts of ``host.json`` that it depends on; when they change it runs again.
-    :param early: logins and SSH wait for it.
-    :param always: it runs at every boot.
+    :param early: logins and SSH wait for its first try.
+    :param always: it runs once in every boot, and again when a step that it needs ran.
+    :param retry: how it is tried again by itself when it failed; None: only when a person asks, or at the next start.
+    :param secrets: paths in ``host.json``, such as ``pool.join.token``, that are of no use once it is done: a mask takes their
+        place then. They do not count among ``answers``. The step reads them by ``host.secret(path)``, which is None
+        afterwards: when it runs again all the same, it must find out by itself that it has nothing to do.
     """
 
     name: str
@@ -36,6 +46,8 @@ class Step:
     answers: tuple[str, ...] = ()
     early: bool = False
     always: bool = False
+    retry: Backoff | None = USUALLY
+    secrets: tuple[str, ...] = ()
 
 
 def identity(host: Host) -> None:
@@ -165,6 +177,8 @@ _ALL = (
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),
     Step("services", services, needs=("identity", "ssh"), always=True),
-    Step("scripts", scripts, needs=("network", "services"), answers=("scripts",)),
+    Step("toolstack", toolstack, needs=("storage", "network", "address", "services", "time"), answers=("pool",), always=True),
+    Step("pool", pool, needs=("toolstack",), answers=("pool",), retry=Backoff(15, 300), secrets=SECRETS),
+    Step("scripts", scripts, needs=("network", "services"), answers=("scripts",), retry=Backoff(30, 1800)),
 )
 STEPS = (*_ALL, Step("confirm", confirm, needs=tuple(step.name for step in _ALL)))

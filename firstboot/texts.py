@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from dom0kit.blocks import outside
 from dom0kit.errors import UserError
 
 BEGIN = "# dom0kit: begin"
@@ -18,19 +19,8 @@ def with_block(text: str, lines: Iterable[str]) -> str:
 
     A begin mark without its end, as a power cut may leave it, counts as an ordinary line.
     """
-    around: list[str] = []
-    held: list[str] | None = None
-    for line in text.splitlines():
-        if line == BEGIN and held is None:
-            held = []
-        elif line == END and held is not None:
-            held = None
-        elif held is not None:
-            held.append(line)
-        else:
-            around.append(line)
     block = [BEGIN, *lines, END]
-    kept = [line for line in [*around, *(held or [])] if line not in block]
+    kept = [line for line in outside(text, BEGIN, END) if line not in block]
     return "\n".join([*kept, *block]) + "\n"
 
 
@@ -92,7 +82,7 @@ def initiator_text(random: bytes) -> str:
 
 def has_initiator(text: str) -> bool:
     """Does the text of ``initiatorname.iscsi`` hold a name?"""
-    return re.search(r"^InitiatorName=iqn\.\S+", text, re.MULTILINE) is not None
+    return re.search(r"^InitiatorName=(?:iqn|eui|naa)\.\S+", text, re.MULTILINE) is not None
 
 
 def is_machine_id(text: str) -> bool:

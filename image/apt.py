@@ -16,7 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from dom0kit.files import write_atomic
 from dom0kit.run import CommandFailed, run
-from image.recipe import Debian, Recipe, line_of
+from image.recipe import Recipe, line_of
 
 STALE_DAYS = 14
 
@@ -32,33 +32,33 @@ class Cache:
         """Debian packages, as apt names them."""
         return self.folder / "archives"
 
-    def lists(self, debian: Debian) -> Path:
+    def lists(self, recipe: Recipe) -> Path:
         """The package lists for one set of sources."""
-        return self.folder / f"lists-{debian.suite}-{self._key(debian)}"
+        return self.folder / f"lists-{recipe.debian.suite}-{self._key(recipe)}"
 
-    def sources(self, debian: Debian) -> Path:
+    def sources(self, recipe: Recipe) -> Path:
         """The sources.list they come from; not in the lists' folder, where apt deletes files it does not know."""
-        return self.folder / f"sources-{debian.suite}-{self._key(debian)}.list"
+        return self.folder / f"sources-{recipe.debian.suite}-{self._key(recipe)}.list"
 
     @staticmethod
-    def _key(debian: Debian) -> str:
-        return hashlib.sha256(debian.sources().encode()).hexdigest()[:12]
+    def _key(recipe: Recipe) -> str:
+        return hashlib.sha256(recipe.sources().encode()).hexdigest()[:12]
 
 
-def configuration(cache: Cache, debian: Debian) -> list[str]:
+def configuration(cache: Cache, recipe: Recipe) -> list[str]:
     """Options that turn apt into a private one (apt.conf(5)): own lists, own cache, empty status."""
     settings = {
-        "Dir::Etc::SourceList": str(cache.sources(debian)),
+        "Dir::Etc::SourceList": str(cache.sources(recipe)),
         "Dir::Etc::SourceParts": "-",
         "Dir::Etc::Preferences": "-",
         "Dir::Etc::PreferencesParts": "-",
-        "Dir::State::Lists": str(cache.lists(debian)),
+        "Dir::State::Lists": str(cache.lists(recipe)),
         "Dir::State::Status": "/dev/null",
         "Dir::Cache::Archives": str(cache.archives),
         "Dir::Cache::PkgCache": "",
         "Dir::Cache::SrcPkgCache": "",
-        "APT::Architecture": debian.architecture,
-        "APT::Architectures": debian.architecture,
+        "APT::Architecture": recipe.debian.architecture,
+        "APT::Architectures": recipe.debian.architecture,
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
@@ -68,25 +68,29 @@ def configuration(cache: Cache, debian: Debian) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def fetch_lists(cache: Cache, debian: Debian, reporter: Reporter, *, refresh: bool = False) -> Path:
+def fetch_lists(cache: Cache, recipe: Recipe, reporter: Reporter, *, refresh: bool = False) -> Path:
     """Make sure that the package lists are there, and say so when they have grown old.
 
     :returns: the folder of lists.
     :raises UserError: when the mirror does not answer.
     """
-    lists = cache.lists(debian)
+    lists = cache.lists(recipe)
     stamp = lists / "fetched"
     for folder in (lists / "partial", cache.archives / "partial"):
         folder.mkdir(parents=True, exist_ok=True)
     if not stamp.exists() or refresh:
         with reporter.step("fetch package lists"):
-            write_atomic(cache.sources(debian), debian.sources())
-            command = ["apt-get", *configuration(cache, debian), "-q", "update", "--error-on=any"]
+            write_atomic(cache.sources(recipe), recipe.sources())
+            command = ["apt-get", *configuration(cache, recipe), "-q", "update", "--error-on=any"]
             try:
                 run(command)
             except CommandFailed as error:
                 hint = "are the mirrors reachable? Their addresses are mirror and security_mirror in the recipe's [debian]"
-                raise UserError(f"the package lists could not be fetched: {complaint(error.tail)}", hint) from error
+                hint += ", and those under [[apt]]" if recipe.apt else ""
+                why = complaint(error.tail)
+                if "is not signed" in why:
+                    hint = "the key that the recipe names under [[apt]] has not signed this repository"
+                raise UserError(f"the package lists could not be fetched: {why}", hint) from error
             write_atomic(stamp, f"{int(time.time())}\n")
     age = (time.time() - stamp.stat().st_mtime) / 86400
     if age > STALE_DAYS:
@@ -133,7 +137,7 @@ def check_names(cache: Cache, recipe: Recipe, recipe_text: str, recipe_name: str
     :raises UserError: naming each with its line in the recipe.
     """
     wanted = recipe.all_packages()
-    options = configuration(cache, recipe.debian)
+    options = configuration(cache, recipe)
     offered = run(["apt-cache", *options, "madison", *wanted], check=False).output
     wrong = missing(wanted, offered)
     if wrong:

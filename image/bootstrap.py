@@ -30,7 +30,7 @@ def command(recipe: Recipe, target: Path, cache: Cache) -> list[str]:
     again, so that a build sees the versions its key was computed from.
     """
     debian = recipe.debian
-    archives, lists = cache.archives, cache.lists(debian)
+    archives, lists = cache.archives, cache.lists(recipe)
     bind = f'mkdir -p "$1/var/cache/apt/archives/partial" && mount --bind {archives} "$1/var/cache/apt/archives"'
     copy = f'mkdir -p "$1/var/lib/apt/lists" && cp {lists}/*_dists_* "$1/var/lib/apt/lists/"'
     options = [
@@ -49,7 +49,7 @@ def command(recipe: Recipe, target: Path, cache: Cache) -> list[str]:
         '--customize-hook=umount "$1/var/cache/apt/archives"',
         f"--include={','.join(recipe.all_packages())}",
     ]
-    return ["mmdebstrap", "--verbose", *options, debian.suite, str(target), str(cache.sources(debian))]
+    return ["mmdebstrap", "--verbose", *options, debian.suite, str(target), str(cache.sources(recipe))]
 
 
 class Meter:

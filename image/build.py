@@ -54,7 +54,7 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     recipe = load(options.recipe)
     text = options.recipe.read_text()
     cache = apt.Cache(options.cache)
-    lists = apt.fetch_lists(cache, recipe.debian, reporter, refresh=options.refresh)
+    lists = apt.fetch_lists(cache, recipe, reporter, refresh=options.refresh)
     base = keys.base_key(recipe, apt.releases(lists))
     image_id = keys.image_key(base, recipe, release=options.release, version=__version__)
     if not options.force and (manifest := current(options.output, image_id)):
@@ -114,7 +114,8 @@ def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> di
         "DOM0KIT_VERSION": task.version,
         "DOM0KIT_RELEASE": "1" if task.release else "0",
         "DOM0KIT_TOOLSTACK": recipe.dom0.toolstack,
-        "DOM0KIT_SOURCES": recipe.debian.sources(),
+        "DOM0KIT_SOURCES": recipe.image_sources(),
+        "DOM0KIT_APT_KEYS": "".join(f"{source.key} {source.keyring}\n" for source in recipe.apt),
         "DOM0KIT_FIRMWARE_KEEP": "\n".join(recipe.firmware.keep),
         "DOM0KIT_DRIVERS_DROP": "\n".join(recipe.drivers.drop),
         "DOM0KIT_INITRAMFS_COMPRESSION": recipe.compression.initramfs.of(task.release),

@@ -44,7 +44,8 @@ def hash_values(*values: object) -> str:
 def base_key(recipe: Recipe, releases: dict[str, str]) -> str:
     """The bootstrapped tree: the packages, where they come from, and the code that installs them."""
     code = hash_files([PROJECT / "image/bootstrap.py"])
-    return hash_values(recipe.debian.architecture, recipe.debian.sources(), recipe.all_packages(), releases, code)[:16]
+    keys = [hashlib.sha256(Path(source.key).read_bytes()).hexdigest() for source in recipe.apt]
+    return hash_values(recipe.debian.architecture, recipe.image_sources(), recipe.all_packages(), releases, code, keys)[:16]
 
 
 def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
@@ -60,4 +61,6 @@ def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
     """The whole image: the tree, the recipe, the elements, the image's own code, and all that travels."""
     folders = [PROJECT / "image", *(PROJECT / room for room in TRAVELLING)]
     code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
-    return hash_values(base, recipe.model_dump(mode="json"), release, version, code)[:16]
+    # Further repositories are in the base's key, without the place of their keys on this machine.
+    settings = recipe.model_dump(mode="json", exclude={"apt"})
+    return hash_values(base, settings, release, version, code)[:16]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -49,12 +49,36 @@ class Debian(BaseModel):
         )
 
 
+class AptSource(BaseModel):
+    """An apt repository beside Debian's.
+
+    :ivar key: a file with the repository's OpenPGP keys, ``.asc`` (armoured) or ``.gpg``; relative to the recipe's folder.
+    """
+
+    model_config = Section
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    # Not file: what is in such a repository cannot be seen from within the tree that is made.
+    uri: Annotated[str, StringConstraints(pattern=r"^https?://\S+[^/\s]$")]
+    suite: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9./-]*[a-z0-9]$")]
+    components: Annotated[tuple[str, ...], Field(min_length=1)]
+    key: Annotated[str, StringConstraints(pattern=r"^\S+\.(asc|gpg)$")]
+
+    @property
+    def keyring(self) -> str:
+        """Where its keys are in the image."""
+        return f"/etc/apt/keyrings/{self.name}{Path(self.key).suffix}"
+
+    def line(self, keyring: str) -> str:
+        """Its one-line apt source."""
+        return f"deb [signed-by={keyring}] {self.uri} {self.suite} {' '.join(self.components)}\n"
+
+
 class Dom0(BaseModel):
     """The control domain."""
 
     model_config = Section
     memory_mib: Annotated[int, Field(ge=512, le=65536)]
-    toolstack: Literal["ganeti", "xl"]
+    toolstack: Literal["ganeti", "xapi", "xl"]
 
 
 class Packages(BaseModel):
@@ -71,6 +95,7 @@ class Packages(BaseModel):
     dom0kit: tuple[PackageName, ...]
     tools: tuple[PackageName, ...]
     toolstack_ganeti: tuple[PackageName, ...]
+    toolstack_xapi: tuple[PackageName, ...]
     toolstack_xl: tuple[PackageName, ...]
 
 
@@ -119,6 +144,15 @@ class Recipe(BaseModel):
     firmware: Firmware
     drivers: Drivers
     compression: CompressionTable
+    apt: tuple[AptSource, ...] = ()
+
+    def sources(self) -> str:
+        """All apt sources, for the build host: further keys are where the recipe says."""
+        return self.debian.sources() + "".join(source.line(source.key) for source in self.apt)
+
+    def image_sources(self) -> str:
+        """All apt sources, for the image."""
+        return self.debian.sources() + "".join(source.line(source.keyring) for source in self.apt)
 
     def all_packages(self) -> tuple[str, ...]:
         """Every package to install, sorted, each once; of the toolstacks only the chosen one's."""
@@ -138,7 +172,15 @@ def load(path: Path = DEFAULT_RECIPE) -> Recipe:
         text = path.read_text()
     except OSError as error:
         raise UserError(f"cannot read the recipe {path}: {error.strerror}", "give another with --recipe FILE") from error
-    return parse(text, path.name)
+    recipe = parse(text, path.name)
+    sources = []
+    for source in recipe.apt:
+        key = path.parent.resolve() / source.key
+        if not key.is_file():
+            where = f"{path.name}:{line_of(text, source.key)}"
+            raise UserError(f"{where}: the key {key} of the repository {source.name} is not there", "put it beside the recipe")
+        sources.append(source.model_copy(update={"key": str(key)}))
+    return recipe.model_copy(update={"apt": tuple(sources)})
 
 
 def parse(text: str, name: str) -> Recipe:
@@ -148,10 +190,15 @@ def parse(text: str, name: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{name} is not valid TOML: {error}") from error
     try:
-        return Recipe.model_validate(values)
+        recipe = Recipe.model_validate(values)
     except ValidationError as error:
         lines = [f"{name}:{_line(text, e['loc'], e.get('input'))}: {_sentence(e)}" for e in error.errors()]
         raise UserError("\n".join(lines), "image/recipe.py lists every key with its type") from error
+    if recipe.dom0.toolstack == "xapi" and not recipe.apt:
+        where = f"{name}:{line_of(text, 'toolstack')}"
+        hint = "name the repository that has it: [[apt]] with name, uri, suite, components and key; docs/image.md has an example"
+        raise UserError(f"{where}: the toolstack xapi is not in Debian, and the recipe names no other repository", hint)
+    return recipe
 
 
 def line_of(text: str, word: str) -> int:
@@ -187,5 +234,5 @@ def _known(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the section at this place may have."""
     model: Any = Recipe
     for part in location:
-        model = model.model_fields[part].annotation
+        model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
     return list(model.model_fields)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from installer.debs import Package
 from installer.layout import Partition
+from installer.machine import IscsiSession
 from installer.manifest import ImageFile
 
 
@@ -151,6 +152,21 @@ class WriteState:
 
 
 @dataclass(frozen=True)
+class IscsiPart:
+    """What a host is to know of iSCSI sessions.
+
+    :param boot: those that the root is on; ``data`` are the others.
+    :param cards: those whose network card is for iSCSI alone.
+    :param mapped: those whose disks are paths of multipath maps.
+    """
+
+    boot: tuple[IscsiSession, ...]
+    data: tuple[IscsiSession, ...] = ()
+    cards: tuple[IscsiSession, ...] = ()
+    mapped: tuple[IscsiSession, ...] = ()
+
+
+@dataclass(frozen=True)
 class AddPackages:
     """Further packages for the host's root.
 
@@ -175,6 +191,7 @@ class WriteHostPart:
     :param group: the guests' volume group when LVM is to look at the named devices alone; None: LVM looks at all.
     :param policy: the content of multipath's file for this host alone; empty: there is none.
     :param early: packages whose drivers may be needed before the root is mounted; None without such.
+    :param iscsi: sessions that the host is to know; None without any.
     """
 
     version: str
@@ -184,6 +201,7 @@ class WriteHostPart:
     group: str | None = None
     policy: str = ""
     early: AddPackages | None = None
+    iscsi: IscsiPart | None = None
     title: str = field(default="make the host's initramfs", init=False)
 
 

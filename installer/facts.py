@@ -13,6 +13,8 @@ from dom0kit.errors import UserError
 from dom0kit.maps import Map, parse_maps
 from dom0kit.run import run
 from installer.machine import Disk, Facts, Nic, PhysicalVolume
+from installer.sessions import read_sessions
+from installer.sysfs import read
 
 LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
 DISK_KINDS = frozenset({"disk", "mpath", "loop"})
@@ -158,14 +160,6 @@ def parse_virtualization(cpuinfo: str) -> str:
     return found.group(1) if found else ""
 
 
-def read(path: Path) -> str:
-    """A file of sysfs or procfs without the blanks around it; empty when it is not there or has nothing to say."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
 def luns(text: str) -> dict[str, Map]:
     """What ``multipathd show maps json`` printed, by the maps' devices; nothing without multipathd."""
     try:
@@ -244,6 +238,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         under_xen=under_xen,
         physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
         cpus=parse_cpus(cpuinfo),
+        sessions=read_sessions(root, ask),
     )
 
 

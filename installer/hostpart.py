@@ -1,4 +1,4 @@
-"""What is this host's own on multipath disks: in its root, and behind the image's initramfs, read back and checked."""
+"""What is this host's own on multipath and iSCSI disks: in its root, and behind the image's initramfs, read back and checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.files import sync_folder, write_atomic, write_json
-from installer import packages_host
+from installer import iscsi_host, packages_host
 from installer.actions import WriteHostPart
 from installer.commands import Commands
 
@@ -38,8 +38,10 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
         packages_host.note_early(action.early, upper, base)
     if action.group is not None:
         write_lvm(upper, action.group, commands)
+    if action.iscsi is not None:
+        iscsi_host.write(action.iscsi, upper, put)
     files = hostpart.collect(upper, base)
-    refuse(hostpart.problems(files, action.needed))
+    refuse(problems(files, action))
     initrd = system / "images" / action.version / action.initrd.name
     written = hostpart.write(initrd, action.initrd.size, action.initrd.sha256, hostpart.make(files, 0))
     if hostpart.read(initrd, action.initrd.size) != files:
@@ -48,25 +50,30 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     commands.note(f"{initrd} has the host's part of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
 
 
-def refuse(problems: list[str]) -> None:
+def problems(files: dict[str, bytes], action: WriteHostPart) -> list[str]:
+    """What keeps the host from finding its root."""
+    return hostpart.problems(files, action.needed) + (iscsi_host.problems(files, action.iscsi) if action.iscsi else [])
+
+
+def refuse(found: list[str]) -> None:
     """Fail the installation, and not the first boot.
 
     :raises UserError: when there are problems.
     """
-    if problems:
+    if found:
         raise UserError(
-            f"the host's initramfs would not find its disk: {'; '.join(problems)}",
-            "the image lacks parts of multipath; build it anew",
+            f"the host's initramfs would not find its disk: {'; '.join(found)}",
+            "the image lacks parts of multipath or iSCSI; build it anew",
         )
 
 
-def put(upper: Path, name: str, text: str) -> None:
-    """A file of the host's root, with the folders above it; all may read it."""
+def put(upper: Path, name: str, text: str, mode: int = 0o644) -> None:
+    """A file of the host's root, with the folders above it."""
     path = upper / name
     for folder in reversed(path.relative_to(upper).parents):
         (upper / folder).mkdir(exist_ok=True)
         (upper / folder).chmod(0o755)
-    write_atomic(path, text)
+    write_atomic(path, text, mode)
 
 
 def write_lvm(upper: Path, group: str, commands: Commands) -> None:

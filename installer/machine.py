@@ -99,6 +99,36 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class IscsiSession:
+    """A session to an iSCSI target at one of its portals, and the network card that carries it.
+
+    :param group: the portal's group tag, which the target has told.
+    :param disks: paths of the disks that come over it.
+    :param card: the interface with the session's own address; ``mac`` is that of the card below it. Empty: nobody knows.
+    :param local: the session's own address with its network's length, as 10.77.1.10/24.
+    :param gateway: the router on the way, empty when there is none.
+    :param leased: whether the own address came by DHCP.
+    """
+
+    target: str
+    address: str
+    port: int = 3260
+    group: int = 1
+    disks: tuple[str, ...] = ()
+    card: str = ""
+    mac: str = ""
+    local: str = ""
+    vlan: int = 0
+    mtu: int = 1500
+    gateway: str = ""
+    leased: bool = False
+
+    def describe(self) -> str:
+        """The session in a few words."""
+        return f"the iSCSI session to {self.target} at {self.address}"
+
+
+@dataclass(frozen=True)
 class PhysicalVolume:
     """An LVM physical volume; ``group`` is empty when it belongs to none."""
 
@@ -124,6 +154,7 @@ class Facts:
     under_xen: bool = False
     physical_volumes: tuple[PhysicalVolume, ...] = field(default=())
     cpus: int = 0
+    sessions: tuple[IscsiSession, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The facts as plain values."""
@@ -138,6 +169,9 @@ class Facts:
         nics: list[tuple[str, ...]] = [
             (n.name, n.mac, n.driver, n.slot, {True: "yes", False: "no", None: "?"}[n.carrier]) for n in self.nics
         ]
+        sessions: list[tuple[str, ...]] = [
+            (s.target, f"{s.address} {s.port}", " ".join(s.disks), f"{s.card} {s.mac}", s.local) for s in self.sessions
+        ]
         return "\n\n".join(
             [
                 f"firmware {self.firmware}, RAM {human_bytes(self.memory)}, {self.cpus or '?'} processors, "
@@ -146,6 +180,7 @@ class Facts:
                 table(("disk", "size", "model", "serial", "wwn", "bus", "content"), disks),
                 *(f"{maps.title(disk.lun)}\n{table(maps.TITLES, maps.rows(disk.lun))}" for disk in self.disks if disk.lun),
                 table(("card", "MAC", "driver", "slot", "cable"), nics),
+                *([table(("iSCSI target", "portal", "disks", "card", "own address"), sessions)] if sessions else []),
             ]
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
-from installer import layout, obstacles
+from installer import iscsi_host, layout, obstacles
 from installer.actions import Action, Array
 from installer.asking import TITLE, Question, make_question, token_problems
 from installer.choose import Chosen, choose_disks
@@ -186,6 +186,8 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     if problems or chosen is None:
         raise PlanError(problems)
     resolved = resolve(answers, uplinks)
+    if problems := iscsi_host.card_problems(facts, chosen, resolved):
+        raise PlanError(problems)
     return Plan(
         host_name=answers.host_name,
         disks=chosen.system,
@@ -202,7 +204,11 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         menu=boot_menu(manifest, options.identity, answers, chosen.system),
         answers=resolved.to_json(),
         actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
-        warnings=obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+        warnings=(
+            *obstacles.list_warnings(facts, answers, manifest, chosen, uplinks),
+            *iscsi_host.warnings(iscsi_host.make_part(facts, chosen, resolved)),
+            *iscsi_host.idle_cards(facts, resolved),
+        ),
         packages=options.packages,
         question=make_question(resolved, uplinks),
     )

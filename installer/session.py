@@ -16,7 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import apply as work
-from installer import asking, multipath, packages, packages_here, scripts
+from installer import asking, multipath, packages, packages_here, scripts, storage
 from installer.commands import Commands
 from installer.debs import Package
 from installer.facts import collect
@@ -154,12 +154,12 @@ def plan_for(answers: Answers, session: Session) -> Plan:
 
 
 def look(answers: Answers, session: Session) -> Facts:
-    """Facts about this machine; disks with several paths are found first, so that nobody takes a path for a disk.
+    """Facts about this machine; iSCSI targets and disks with several paths come first, so that nobody takes a path for a disk.
 
     :raises UserError: when they cannot be had.
     """
     with session.reporter.step("find paths to disks") as step:
-        raw = multipath.find_paths(session.commands, step.progress)
+        raw = storage.bring_up(answers, session.commands, step.progress)
     with session.reporter.step("look at this machine") as step:
         facts = collect(loops=session.loops)
         if single := multipath.declared(raw, facts, answers):

@@ -12,6 +12,7 @@ from installer.actions import Action
 from installer.bootloader import LABEL, SECOND_LABEL
 from installer.choose import Chosen
 from installer.debs import Package
+from installer.iscsi_host import make_part
 from installer.layout import GIB, MIB, Partition, partition_path
 from installer.machine import Disk, Facts
 from installer.manifest import Manifest
@@ -264,19 +265,20 @@ def early_packages(job: Job) -> actions.AddPackages | None:
 
 
 def host_part(job: Job) -> actions.WriteHostPart | None:
-    """What the initramfs must know of this host; nothing on a machine without multipath maps and drivers of its own.
+    """What the initramfs must know of this host; nothing on a machine without multipath maps, iSCSI and drivers of its own.
 
     LVM looks at named devices alone as soon as one of its physical volumes is on a map.
     """
     maps = tuple(disk_wwid(disk) for disk in job.facts.disks if disk.kind == "mpath")
     policy, early = policy_text(job.answers), early_packages(job)
-    if not maps and not policy and early is None:
+    iscsi = make_part(job.facts, job.chosen, job.answers)
+    if not maps and not policy and early is None and not iscsi:
         return None
     needed = tuple(disk_wwid(disk) for disk in job.disks if disk.kind == "mpath")
     on_maps = any(disk.kind == "mpath" for disk in job.chosen.all)
     initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
     group = job.answers.volume_group() if on_maps else None
-    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early)
+    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early, iscsi)
 
 
 def finish(job: Job) -> actions.Finish:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 Code = Literal[
     "unreachable", "pin", "token", "expired", "used-up", "version", "clock", "name", "address", "toolstack", "busy", "moved",
-    "refused",
+    "failed", "refused",
 ]  # fmt: skip
 
 

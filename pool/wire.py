@@ -98,10 +98,15 @@ class Conversation:
         :raises Refused: when the pool does not take it, or cannot be asked for longer than the patience.
         """
         away, tries = 0.0, 0
+        stale = True
         while True:
             try:
                 said = self._request("join", joiner)
             except Refused as error:
+                if error.problem.code == "failed" and stale:
+                    # What an earlier attempt came to, of which this host has not heard: its power was cut meanwhile.
+                    stale = False
+                    continue
                 if error.problem.code not in AGAIN or away >= self._patience:
                     raise
                 tries += 1
@@ -110,7 +115,7 @@ class Conversation:
             else:
                 if "joined" in said:
                     return answer_from_json(said["joined"])
-                away, tries = 0.0, 0
+                away, tries, stale = 0.0, 0, False
                 progress, pause = queued(said.get("queued"))
                 on_progress(progress)
             self._sleep(pause)

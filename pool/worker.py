@@ -44,7 +44,7 @@ def work(
             try:
                 add(joiner)
             except UserError as error:
-                problem = Problem("refused", f"the pool could not add {joiner.name}: {error.message.splitlines()[0]}", error.hint)
+                problem = Problem("failed", f"the pool could not add {joiner.name}: {error.message.splitlines()[0]}", error.hint)
             seconds = time.monotonic() - start
             queue.finish(ticket, problem, seconds, clock())
             say(f"{joiner.name}: {problem.text if problem else f'added in {seconds:.0f} s'}")

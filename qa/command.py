@@ -96,6 +96,7 @@ class MachineSpec:
     :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     :param devices: further words of QEMU's command line, for a card of another kind.
+    :param restore: the snapshot (``savevm``) to go on from; all writable drives are qcow2 then.
     """
 
     folder: Path
@@ -115,6 +116,7 @@ class MachineSpec:
     hbas: tuple[int, ...] = ()
     state: Path | None = None
     devices: tuple[str, ...] = ()
+    restore: str = ""
     clock: str = "utc"
 
     @property
@@ -170,6 +172,8 @@ def platform_words(spec: MachineSpec) -> list[str]:
             words += ["-initrd", str(spec.kernel.initrd)]
     if spec.reset_ends:
         words += ["-no-reboot"]
+    if spec.restore:
+        words += ["-loadvm", spec.restore]
     return words
 
 

@@ -66,6 +66,20 @@ def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
     return value
 
 
+def boot_words(disk: Path, work: Path) -> str:
+    """The kernel arguments that name image and state of an installed disk, as the host's boot menu has them.
+
+    :raises ScenarioFailed: when the menu has none.
+    """
+    volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
+    menu = _debugfs(volume, "cat /boot/grub/grub.cfg")
+    volume.unlink()
+    found = re.search(r"boot=dom0kit dom0kit\.image=\S+ dom0kit\.state=\S+", menu)
+    if not found:
+        raise ScenarioFailed(f"the boot menu on {disk.name} names no image: {menu[:300]}")
+    return found.group(0)
+
+
 def _debugfs(volume: Path, request: str) -> str:
     return run(["debugfs", "-R", request, volume]).output
 

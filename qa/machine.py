@@ -204,6 +204,15 @@ class Machine:
         """The reset button."""
         self.qmp("system_reset")
 
+    def snapshot(self, name: str) -> None:
+        """Keep the machine's state, memory and disks, under a name inside of its first qcow2 disk; it goes on running.
+
+        :raises ScenarioFailed: when QEMU cannot.
+        """
+        said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=300.0)
+        if said.strip():
+            raise ScenarioFailed(f"no snapshot: {said.strip()}")
+
     def cable(self, card: int, *, plugged: bool) -> None:
         """Plug or unplug the cable of a network card by its number."""
         self.qmp("set_link", {"name": f"nic{card}", "up": plugged})

@@ -28,6 +28,8 @@ PACKAGES = {
     "ip": "iproute2",
     "dnsmasq": "dnsmasq-base",
     "nginx": "nginx-light",
+    "tgtd": "tgt",
+    "tgtadm": "tgt",
     "ping": "iputils-ping",
 }
 """Debian's package for each program."""

@@ -221,9 +221,10 @@ def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive
     return scenario.spec("host", nics=(nic,), drives=(disk,), netns=lab.namespace, **{**base, **values})
 
 
-def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str) -> int:
+def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
     """From power-on to the reset after the installation; the host's report made it count as installed.
 
+    :param warning: a part of the one warning that this installation must give; empty: none may be there.
     :returns: :meth:`Served.starts` at the reset.
     :raises ScenarioFailed: when something of it did not happen.
     """
@@ -232,7 +233,8 @@ def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: s
     with scenario.phase("install"):
         event = machine.wait_event("installer", limit=patience.INSTALL)
     # The installer looks at the firmware's boot order after it has put the disk first, and warns when it is not.
-    need(not event.get("warnings"), f"the installation warns: {event.get('warnings')}")
+    warned = event.get("warnings") or []
+    need(len(warned) == bool(warning) and all(warning in text for text in warned), f"the installation warns: {warned}")
     machine.screenshot("finished")
     with scenario.phase("shut down"):
         machine.wait_qmp_event("RESET", limit=patience.REBOOT)

@@ -268,6 +268,32 @@ def wait_path_event(machine: Machine, state: str, since: int, *, limit: float = 
     )
 
 
+class Stopwatch:
+    """Seconds from what was done to what was heard of it, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Something is done now."""
+        self._start = time.monotonic()
+
+    def note(self, name: str) -> None:
+        """It was heard of."""
+        self.seconds[name] = round(time.monotonic() - self._start, 1)
+
+
+def heard_above(text: str, paths: str = r"sd\w+") -> None:
+    """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
+
+    :param text: of the console.
+    :param paths: a pattern of the kernel's names that may fail.
+    """
+    lines = re.findall(rf"^.*(?:EXT4-fs error|SQUASHFS error|I/O error, dev (?!(?:{paths}),)).*$", text, re.MULTILINE)
+    need(not lines, f"errors above the paths: {lines[:5]}")
+
+
 @contextmanager
 def fsync_loop(run: Run, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
     """Write numbers with fsync while the block runs; afterwards all are there, and none has failed.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import time
 from dataclasses import replace
 
 from qa import host, patience
@@ -12,7 +15,19 @@ from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import install_from_cd
 from qa.machine import Machine, free_port
-from qa.san import Lun, OnSan, SanDisks, check_initramfs, check_lvm, check_root, good_paths, new_lun, shown, target
+from qa.san import (
+    SEEN_SECONDS,
+    Lun,
+    OnSan,
+    SanDisks,
+    check_initramfs,
+    check_lvm,
+    check_root,
+    good_paths,
+    new_lun,
+    shown,
+    target,
+)
 from qa.scenario import Scenario
 
 QUEUE_SECONDS = 90
@@ -72,6 +87,35 @@ def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: 
     need(good_paths(ssh.run, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
     need("paths     all there" in ssh.run("dom0ctl status").ok(), "dom0ctl status has no word of the paths")
     ssh.run("systemctl is-active dom0kit-paths.service").ok()
+    scenario.notes["kept in memory"] = check_resident(ssh.run)
+
+
+RESIDENT = """import json, os, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, "/usr/lib/dom0kit")
+from firstboot.paths.resident import needed
+pid = subprocess.check_output(["systemctl", "show", "-P", "MainPID", "dom0kit-paths.service"], text=True).strip()
+lines = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+mapped = {line[5] for line in lines if len(line) > 5}
+files = [file for file in needed(Path("/"), os.uname().release)[0] if os.path.getsize(file)]
+sizes = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("Vm"))
+print(json.dumps({"missing": [file for file in files if file not in mapped], "files": len(files),
+                  "bytes": sum(map(os.path.getsize, files)), **{name: sizes[name].strip() for name in ("VmLck", "VmRSS")}}))
+"""
+
+
+def check_resident(run: Run) -> dict[str, object]:
+    """All files that taking in a disk needs are in the watching service's locked memory; how many, and how much memory.
+
+    :raises ScenarioFailed: when one is not.
+    """
+    end = time.monotonic() + patience.patient(SEEN_SECONDS)
+    while True:
+        found: dict[str, object] = json.loads(run(f"python3 -c {shlex.quote(RESIDENT)}").ok())
+        if not found["missing"]:
+            return found
+        need(time.monotonic() < end, f"dom0kit-paths.service does not keep in memory: {found['missing']}")
+        time.sleep(1)
 
 
 def check_policy(run: Run, lun: Lun) -> None:

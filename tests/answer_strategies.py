@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from dom0kit.units import human_bytes
+from pool.token import JoinToken
 
 MODEST = settings(derandomize=True, database=None, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 """The same examples in every run, and none of them kept."""
@@ -15,12 +16,18 @@ MODEST = settings(derandomize=True, database=None, deadline=None, max_examples=6
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me"
 DIGEST = "0123456789abcdef" * 4
+JOIN_TOKEN = JoinToken(
+    bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"), bytes(32), ("192.0.2.10",)
+).write()
+"""A token whose form is right: the plan reads it. Its host key is the generator of P-256 (SEC 2, 2.4.2)."""
+REFERENCES = {"env:TOKEN": "resolved", "file:/run/token": "resolved", "env:JOIN_TOKEN": JOIN_TOKEN}
 Values = dict[str, Any]
 
 label = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 host = st.lists(label, min_size=1, max_size=3).map(".".join)
 word = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Z", "C"]), min_size=1, max_size=12)
 secret = st.one_of(word, st.sampled_from(["env:TOKEN", "file:/run/token"]))
+join_token = st.sampled_from([JOIN_TOKEN, "env:JOIN_TOKEN"])
 ip4 = st.integers(1, 253).map(lambda n: f"192.0.2.{n}")
 ip6 = st.integers(1, 0xFFFF).map(lambda n: f"2001:db8::{n:x}")
 address = ip4 | ip6
@@ -75,7 +82,7 @@ script = some(
 pool = st.one_of(
     some({}, {"toolstack": st.sampled_from(["ganeti", "xapi", "xl"])}),
     some({"create": some({"name": host}, {"address": address})}, {"toolstack": st.sampled_from(["ganeti", "xapi"])}),
-    some({"join": st.fixed_dictionaries({"token": secret})}, {"toolstack": st.just("ganeti")}),
+    some({"join": st.fixed_dictionaries({"token": join_token})}, {"toolstack": st.just("ganeti")}),
     st.fixed_dictionaries(
         {
             "toolstack": st.just("xapi"),
@@ -104,7 +111,7 @@ def resolved(value: Any) -> Any:
         return {key: resolved(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [resolved(inner) for inner in value]
-    return "resolved" if value in ("env:TOKEN", "file:/run/token") else value
+    return REFERENCES.get(value, value) if isinstance(value, str) else value
 
 
 @st.composite
@@ -164,7 +171,15 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
 
 def san() -> st.SearchStrategy[Values]:
     """Storage networks; maps are not required, the machine has none."""
-    iscsi = some({}, {"initiator": st.just("iqn.2026-01.org.example:h"), "portals": st.lists(portal, max_size=2)})
+    nic = some({"mac": st.just("52:54:00:aa:00:01"), "address": st.just("10.1.0.2/24")}, {"vlan": st.integers(1, 4094)})
+    iscsi = some(
+        {},
+        {
+            "initiator": st.just("iqn.2026-01.org.example:h"),
+            "portals": st.lists(portal, max_size=2),
+            "nics": st.lists(nic, max_size=1),
+        },
+    )
     down = some({}, {"queue_seconds": st.integers(0, 86400), "forever": st.booleans()})
     return some({}, {"multipath": st.just("auto"), "all_paths_down": down, "iscsi": iscsi})
 

@@ -33,7 +33,7 @@ def _gateway_inside(value: ipaddress.IPv4Address | ipaddress.IPv6Address | None,
         raise refuse("gateway", "a gateway other than the host's own address")
 
 
-class _Fixed(Record):
+class FixedAddress(Record):
     """What a fixed address of either family has to keep to."""
 
     EXAMPLE: ClassVar[str]
@@ -63,7 +63,7 @@ class _Fixed(Record):
         return value
 
 
-class StaticAddress(_Fixed):
+class StaticAddress(FixedAddress):
     """A fixed IPv4 address."""
 
     EXAMPLE: ClassVar[str] = "192.0.2.10/24"
@@ -71,7 +71,7 @@ class StaticAddress(_Fixed):
     gateway: Ip4 | None = Field(default=None, description="the default gateway, inside the network")
 
 
-class StaticAddress6(_Fixed):
+class StaticAddress6(FixedAddress):
     """A fixed IPv6 address."""
 
     EXAMPLE: ClassVar[str] = "2001:db8::10/64"

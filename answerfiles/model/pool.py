@@ -16,7 +16,9 @@ class PoolCreate(Record):
 
     name: HostName = Field(description="the pool's name, with its domain; Ganeti wants it to resolve to its address")
     address: IpAddress | None = Field(
-        default=None, description="the pool's own address in the management network, which follows the master (Ganeti)"
+        default=None,
+        description="the pool's own free address in the management network, which follows the master (Ganeti); without it the "
+        "address that the DNS has for the name",
     )
 
 

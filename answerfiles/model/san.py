@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import Flag, Iqn, Name, Port, Server, refuse
+from answerfiles.kinds import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
+from answerfiles.model.network import FixedAddress, IpInterface
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
 
@@ -35,11 +36,23 @@ class Portal(Record):
     chap: Chap | None = Field(default=None, description="log-in by CHAP")
 
 
+class StorageNic(FixedAddress):
+    """A network card for iSCSI alone: neither in a bridge nor with a DHCP client; the host's network manager leaves it alone."""
+
+    EXAMPLE: ClassVar[str] = "192.0.2.10/24"
+    mac: Mac = Field(description="the MAC address")
+    address: IpInterface = Field(description="the card's address with its network's length, as 192.0.2.10/24")
+    gateway: IpAddress | None = Field(default=None, description="the way to portals in other networks, and to nothing else")
+    vlan: Vlan | None = Field(default=None, description="the VLAN's number, for frames with a tag")
+    mtu: Mtu | None = Field(default=None, description="the largest packet in bytes; the network's switches must carry it")
+
+
 class Iscsi(Record):
     """iSCSI beside what the firmware's iBFT says."""
 
     initiator: Iqn | None = Field(default=None, description="this host's name; made at random without it")
     portals: tuple[Portal, ...] = Field(default=(), description="where targets are")
+    nics: tuple[StorageNic, ...] = Field(default=(), description="network cards for iSCSI alone, beside those of the iBFT")
 
 
 class AllPathsDown(Record):

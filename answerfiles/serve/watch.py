@@ -74,17 +74,23 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
     doubt = "" if event.get("proven") else " (without its token)"
     source = event.get("source", "")
     kind = event["event"]
-    # What comes over the network is shown without control characters.
-    text = "".join(c if c.isprintable() else " " for c in str(event.get("text", "")))[:300]
+    text = printable(event.get("text", ""))
     if kind == "started":
         return f"{host}: {source} started"
     if kind == "finished":
         return f"{host}: {source} finished{' and the host is marked as installed' if source == 'installer' else ''}"
     if kind == "failed":
         return f"{host}: {source} FAILED{doubt}: {text}"
+    if kind == "retrying":
+        return f"{host}: {source} {printable(event.get('name', ''))}{doubt}: {printable(event.get('error', ''))}; {text}"
     if kind == "bundle":
         return f"{host}: logs are in {event['file']}{doubt}"
     return None
+
+
+def printable(value: Any) -> str:
+    """What came over the network, shortened and without control characters."""
+    return "".join(c if c.isprintable() else " " for c in str(value))[:300]
 
 
 class Tail:

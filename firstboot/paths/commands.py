@@ -6,10 +6,10 @@ import argparse
 import ctypes
 import dataclasses
 import json
-import mmap
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from dom0kit import hostpart
@@ -25,13 +25,14 @@ from firstboot.paths.alert import Alerts
 from firstboot.paths.ganeti import NodeTags
 from firstboot.paths.maps import Change, counts, render
 from firstboot.paths.rescan import look_again, news, read_sizes, resize
-from firstboot.paths.watch import Watcher, read_expected, write_expected
+from firstboot.paths.watch import REST, Watcher, read_expected, write_expected
 
 ROOT = Path("/")
 LOG = "var/log/dom0kit/paths-events.jsonl"
 IMAGE = Path("/run/dom0kit/image")
 STATE = Path("/run/dom0kit/overlay")
 MCL_CURRENT, MCL_FUTURE = 1, 2
+THREAD_STACK = 1024 * 1024
 
 
 def configure_paths(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +95,9 @@ def watch() -> int:
     except OSError as error:
         note(f"no events to {ROOT / LOG}: {error}")
     stay_in_memory()
-    held: list[mmap.mmap] = []
     if root_wwids():
-        # What the root's disk needs to come back takes seconds to read; the watch does not wait for it.
-        threading.Thread(target=lambda: held.extend(resident.hold(ROOT, os.uname().release)), daemon=True).start()
+        # What the root's disk needs to come back takes seconds to read, and waits for that disk; the watch does not.
+        threading.Thread(target=keep_resident, daemon=True).start()
     alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
 
     def tell(change: Change) -> None:
@@ -108,6 +108,15 @@ def watch() -> int:
     return 0
 
 
+def keep_resident() -> None:
+    """Hold in memory what the root's disk needs to come back, and what is written anew of it meanwhile."""
+    files = resident.Resident(ROOT, os.uname().release)
+    files.hold()
+    while True:
+        time.sleep(REST)
+        files.again()
+
+
 def missing_paths() -> list[str]:
     """The WWIDs of the disks that have fewer paths than they should."""
     return [wwid for wwid, (good, wanted) in count_paths().items() if good < wanted]
@@ -115,6 +124,8 @@ def missing_paths() -> list[str]:
 
 def stay_in_memory() -> None:
     """Keep this process's pages in RAM (mlockall(2)): when the root's last path goes, they could not be read again."""
+    # All of a locked thread's stack is in RAM, which is 8 MiB unless something else is said (pthread_attr_setstacksize(3)).
+    threading.stack_size(THREAD_STACK)
     if ctypes.CDLL(None, use_errno=True).mlockall(MCL_CURRENT | MCL_FUTURE):
         note(f"cannot stay in memory: errno {ctypes.get_errno()}")
 

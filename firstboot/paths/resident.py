@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -147,21 +146,42 @@ def _inside(root: Path, path: Path) -> PurePosixPath:
     return PurePosixPath("/") / path.relative_to(root).as_posix()
 
 
-def hold(root: Path, release: str) -> Iterator[mmap.mmap]:
-    """Map each needed file, read-only; the caller keeps the mappings, and has called mlockall(2) with MCL_FUTURE.
+class Resident:
+    """The files of a tree that are kept; the caller has called mlockall(2) with MCL_FUTURE. What cannot be read is left out.
 
-    A symbolic link is opened as such, for as long as the process lives. What cannot be opened is left out.
+    :param release: the kernel's, as uname(2) says it.
     """
-    files, links = needed(root, release)
-    for name in links:
+
+    def __init__(self, root: Path, release: str) -> None:
+        self._root, self._release = root, release
+        self.held: dict[str, tuple[tuple[int, int], mmap.mmap]] = {}
+        """By absolute path: device and inode of the file, and its mapping."""
+
+    def hold(self) -> None:
+        """Map each needed file, read-only, and open each symbolic link as such, for as long as the process lives."""
+        files, links = needed(self._root, self._release)
+        for name in links:
+            try:
+                os.open(self._root / name[1:], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except OSError:
+                continue
+        for name in files:
+            self._hold(name)
+
+    def again(self) -> list[str]:
+        """Map what has been written anew since, as LVM does with its list of devices; their names."""
+        settings = [path for pattern in PATTERNS if pattern.startswith("etc/") for path in self._root.glob(pattern)]
+        names = {**self.held, **{str(_inside(self._root, path)): None for path in settings if path.is_file()}}
+        return [name for name in names if self._hold(name)]
+
+    def _hold(self, name: str) -> bool:
         try:
-            os.open(root / name[1:], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with (self._root / name[1:]).open("rb") as file:
+                found = os.fstat(file.fileno())
+                identity = (found.st_dev, found.st_ino)
+                if found.st_size == 0 or (name in self.held and self.held[name][0] == identity):
+                    return False
+                self.held[name] = (identity, mmap.mmap(file.fileno(), found.st_size, mmap.MAP_SHARED, mmap.PROT_READ))
         except OSError:
-            continue
-    for name in files:
-        try:
-            with (root / name[1:]).open("rb") as file:
-                if size := os.fstat(file.fileno()).st_size:
-                    yield mmap.mmap(file.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ)
-        except OSError:
-            continue
+            return False
+        return True

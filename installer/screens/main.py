@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from installer import multipath
+from installer import storage
 from installer.commands import Commands
 from installer.facts import collect
-from installer.machine import Disk, Facts, Nic, PhysicalVolume
+from installer.machine import Disk, Facts, IscsiSession, Nic, PhysicalVolume
 from installer.manifest import Manifest, parse_manifest, read_manifest
 from installer.screens import install
 from installer.screens.driver import Driver, Terminal
@@ -56,7 +56,7 @@ def as_tuple(value: Any) -> Any:
 def facts_from(text: str) -> Facts:
     """Facts as ``dom0kit facts --json`` prints them."""
     value = json.loads(text)
-    records = {"disks": Disk, "nics": Nic, "physical_volumes": PhysicalVolume}
+    records = {"disks": Disk, "nics": Nic, "physical_volumes": PhysicalVolume, "sessions": IscsiSession}
     for name, kind in records.items():
         value[name] = [known(kind, entry) for entry in value.get(name, [])]
     facts: Facts = known(Facts, value)
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.facts:
             return facts_from(arguments.facts.read_text())
         if not arguments.demo:
-            multipath.find_paths(commands)
+            storage.bring_up(None, commands)
         return collect()
 
     effects = Effects(terminal, commands, look, demo=arguments.demo)

@@ -62,9 +62,7 @@ def pool(state: State) -> Form:
             Gap(),
             Radio("pool.toolstack", tuple(tools), state.text("pool.toolstack")),
             Gap(),
-            Text(
-                "A pool is asked, and the host keeps what you chose. Its first start does not make or join one in this version."
-            ),
+            Text("A pool that is there is asked at once. The host makes or joins its pool by itself when it starts first."),
         ),
         help=POOL_HELP,
     )

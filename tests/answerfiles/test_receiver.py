@@ -48,10 +48,15 @@ def test_finished_marks_the_host(made: Receiver) -> None:
 
 
 def test_before_its_answers_are_read_a_machine_reports_without_a_token(made: Receiver) -> None:
-    for event in ("started", "step", "failed"):
+    for event in ("started", "step", "retrying", "failed"):
         send(made, "xen1", json.dumps({"event": event, "source": "installer"}).encode())
     lines = [json.loads(line) for line in (made.reports / "xen1.jsonl").read_text().splitlines()]
-    assert [(line["event"], line["proven"]) for line in lines] == [("started", False), ("step", False), ("failed", False)]
+    assert [(line["event"], line["proven"]) for line in lines] == [
+        ("started", False),
+        ("step", False),
+        ("retrying", False),
+        ("failed", False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ def test_lines_for_a_person() -> None:
     assert watch.event_line("xen1", {"event": "finished", "source": "installer", "proven": True}) == (
         "xen1: installer finished and the host is marked as installed"
     )
+    retrying = {"event": "retrying", "source": "firstboot", "name": "pool", "error": "the master sleeps", "text": "tried once"}
+    assert watch.event_line("xen1", {**retrying, "proven": True}) == "xen1: firstboot pool: the master sleeps; tried once"
     said = watch.event_line("xen1", {"event": "failed", "source": "installer", "text": "a\x1b[2Jb", "proven": False})
     assert said == "xen1: installer FAILED (without its token): a [2Jb"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dom0kit.files import copy_durable, sha256_file, write_atomic
+from dom0kit.files import copy_durable, replace_secret, sha256_file, write_atomic
 
 
 def test_atomic_write_replaces_and_sets_the_mode(tmp_path: Path) -> None:
@@ -41,3 +41,13 @@ def test_copy_gives_the_hash_of_what_was_read(tmp_path: Path) -> None:
     digest = copy_durable(tmp_path / "a", tmp_path / "b", done.append)
     assert digest == hashlib.sha256(data).hexdigest() == sha256_file(tmp_path / "b")
     assert done[-1] == len(data)
+
+
+def test_a_replaced_secret_is_overwritten_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "host.json"
+    path.write_text("the secret")
+    os.link(path, tmp_path / "old blocks")
+    replace_secret(path, "masked")
+    assert path.read_text() == "masked"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "old blocks").read_bytes() == bytes(10)

@@ -61,9 +61,11 @@ def test_events_arrive_in_order_with_their_sender() -> None:
     reporter.emit("started")
     with reporter.step("copy") as step:
         step.progress(0.5)
+    reporter.emit("retrying", name="pool")
     reporter.emit("finished", installed=True)
     assert hook.flush(5)
-    assert [(e["event"], e["n"]) for e in events(server)] == [("started", 1), ("step", 2), ("step", 3), ("finished", 4)]
+    kinds = [(e["event"], e["n"]) for e in events(server)]
+    assert kinds == [("started", 1), ("step", 2), ("step", 3), ("retrying", 4), ("finished", 5)]
     first = events(server)[0]
     assert (first["host"], first["mac"], first["uuid"], first["serial"]) == ("xen1", "52:54:00:12:34:56", "4c4c4544", "SN 1")
     assert len({e["run"] for e in events(server)}) == 1

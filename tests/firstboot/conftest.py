@@ -68,6 +68,7 @@ def host(tmp_path: Path, told: dict[str, Any]) -> Host:
         "sys/class/net/lo/address": "00:00:00:00:00:00\n",
         "sys/hypervisor/type": "xen\n",
         "proc/sys/kernel/hostname": "dom0kit",
+        "proc/sys/kernel/random/boot_id": "first-boot\n",
         "run/dom0kit/image/manifest.json": '{"version": "0.1.0"}',
     }
     for name, text in files.items():

@@ -17,7 +17,7 @@ from answerfiles.model import load_host
 from answerfiles.reader import parse_answers
 from dom0kit.errors import UserError
 from firstboot import console
-from firstboot.console import HEIGHT, WIDTH, array_lines, disk_lines, pool_text, problems, screen
+from firstboot.console import HEIGHT, WIDTH, array_lines, disk_lines, problems, screen
 from firstboot.host import HOST_JSON, Host
 from firstboot.reconfigure import network
 
@@ -30,6 +30,7 @@ STATUS: dict[str, Any] = {
     "addresses": ["192.0.2.10/24"],
     "paths": {},
     "steps": [{"name": "identity", "state": "done"}, {"name": "network", "state": "done"}],
+    "pool": {"toolstack": "ganeti", "well": True, "reason": ""},
 }
 MAP = {"name": "36001", "type": "mpath", "size": 1024**3}
 LSBLK = {
@@ -126,17 +127,15 @@ def test_arrays_that_are_not_whole() -> None:
 
 
 def test_what_is_not_well() -> None:
+    assert problems({**STATUS, "pool": {"well": False, "reason": "the master does not answer"}}, "", []) == [
+        "pool: the master does not answer"
+    ]
     status = {**STATUS, "xen": False, "steps": [{"name": "network", "state": "failed", "error": "no card"}]}
     found = problems(status, "foo.service loaded failed failed Foo\n", ["md127: one of its disks is missing"])
     assert found[0] == "network: no card"
     assert "service foo.service failed" in found
     assert "Xen is not running: no guest can be started" in found
     assert problems(STATUS, "", []) == []
-
-
-def test_the_pool_in_words() -> None:
-    assert pool_text({}) == "ganeti, this host stands alone"
-    assert pool_text({"pool": {"toolstack": "ganeti", "join": {"token": "x"}}}) == "ganeti, was told to have joined a pool"
 
 
 def test_all_that_changes_the_host_asks_for_the_password() -> None:
@@ -219,3 +218,11 @@ def test_an_address_that_cannot_be_is_refused(tmp_path: Path, lines: tuple[str, 
     with pytest.raises(UserError, match="network"):
         network(here, typing(*lines), lambda text: None)
     assert (tmp_path / HOST_JSON).read_text() == before
+
+
+def test_a_failed_step_takes_two_rows_and_says_when_it_is_tried_again() -> None:
+    step = {"name": "pool", "state": "failed", "error": "the master sleeps\n  hint: wake it", "tries": 2, "next": 0}
+    bad = problems({**STATUS, "steps": [step]}, "", [])
+    assert bad[0] == "pool: the master sleeps"
+    assert bad[1].startswith("pool failed (tried 2 times; again by itself at ")
+    assert len(draw(bad=bad)) == HEIGHT

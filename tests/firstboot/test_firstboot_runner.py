@@ -8,9 +8,11 @@ import pytest
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from firstboot.host import Host
+from firstboot.retry import clock, now
 from firstboot.runner import Outcome, report, run_steps
 from firstboot.stamps import FOLDER, Stamps
 from firstboot.steps import STEPS, Step
+from tests.firstboot.boots import restart
 
 
 class Recorder:
@@ -89,8 +91,28 @@ def test_changed_answers_run_the_step_again(host: Host, record: Recorder, told: 
 
 def test_a_step_for_every_boot_runs_at_every_boot(host: Host, record: Recorder) -> None:
     record.run(host, record.step("a", always=True))
-    record.run(host, record.step("a", always=True))
+    assert record.run(host, record.step("a", always=True)).skipped == ["a"]
+    record.run(restart(host), record.step("a", always=True))
     assert record.ran == ["READY", "a"]
+
+
+def test_a_step_for_every_boot_follows_those_that_it_needs(host: Host, record: Recorder) -> None:
+    steps = (record.step("a"), record.step("b", needs=("a",), always=True), record.step("c", always=True))
+    record.run(host, *steps)
+    Stamps(host.root).clear("a")
+    record.run(host, *steps)
+    assert record.ran == ["READY", "a", "b"]
+
+
+def test_warnings_of_this_boot_are_told_again(host: Host, record: Recorder) -> None:
+    def warn(host: Host) -> None:
+        host.warnings.append("no cable")
+
+    steps = (Step("a", warn, always=True), Step("b", warn))
+    record.run(host, *steps)
+    again = Host(host.root, host.run)
+    record.run(again, *steps)
+    assert again.warnings == ["no cable"]
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", "\0" * 40])
@@ -126,10 +148,15 @@ def test_the_last_event_of_a_host_that_is_up(host: Host, record: Recorder) -> No
 
 
 def test_the_last_event_of_a_host_that_is_not(host: Host, record: Recorder) -> None:
+    Stamps(host.root).failed("storage", "no disk", now(host), 90.4)
     report(host, record.reporter, Outcome(failed={"storage": "no disk"}, blocked=["confirm"]))
     event = record.events[-1]
     assert event["event"] == "failed"
-    assert event["text"] == "xen1.example.net is not ready: storage: no disk; not tried: confirm"
+    assert event["text"] == (
+        "xen1.example.net is not ready: storage: no disk (next try at "
+        + clock(event["next"])
+        + ", in 1 min 30 s); not tried: confirm"
+    )
 
 
 def test_the_lock_keeps_a_second_one_out(host: Host) -> None:
@@ -142,8 +169,8 @@ def test_all_steps_on_a_fresh_host_and_at_the_next_boot(host: Host, record: Reco
     assert record.said == []
     assert outcome.done == [step.name for step in STEPS]
     calls.clear()
-    outcome = run_steps(Host(host.root, host.run), record.reporter, STEPS, say=record.said.append)
-    assert outcome.done == ["address", "services"]
+    outcome = run_steps(restart(host), record.reporter, STEPS, say=record.said.append)
+    assert outcome.done == ["address", "services", "toolstack"]
     assert len(calls) == 3
     secret = json.dumps(record.events)
     assert "$6$" not in secret

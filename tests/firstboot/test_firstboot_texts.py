@@ -66,6 +66,7 @@ def test_initiator() -> None:
     text = texts.initiator_text(bytes(range(6)))
     assert "InitiatorName=iqn.1993-08.org.debian:01:000102030405\n" in text
     assert texts.has_initiator(text)
+    assert texts.has_initiator("InitiatorName=eui.0123456789abcdef\n")
     assert not texts.has_initiator("GenerateName=yes\n")
 
 

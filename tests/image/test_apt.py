@@ -34,13 +34,13 @@ def test_a_wrong_name_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.
 
 def test_sources_lie_outside_the_lists_that_apt_tidies(tmp_path: Path) -> None:
     cache = apt.Cache(tmp_path)
-    debian = recipe.load().debian
-    assert cache.sources(debian).parent != cache.lists(debian)
+    made = recipe.load()
+    assert cache.sources(made).parent != cache.lists(made)
 
 
 def test_the_private_apt_touches_nothing_of_the_hosts(tmp_path: Path) -> None:
     cache = apt.Cache(tmp_path)
-    options = dict(word.split("=", 1) for word in apt.configuration(cache, recipe.load().debian) if "=" in word)
+    options = dict(word.split("=", 1) for word in apt.configuration(cache, recipe.load()) if "=" in word)
     assert options["Dir::State::Status"] == "/dev/null"
     for name in ("Dir::State::Lists", "Dir::Cache::Archives", "Dir::Etc::SourceList"):
         assert options[name].startswith(str(tmp_path))
@@ -63,8 +63,19 @@ def test_an_unreachable_mirror_is_one_sentence(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(apt, "run", refuse)
     with pytest.raises(UserError) as caught:
-        apt.fetch_lists(apt.Cache(tmp_path), recipe.load().debian, Reporter("build"))
+        apt.fetch_lists(apt.Cache(tmp_path), recipe.load(), Reporter("build"))
     assert caught.value.message == (
         "the package lists could not be fetched: Failed to fetch http://m/InRelease  Connection refused"
     )
     assert "security_mirror" in caught.value.hint
+
+
+def test_a_repository_signed_by_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(argv: list[str]) -> None:
+        tail = "W: GPG error: no public key\nE: The repository 'https://packages.example.org trixie InRelease' is not signed."
+        raise CommandFailed(argv, 100, tail)
+
+    monkeypatch.setattr(apt, "run", refuse)
+    with pytest.raises(UserError) as caught:
+        apt.fetch_lists(apt.Cache(tmp_path), recipe.load(), Reporter("build"))
+    assert "has not signed" in caught.value.hint

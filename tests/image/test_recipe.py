@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dom0kit.errors import UserError
 from image import recipe
+from image.keys import base_key
 
 TEXT = recipe.DEFAULT_RECIPE.read_text()
 
@@ -60,3 +63,60 @@ def test_compression_is_checked(value: str) -> None:
 def test_sources_name_all_three_suites() -> None:
     lines = recipe.load().debian.sources().splitlines()
     assert [line.split()[3] for line in lines] == ["trixie", "trixie-updates", "trixie-security"]
+
+
+REPOSITORY = """
+[[apt]]
+name = "kronos"
+uri = "https://packages.example.org/xapi"
+suite = "trixie"
+components = ["main"]
+key = "keys/kronos.asc"
+"""
+XAPI = TEXT.replace('toolstack = "ganeti"', 'toolstack = "xapi"')
+
+
+def test_xapi_needs_a_repository() -> None:
+    line = next(n for n, t in enumerate(XAPI.splitlines(), 1) if t.startswith("toolstack ="))
+    with pytest.raises(UserError) as caught:
+        recipe.parse(XAPI, "recipe.toml")
+    assert caught.value.message.startswith(f"recipe.toml:{line}: the toolstack xapi is not in Debian")
+    assert "[[apt]]" in caught.value.hint
+
+
+def test_a_further_repository(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(XAPI + REPOSITORY)
+    with pytest.raises(UserError, match=r"recipe.toml:\d+: the key .*/keys/kronos.asc of the repository kronos is not there"):
+        recipe.load(path)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/kronos.asc").write_text("key one")
+    made = recipe.load(path)
+    assert "xapi" in made.all_packages()
+    assert "ganeti" not in made.all_packages()
+    assert made.sources().splitlines()[-1] == (
+        f"deb [signed-by={tmp_path}/keys/kronos.asc] https://packages.example.org/xapi trixie main"
+    )
+    assert "[signed-by=/etc/apt/keyrings/kronos.asc]" in made.image_sources()
+    before = base_key(made, {})
+    (tmp_path / "keys/kronos.asc").write_text("key two")
+    assert base_key(recipe.load(path), {}) != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("https://packages", "file:///packages"),
+        ('["main"]', "[]"),
+        ("kronos.asc", "kronos.txt"),
+        ('"trixie"\ncomp', '"./"\ncomp'),
+    ],
+)
+def test_a_repository_that_cannot_be(old: str, new: str) -> None:
+    with pytest.raises(UserError):
+        recipe.parse(XAPI + REPOSITORY.replace(old, new), "recipe.toml")
+
+
+def test_an_unknown_key_of_a_repository_gets_a_suggestion() -> None:
+    with pytest.raises(UserError, match=r"unknown key apt.0.urii \(did you mean uri\?\)"):
+        recipe.parse(XAPI + REPOSITORY.replace("uri =", "urii ="), "recipe.toml")

@@ -161,6 +161,16 @@ def test_a_refused_join_is_raised_at_once() -> None:
     assert pool.slept == []
 
 
+def test_what_an_earlier_attempt_came_to_is_no_answer_to_this_one() -> None:
+    wait = {"queued": {"place": 1, "seconds": 60, "again": 5}}
+    pool = Pool({"192.0.2.1": [refused("failed"), wait, {"joined": GOOD}]})
+    assert pool.conversation().join(JOINER, lambda progress: None).master == "m1"
+    pool = Pool({"192.0.2.1": [refused("failed"), wait, refused("failed"), {"joined": GOOD}]})
+    with pytest.raises(Refused) as caught:
+        pool.conversation().join(JOINER, lambda progress: None)
+    assert caught.value.problem.code == "failed"
+
+
 def test_the_keys_of_the_master() -> None:
     pool = Pool({"192.0.2.1": [{"keys": ["ssh-rsa AAAA root@m1", 7, "ssh-rsa\nAAAA"]}]})
     assert pool.conversation().keys(JOINER) == ("ssh-rsa AAAA root@m1",)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from firstboot.paths.resident import Linked, follow, hold, linked, needed
+from firstboot.paths.resident import Linked, Resident, follow, linked, needed
 
 STRINGS, DYNAMIC, LOADED = 0x400, 0x600, 0x10000
 
@@ -110,13 +110,30 @@ def test_all_that_taking_in_a_disk_needs(tree: Path) -> None:
 
 
 def test_each_file_is_mapped_whole(tree: Path) -> None:
-    held = list(hold(tree, "6.12"))
+    kept = Resident(tree, "6.12")
+    kept.hold()
     files, links = needed(tree, "6.12")
-    contents = [(tree / name[1:]).read_bytes() for name in files]
-    assert [item[:] for item in held] == [data for data in contents if data]
-    for item in held:
-        item.close()
+    contents = {name: (tree / name[1:]).read_bytes() for name in files}
+    assert {name: mapping[:] for name, (_, mapping) in kept.held.items()} == {
+        name: data for name, data in contents.items() if data
+    }
     # The links are open until the process ends.
     opened = {os.readlink(link): link.name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     for name in links:
         os.close(int(opened[str(tree / name[1:])]))
+
+
+def test_what_is_written_anew_is_mapped_again(tree: Path) -> None:
+    kept = Resident(tree, "6.12")
+    kept.hold()
+    assert kept.again() == []
+    name = "/etc/lvm/devices/system.devices"
+    (tree / "etc/lvm/devices").mkdir(parents=True, exist_ok=True)
+    for text in ("first", "second"):
+        # Both by a rename, as LVM and the administrator's editor do.
+        (tree / "etc/new").write_text(text)
+        (tree / "etc/new").rename(tree / name[1:])
+        assert kept.again() == [name]
+        assert kept.held[name][1][:] == text.encode()
+    (tree / name[1:]).unlink()
+    assert kept.again() == []

@@ -1,0 +1,35 @@
+"""Secrets of ``host.json`` that are used up: a mask takes their place.
+
+The mask is a text that the answers' model takes for a secret, so the file stays whole, and that no filter takes for one.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dom0kit.redact import MASK
+
+
+def secret_at(told: Mapping[str, Any], path: str) -> str | None:
+    """The secret at a path such as ``pool.join.token``; None when there is none, or it was forgotten."""
+    value: Any = told
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) and value != MASK else None
+
+
+def masked(told: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
+    """The answers with a mask in place of the secrets at these paths; the same object when there are none."""
+    found = [path for path in paths if secret_at(told, path) is not None]
+    if not found:
+        return told
+    value = copy.deepcopy(dict(told))
+    for path in found:
+        *parents, last = path.split(".")
+        inner = value
+        for key in parents:
+            inner = inner[key]
+        inner[last] = MASK
+    return value

@@ -1,0 +1,139 @@
+"""``dom0ctl selftest``: a guest is made, pinged and removed, in the pool or by ``xl`` alone."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from firstboot.host import Host
+from firstboot.pool.member import member
+from pool import guest
+from pool.ganeti import guests
+from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.xl_guest import config
+
+if TYPE_CHECKING:
+    from dom0kit.cli import Add
+    from pool.place import Member
+
+JOB_SECONDS = 900
+PING_SECONDS = 300.0
+XL_SECONDS = 180
+FOLDER = "run/dom0kit"
+
+Say = Callable[[str], None]
+
+
+def register(add: Add) -> None:
+    """Add the subcommand."""
+    add("selftest", "make a tiny guest, ping it, remove it: can this host, or its pool, run guests?", _configure, selftest)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", metavar="NAME", help="the host of the pool that shall run the guest (default: this one)")
+    parser.add_argument("--partner", metavar="NAME", help="mirror its disk to this host of the pool (DRBD)")
+    parser.add_argument(
+        "--address", metavar="ADDRESS/LENGTH", help="a free address for the guest (default: a link-local one, 169.254.x.y)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="the guest's name (default: selftest-XXXX)")
+    parser.add_argument("--keep", action="store_true", help="leave the guest running; its removal is then yours")
+
+
+def selftest(arguments: argparse.Namespace) -> int:
+    """``dom0ctl selftest``."""
+    host = Host()
+    if not host.on_xen:
+        raise UserError("this host runs without Xen: it can run no guest", "boot the entry with Xen")
+    name = arguments.name or f"selftest-{secrets.token_hex(2)}"
+    pool = read_ssconf(host)
+    me = member(host)
+    if pool is not None and pool.master != host.name:
+        raise UserError(f"guests of the pool are made on its master {pool.master}", f"there: dom0ctl selftest --host {host.name}")
+    if pool is None and (arguments.host or arguments.partner):
+        raise UserError("this host is in no pool: --host and --partner say nothing here", "dom0ctl selftest")
+    with _own_address(host, me, arguments.address) as address:
+        guest.build(host, guest.kernel_release())
+        if pool is None:
+            _by_xl(host, me, name, address, keep=arguments.keep)
+        else:
+            wanted = guests.Wanted(name, arguments.host or host.name, me.bridge, address, me.vlan, arguments.partner)
+            _in_pool(host, pool, wanted, keep=arguments.keep)
+    return 0
+
+
+def _in_pool(host: Host, pool: Ssconf, wanted: guests.Wanted, *, keep: bool) -> None:
+    for name in (wanted.host, *([wanted.partner] if wanted.partner else [])):
+        if name not in pool.hosts:
+            raise UserError(f"{name} is not in the pool {pool.pool}", f"its hosts are: {', '.join(sorted(pool.hosts))}")
+    made = False
+    try:
+        with _step(f"make the guest {wanted.name} on {wanted.host}"):
+            made = True
+            host.run(guests.add_command(wanted), timeout=JOB_SECONDS)
+        _ping(host, str(wanted.address))
+        made = not keep
+    finally:
+        if made and wanted.name in host.run(guests.list_command(), check=False, timeout=JOB_SECONDS).output.split():
+            with _step("remove it"):
+                host.run(guests.remove_command(wanted.name), timeout=JOB_SECONDS)
+
+
+def _by_xl(host: Host, me: Member, name: str, address: str, *, keep: bool) -> None:
+    path = f"{FOLDER}/{name}.cfg"
+    host.write(path, config(name, me, address))
+    try:
+        with _step(f"start the guest {name}"):
+            host.run(["xl", "create", f"/{path}"], timeout=XL_SECONDS)
+        try:
+            _ping(host, address)
+        except BaseException:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                with _step("end it"):
+                    host.run(["xl", "destroy", name], timeout=XL_SECONDS)
+    finally:
+        host.path(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def _own_address(host: Host, me: Member, wanted: str | None) -> Iterator[str]:
+    """The guest's address; without one that is given, a link-local pair (RFC 3927), of which this host has one for so long."""
+    if wanted is not None:
+        try:
+            yield str(ipaddress.IPv4Interface(wanted))
+        except ValueError:
+            raise UserError(f"{wanted} is no IPv4 address with its network's length", "as 192.0.2.77/24") from None
+        return
+    first = ipaddress.IPv4Address("169.254.1.0") + 4 * secrets.randbelow(253 * 64)
+    mine = [f"{first + 1}/30", "scope", "link", "dev", me.port]
+    host.run(["ip", "address", "add", *mine], timeout=30)
+    try:
+        yield f"{first + 2}/30"
+    finally:
+        host.run(["ip", "address", "del", f"{first + 1}/30", "dev", me.port], check=False, timeout=30)
+
+
+def _ping(host: Host, address: str) -> None:
+    target = address.partition("/")[0]
+    with _step(f"ping it at {target}"):
+        end = time.monotonic() + PING_SECONDS
+        while host.run(["ping", "-n", "-c", "1", "-W", "2", target], check=False, timeout=30).returncode:
+            if time.monotonic() > end:
+                raise UserError(f"the guest does not answer at {target}", "its console: xl console NAME; ovs-vsctl show; xl list")
+            time.sleep(1)
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    start = time.monotonic()
+    print(f"     {title}", flush=True)
+    yield
+    print(f"  ok {title}  {time.monotonic() - start:.0f} s", flush=True)

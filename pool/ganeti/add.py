@@ -1,0 +1,110 @@
+"""The master's side of a join: one host more in the pool."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from dom0kit.run import CommandFailed
+from pool.ganeti import keys
+from pool.ganeti.copies import share_book
+from pool.ganeti.hosts import write_hosts
+from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.place import Local
+
+if TYPE_CHECKING:
+    from pool.driver import Joiner
+    from pool.place import Place
+
+ADD_SECONDS = 1800
+LIST_SECONDS = 120
+ADD_TRIES = 3
+NODE_LIST = "/var/lib/ganeti/ssconf_node_list"
+"""The names of all hosts, one in a line."""
+LATE = re.compile(r"Can't get version information from node .*timed out")
+"""Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
+(RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
+
+
+def as_master(place: Place, me: str) -> Ssconf:
+    """The pool, of which this host is the master.
+
+    :raises UserError: when it is not.
+    """
+    pool = read_ssconf(place)
+    if pool is None:
+        raise UserError("this host is in no pool", "make one: dom0ctl pool create; or ask the pool's master")
+    if pool.master != me:
+        raise UserError(f"the master of the pool {pool.pool} is {pool.master}", f"do it there, at {pool.master_address}")
+    return pool
+
+
+def add_command(name: str, *, again: bool) -> list[str]:
+    """``gnt-node add``; ``again`` for a host that the pool knows by this name."""
+    return ["gnt-node", "add", "--no-ssh-key-check", *(["--readd"] if again else []), name]
+
+
+def last_words(text: str) -> str:
+    """What a command of Ganeti's says in the end: the reason stands in the last line, or in that after ``Failure:``."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it did not say why"
+
+
+def known(place: Place) -> list[str]:
+    """The names of the pool's hosts as its configuration has them now.
+
+    :raises UserError: when the master's daemons do not answer.
+    """
+    argv = ["gnt-node", "list", "--no-headers", "--output=name"]
+    hint = "is this host the master, and do its daemons run? dom0ctl pool status"
+    return place.run(argv, timeout=LIST_SECONDS, hint=hint).output.split()
+
+
+def hand_over(place: Place, name: str) -> None:
+    """See to it that a new host has the pool's files: Ganeti sends them once, and notes a host that did not answer in its log.
+
+    What is still not there then, the host says itself, and joins again.
+    """
+    look = ["gnt-cluster", "command", "-n", name, f"grep -Fxq {name} {NODE_LIST}"]
+    for _ in range(ADD_TRIES):
+        if "return code = 0" in place.run(look, check=False, timeout=LIST_SECONDS).output:
+            return
+        print(f"{name}: the pool's files are sent again", file=sys.stderr, flush=True)
+        place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)
+
+
+def add(joiner: Joiner, place: Place | None = None) -> None:
+    """Add a host, or take one back that the pool knows already. It may have been cut off at any moment before.
+
+    Only one at a time: the queue's worker calls it. The master's key lets root in at the joiner by now.
+
+    :raises UserError: when this host is not the master, or Ganeti could not do it; trying again is then right.
+    """
+    place = Local() if place is None else place
+    pool = as_master(place, place.read("etc/hostname").strip())
+    if joiner.name == pool.master:
+        raise UserError(f"{joiner.name} is the master of this pool", "give the joining host another name")
+    address = next((text for text in joiner.addresses if ":" not in text), "")
+    if not address:
+        raise UserError(f"{joiner.name} has no IPv4 address, which a pool needs", "give it one in network.management.ipv4")
+    write_hosts(place, {joiner.name: address})
+    again = joiner.name in known(place)
+    keys.forget_half_added(place, joiner.name)
+    hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
+    for left in reversed(range(ADD_TRIES)):
+        try:
+            place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
+            break
+        except CommandFailed as error:
+            keys.forget_half_added(place, joiner.name)  # the host may never come again, and the pool would not verify until then
+            said = last_words(error.tail)
+            if not left or not LATE.search(said):
+                raise UserError(f"gnt-node add: {said}", hint) from error
+    hand_over(place, joiner.name)
+    write_hosts(place)
+    try:
+        share_book(place)
+    except UserError as error:  # the host is in; the next addition brings the book again
+        print(f"tokens: {error.message}", file=sys.stderr, flush=True)

@@ -1,0 +1,79 @@
+"""Files of the pool's own on every master candidate, so that the next master finds them: tokens, the keys that belong to them."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from dom0kit.run import Result, run
+from pool.ganeti.shell import command_on
+from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.place import Local
+
+if TYPE_CHECKING:
+    from pool.place import Place
+
+SECONDS = 120
+BOOK = "var/lib/dom0kit/pool"
+"""Where the tokens' pages and the keys that follow from them are (:mod:`pool.ledger`)."""
+
+
+def archive(paths: Sequence[Path], root: Path) -> bytes:
+    """The files that are there, as tar(5) with their modes, for root, named from the host's root."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for path in paths:
+            if path.is_file():
+                tar.add(path, str(path.relative_to(root)), filter=_for_root)
+    return data.getvalue()
+
+
+def _for_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def remote_script(paths: Sequence[Path], root: Path) -> str:
+    """What runs at the other host: files that are gone here go there, the others come in over standard input."""
+    gone = [shlex.quote(f"/{path.relative_to(root)}") for path in paths if not path.is_file()]
+    lines = [f"rm -f -- {' '.join(gone)}"] if gone else []
+    return " && ".join([*lines, "tar -x -p --unlink-first -f - -C / && sync"])
+
+
+def others(pool: Ssconf, me: str) -> dict[str, str]:
+    """Names and addresses of the other master candidates that are there."""
+    names = [name for name in pool.candidates if name != me and name not in pool.offline]
+    return {name: pool.hosts[name] for name in names if pool.hosts.get(name)}
+
+
+def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Callable[..., Result] = run) -> None:
+    """Bring files to the other master candidates, with their modes; files that are gone go there, too.
+
+    :raises UserError: when some candidate could not be reached; the others have them.
+    """
+    place = Local() if place is None else place
+    root, pool = place.path(""), read_ssconf(place)
+    if pool is None:
+        return
+    missed = []
+    for name, address in others(pool, place.read("etc/hostname").strip()).items():
+        argv = command_on(place, pool, address, [remote_script(paths, root)])
+        if runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS).returncode:
+            missed.append(name)
+    if missed:
+        raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
+
+
+def share_book(place: Place, runner: Callable[..., Result] = run) -> None:
+    """Bring all tokens and their keys to the other candidates: one that is new has none of what was made before it came.
+
+    :raises UserError: as :func:`copy_to_candidates`.
+    """
+    pages = sorted(place.path(f"{BOOK}/tokens").glob("*.json"))
+    copy_to_candidates([*pages, place.path(f"{BOOK}/keys/root")], place, runner)

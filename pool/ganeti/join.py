@@ -1,0 +1,53 @@
+"""The joiner's side, without the conversation: what is done before and after the master has added this host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from pool.ganeti import keys, prepare
+from pool.ganeti.hosts import write_hosts
+from pool.ganeti.ssconf import Ssconf, read_ssconf
+
+if TYPE_CHECKING:
+    from pool.place import Member, Place
+
+TRIES = 20
+TRY_SECONDS = 3.0
+
+
+def is_member(place: Place, name: str) -> bool:
+    """Is this host in a pool by what Ganeti told it last?"""
+    pool = read_ssconf(place)
+    return pool is not None and name in pool.hosts
+
+
+def before(place: Place, member: Member, public_keys: Iterable[str]) -> None:
+    """Let the master in.
+
+    :raises UserError: when this host cannot be in a pool: no address, or what came are no keys.
+    """
+    if member.address is None:
+        raise UserError(f"{member.port} has no IPv4 address, which a pool needs", f"networkctl status {member.port}")
+    prepare.volume_group(place, member)
+    keys.let_in(place, public_keys)
+
+
+def after(place: Place, member: Member) -> Ssconf:
+    """The master has added this host: its daemons, confd among them, names and cron jobs.
+
+    :raises UserError: when the pool's files did not arrive, or do not name this host.
+    """
+    for _ in range(TRIES):
+        pool = read_ssconf(place)
+        if pool is not None and member.name in pool.hosts:
+            break
+        time.sleep(TRY_SECONDS)
+    else:
+        raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
+    write_hosts(place)
+    # The master has started the node daemon here, and no other.
+    prepare.start(place, pool)
+    return pool

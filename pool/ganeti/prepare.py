@@ -1,0 +1,89 @@
+"""A host made ready for a pool, and its part in a pool at each boot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from pool.ganeti.hosts import write_hosts
+from pool.ganeti.ssconf import Ssconf, read_ssconf
+
+if TYPE_CHECKING:
+    from pool.place import Member, Place
+
+UNIT = "ganeti.target"
+"""All daemons."""
+NODE_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("noded", "confd", "mond"))
+MASTER_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("wconfd", "luxid", "rapi"))
+DAEMONS = (*NODE_DAEMONS, *MASTER_DAEMONS)
+MAKING = "var/lib/dom0kit/pool/making.json"
+"""There while a pool is being made: what is found beside it after a power cut is a half-made pool, and ours to remove."""
+JOINING = "var/lib/dom0kit/pool/joining.json"
+"""There while this host joins: what Ganeti has left beside it after a power cut is not yet to be relied on."""
+CRON = "etc/cron.d/ganeti"
+CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
+SERVICE_SECONDS = 900
+"""Seconds for the start of all daemons: minutes on a slow machine."""
+COMMAND_SECONDS = 120
+LEAST_GROUP = 20480
+"""MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
+
+
+def installed(place: Place) -> bool:
+    """Is Ganeti in this image?"""
+    return place.path("usr/sbin/gnt-cluster").exists()
+
+
+def prepare(place: Place) -> None:
+    """What a host needs before it makes or joins a pool; in a pool, its daemons run afterwards.
+
+    :raises UserError: when the image has no Ganeti, or the daemons cannot be started.
+    """
+    if not installed(place):
+        raise UserError(
+            "this image has no Ganeti, and the answers ask for it",
+            'build it with toolstack = "ganeti" in the recipe, or answer pool.toolstack: xl',
+        )
+    if place.path(f"etc/systemd/system/{UNIT}").is_symlink():  # the command is slow; hosts are seldom masked
+        place.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
+    # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
+    place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
+    pool = read_ssconf(place)
+    if pool is None or place.path(MAKING).exists() or place.path(JOINING).exists():
+        return  # the step that makes or joins a pool starts what there is in the end
+    write_hosts(place)
+    start(place, pool)
+
+
+def start(place: Place, pool: Ssconf) -> None:
+    """The daemons of a host in a pool, and Ganeti's cron jobs."""
+    place.write(CRON, place.read(CRON_SOURCE))
+    is_master = pool.master == place.read("etc/hostname").strip()
+    # By name as well: systemctl does not wait for what a target brings that is active already.
+    units = (UNIT, *DAEMONS) if is_master else ("ganeti-node.target", *NODE_DAEMONS)
+    place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
+
+
+def quiet(place: Place) -> None:
+    """Nothing of Ganeti runs on this host, now and after a boot."""
+    place.path(CRON).unlink(missing_ok=True)
+    if installed(place):
+        place.run(["systemctl", "stop", UNIT], check=False, timeout=SERVICE_SECONDS)
+        place.run(["systemctl", "mask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
+
+
+def volume_group(place: Place, member: Member) -> str | None:
+    """The volume group for the pool's guests; None for a host without any.
+
+    :raises UserError: when it is smaller than Ganeti takes.
+    """
+    if member.volume_group is None:
+        return None
+    argv = ["vgs", "--noheadings", "--nosuffix", "--units", "m", "--options", "vg_size", member.volume_group]
+    size = int(float(place.run(argv, timeout=COMMAND_SECONDS, hint="lsblk; vgs").output.strip()))
+    if size < LEAST_GROUP:
+        raise UserError(
+            f"the volume group {member.volume_group} has {size} MiB, and Ganeti takes none below {LEAST_GROUP} MiB",
+            "give it another disk (guests.disks in the answers), or answer guests: none",
+        )
+    return member.volume_group

@@ -1,0 +1,308 @@
+"""Pools of Ganeti with real hosts: made, joined, cut off, with guests. The first scenario's pool is a snapshot for the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from firstboot.paths.ganeti import TAG
+from firstboot.paths.watch import EXPECTED
+from qa import host, san
+from qa.host import need
+from qa.lab.lab import Lab
+from qa.machine import Machine
+from qa.pool.hosts import (
+    FIRST_BOOT,
+    JOB,
+    POOL,
+    POOL_ADDRESS,
+    SNAPSHOT,
+    PoolDisks,
+    PoolLab,
+    address,
+    name,
+    to_create,
+    to_join,
+)
+from qa.pool.unattended import Site
+from qa.scenario import Scenario
+
+pytestmark = pytest.mark.lab("curl")
+GUEST_ADDRESS = "10.77.0.90"
+PVH = """name = "guest1"
+type = "pvh"
+kernel = "/run/dom0kit/image/vmlinuz"
+ramdisk = "/var/lib/dom0kit/guest/initrd.img"
+cmdline = "console=hvc0 guest.name=guest1 guest.address={address}/24"
+cpuid = "host,rdtscp=0,xsave=0,avx=0,avx2=0"
+memory = 256
+vcpus = 1
+vif = ["bridge=xenbr0,script=vif-openvswitch"]
+on_crash = "destroy"
+"""
+"""The self test's guest in Xen's PVH mode; without the processor's features that QEMU's emulation lacks."""
+CUTS = (
+    "joining the pool",
+    "in the pool's queue",
+    "the pool is adding this host now",
+    "ganeti-noded.service",
+    "ganeti-confd.service",
+)
+"""What a joiner's console or journal shows at the moments when its power is cut."""
+
+
+@pytest.fixture(scope="session")
+def disks() -> PoolDisks:
+    """Shared by the scenarios of the run."""
+    return PoolDisks()
+
+
+@pytest.fixture
+def pool(scenario: Scenario, lab: Lab) -> PoolLab:
+    """The scenario's hosts."""
+    return PoolLab(scenario, lab)
+
+
+@pytest.fixture
+def master(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Iterator[Machine]:
+    """The first host, in its pool: from the snapshot when there is one, otherwise made here."""
+    if disks.prepared is None:
+        disk = disks.host(scenario, 1, to_create())
+        with pool.running(1, disk):
+            prepare(scenario, pool, disks)
+    with pool.running(1, disks.master(scenario), restore=SNAPSHOT) as machine:
+        scenario.secrets.append(disks.token)
+        yield machine
+
+
+def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> None:
+    """Bring the first host to its pool and keep it as the snapshot, with a token for any number of hosts."""
+    pool.arrive(1)
+    token = pool.run(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").output.strip()
+    scenario.secrets.append(token)
+    pool.run(1, "sync")
+    machine = pool.machines[1]
+    with scenario.phase("snapshot"):
+        machine.snapshot(SNAPSHOT)
+    disk = machine.spec.drives[0].path
+    machine.kill()
+    disks.keep_master(scenario, disk, token)
+
+
+def check_master(pool: PoolLab) -> None:
+    """The pool as an administrator looks at it on its master."""
+    state = json.loads(pool.run(1, "dom0ctl pool status --json").ok())
+    need((state["pool"], state["role"], state["well"]) == (POOL, "master", True), f"dom0ctl pool status: {state}")
+    need(POOL_ADDRESS in pool.run(1, "ip -brief address show dev xenbr0").ok(), "the master has not the pool's address")
+    units = pool.run(1, "systemctl is-active ganeti-noded ganeti-confd ganeti-wconfd ganeti-luxid ganeti-rapi; true").ok().split()
+    need(units == ["active"] * 5, f"Ganeti's daemons are {units}")
+    need("ganeti-watcher" in pool.run(1, "cat /etc/cron.d/ganeti").ok(), "nobody runs ganeti-watcher")
+    helper = pool.run(1, "cat /sys/module/drbd/parameters/usermode_helper").ok().strip()
+    need(helper == "/bin/true", f"DRBD's helper is {helper}")
+
+
+def check_remote_api(pool: PoolLab, lab: Lab) -> None:
+    """The remote API answers at the pool's address, by TLS and to its user alone."""
+    said = json.loads(pool.run(1, "cat /etc/dom0kit/rapi.json").ok())
+    mode = pool.run(1, "stat -c %a /etc/dom0kit/rapi.json").ok().strip()
+    need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
+    url = f"https://{POOL_ADDRESS}:{said['port']}/2/nodes"
+    curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
+    found = lab.run([*curl, "--user", f"{said['user']}:{said['password']}", url], timeout=120).output
+    need(name(1) in found, f"the remote API says {found[:200]!r}")
+    refused = lab.run([*curl, "--output", "/dev/null", "--write-out", "%{http_code}", url], timeout=120).output
+    need(refused == "401", f"without a password the remote API says {refused}")
+
+
+@pytest.mark.parametrize("scenario", ["pool-create"], ids=["pool-create"], indirect=True)
+def test_pool_create(scenario: Scenario, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+    """A host makes its pool at its first boot; the pool answers, verifies, and is well after a reboot."""
+    disk = disks.host(scenario, 1, to_create())
+    with pool.running(1, disk) as machine:
+        pool.arrive(1)
+        check_master(pool)
+        check_remote_api(pool, lab)
+        pool.verify(1)
+        host.check_no_failed_unit(pool.ssh(1).run)
+        scenario.keep("status.txt", pool.run(1, "dom0ctl status; dom0ctl pool status").ok())
+        if disks.prepared is None:
+            prepare(scenario, pool, disks)
+        machine.kill()
+    with pool.running(1, disks.master(scenario)):
+        with scenario.phase("second boot"):
+            pool.arrive(1)
+        check_master(pool)
+        host.check_no_failed_unit(pool.ssh(1).run)
+
+
+def check_member(pool: PoolLab, number: int) -> None:
+    """A host as it is after it joined: its daemons run, and no secret of the join is left."""
+    state = json.loads(pool.run(number, "dom0ctl pool status --json").ok())
+    need((state["pool"], state["well"]) == (POOL, True), f"dom0ctl pool status on h{number}: {state}")
+    told = json.loads(pool.run(number, "cat /etc/dom0kit/host.json").ok())
+    need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
+    found = pool.ssh(number).run("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
+    need(not found, f"the join token is still on h{number}: {found}")
+    units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
+    need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
+    host.check_no_failed_unit(pool.ssh(number).run)
+
+
+@pytest.mark.lab("nginx")
+@pytest.mark.parametrize("scenario", ["pool-join-unattended"], ids=["pool-join-unattended"], indirect=True)
+def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> None:
+    """Two blank machines and one inventory: the first makes the pool, the second joins it; a guest runs on it and answers."""
+    site = Site(scenario, lab)
+    with ExitStack() as stack:
+        for number in (1, 2):
+            if number == 2:
+                token = pool.run(1, "dom0ctl pool token create 2>/dev/null").output.strip()
+                scenario.secrets.append(token)
+                site.token(token)
+            disk, nic = site.blank(number)
+            spec = scenario.spec(f"h{number}", drives=(disk,), nics=(nic,), netns=lab.namespace, reset_ends=False)
+            machine = stack.enter_context(scenario.machine(f"h{number}", spec, expected_failures=("firstboot",)))
+            pool.machines[number] = machine
+            site.wait_installed(machine, number)
+            pool.arrive(number)
+            check_member(pool, number)
+        check_master(pool)
+        pool.verify(2)
+        with scenario.phase("guest on the second host"):
+            said = pool.run(
+                1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
+            )
+        scenario.keep("selftest.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        scenario.keep("status.txt", pool.run(1, "dom0ctl status; gnt-node list").ok())
+
+
+@pytest.mark.parametrize("scenario", ["pool-join-three"], ids=["pool-join-three"], indirect=True)
+def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
+    """Two more hosts join at their first boots, one after the other; all know each other's names, and the pool verifies."""
+    with ExitStack() as stack:
+        for number in (2, 3):
+            disk = disks.host(scenario, number, to_join(disks.token))
+            stack.enter_context(pool.running(number, disk))
+            pool.arrive(number)
+            check_member(pool, number)
+        pool.verify(3)
+        for number in (1, 2, 3):
+            found = pool.run(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}").ok()
+            need(all(address(n) in found for n in (1, 2, 3)), f"h{number} knows these names: {found}")
+        with scenario.phase("a lost path is the pool's news"):
+            check_path_tag(pool, 2)
+
+
+def check_path_tag(pool: PoolLab, number: int) -> None:
+    """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
+    before = {item["wwid"] for item in san.shown(pool.ssh(number).run)["maps"]}
+    pool.run(number, san.ALUA)
+
+    def paths() -> list[str]:
+        new = [item for item in san.shown(pool.ssh(number).run)["maps"] if item["wwid"] not in before]
+        return [item["wwid"] + " " + path["dev"] for item in new for group in item["groups"] for path in group["paths"]]
+
+    def tagged() -> bool:
+        return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()
+
+    machine = pool.machines[number]
+    machine.wait_until(lambda: len(paths()) == 2, "a disk with two paths", limit=san.SEEN_SECONDS)
+    wwid, path = paths()[1].split()
+    # The service takes two paths for what the disk should have once it has seen both.
+    noted = f"grep {wwid} /{EXPECTED}"
+    machine.wait_until(lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=san.SEEN_SECONDS)
+    pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
+    machine.wait_until(tagged, "the tag of a missing path", limit=2 * san.SEEN_SECONDS)
+    pool.run(number, "dom0ctl paths --rescan; true")
+    machine.wait_until(lambda: not tagged(), "the end of the tag", limit=2 * san.SEEN_SECONDS)
+
+
+@pytest.mark.parametrize("scenario", ["pool-guest-runs"], ids=["pool-guest-runs"], indirect=True)
+def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+    """A guest with a mirrored disk runs, fails over to the other host, runs there, and is removed."""
+    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))):
+        pool.arrive(2)
+        guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
+        with scenario.phase("guest with a mirrored disk"):
+            pool.run(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        with scenario.phase("failover"):
+            # Ganeti fails over to a mirror that has all data alone.
+            pool.run(1, "gnt-instance activate-disks --wait-for-sync guest1", limit=JOB)
+            pool.run(1, "gnt-instance failover --force --shutdown-timeout=60 guest1", limit=JOB)
+        where = pool.run(1, "gnt-instance list --no-headers -o pnode guest1").ok().strip()
+        need(where == name(2), f"the guest is on {where}")
+        need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer after the failover")
+        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
+        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        need(not pool.run(1, "gnt-instance list --no-headers -o name").output.strip(), "the guest is still there")
+        pool.verify(2)
+
+
+@pytest.mark.parametrize("scenario", ["pool-live-migration"], ids=["pool-live-migration"], indirect=True)
+def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+    """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
+    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))):
+        pool.arrive(2)
+        pool.run(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
+        need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer the laboratory")
+        ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
+        with scenario.phase("live migration"):
+            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)}", limit=JOB)
+        scenario.keep("migrate.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer after the migration")
+        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
+        need("guest1" not in pool.run(1, "xl list").ok(), "Xen on the first host still has the guest")
+        pool.run(2, "xl destroy guest1")
+
+
+@pytest.mark.parametrize("scenario", ["pool-join-power-cut"], ids=["pool-join-power-cut"], indirect=True)
+def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
+    """The joiner's power is cut at five moments of its join, each time a little later; then it is in, and the pool verifies."""
+    disk = disks.host(scenario, 2, to_join(disks.token))
+    for cut in CUTS:
+        with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
+            wait_for_moment(pool, machine, cut)
+            machine.kill()
+    with pool.running(2, disk):
+        pool.arrive(2)
+        check_member(pool, 2)
+        pool.verify(2)
+
+
+def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
+    """Wait until the joiner has come so far; a unit's name stands for the moment when it is starting."""
+    if not cut.endswith(".service"):
+        machine.wait_console(cut, limit=FIRST_BOOT)
+        return
+
+    def starting() -> bool:
+        state = pool.ssh(2).run(f"systemctl show -P ActiveState {cut}").output.strip()
+        return state in ("activating", "active")
+
+    machine.wait_until(starting, f"start of {cut}", limit=FIRST_BOOT)
+
+
+@pytest.mark.parametrize("scenario", ["pool-master-gone-then-back"], ids=["pool-master-gone-then-back"], indirect=True)
+def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
+    """A host starts while its pool's master is away: it says so, goes on trying, and joins when the master is back."""
+    master.qmp("stop")
+    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))) as joiner:
+        with scenario.phase("the master is away"):
+            joiner.wait_until(lambda: said_away(joiner), "word that the pool does not answer", limit=FIRST_BOOT)
+        master.qmp("cont")
+        pool.set_clock(1)
+        with scenario.phase("the master is back"):
+            joiner.wait_event("firstboot", limit=FIRST_BOOT)
+        check_member(pool, 2)
+        pool.verify(2)
+
+
+def said_away(machine: Machine) -> bool:
+    """Did the host say on its console that the pool cannot be asked?"""
+    return any(text in machine.console_text for text in ("does not answer", "cannot be reached", "cannot be asked"))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dom0kit.errors import UserError
+from dom0kit.run import Result
+from pool.ganeti import copies
+from pool.place import Local
+
+LEDGER = "var/lib/dom0kit/pool/tokens/abc.json"
+
+
+class Runner:
+    """Notes what goes to which host."""
+
+    def __init__(self, code: int = 0) -> None:
+        self.code = code
+        self.sent: list[tuple[list[str], bytes]] = []
+
+    def __call__(self, argv: list[str], **values: Any) -> Result:
+        self.sent.append((argv, values["stdin"]))
+        return Result(tuple(argv), self.code, "", "", 0.0)
+
+
+def test_files_go_to_the_other_candidates_with_their_modes(in_pool: Local) -> None:
+    in_pool.write(LEDGER, "{}", 0o600)
+    runner = Runner()
+    copies.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
+    ((argv, data),) = runner.sent
+    assert "root@10.0.0.12" in argv
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        (member,) = tar.getmembers()
+        assert (member.name, member.mode, member.uid, member.gid) == (LEDGER, 0o600, 0, 0)
+
+
+def test_a_file_that_is_gone_goes_there_too(in_pool: Local) -> None:
+    runner = Runner()
+    copies.copy_to_candidates([in_pool.path("var/lib/dom0kit/pool/it's gone")], in_pool, runner)
+    ((argv, _),) = runner.sent
+    assert argv[-1].startswith("rm -f -- '/var/lib/dom0kit/pool/it'\"'\"'s gone' && tar ")
+
+
+def test_an_offline_candidate_is_left_out_and_a_silent_one_is_told(in_pool: Local) -> None:
+    with pytest.raises(UserError, match=r"not copied to h2\.example\.org"):
+        copies.copy_to_candidates([Path(in_pool.path(LEDGER))], in_pool, Runner(255))
+    in_pool.write("var/lib/ganeti/ssconf_offline_nodes", "h2.example.org\n")
+    runner = Runner()
+    copies.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
+    assert runner.sent == []
+
+
+def test_without_a_pool_nothing_is_copied(place: Local) -> None:
+    runner = Runner()
+    copies.copy_to_candidates([place.path(LEDGER)], place, runner)
+    assert runner.sent == []
+
+
+def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
+    for name in ("tokens/a.json", "tokens/b.json", "keys/root"):
+        in_pool.write(f"{copies.BOOK}/{name}", "{}", 0o600)
+    runner = Runner()
+    copies.share_book(in_pool, runner)
+    with tarfile.open(fileobj=io.BytesIO(runner.sent[0][1])) as tar:
+        assert [name.removeprefix(f"{copies.BOOK}/") for name in tar.getnames()] == [
+            "tokens/a.json",
+            "tokens/b.json",
+            "keys/root",
+        ]

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from dom0kit.errors import UserError
+from pool.driver import Joiner, PoolAnswer, Problem
+from pool.ganeti import add, clean, create, leave, prepare, rapi, state
+from pool.ganeti.driver import Ganeti
+from pool.ganeti.ssconf import read_ssconf
+from pool.messages import Refused
+from pool.place import Local, Member
+from pool.token import JoinToken
+from tests.pool.ganeti.conftest import Commands, make_pool
+
+NEW = create.NewPool("pool.example.org", "10.0.0.10")
+KEY = "ssh-rsa AAAAB3NzaC1yc2E root@h1"
+TOKEN = JoinToken(b"\2" + bytes(32), bytes(range(32)), ("10.0.0.10",), 22).write()
+JOINER = Joiner("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.1.0", "uuid")
+
+
+@pytest.fixture(autouse=True)
+def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rapi.shutil, "chown", lambda path, group: None)
+    monkeypatch.setattr(add, "share_book", lambda place: None)
+
+
+def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: Commands) -> None:
+    commands.acts["gnt-cluster init"] = lambda: make_pool(place)
+    create.create(place, member, NEW)
+    (init,) = commands.ran("gnt-cluster init")
+    for word in ("--vg-name=guests", "--master-netdev=xenbr0", "mode=openvswitch,link=xenbr0", "--no-etc-hosts", NEW.name):
+        assert word in init
+    assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
+    assert place.read(prepare.CRON) == place.read(prepare.CRON_SOURCE)
+    assert "10.0.0.10\tpool.example.org pool" in place.read("etc/hosts")
+    assert place.path(rapi.CREDENTIALS).stat().st_mode & 0o777 == 0o600
+    assert not place.path(prepare.MAKING).exists()
+
+
+def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, commands: Commands) -> None:
+    create.create(in_pool, member, NEW)
+    assert not commands.ran("gnt-cluster")
+
+
+def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: Local, member: Member, commands: Commands) -> None:
+    in_pool.write(prepare.MAKING, "{}")
+    in_pool.write("var/lib/ganeti/config.data", "half")
+    seen: list[list[str]] = []
+    commands.acts["gnt-cluster init"] = lambda: seen.append(clean.left_overs(in_pool))
+    create.create(in_pool, member, NEW)
+    assert seen == [[]], "gnt-cluster refuses to make a pool beside files of another"
+
+
+def test_a_failed_creation_is_known_to_be_ours(place: Local, member: Member, commands: Commands) -> None:
+    commands.failing.add("gnt-cluster init")
+    with pytest.raises(UserError):
+        create.create(place, member, NEW)
+    assert place.path(prepare.MAKING).exists()
+
+
+def test_somebody_elses_pool_is_left_alone(place: Local, member: Member, commands: Commands) -> None:
+    place.write("var/lib/ganeti/config.data", "unknown")
+    with pytest.raises(UserError, match=r"not whole: config\.data"):
+        create.create(place, member, NEW)
+    assert place.read("var/lib/ganeti/config.data") == "unknown"
+
+
+def test_a_member_of_another_pool_makes_none(in_pool: Local, member: Member) -> None:
+    with pytest.raises(UserError, match=r"pool\.example\.org already"):
+        create.create(in_pool, member, create.NewPool("other.example.org", "10.0.0.20"))
+
+
+@pytest.mark.parametrize(
+    ("address", "of_member", "text"),
+    [
+        (None, "10.0.0.11", "no address is known"),
+        ("10.0.0.11", "10.0.0.11", "this host's own"),
+        ("fd00::1", "10.0.0.11", "not IPv4"),
+        ("10.0.0.10", None, "has no IPv4 address"),
+    ],
+)
+def test_addresses_that_cannot_be_a_pools(place: Local, address: str | None, of_member: str | None, text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        create.create(place, Member("h1.example.org", of_member), create.NewPool("pool.example.org", address))
+    assert not place.path(prepare.MAKING).exists()
+
+
+def test_without_an_address_the_name_is_resolved(place: Local, member: Member, commands: Commands) -> None:
+    commands.outputs["getent ahostsv4"] = "10.0.0.10     STREAM pool.example.org\n"
+    assert create.own_address(place, member, create.NewPool("pool.example.org")) == "10.0.0.10"
+
+
+def test_a_small_volume_group_is_refused_before_anything_is_changed(place: Local, member: Member, commands: Commands) -> None:
+    commands.outputs["vgs --noheadings"] = "  9000.00\n"
+    with pytest.raises(UserError, match="9000 MiB"):
+        create.create(place, member, NEW)
+    assert not commands.ran("gnt-cluster")
+
+
+def test_a_host_without_guests_disks_makes_a_pool_of_shared_files(place: Local, commands: Commands) -> None:
+    create.create(place, Member("h1.example.org", "10.0.0.11"), NEW)
+    (init,) = commands.ran("gnt-cluster init")
+    assert "--vg-name" not in init
+    assert "--enabled-disk-templates=sharedfile" in init
+
+
+def test_preparing_a_host_without_pool_starts_nothing(place: Local, commands: Commands) -> None:
+    prepare.prepare(place)
+    assert not commands.ran("systemctl")
+    prepare.quiet(place)
+    assert "systemctl mask --quiet ganeti.target" in commands.calls
+
+
+def test_a_host_of_a_pool_starts_its_daemons_at_each_boot(in_pool: Local, commands: Commands) -> None:
+    prepare.prepare(in_pool)
+    assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
+
+
+def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Commands) -> None:
+    make_pool(in_pool, master="h2.example.org")
+    prepare.prepare(in_pool)
+    assert "rapi" not in commands.calls[-1]
+    assert commands.calls[-1].startswith("systemctl start ganeti-node.target ganeti-noded.service")
+
+
+@pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
+def test_half_a_pool_is_not_started(in_pool: Local, commands: Commands, mark: str) -> None:
+    in_pool.write(mark, "{}")
+    prepare.prepare(in_pool)
+    assert not commands.ran("systemctl")
+    assert not state.state(in_pool, "h1.example.org").well
+
+
+def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands: Commands) -> None:
+    def cut_off() -> None:
+        in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh3.example.org {KEY}\n")
+
+    commands.acts["gnt-node add"] = cut_off
+    commands.failing.add("gnt-node add")
+    with pytest.raises(UserError, match="gnt-node add: Failure: it broke"):
+        add.add(Joiner("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+    assert in_pool.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
+
+
+def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands: Commands) -> None:
+    commands.outputs["gnt-node list"] = "h1.example.org\n"
+    commands.says = (
+        "Can't get version information from node h2.example.org: Error 28: Connection timed out after 5901 milliseconds"
+    )
+    commands.failing.add("gnt-node add")
+    with pytest.raises(UserError, match="Connection timed out"):
+        add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-node add")) == add.ADD_TRIES
+    commands.acts["gnt-node add"] = lambda: commands.failing.clear() if len(commands.ran("gnt-node add")) == 5 else None
+    add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-node add")) == 5
+
+
+def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: Commands) -> None:
+    commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
+    commands.acts["gnt-cluster redist-conf"] = lambda: commands.outputs.update({"gnt-cluster command": "return code = 0\n"})
+    add.add(JOINER, in_pool)
+    assert len(commands.ran("gnt-cluster redist-conf")) == 1
+
+
+def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
+    commands.outputs["gnt-node list"] = "h1.example.org\n"
+    add.add(JOINER, in_pool)
+    assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check h2.example.org"]
+
+
+def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: Commands) -> None:
+    in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh2.example.org {KEY}\n")
+    add.add(JOINER, in_pool)
+    assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check --readd h2.example.org"]
+    assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
+
+
+def test_only_the_master_adds(in_pool: Local) -> None:
+    make_pool(in_pool, master="h2.example.org")
+    with pytest.raises(UserError, match=r"master of the pool .* is h2"):
+        add.add(Joiner("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+
+
+def test_a_host_with_ipv6_alone_is_not_added(in_pool: Local) -> None:
+    with pytest.raises(UserError, match="no IPv4 address"):
+        add.add(Joiner("h3.example.org", ("fd00::13",), "", "", ""), in_pool)
+
+
+class Talk:
+    """A conversation with a pool that takes the host."""
+
+    def __init__(self, place: Local, answer: PoolAnswer) -> None:
+        self.place, self.answer, self.words = place, answer, list[str]()
+
+    def __call__(self, token: JoinToken) -> Talk:
+        return self
+
+    def __enter__(self) -> Talk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, joiner: Joiner) -> PoolAnswer:
+        self.words.append("ask")
+        return self.answer
+
+    def keys(self, joiner: Joiner) -> tuple[str, ...]:
+        self.words.append("keys")
+        return (KEY,)
+
+    def join(self, joiner: Joiner, progress: object) -> PoolAnswer:
+        self.words.append("join")
+        assert KEY in self.place.read("root/.ssh/authorized_keys"), "the master comes by ssh"
+        assert self.place.path(prepare.JOINING).exists()
+        make_pool(self.place)
+        return self.answer
+
+
+WELCOME = PoolAnswer("pool.example.org", "h1.example.org", "10.0.0.11", hosts=1)
+SECOND = Member("h2.example.org", "10.0.0.12", volume_group="guests")
+
+
+def test_a_join_from_its_question_to_its_daemons(place: Local, commands: Commands) -> None:
+    place.write("etc/hosts", "10.0.0.12\th2.example.org\n")
+    talk = Talk(place, WELCOME)
+    said: list[str] = []
+    Ganeti(place, SECOND, token=TOKEN, say=said.append, converse=talk).join(JOINER)  # type: ignore[arg-type]
+    assert talk.words == ["ask", "keys", "join"]
+    assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
+    assert "10.0.0.11\th1.example.org h1" in place.read("etc/hosts")
+    assert not place.path(prepare.JOINING).exists()
+
+
+def test_a_pool_that_refuses_leaves_the_host_as_it_was(place: Local, commands: Commands) -> None:
+    talk = Talk(place, PoolAnswer(problems=(Problem("clock", "the clocks differ by 400 s", "set it"),)))
+    with pytest.raises(Refused, match="400 s"):
+        Ganeti(place, SECOND, token=TOKEN, converse=talk).join(JOINER)  # type: ignore[arg-type]
+    assert talk.words == ["ask"]
+    assert commands.calls == []
+    assert not place.path("root/.ssh/authorized_keys").exists()
+
+
+def test_a_member_does_not_ask_again(in_pool: Local) -> None:
+    talk = Talk(in_pool, WELCOME)
+    Ganeti(in_pool, SECOND, token=TOKEN, converse=talk).join(JOINER)  # type: ignore[arg-type]
+    assert talk.words == []
+
+
+def test_a_join_that_was_cut_off_is_done_again_whatever_ganeti_wrote(in_pool: Local) -> None:
+    in_pool.write(prepare.JOINING, "{}")
+    talk = Talk(in_pool, WELCOME)
+    driver = Ganeti(in_pool, SECOND, token=TOKEN, say=lambda text: None, converse=talk)  # type: ignore[arg-type]
+    assert not driver.status().well
+    driver.join(JOINER)
+    assert talk.words == ["ask", "keys", "join"]
+
+
+def test_the_last_host_takes_the_pool_with_it(in_pool: Local, commands: Commands) -> None:
+    in_pool.write("var/lib/ganeti/ssconf_node_list", "h1.example.org\n")
+    in_pool.write("var/lib/ganeti/ssconf_node_primary_ips", "h1.example.org 10.0.0.11\n")
+    leave.leave(in_pool, "h1.example.org")
+    assert commands.ran("gnt-cluster destroy")
+    assert read_ssconf(in_pool) is None
+    assert "pool.example.org" not in in_pool.read("etc/hosts")
+
+
+def test_the_master_of_others_does_not_leave(in_pool: Local, commands: Commands) -> None:
+    with pytest.raises(UserError, match="is the master"):
+        leave.leave(in_pool, "h1.example.org")
+    assert commands.calls == []
+
+
+def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> None:
+    make_pool(in_pool, master="h2.example.org")
+    leave.leave(in_pool, "h1.example.org")
+    (ssh,) = commands.ran("ssh ")
+    assert ssh.endswith("root@10.0.0.12 gnt-node remove h1.example.org")
+    assert "HostKeyAlias=pool.example.org" in ssh
+    assert clean.left_overs(in_pool) == []
+
+
+def test_states(place: Local, tmp_path: Path) -> None:
+    assert state.state(place, "h1.example.org").role == "alone"
+    make_pool(place)
+    assert "node daemon does not run" in state.state(place, "h1.example.org").reason
+    for path in (state.NODE_DAEMON, state.CONFD):
+        place.write(path, "42\n")
+    place.path("proc/42").mkdir(parents=True)
+    found = state.state(place, "h1.example.org")
+    assert (found.role, found.hosts, found.reason) == ("master", 2, "the master's daemons do not answer: gnt-cluster info")
+    path = place.path(state.QUERY_SOCKET)
+    path.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        assert state.state(place, "h1.example.org").well
+    assert "does not know this host" in state.state(place, "h9.example.org").reason
