@@ -139,9 +139,9 @@ def install(lacking: list[packages.Package], release: dict[str, str], reporter: 
         with packages.services_stay_off():
             if now:
                 stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
-        if packages.WEB_SERVER in now:
-            # Nor at the next boot; the servers of "answers serve" run only while it does.
-            run(["systemctl", "disable", "nginx.service"], check=False)
+        if services := packages.unwanted_services(now):
+            # Nor at the next boot: the servers of "answers serve" and of scenarios run only while those do.
+            run(["systemctl", "disable", *services], check=False)
         if later:
             stream([*command, "-t", "bookworm-backports", "install", *later], log=log, on_line=follow, env=env, hint=hint)
 

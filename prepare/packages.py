@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.errors import UserError
 
-WEB_SERVER = "nginx-light"
+SERVICES = {"nginx-light": "nginx.service", "tgt": "tgt.service"}
+"""Packages that bring a service of their own, which is not to run on a machine that only builds and tests."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 LIST = Path(__file__).with_name("system-packages.txt")
 
@@ -41,6 +42,11 @@ def installed(dpkg_query: str) -> dict[str, str]:
     """Names and versions of what is installed, from ``dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'``."""
     rows = (line.split() for line in dpkg_query.splitlines())
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
+
+
+def unwanted_services(names: Iterable[str]) -> list[str]:
+    """The services of packages that were installed just now; one that was there before is somebody's own."""
+    return [SERVICES[name] for name in names if name in SERVICES]
 
 
 def missing(wanted: list[Package], present: dict[str, str], *, bookworm: bool) -> list[Package]:

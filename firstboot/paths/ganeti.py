@@ -17,7 +17,8 @@ TAG = "dom0kit:paths-missing:"
 """Before the WWID; Ganeti's tags have letters, digits and ``.+*/:@_-``, at most 128 of them (gnt-node(8))."""
 TRY_AGAIN = 60.0
 TRIES = 10
-SECONDS = 60.0
+SECONDS = 300.0
+"""A job of the pool waits for others that hold the node, as the making of a guest does."""
 
 
 def on_master(root: Path, argv: list[str]) -> list[str]:

@@ -253,7 +253,7 @@ def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab,
         need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer the laboratory")
         ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
         with scenario.phase("live migration"):
-            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)}", limit=JOB)
+            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
         scenario.keep("migrate.txt", said.output)
         need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer after the migration")
         need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")

@@ -92,3 +92,8 @@ def test_services_stay_off_while_packages_are_installed(tmp_path: Path) -> None:
     with packages.services_stay_off(policy):
         pass
     assert policy.read_text() == "mine"
+
+
+def test_services_that_packages_bring_are_known() -> None:
+    assert packages.unwanted_services(["mtools", "tgt", "nginx-light"]) == ["tgt.service", "nginx.service"]
+    assert set(packages.SERVICES) <= {package.name for package in packages.parse(packages.LIST.read_text())}
