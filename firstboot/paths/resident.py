@@ -182,6 +182,6 @@ class Resident:
                 if found.st_size == 0 or (name in self.held and self.held[name][0] == identity):
                     return False
                 self.held[name] = (identity, mmap.mmap(file.fileno(), found.st_size, mmap.MAP_SHARED, mmap.PROT_READ))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: it has become shorter meanwhile (mmap)
             return False
         return True
