@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-FOLDER_MODE, FILE_MODE = 0o040755, 0o100644
+FOLDER_MODE = 0o040755
 HEADER = 110
 MAGIC = b"070701"
 TRAILER = "TRAILER!!!"

@@ -29,8 +29,8 @@ Event = dict[str, Any]
 Sink = Callable[[Event], None]
 
 VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 """A virtio-serial port of this name carries the events out of a virtual machine, clean of console noise."""
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 
 
 class Step:

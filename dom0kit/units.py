@@ -34,6 +34,11 @@ def parse_bytes(text: str) -> int:
     return int(Decimal(found[1]) * UNITS[unit])
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: ``1 host``, ``3 hosts``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def human_seconds(seconds: float) -> str:
     """A duration in seconds: ``7.4 s``, or ``2 min 05 s`` from one minute on."""
     if seconds < 60:

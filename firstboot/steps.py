@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dom0kit.errors import UserError
+from dom0kit.hostpart import INITIATOR
 from firstboot import texts
 from firstboot.consoles import consoles, keyboard
 from firstboot.host import Host, link_atomic
@@ -54,8 +55,8 @@ def identity(host: Host) -> None:
     """What no two hosts may share: machine id, SSH host keys, iSCSI and NVMe names."""
     _machine_id(host)
     _ssh_host_keys(host)
-    if not texts.has_initiator(host.read("etc/iscsi/initiatorname.iscsi")):
-        host.write("etc/iscsi/initiatorname.iscsi", texts.initiator_text(os.urandom(6)), 0o600)
+    if not texts.has_initiator(host.read(INITIATOR)):
+        host.write(INITIATOR, texts.initiator_text(os.urandom(6)), 0o600)
     if not host.read("etc/nvme/hostid").strip() or not host.read("etc/nvme/hostnqn").strip():
         identifier = str(uuid.uuid4())
         host.path("etc/nvme").mkdir(parents=True, exist_ok=True)

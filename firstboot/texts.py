@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from dom0kit.blocks import outside
 from dom0kit.errors import UserError
+from dom0kit.hostpart import IQN_PREFIX
 
 BEGIN = "# dom0kit: begin"
 END = "# dom0kit: end"
 OFF = "# off, dom0kit has servers of its own: "
-IQN_PREFIX = "iqn.1993-08.org.debian:01"
 
 
 def with_block(text: str, lines: Iterable[str]) -> str:

@@ -15,15 +15,14 @@ from pathlib import Path
 from answerfiles.model.san import Chap, Iscsi, Portal
 from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
+from dom0kit.hostpart import INITIATOR, IQN_PREFIX
 from dom0kit.run import CommandFailed
 from installer.commands import Commands
 from installer.ibft import Card, Ibft, Target, read_ibft
 from installer.sessions import ADDRESSES, Link, on_link, parse_links
 
-NAME_FILE = Path("etc/iscsi/initiatorname.iscsi")
 RECORDS = Path("var/lib/iscsi/nodes")
 UNMANAGED = Path("run/systemd/network/05-dom0kit-iscsi.network")
-PREFIX = "iqn.1993-08.org.debian:01"
 DISCOVERED = re.compile(r"^\[?(?P<address>[^\s\],]+)\]?:(?P<port>\d+),-?\d+ (?P<target>\S+)$", re.MULTILINE)
 REFUSED, UNPROVEN, PRESENT = 24, 19, 15
 """Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, the session is there."""
@@ -61,7 +60,7 @@ def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
 
 def initiator_name(iscsi: Iscsi | None, ibft: Ibft | None, random: bytes) -> str:
     """The host's name for targets: that of the answers, of the firmware, or a new one."""
-    return (iscsi.initiator if iscsi else None) or (ibft.initiator if ibft else "") or f"{PREFIX}:{random.hex()}"
+    return (iscsi.initiator if iscsi else None) or (ibft.initiator if ibft else "") or f"{IQN_PREFIX}:{random.hex()}"
 
 
 def name_problem(iscsi: Iscsi | None, ibft: Ibft | None) -> str:
@@ -118,7 +117,7 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
     if problem := name_problem(iscsi, ibft):
         raise UserError(problem, "leave san.iscsi.initiator out, or set the same name in the firmware")
     name = initiator_name(iscsi, ibft, os.urandom(6))
-    write_atomic(root / NAME_FILE, f"InitiatorName={name}\n", 0o600)
+    write_atomic(root / INITIATOR, f"InitiatorName={name}\n", 0o600)
     commands(["systemctl", "restart", "iscsid.service"])
     wanted = asked(iscsi, ibft)
     take_cards(wanted.cards, commands, root)

@@ -12,7 +12,7 @@ from dom0kit import hostpart
 from dom0kit.errors import UserError
 from installer.actions import IscsiPart
 from installer.choose import Chosen
-from installer.iscsi import NAME_FILE, RECORDS, record_files, unmanaged, with_values
+from installer.iscsi import RECORDS, record_files, unmanaged, with_values
 from installer.machine import Facts, IscsiSession
 
 NETWORK = "etc/systemd/network/05-dom0kit-iscsi.network"
@@ -38,6 +38,11 @@ def of_disks(sessions: Iterable[IscsiSession], paths: Iterable[str]) -> tuple[Is
     return tuple(session for session in sessions if wanted & frozenset(session.disks))
 
 
+def boot_sessions(facts: Facts, chosen: Chosen) -> tuple[IscsiSession, ...]:
+    """The sessions that the root is on."""
+    return of_disks(facts.sessions, [path for disk in chosen.system for path in (disk.path, *disk.paths)])
+
+
 def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | None:
     """What the host is to know of the sessions that there are; None without any. Pure.
 
@@ -45,8 +50,7 @@ def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | Non
     """
     if not facts.sessions:
         return None
-    root = [path for disk in chosen.system for path in (disk.path, *disk.paths)]
-    boot = of_disks(facts.sessions, root)
+    boot = boot_sessions(facts, chosen)
     mapped = [disk.path for disk in facts.disks if disk.map]
     own = own_macs(answers)
     return IscsiPart(
@@ -60,9 +64,8 @@ def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | Non
 def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
     """Cards that carry the root's sessions and are wanted for a bridge: when it is made, the root would be gone."""
     own = own_macs(answers)
-    root = [path for disk in chosen.system for path in (disk.path, *disk.paths)]
     problems = {}
-    for session in of_disks(facts.sessions, root):
+    for session in boot_sessions(facts, chosen):
         if session.mac in own:
             problems[session.mac] = (
                 f"the network card {session.card} {session.mac} is for a bridge, and it carries {session.describe()}, "
@@ -116,7 +119,7 @@ def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> Non
     :param root: this system, which has logged in.
     :raises UserError: when a session has no record here.
     """
-    put(upper, str(NAME_FILE), (root / NAME_FILE).read_text(), 0o600)
+    put(upper, hostpart.INITIATOR, (root / hostpart.INITIATOR).read_text(), 0o600)
     texts = {}
     for session in (*part.boot, *part.data):
         files = record_files(root, session.target, session.address, session.port)

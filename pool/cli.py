@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
 from dom0kit.run import run
-from dom0kit.units import table
+from dom0kit.units import counted, table
 from pool import keyfile
 from pool.answer import Desk, read_line
 from pool.facts import PoolFacts
@@ -100,7 +100,7 @@ def create(arguments: argparse.Namespace) -> int:
     key = keyfile.ed25519_line(keyfile.public_of(token.seed))
     guarded(lambda: ledger(root).add(Entry(token.id, key, round(now, 3), round(now + seconds, 3), uses), now))
     print(text)
-    hosts = "any number of hosts" if uses is None else "1 host" if uses == 1 else f"{uses} hosts"
+    hosts = "any number of hosts" if uses is None else counted(uses, "host")
     print(f"token {token.id}: for {hosts} within {since(seconds)}, at {', '.join(token.addresses)}", file=sys.stderr)
     return 0
 

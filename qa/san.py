@@ -171,8 +171,8 @@ def good_paths(run: Run, wwid: str) -> int:
     return sum(path["dm"] == "active" and path["check"] in ("ready", "ghost") for path in paths)
 
 
-def wait_paths(run: Run, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> float:
-    """Wait until a disk has this many good paths; after how many seconds it had.
+def wait_paths(run: Run, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> None:
+    """Wait until a disk has this many good paths.
 
     :raises ScenarioFailed: past the limit.
     """
@@ -181,7 +181,6 @@ def wait_paths(run: Run, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS)
         spent = time.monotonic() - start
         need(spent < patience.patient(limit), f"{wwid} has {seen} good paths after {spent:.0f} s, not {wanted}")
         time.sleep(1)
-    return time.monotonic() - start
 
 
 def check_root(run: Run, lun: Lun, paths: int = 2) -> None:

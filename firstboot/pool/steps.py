@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.units import counted
 from firstboot.pool.drivers import driver
 from firstboot.pool.member import told_pool
 from firstboot.retry import NotAgain
@@ -76,6 +77,6 @@ def pool_text(state: PoolState) -> str:
     if not state.pool:
         text = f"{state.toolstack}, this host is in no pool"
     else:
-        hosts = "1 host" if state.hosts == 1 else f"{state.hosts} hosts"
+        hosts = counted(state.hosts, "host")
         text = f"{state.pool}, {hosts}; " + ("this is the master" if state.role == "master" else f"master {state.master}")
     return text

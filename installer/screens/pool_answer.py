@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dom0kit.units import counted
 from installer.screens import checks
 from installer.screens.forms import BACK, NEXT, Form, Gap, Text
 from installer.screens.state import State
@@ -44,7 +45,7 @@ def answer_text(said: PoolAnswer) -> str:
             lines.append(f"* {checks.sentence(problem.text)}")
             lines += [f"  {checks.sentence(problem.hint)}"] if problem.hint else []
         return "\n".join(lines)
-    hosts = "1 host" if said.hosts == 1 else f"{said.hosts} hosts"
+    hosts = counted(said.hosts, "host")
     told = [
         ("Pool", f"{said.pool}, {hosts}" if said.hosts else said.pool),
         ("Master", f"{said.master} ({said.address})" if said.address else said.master),

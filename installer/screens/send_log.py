@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dom0kit import web
@@ -87,46 +88,48 @@ class LogEffects:
 
     def send(self, data: bytes, name: str) -> None:
         """Send it to the address that is typed; one that does not work can be mended."""
-        url = ""
-        while True:
-            reply = self._filled(lambda url=url: logs.post(url), "log.url", logs.url_wrong)  # type: ignore[misc]
-            if reply is None:
-                return
+        headers = {"Content-Type": "application/gzip", "Content-Disposition": f'attachment; filename="{name}"'}
+
+        def deliver(reply: dict[str, str]) -> str:
             url = reply["log.url"]
-            headers = {"Content-Type": "application/gzip", "Content-Disposition": f'attachment; filename="{name}"'}
+            work = Job(lambda: self.post("POST", url, trust=SYSTEM, body=data, headers=headers, total=SECONDS))
+            answer = wait_for(self.terminal, work, f"Sending {len(data)} bytes ...")
+            if not 200 <= answer.status < 300:
+                raise web.status_error(answer.status, url)
+            return f"[ok] {web.shown(url)} has taken {name}."
 
-            def deliver(url: str = url, headers: dict[str, str] = headers) -> Response:
-                return self.post("POST", url, trust=SYSTEM, body=data, headers=headers, total=SECONDS)
-
-            try:
-                answer = wait_for(self.terminal, Job(deliver), f"Sending {len(data)} bytes ...")
-                if not 200 <= answer.status < 300:
-                    raise web.status_error(answer.status, url)
-            except UserError as error:
-                self.terminal.tell(TITLE, str(error))
-                continue
-            self.terminal.tell(TITLE, f"[ok] {web.shown(url)} has taken {name}.")
-            return
+        self._until_done(logs.post, "log.url", logs.url_wrong, deliver)
 
     def copy(self, data: bytes, name: str) -> None:
         """Copy it by scp to where is typed; what does not work can be mended."""
-        text = ""
-        while True:
-            reply = self._filled(lambda text=text: logs.scp(text), "log.target", logs.target_wrong)  # type: ignore[misc]
-            if reply is None:
-                return
-            text = reply["log.target"]
-            target = logs.parse_target(text, name)
+
+        def deliver(reply: dict[str, str]) -> str:
+            target = logs.parse_target(reply["log.target"], name)
             assert target is not None
+            with tempfile.TemporaryDirectory(prefix="dom0kit-log-") as folder:
+                write_atomic(Path(folder) / name, data, 0o600)
+                done = self._copied(Path(folder), name, target, reply["log.password"])
+            return f"[ok] The log is at {target.words()}." if done else ""
+
+        self._until_done(logs.scp, "log.target", logs.target_wrong, deliver)
+
+    def _until_done(
+        self, make: Callable[[str], Form], field: str, wrong: Callable[[str], str], deliver: Callable[[dict[str, str]], str]
+    ) -> None:
+        """Ask, with what was typed last, until it works or the person gives it up.
+
+        :param deliver: what to say when it has worked; empty: nothing.
+        """
+        typed = ""
+        while (reply := self._filled(partial(make, typed), field, wrong)) is not None:
+            typed = reply[field]
             try:
-                with tempfile.TemporaryDirectory(prefix="dom0kit-log-") as folder:
-                    write_atomic(Path(folder) / name, data, 0o600)
-                    done = self._copied(Path(folder), name, target, reply["log.password"])
+                said = deliver(reply)
             except UserError as error:
                 self.terminal.tell(TITLE, str(error))
                 continue
-            if done:
-                self.terminal.tell(TITLE, f"[ok] The log is at {target.words()}.")
+            if said:
+                self.terminal.tell(TITLE, said)
             return
 
     def _copied(self, folder: Path, name: str, target: Target, password: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.units import counted
 from pool.driver import Joiner, PoolAnswer, PoolState
 from pool.ganeti import join as joining
 from pool.ganeti.clean import forget_pool, left_overs
@@ -100,8 +101,7 @@ class Ganeti:
             self.place.write(JOINING, json.dumps({"pool": answer.pool}) + "\n", 0o600)
             joining.before(self.place, self.member, pool.keys(joiner))
             write_hosts(self.place, {answer.master: answer.address})
-            hosts = "1 host" if answer.hosts == 1 else f"{answer.hosts} hosts"
-            self._say(f"joining the pool {answer.pool} of {hosts}; its master is {answer.master}")
+            self._say(f"joining the pool {answer.pool} of {counted(answer.hosts, 'host')}; its master is {answer.master}")
             pool.join(joiner, self._progress)
         joining.after(self.place, self.member)
         os.sync()

@@ -13,6 +13,7 @@ from installer_samples import answers
 
 from answerfiles.model.san import Chap, Iscsi, Portal
 from answerfiles.secret import Secret
+from dom0kit import hostpart
 from dom0kit.errors import UserError
 from dom0kit.run import CommandFailed, Result
 from installer import ibft, iscsi
@@ -190,7 +191,7 @@ def test_the_firmwares_targets_and_what_more_the_array_has(tmp_path: Path) -> No
     put_table(tmp_path)
     shell = Shell(tmp_path, {"iscsiadm -m discovery": f"10.1.0.1:3260,1 {IQN}\n10.2.0.1:3260,1 {IQN}\n10.2.0.1:3260,1 {IQN}:b\n"})
     shell.log_in(None)
-    assert (tmp_path / iscsi.NAME_FILE).read_text() == "InitiatorName=iqn.2010-04.org.ipxe:host\n"
+    assert (tmp_path / hostpart.INITIATOR).read_text() == "InitiatorName=iqn.2010-04.org.ipxe:host\n"
     assert shell.entered() == ["10.1.0.1:3260", "10.2.0.1:3260"]
     assert "password_in = secret of array" in iscsi.record_files(tmp_path, IQN, "10.2.0.1", 3260)[0].read_text()
     assert [line for line in shell.lines if line.startswith("ip ") and "-json" not in line] == [

@@ -120,7 +120,7 @@ def test_a_host_without_iscsi_has_no_part() -> None:
 def write_records(root: Path) -> None:
     """This system, which has logged in."""
     (root / "etc/iscsi").mkdir(parents=True)
-    (root / iscsi.NAME_FILE).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
+    (root / hostpart.INITIATOR).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
     for session in (A, B, OTHER):
         path = root / iscsi.RECORDS / session.target / f"{session.address},{session.port}"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +186,6 @@ def test_without_data_only_iscsid_runs(tmp_path: Path) -> None:
 def test_a_session_that_somebody_else_has_made(tmp_path: Path) -> None:
     (tmp_path / "upper").mkdir()
     (tmp_path / "etc/iscsi").mkdir(parents=True)
-    (tmp_path / iscsi.NAME_FILE).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
+    (tmp_path / hostpart.INITIATOR).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
     with pytest.raises(UserError, match="no record of the iSCSI session"):
         iscsi_host.write(IscsiPart(boot=(A,)), tmp_path / "upper", put, tmp_path)
