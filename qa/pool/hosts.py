@@ -204,16 +204,16 @@ class PoolLab:
             self.scenario.notes[f"h{number} tried again after"] = again
         self.ssh(number).wait()
 
-    def verify(self, hosts: int) -> None:
+    def verify(self, hosts: int, *, master: int = 1) -> None:
         """The pool's own verification finds nothing, and it has so many hosts.
 
         :raises ScenarioFailed: with what it finds.
         """
         with self.scenario.phase(f"verify {hosts} hosts"):
-            said = self.ssh(1).run("gnt-cluster verify --error-codes", limit=JOB)
+            said = self.ssh(master).run("gnt-cluster verify --error-codes", limit=JOB)
         self.scenario.keep(f"verify-{hosts}-{self.starts}.txt", said.output)
         wrong = [line for line in said.output.splitlines() if re.search(r"\bERROR\b|\bWARNING\b", line)]
         need(said.code == 0 and not wrong, f"gnt-cluster verify finds:\n{said.output}")
-        names = self.run(1, "gnt-node list --no-headers -o name").ok().split()
+        names = self.run(master, "gnt-node list --no-headers -o name").ok().split()
         need(len(names) == hosts, f"the pool has {names}")
         self.drain()

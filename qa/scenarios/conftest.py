@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from qa.installed import InstalledDisks
 from qa.lab.lab import Lab
+from qa.machine import Machine
 from qa.netboot import Trees
+from qa.pool.checks import prepare
+from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab, to_create
 from qa.san import SanDisks
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key
@@ -74,6 +78,36 @@ def lab(scenario: Scenario) -> Iterator[Lab]:
         for machine in scenario.machines:
             machine.kill()
         scenario.problems += value.close()
+
+
+@pytest.fixture(scope="session")
+def pool_disks() -> PoolDisks:
+    """A host before its first boot, and a pool of one; shared by the scenarios of the run."""
+    return PoolDisks()
+
+
+@pytest.fixture
+def pool(scenario: Scenario, lab: Lab) -> PoolLab:
+    """The scenario's hosts."""
+    return PoolLab(scenario, lab)
+
+
+@pytest.fixture
+def master_disk(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> Path:
+    """A copy of the disk of a pool's first host, with the snapshot in which it runs; the first scenario makes the pool."""
+    if pool_disks.prepared is None:
+        disk = pool_disks.host(scenario, 1, to_create())
+        with pool.running(1, disk):
+            prepare(scenario, pool, pool_disks)
+    scenario.secrets.append(pool_disks.token)
+    return pool_disks.master(scenario)
+
+
+@pytest.fixture
+def master(pool: PoolLab, master_disk: Path) -> Iterator[Machine]:
+    """The first host of a pool, from the snapshot."""
+    with pool.running(1, master_disk, restore=SNAPSHOT) as machine:
+        yield machine
 
 
 @pytest.hookimpl(wrapper=True)

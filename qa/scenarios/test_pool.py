@@ -1,9 +1,8 @@
-"""Pools of Ganeti with real hosts: made, joined, cut off, with guests. The first scenario's pool is a snapshot for the others."""
+"""Pools of Ganeti with real hosts: made, joined, with guests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -14,12 +13,11 @@ from qa import host, san
 from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.pool.checks import check_master, check_member, prepare
 from qa.pool.hosts import (
-    FIRST_BOOT,
     JOB,
     POOL,
     POOL_ADDRESS,
-    SNAPSHOT,
     PoolDisks,
     PoolLab,
     address,
@@ -44,64 +42,6 @@ vif = ["bridge=xenbr0,script=vif-openvswitch"]
 on_crash = "destroy"
 """
 """The self test's guest in Xen's PVH mode; without the processor's features that QEMU's emulation lacks."""
-CUTS = (
-    "joining the pool",
-    "in the pool's queue",
-    "the pool is adding this host now",
-    "ganeti-noded.service",
-    "ganeti-confd.service",
-)
-"""What a joiner's console or journal shows at the moments when its power is cut."""
-
-
-@pytest.fixture(scope="session")
-def disks() -> PoolDisks:
-    """Shared by the scenarios of the run."""
-    return PoolDisks()
-
-
-@pytest.fixture
-def pool(scenario: Scenario, lab: Lab) -> PoolLab:
-    """The scenario's hosts."""
-    return PoolLab(scenario, lab)
-
-
-@pytest.fixture
-def master(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Iterator[Machine]:
-    """The first host, in its pool: from the snapshot when there is one, otherwise made here."""
-    if disks.prepared is None:
-        disk = disks.host(scenario, 1, to_create())
-        with pool.running(1, disk):
-            prepare(scenario, pool, disks)
-    with pool.running(1, disks.master(scenario), restore=SNAPSHOT) as machine:
-        scenario.secrets.append(disks.token)
-        yield machine
-
-
-def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> None:
-    """Bring the first host to its pool and keep it as the snapshot, with a token for any number of hosts."""
-    pool.arrive(1)
-    token = pool.run(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").output.strip()
-    scenario.secrets.append(token)
-    pool.run(1, "sync")
-    machine = pool.machines[1]
-    with scenario.phase("snapshot"):
-        machine.snapshot(SNAPSHOT)
-    disk = machine.spec.drives[0].path
-    machine.kill()
-    disks.keep_master(scenario, disk, token)
-
-
-def check_master(pool: PoolLab) -> None:
-    """The pool as an administrator looks at it on its master."""
-    state = json.loads(pool.run(1, "dom0ctl pool status --json").ok())
-    need((state["pool"], state["role"], state["well"]) == (POOL, "master", True), f"dom0ctl pool status: {state}")
-    need(POOL_ADDRESS in pool.run(1, "ip -brief address show dev xenbr0").ok(), "the master has not the pool's address")
-    units = pool.run(1, "systemctl is-active ganeti-noded ganeti-confd ganeti-wconfd ganeti-luxid ganeti-rapi; true").ok().split()
-    need(units == ["active"] * 5, f"Ganeti's daemons are {units}")
-    need("ganeti-watcher" in pool.run(1, "cat /etc/cron.d/ganeti").ok(), "nobody runs ganeti-watcher")
-    helper = pool.run(1, "cat /sys/module/drbd/parameters/usermode_helper").ok().strip()
-    need(helper == "/bin/true", f"DRBD's helper is {helper}")
 
 
 def check_remote_api(pool: PoolLab, lab: Lab) -> None:
@@ -118,9 +58,9 @@ def check_remote_api(pool: PoolLab, lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("scenario", ["pool-create"], ids=["pool-create"], indirect=True)
-def test_pool_create(scenario: Scenario, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A host makes its pool at its first boot; the pool answers, verifies, and is well after a reboot."""
-    disk = disks.host(scenario, 1, to_create())
+    disk = pool_disks.host(scenario, 1, to_create())
     with pool.running(1, disk) as machine:
         pool.arrive(1)
         check_master(pool)
@@ -128,27 +68,14 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, disks: PoolDisks, lab: L
         pool.verify(1)
         host.check_no_failed_unit(pool.ssh(1).run)
         scenario.keep("status.txt", pool.run(1, "dom0ctl status; dom0ctl pool status").ok())
-        if disks.prepared is None:
-            prepare(scenario, pool, disks)
+        if pool_disks.prepared is None:
+            prepare(scenario, pool, pool_disks)
         machine.kill()
-    with pool.running(1, disks.master(scenario)):
+    with pool.running(1, pool_disks.master(scenario)):
         with scenario.phase("second boot"):
             pool.arrive(1)
         check_master(pool)
         host.check_no_failed_unit(pool.ssh(1).run)
-
-
-def check_member(pool: PoolLab, number: int) -> None:
-    """A host as it is after it joined: its daemons run, and no secret of the join is left."""
-    state = json.loads(pool.run(number, "dom0ctl pool status --json").ok())
-    need((state["pool"], state["well"]) == (POOL, True), f"dom0ctl pool status on h{number}: {state}")
-    told = json.loads(pool.run(number, "cat /etc/dom0kit/host.json").ok())
-    need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
-    found = pool.ssh(number).run("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
-    need(not found, f"the join token is still on h{number}: {found}")
-    units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
-    need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
-    host.check_no_failed_unit(pool.ssh(number).run)
 
 
 @pytest.mark.lab("nginx")
@@ -182,11 +109,11 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
 
 
 @pytest.mark.parametrize("scenario", ["pool-join-three"], ids=["pool-join-three"], indirect=True)
-def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
+def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
     """Two more hosts join at their first boots, one after the other; all know each other's names, and the pool verifies."""
     with ExitStack() as stack:
         for number in (2, 3):
-            disk = disks.host(scenario, number, to_join(disks.token))
+            disk = pool_disks.host(scenario, number, to_join(pool_disks.token))
             stack.enter_context(pool.running(number, disk))
             pool.arrive(number)
             check_member(pool, number)
@@ -223,9 +150,9 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
 
 
 @pytest.mark.parametrize("scenario", ["pool-guest-runs"], ids=["pool-guest-runs"], indirect=True)
-def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A guest with a mirrored disk runs, fails over to the other host, runs there, and is removed."""
-    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))):
+    with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
         pool.arrive(2)
         guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
         with scenario.phase("guest with a mirrored disk"):
@@ -245,9 +172,9 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, dis
 
 
 @pytest.mark.parametrize("scenario", ["pool-live-migration"], ids=["pool-live-migration"], indirect=True)
-def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks, lab: Lab) -> None:
+def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
-    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))):
+    with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
         pool.arrive(2)
         pool.run(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
         need(lab.reaches(GUEST_ADDRESS, limit=300), "the guest does not answer the laboratory")
@@ -259,50 +186,3 @@ def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab,
         need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
         need("guest1" not in pool.run(1, "xl list").ok(), "Xen on the first host still has the guest")
         pool.run(2, "xl destroy guest1")
-
-
-@pytest.mark.parametrize("scenario", ["pool-join-power-cut"], ids=["pool-join-power-cut"], indirect=True)
-def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
-    """The joiner's power is cut at five moments of its join, each time a little later; then it is in, and the pool verifies."""
-    disk = disks.host(scenario, 2, to_join(disks.token))
-    for cut in CUTS:
-        with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
-            wait_for_moment(pool, machine, cut)
-            machine.kill()
-    with pool.running(2, disk):
-        pool.arrive(2)
-        check_member(pool, 2)
-        pool.verify(2)
-
-
-def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
-    """Wait until the joiner has come so far; a unit's name stands for the moment when it is starting."""
-    if not cut.endswith(".service"):
-        machine.wait_console(cut, limit=FIRST_BOOT)
-        return
-
-    def starting() -> bool:
-        state = pool.ssh(2).run(f"systemctl show -P ActiveState {cut}").output.strip()
-        return state in ("activating", "active")
-
-    machine.wait_until(starting, f"start of {cut}", limit=FIRST_BOOT)
-
-
-@pytest.mark.parametrize("scenario", ["pool-master-gone-then-back"], ids=["pool-master-gone-then-back"], indirect=True)
-def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: PoolLab, disks: PoolDisks) -> None:
-    """A host starts while its pool's master is away: it says so, goes on trying, and joins when the master is back."""
-    master.qmp("stop")
-    with pool.running(2, disks.host(scenario, 2, to_join(disks.token))) as joiner:
-        with scenario.phase("the master is away"):
-            joiner.wait_until(lambda: said_away(joiner), "word that the pool does not answer", limit=FIRST_BOOT)
-        master.qmp("cont")
-        pool.set_clock(1)
-        with scenario.phase("the master is back"):
-            joiner.wait_event("firstboot", limit=FIRST_BOOT)
-        check_member(pool, 2)
-        pool.verify(2)
-
-
-def said_away(machine: Machine) -> bool:
-    """Did the host say on its console that the pool cannot be asked?"""
-    return any(text in machine.console_text for text in ("does not answer", "cannot be reached", "cannot be asked"))

@@ -1,0 +1,50 @@
+"""What the scenarios of pools look at, and the pool that they share."""
+
+from __future__ import annotations
+
+import json
+
+from qa import host
+from qa.host import need
+from qa.pool.hosts import POOL, POOL_ADDRESS, SNAPSHOT, PoolDisks, PoolLab
+from qa.scenario import Scenario
+
+
+def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> None:
+    """Bring the first host to its pool and keep it as the snapshot, with a token for any number of hosts."""
+    pool.arrive(1)
+    token = pool.run(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").output.strip()
+    scenario.secrets.append(token)
+    pool.run(1, "sync")
+    machine = pool.machines[1]
+    with scenario.phase("snapshot"):
+        machine.snapshot(SNAPSHOT)
+    disk = machine.spec.drives[0].path
+    machine.kill()
+    disks.keep_master(scenario, disk, token)
+
+
+def check_master(pool: PoolLab, number: int = 1) -> None:
+    """The pool as an administrator looks at it on its master."""
+    state = json.loads(pool.run(number, "dom0ctl pool status --json").ok())
+    need((state["pool"], state["role"], state["well"]) == (POOL, "master", True), f"dom0ctl pool status: {state}")
+    need(POOL_ADDRESS in pool.run(number, "ip -brief address show dev xenbr0").ok(), "the master has not the pool's address")
+    daemons = " ".join(f"ganeti-{daemon}" for daemon in ("noded", "confd", "wconfd", "luxid", "rapi"))
+    units = pool.run(number, f"systemctl is-active {daemons}; true").ok().split()
+    need(units == ["active"] * 5, f"Ganeti's daemons are {units}")
+    need("ganeti-watcher" in pool.run(number, "cat /etc/cron.d/ganeti").ok(), "nobody runs ganeti-watcher")
+    helper = pool.run(number, "cat /sys/module/drbd/parameters/usermode_helper").ok().strip()
+    need(helper == "/bin/true", f"DRBD's helper is {helper}")
+
+
+def check_member(pool: PoolLab, number: int) -> None:
+    """A host as it is after it joined: its daemons run, and no secret of the join is left."""
+    state = json.loads(pool.run(number, "dom0ctl pool status --json").ok())
+    need((state["pool"], state["well"]) == (POOL, True), f"dom0ctl pool status on h{number}: {state}")
+    told = json.loads(pool.run(number, "cat /etc/dom0kit/host.json").ok())
+    need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
+    found = pool.ssh(number).run("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
+    need(not found, f"the join token is still on h{number}: {found}")
+    units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
+    need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
+    host.check_no_failed_unit(pool.ssh(number).run)

@@ -1,0 +1,102 @@
+"""Pools of Ganeti whose hosts lose their power, or their master."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from qa.host import need
+from qa.machine import Machine
+from qa.pool.checks import check_master, check_member
+from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, name, to_join
+from qa.scenario import Scenario
+
+pytestmark = pytest.mark.lab("curl")
+CUTS = (
+    "joining the pool",
+    "in the pool's queue",
+    "the pool is adding this host now",
+    "ganeti-noded.service",
+    "ganeti-confd.service",
+)
+"""What a joiner's console or journal shows at the moments when its power is cut."""
+
+
+@pytest.mark.parametrize("scenario", ["pool-join-power-cut"], ids=["pool-join-power-cut"], indirect=True)
+def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
+    """The joiner's power is cut at five moments of its join, each time a little later; then it is in, and the pool verifies."""
+    disk = pool_disks.host(scenario, 2, to_join(pool_disks.token))
+    for cut in CUTS:
+        with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
+            wait_for_moment(pool, machine, cut)
+            machine.kill()
+    with pool.running(2, disk):
+        pool.arrive(2)
+        check_member(pool, 2)
+        pool.verify(2)
+
+
+def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
+    """Wait until the joiner has come so far; a unit's name stands for the moment when it is starting."""
+    if not cut.endswith(".service"):
+        machine.wait_console(cut, limit=FIRST_BOOT)
+        return
+
+    def starting() -> bool:
+        state = pool.ssh(2).run(f"systemctl show -P ActiveState {cut}").output.strip()
+        return state in ("activating", "active")
+
+    machine.wait_until(starting, f"start of {cut}", limit=FIRST_BOOT)
+
+
+@pytest.mark.parametrize("scenario", ["pool-master-gone-then-back"], ids=["pool-master-gone-then-back"], indirect=True)
+def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
+    """A host starts while its pool's master is away: it says so, goes on trying, and joins when the master is back."""
+    master.qmp("stop")
+    with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))) as joiner:
+        with scenario.phase("the master is away"):
+            joiner.wait_until(lambda: said_away(joiner), "word that the pool does not answer", limit=FIRST_BOOT)
+        master.qmp("cont")
+        pool.set_clock(1)
+        with scenario.phase("the master is back"):
+            joiner.wait_event("firstboot", limit=FIRST_BOOT)
+        check_member(pool, 2)
+        pool.verify(2)
+
+
+def said_away(machine: Machine) -> bool:
+    """Did the host say on its console that the pool cannot be asked?"""
+    return any(text in machine.console_text for text in ("does not answer", "cannot be reached", "cannot be asked"))
+
+
+@pytest.mark.parametrize("scenario", ["pool-master-failover"], ids=["pool-master-failover"], indirect=True)
+def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, master_disk: Path) -> None:
+    """The master dies: another host takes over. One host leaves and joins anew by the old token; the dead one comes back."""
+    with ExitStack() as stack:
+        with pool.running(1, master_disk, restore=SNAPSHOT) as first:
+            for number in (2, 3):
+                stack.enter_context(pool.running(number, pool_disks.host(scenario, number, to_join(pool_disks.token))))
+                pool.arrive(number)
+            first.kill()
+        with scenario.phase("another master"):
+            scenario.keep("failover.txt", pool.run(2, "gnt-cluster master-failover 2>&1", limit=JOB).output)
+            pool.run(2, f"gnt-node modify --offline=yes --auto-promote {name(1)}", limit=JOB)
+        check_master(pool, 2)
+        with scenario.phase("leave"):
+            pool.run(3, "dom0ctl pool leave --yes", limit=JOB)
+        alone = json.loads(pool.run(3, "dom0ctl pool status --json").ok())
+        need((alone["role"], alone["well"]) == ("alone", True), f"dom0ctl pool status on h3: {alone}")
+        need(name(3) not in pool.run(2, "gnt-node list --no-headers -o name").ok(), "the pool still has h3")
+        with scenario.phase("join by the old token"):
+            said = pool.run(3, f"echo {pool_disks.token} | dom0ctl pool join 2>&1", limit=2 * JOB)
+        scenario.keep("join.txt", said.output)
+        check_member(pool, 3)
+        with pool.running(1, master_disk):
+            pool.arrive(1)
+            pool.run(2, f"gnt-node add --readd --no-ssh-key-check {name(1)}", limit=JOB)
+            check_member(pool, 1)
+            pool.verify(3, master=2)
+            scenario.keep("status.txt", pool.run(1, "dom0ctl status; dom0ctl pool status").ok())
