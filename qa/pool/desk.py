@@ -18,6 +18,7 @@ from typing import Any
 
 from dom0kit.run import Result, run
 from qa.failure import ScenarioFailed
+from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import PROJECT, Lab
 from qa.lab.server import Server
@@ -143,3 +144,13 @@ def client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 180
         raise ScenarioFailed(f"the client said no JSON:\n{result.output}{result.errors}") from error
     assert isinstance(value, dict)
     return value
+
+
+def codes(heard: dict[str, Any]) -> list[str]:
+    """The codes of the problems that a client heard; none means welcome."""
+    return [str(problem["code"]) for problem in heard["problems"]]
+
+
+def expect(heard: dict[str, Any], *wanted: str) -> None:
+    """The client heard just these problems."""
+    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, heard: {heard}")

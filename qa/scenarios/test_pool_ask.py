@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import Lab
 from qa.media import ANSWERS_ARGUMENT
-from qa.pool.desk import Desk, ask, client
+from qa.pool.desk import Desk, ask, client, expect
 from qa.scenario import Scenario
 
 pytestmark = pytest.mark.lab("sshd")
@@ -38,16 +37,6 @@ class Refusal:
     code: str
     says: str
     clock: str = "utc"
-
-
-def codes(heard: dict[str, Any]) -> list[str]:
-    """The codes of the problems that a client heard; none means welcome."""
-    return [str(problem["code"]) for problem in heard["problems"]]
-
-
-def expect(heard: dict[str, Any], *wanted: str) -> None:
-    """The client heard just these problems."""
-    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, heard: {heard}")
 
 
 def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refusal) -> None:

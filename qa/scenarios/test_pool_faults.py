@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from qa.host import need
+from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.pool.checks import check_master, check_member
-from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, name, to_join
+from qa.pool.desk import ask, expect
+from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, address, name, to_join
 from qa.scenario import Scenario
 
 pytestmark = pytest.mark.lab("curl")
@@ -73,7 +75,7 @@ def said_away(machine: Machine) -> bool:
 
 
 @pytest.mark.parametrize("scenario", ["pool-master-failover"], ids=["pool-master-failover"], indirect=True)
-def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, master_disk: Path) -> None:
+def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, master_disk: Path, lab: Lab) -> None:
     """The master dies: another host takes over. One host leaves and joins anew by the old token; the dead one comes back."""
     with ExitStack() as stack:
         with pool.running(1, master_disk, restore=SNAPSHOT) as first:
@@ -85,6 +87,9 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
             scenario.keep("failover.txt", pool.run(2, "gnt-cluster master-failover 2>&1", limit=JOB).output)
             pool.run(2, f"gnt-node modify --offline=yes --auto-promote {name(1)}", limit=JOB)
         check_master(pool, 2)
+        # The name of a host that lives is taken; that of a dead one is free for the machine in its place.
+        expect(ask(lab, pool_disks.token, "--name", name(3)), "name")
+        expect(ask(lab, pool_disks.token, "--name", name(1), "--address", address(1)))
         with scenario.phase("leave"):
             pool.run(3, "dom0ctl pool leave --yes", limit=JOB)
         alone = json.loads(pool.run(3, "dom0ctl pool status --json").ok())
