@@ -167,6 +167,12 @@ class Channels:
         self._judge()
         return came
 
+    def drain(self, seconds: float) -> None:
+        """Take in whatever comes for so long."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            self.pump(min(rest, 0.5))
+
     def send_console(self, data: bytes) -> None:
         """Type on the console."""
         if not self.closed:

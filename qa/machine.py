@@ -223,9 +223,7 @@ class Machine:
 
     def wait(self, seconds: float) -> None:
         """Let time pass while the lines are drained."""
-        end = time.monotonic() + seconds
-        while (rest := end - time.monotonic()) > 0:
-            self.channels.pump(min(rest, 0.5))
+        self.channels.drain(seconds)
 
     def wait_until(self, look: Callable[[], T | None], what: str, *, limit: float) -> T:
         """Drain the lines until ``look`` finds something; what it found.
@@ -235,9 +233,12 @@ class Machine:
         """
         end = time.monotonic() + patience.patient(limit)
         while True:
+            start = time.monotonic()
             found = look()
             if found:
                 return found
+            # A socket holds few hundred characters that come one by one; with more of them unread the machine stands still.
+            self.channels.drain(time.monotonic() - start)
             if self.channels.closed:
                 raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
             if time.monotonic() > end:

@@ -10,11 +10,13 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 from dom0kit.run import run
 from qa import answers, media, patience
@@ -40,6 +42,7 @@ JOB = 15 * 60
 """One of Ganeti's commands; emulated, on a busy machine."""
 HOST_JSON = "etc/dom0kit/host.json"
 Pool = dict[str, Any]
+T = TypeVar("T")
 
 
 def name(number: int) -> str:
@@ -142,6 +145,11 @@ class PoolDisks:
 SNAPSHOT = "pool"
 
 
+def finished(machine: Machine) -> bool:
+    """Is first boot done?"""
+    return any((event.get("source"), event.get("event")) == ("firstboot", "finished") for event in machine.events)
+
+
 @dataclass
 class PoolLab:
     """The running hosts of a scenario."""
@@ -175,16 +183,41 @@ class PoolLab:
         return Ssh(self.scenario.settings.credentials, address=address(number), netns=self.lab.namespace)
 
     def run(self, number: int, command: str, *, limit: float = JOB) -> Answer:
-        """A command on a host, while the lines of all machines are drained; it must end well."""
-        answer = self.ssh(number).run(command, limit=limit)
-        self.drain()
+        """A command on a host; it must end well."""
+        answer = self.ask(number, command, limit=limit)
         answer.ok()
         return answer
 
+    def ask(self, number: int, command: str, *, limit: float = JOB) -> Answer:
+        """A command on a host, while the lines of all machines are drained: a host stands still whose console nobody reads."""
+        job: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                job.set_result(self.ssh(number).run(command, limit=limit))
+            except BaseException as error:  # it is raised where the result is waited for
+                job.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        while not job.done():
+            self.drain()
+        return job.result()
+
     def drain(self) -> None:
-        """Read what the machines say: their events, and what a console's line holds back."""
+        """Read what the machines say: their events and their consoles."""
         for machine in self.machines.values():
             machine.wait(0.1)
+
+    def wait_until(self, number: int, look: Callable[[], T | None], what: str, *, limit: float) -> T:
+        """As :meth:`qa.machine.Machine.wait_until`, and the other hosts' lines are drained as well."""
+
+        def drained() -> T | None:
+            for other, machine in self.machines.items():
+                if other != number:
+                    machine.wait(0.1)
+            return look()
+
+        return self.machines[number].wait_until(drained, what, limit=limit)
 
     def set_clock(self, number: int) -> None:
         """A machine that goes on from a snapshot has the time of it."""
@@ -199,7 +232,7 @@ class PoolLab:
         """
         machine = self.machines[number]
         with self.scenario.phase(f"first boot of h{number}"):
-            machine.wait_event("firstboot", limit=FIRST_BOOT)
+            self.wait_until(number, lambda: finished(machine), "the end of first boot", limit=FIRST_BOOT)
         if again := [event["error"] for event in machine.events if event.get("event") == "retrying"]:
             self.scenario.notes[f"h{number} tried again after"] = again
         self.ssh(number).wait()
@@ -210,7 +243,7 @@ class PoolLab:
         :raises ScenarioFailed: with what it finds.
         """
         with self.scenario.phase(f"verify {hosts} hosts"):
-            said = self.ssh(master).run("gnt-cluster verify --error-codes", limit=JOB)
+            said = self.ask(master, "gnt-cluster verify --error-codes")
         self.scenario.keep(f"verify-{hosts}-{self.starts}.txt", said.output)
         wrong = [line for line in said.output.splitlines() if re.search(r"\bERROR\b|\bWARNING\b", line)]
         need(said.code == 0 and not wrong, f"gnt-cluster verify finds:\n{said.output}")

@@ -137,16 +137,15 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
     def tagged() -> bool:
         return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()
 
-    machine = pool.machines[number]
-    machine.wait_until(lambda: len(paths()) == 2, "a disk with two paths", limit=san.SEEN_SECONDS)
+    pool.wait_until(number, lambda: len(paths()) == 2, "a disk with two paths", limit=san.SEEN_SECONDS)
     wwid, path = paths()[1].split()
     # The service takes two paths for what the disk should have once it has seen both.
     noted = f"grep {wwid} /{EXPECTED}"
-    machine.wait_until(lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=san.SEEN_SECONDS)
+    pool.wait_until(number, lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=san.SEEN_SECONDS)
     pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
-    machine.wait_until(tagged, "the tag of a missing path", limit=2 * san.SEEN_SECONDS)
+    pool.wait_until(number, tagged, "the tag of a missing path", limit=2 * san.SEEN_SECONDS)
     pool.run(number, "dom0ctl paths --rescan; true")
-    machine.wait_until(lambda: not tagged(), "the end of the tag", limit=2 * san.SEEN_SECONDS)
+    pool.wait_until(number, lambda: not tagged(), "the end of the tag", limit=2 * san.SEEN_SECONDS)
 
 
 @pytest.mark.parametrize("scenario", ["pool-guest-runs"], ids=["pool-guest-runs"], indirect=True)

@@ -13,7 +13,7 @@ from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.pool.checks import check_master, check_member
 from qa.pool.desk import ask, expect
-from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, address, name, to_join
+from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, address, finished, name, to_join
 from qa.scenario import Scenario
 
 pytestmark = pytest.mark.lab("curl")
@@ -51,7 +51,9 @@ def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
         state = pool.ssh(2).run(f"systemctl show -P ActiveState {cut}").output.strip()
         return state in ("activating", "active")
 
-    machine.wait_until(starting, f"start of {cut}", limit=FIRST_BOOT)
+    # Ganeti's daemons start late in a join; until then there is nobody to ask.
+    machine.wait_console("joining the pool", limit=FIRST_BOOT)
+    pool.wait_until(2, starting, f"start of {cut}", limit=FIRST_BOOT)
 
 
 @pytest.mark.parametrize("scenario", ["pool-master-gone-then-back"], ids=["pool-master-gone-then-back"], indirect=True)
@@ -64,7 +66,7 @@ def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: P
         master.qmp("cont")
         pool.set_clock(1)
         with scenario.phase("the master is back"):
-            joiner.wait_event("firstboot", limit=FIRST_BOOT)
+            pool.wait_until(2, lambda: finished(joiner), "the end of first boot", limit=FIRST_BOOT)
         check_member(pool, 2)
         pool.verify(2)
 
