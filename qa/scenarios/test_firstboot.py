@@ -31,11 +31,21 @@ from qa.scenario import Scenario
 NAMES = [step.name for step in STEPS]
 ONCE = {step.name for step in STEPS if not step.always}
 WRITTEN = (
-    "cd /run/dom0kit/overlay/upper && find etc root/.ssh var/lib/dom0kit -type f "
-    r"-printf '%p %m ' -exec sh -c 'sha256sum <\"$1\" | cut -c1-16' _ {} \; | sort"
+    "cd /run/dom0kit/overlay/upper && find etc root/.ssh var/lib/dom0kit -type f ! -path 'etc/lvm/archive/*' -exec sh -c '"
+    r"""for file; do echo "$file $(stat -c %a "$file") $(sha256sum <"$file" | cut -c1-16)"; done' _ {} + | sort"""
 )
 """Every file that installer and first boot wrote, with its mode and a hash of its content."""
-OF_ONE_HOST = ("ssh_host_", "machine-id", "initiatorname", "nvme/", "openvswitch/", "multipath/", "var/lib/dom0kit/", "hosts ")
+OF_ONE_HOST = (
+    "ssh_host_",
+    "machine-id",
+    "lvm/backup/",
+    "initiatorname",
+    "nvme/",
+    "openvswitch/",
+    "multipath/",
+    "var/lib/dom0kit/",
+    "hosts ",
+)
 """Files whose content no two hosts share, or that tell when something was done."""
 LEFT_OVER = re.compile(r".*/\.[^/]+\.\d+\.new|.*/ssh_host_\w+_key(\.pub)?\.\w{10}|.*/\.#[^/]+|.*~lock~")
 """What was being written beside a file when the power was cut, by dom0kit, ssh-keygen and systemd; and locks."""
