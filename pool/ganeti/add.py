@@ -26,6 +26,8 @@ NODE_LIST = "/var/lib/ganeti/ssconf_node_list"
 LATE = re.compile(r"Can't get version information from node .*timed out")
 """Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
 (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
+LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255$")
+"""ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 
 
 def as_master(place: Place, me: str) -> Ssconf:
@@ -49,7 +51,10 @@ def add_command(name: str, *, again: bool) -> list[str]:
 def last_words(text: str) -> str:
     """What a command of Ganeti's says in the end: the reason stands in the last line, or in that after ``Failure:``."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it did not say why"
+    if not lines:
+        return "it did not say why"
+    lost = LOST.search(lines[-1])
+    return f"the master could not log in to {lost[1]} by SSH, or lost the connection" if lost else lines[-1]
 
 
 def known(place: Place) -> list[str]:

@@ -179,6 +179,15 @@ def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: Comman
     assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
 
 
+def test_a_lost_connection_in_words() -> None:
+    """Of ssh's command with its options, which Ganeti gives in full, the host is what counts."""
+    inner = "ssh -oEscapeChar=none -oPort=22 -4 root@h2.example.org '/bin/sh -c /usr/lib/ganeti/prepare-node-join'"
+    said = add.last_words(f"Failure: command execution error:\nCommand '{inner}' failed: exited with exit code 255\n")
+    assert said == "the master could not log in to h2.example.org by SSH, or lost the connection"
+    other = f"Command '{inner}' failed: exited with exit code 1"
+    assert add.last_words(other) == other
+
+
 def test_only_the_master_adds(in_pool: Local) -> None:
     make_pool(in_pool, master="h2.example.org")
     with pytest.raises(UserError, match=r"master of the pool .* is h2"):
