@@ -23,7 +23,7 @@ LIST_SECONDS = 120
 ADD_TRIES = 3
 NODE_LIST = "/var/lib/ganeti/ssconf_node_list"
 """The names of all hosts, one in a line."""
-LATE = re.compile(r"Can't get version information from node .*timed out")
+LATE = re.compile(r"(Can't get version information from node|Error 28:) .*timed out")
 """Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
 (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
 LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255$")
@@ -95,10 +95,10 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
     if not address:
         raise UserError(f"{joiner.name} has no IPv4 address, which a pool needs", "give it one in network.management.ipv4")
     write_hosts(place, {joiner.name: address})
-    again = joiner.name in known(place)
     keys.forget_half_added(place, joiner.name)
     hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
     for left in reversed(range(ADD_TRIES)):
+        again = joiner.name in known(place)  # a try that failed late has brought it there
         try:
             place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
             break

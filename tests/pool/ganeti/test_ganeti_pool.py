@@ -179,6 +179,23 @@ def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: Comman
     assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
 
 
+def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands: Commands) -> None:
+    commands.outputs["gnt-node list"] = "h1.example.org\n"
+    commands.says = "Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds"
+    commands.failing.add("gnt-node add")
+
+    def late() -> None:
+        commands.outputs["gnt-node list"] += "h2.example.org\n"
+        if len(commands.ran("gnt-node add")) == 2:
+            commands.failing.clear()
+
+    commands.acts["gnt-node add"] = late
+    add.add(JOINER, in_pool)
+    first, second = commands.ran("gnt-node add")
+    assert "--readd" not in first
+    assert "--readd" in second
+
+
 def test_a_lost_connection_in_words() -> None:
     """Of ssh's command with its options, which Ganeti gives in full, the host is what counts."""
     inner = "ssh -oEscapeChar=none -oPort=22 -4 root@h2.example.org '/bin/sh -c /usr/lib/ganeti/prepare-node-join'"
@@ -186,6 +203,17 @@ def test_a_lost_connection_in_words() -> None:
     assert said == "the master could not log in to h2.example.org by SSH, or lost the connection"
     other = f"Command '{inner}' failed: exited with exit code 1"
     assert add.last_words(other) == other
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Can't get version information from node h2.example.org: Error 28: Connection timed out after 5001 milliseconds",
+        "Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds",
+    ],
+)
+def test_who_answers_late_is_asked_again(said: str) -> None:
+    assert add.LATE.search(said)
 
 
 def test_only_the_master_adds(in_pool: Local) -> None:
