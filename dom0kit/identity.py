@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 DMI = "sys/class/dmi/id"
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+NETWORK = "sys/class/net"
+BACKEND_MAC = "fe:ff:ff:ff:ff:ff"
+"""Of a guest's card at the host's side, as Xen's scripts set it."""
+MEANINGLESS = re.compile(r"(.)\1{7}-(\1{4}-){3}\1{12}|03000200-0400-0500-0006-000700080009")
+"""UUIDs of boards whose maker set none: all zeros, all f, and what AMI's firmware brings."""
 PLACE = re.compile(r"\{(mac|uuid|serial|host)\}")
 
 
@@ -44,6 +50,32 @@ class Identity:
 def read_identity(root: Path = Path("/"), *, mac: str = "", host: str = "") -> Identity:
     """UUID and serial number as the firmware gives them (sysfs: /sys/class/dmi/id, root alone may read them)."""
     return Identity(mac, _dmi(root, "product_uuid").lower(), _dmi(root, "product_serial"), host)
+
+
+def machine_uuid(root: Path = Path("/")) -> str:
+    """What tells this machine from all others, the same in the installer and on the host; empty when it has no card either.
+
+    The firmware's UUID; where it says none, or one that many boards have, a UUID (RFC 9562, version 5) of the lowest address of
+    its network cards.
+    """
+    found = read_identity(root).uuid
+    if found and not MEANINGLESS.fullmatch(found):
+        return found
+    macs = sorted(filter(None, map(_card, (root / NETWORK).glob("*"))))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mac:{macs[0]}")) if macs else ""
+
+
+def _card(folder: Path) -> str:
+    """The address of a real card; a member of the kernel's bonds shows the bond's, and its own elsewhere."""
+    if not (folder / "device").exists():
+        return ""
+    for name in ("bonding_slave/perm_hwaddr", "address"):
+        try:
+            mac = (folder / name).read_text().strip().lower()
+        except OSError:
+            continue
+        return mac if MAC.fullmatch(mac) and mac not in (BACKEND_MAC, "00:00:00:00:00:00") else ""
+    return ""
 
 
 def _dmi(root: Path, name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from answerfiles.model import Answers, Management, Pool, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
 from dom0kit.events import Step
-from dom0kit.identity import read_identity
+from dom0kit.identity import machine_uuid
 from installer import reach
 from installer.choose_nics import Uplink
 from installer.commands import Commands
@@ -92,7 +92,7 @@ def joiner(asked: Question, manifest: str, found: tuple[str, ...]) -> Joiner:
     version, toolstack = image_facts(manifest, asked.pool.toolstack)
     both = (asked.management.ipv4, asked.management.ipv6)
     fixed = tuple(str(record.address.ip) for record in both if isinstance(record, StaticAddress | StaticAddress6))
-    return Joiner(asked.name, fixed or found, version, toolstack, read_identity().uuid)
+    return Joiner(asked.name, fixed or found, version, toolstack, machine_uuid())
 
 
 def ask(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.identity import machine_uuid
 from dom0kit.units import counted
 from firstboot.pool.drivers import driver
 from firstboot.pool.member import told_pool
@@ -21,7 +22,6 @@ SECRETS = ("pool.join.token", "pool.join.password")
 """In host.json; of no use after the join."""
 LASTING = ("pin", "token", "expired", "used-up", "version")
 """A pool's problems that no waiting mends."""
-UUID = "sys/class/dmi/id/product_uuid"
 
 
 def toolstack(host: Host) -> None:
@@ -68,7 +68,7 @@ def joiner(host: Host) -> Joiner:
         addresses=(*found[4], *found[6]),
         version=host.version,
         toolstack=read_image(host.root, str(told_pool(host.told)["toolstack"]))[1],
-        uuid=host.read(UUID).strip().lower(),
+        uuid=machine_uuid(host.root),
     )
 
 

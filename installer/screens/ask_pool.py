@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dom0kit import web
 from dom0kit.errors import UserError
-from dom0kit.identity import read_identity
+from dom0kit.identity import machine_uuid
 from installer.commands import Commands
 from installer.packages import mounted
 from installer.screens import packages, pool
@@ -42,7 +42,7 @@ def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
         addresses=fixed or addresses,
         version=state.manifest.version,
         toolstack=dict(state.toolstacks).get(state.text("pool.toolstack"), state.text("pool.toolstack")),
-        uuid=read_identity().uuid,
+        uuid=machine_uuid(),
     )
 
 
