@@ -17,6 +17,8 @@ OVER = "The test is over"
 DHCP, SLAAC, FIXED, NONE = "By DHCP", "From the router (SLAAC)", "A fixed address", "None: IPv6 alone"
 SOON = 4
 """Seconds after which a key that has done nothing will do nothing."""
+STEPS = 12
+"""More screens than there are between any two of the walk."""
 TEST = 60
 """Seconds for one test of the network: its own limit is half of it."""
 
@@ -116,23 +118,30 @@ def bar_to(person: Person, *texts: str) -> None:
     raise ScenarioFailed(f"the list has no row with {texts}; the screen:\n{person.screen.text}")
 
 
+def walk_to(person: Person, wanted: str, step: Callable[[], None]) -> None:
+    """From screen to screen, whatever there is on the way."""
+    for _ in range(STEPS):
+        if wanted in person.screen.titles:
+            return
+        before = person.screen.titles
+        step()
+        person.until(lambda before=before: person.screen.titles not in ((), before), f"end of {before}")  # type: ignore[misc]
+        person.settle()
+    raise ScenarioFailed(f"{wanted!r} is not on the way; the screen:\n{person.screen.text}")
+
+
+def onward(person: Person) -> None:
+    """To the next screen, past what the installer warns of."""
+    person.button("Go on all the same" if "Before you go on" in person.screen.titles else "Next")
+
+
 def key_maps(person: Person) -> None:
     """On the screen "Space for guests", and back there: German and American keys at the display."""
     hands = Person(person.machine, at="display")
     for name, expected in (("German", "zy"), ("English (US)", "yz")):
-        for title in ("Disk to install on", "What to do", "Keyboard"):
-            person.press("esc")
-            person.at_screen(title, "Before you go on")
-            if title not in person.screen.titles:
-                person.press("esc")
-                person.at_screen(title)
+        walk_to(person, "Keyboard", lambda: person.press("esc"))
         bar_to(person, name)
-        for title in ("Keyboard", "What to do", "Disk to install on"):
-            person.button("Next")
-            person.until(lambda title=title: title not in person.screen.titles, f"end of {title}")  # type: ignore[misc]
-            if person.at_screen("What to do", "Disk to install on", "Before you go on", "Space for guests") == "Before you go on":
-                person.button("Go on all the same")
-                person.at_screen("Disk to install on")
+        walk_to(person, "Space for guests", lambda: onward(person))
         person.go_to("Name of the volume group")
         typed_at_display(person, hands, expected)
         person.fill("Name of the volume group", "guests")
