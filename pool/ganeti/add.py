@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from dom0kit.run import CommandFailed
 from pool.ganeti import keys
 from pool.ganeti.copies import share_book
 from pool.ganeti.hosts import write_hosts
-from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 from pool.place import Local
 
 if TYPE_CHECKING:
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 ADD_SECONDS = 1800
 LIST_SECONDS = 120
 ADD_TRIES = 3
-NODE_LIST = "/var/lib/ganeti/ssconf_node_list"
+NODE_LIST = f"/{DATA}/ssconf_node_list"
 """The names of all hosts, one in a line."""
+EVERYWHERE = ("known_hosts", "hmac.key", "cluster-domain-secret", "spice.pem", "spice-ca.pem", "rapi.pem", "rapi/users")
+"""What all hosts of a pool have alike below Ganeti's folder, and verify looks for (ComputeAncillaryFiles in Ganeti's source)."""
 LATE = re.compile(r"(Can't get version information from node|Error 28:) .*timed out")
 """Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
 (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
@@ -67,14 +71,23 @@ def known(place: Place) -> list[str]:
     return place.run(argv, timeout=LIST_SECONDS, hint=hint).output.split()
 
 
+def look_command(place: Place, name: str) -> list[str]:
+    """Ends well on a host that has the pool's files as this one has them; files that the pool does not have are left out."""
+    there = [file for file in EVERYWHERE if place.path(f"{DATA}/{file}").is_file()]
+    sums = [f"{hashlib.sha256(place.path(f'{DATA}/{file}').read_bytes()).hexdigest()}  /{DATA}/{file}" for file in there]
+    look = f"grep -Fxq {shlex.quote(name)} {NODE_LIST}"
+    if sums:
+        look += f" && printf '%s\\n' {shlex.join(sums)} | sha256sum --check --status"
+    return ["gnt-cluster", "command", "-n", name, look]
+
+
 def hand_over(place: Place, name: str) -> None:
-    """See to it that a new host has the pool's files: Ganeti sends them once, and notes a host that did not answer in its log.
+    """See to it that a new host has the pool's files: Ganeti sends each once, and notes a host that did not answer in its log.
 
     What is still not there then, the host says itself, and joins again.
     """
-    look = ["gnt-cluster", "command", "-n", name, f"grep -Fxq {name} {NODE_LIST}"]
     for _ in range(ADD_TRIES):
-        if "return code = 0" in place.run(look, check=False, timeout=LIST_SECONDS).output:
+        if "return code = 0" in place.run(look_command(place, name), check=False, timeout=LIST_SECONDS).output:
             return
         print(f"{name}: the pool's files are sent again", file=sys.stderr, flush=True)
         place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import socket
 from pathlib import Path
 
@@ -164,6 +165,20 @@ def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: Comm
     commands.acts["gnt-cluster redist-conf"] = lambda: commands.outputs.update({"gnt-cluster command": "return code = 0\n"})
     add.add(JOINER, in_pool)
     assert len(commands.ran("gnt-cluster redist-conf")) == 1
+
+
+def test_a_host_that_lacks_one_file_of_the_pool_is_found_out(in_pool: Local, commands: Commands) -> None:
+    """Seen: ``gnt-cluster verify`` missed spice.pem on a third host, whose node daemon was late for this one file."""
+    in_pool.write("var/lib/ganeti/spice.pem", "certificate")
+    digest = hashlib.sha256(b"certificate").hexdigest()
+    in_pool.write("var/lib/ganeti/rapi/users", "dom0kit {HA1}00 write\n")
+    add.add(JOINER, in_pool)
+    (look,) = commands.ran("gnt-cluster command")
+    assert "grep -Fxq h2.example.org" in look
+    assert f"'{digest}  /var/lib/ganeti/spice.pem'" in look
+    assert "/var/lib/ganeti/rapi/users" in look
+    assert "hmac.key" not in look
+    assert look.endswith("| sha256sum --check --status")
 
 
 def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
