@@ -55,10 +55,19 @@ def trouble(place: Place, pool: Ssconf, name: str) -> str:
     if name in pool.offline:
         return "the pool has marked this host as offline"
     if pool.master == name:
-        return "" if answers_locally(str(place.path(QUERY_SOCKET))) else "the master's daemons do not answer: gnt-cluster info"
+        return trouble_of_master(place, pool)
     if not answers(pool.master_address, NODED_PORT):
         return f"the master {pool.master} does not answer"
     return ""
+
+
+def trouble_of_master(place: Place, pool: Ssconf) -> str:
+    """What is wrong with the master's own daemons; one that comes back to life may be the master by its own files alone."""
+    if answers_locally(str(place.path(QUERY_SOCKET))):
+        return ""
+    if pool.address and not has_address(pool.address) and answers(pool.address, NODED_PORT):
+        return f"another host is the master now; there: gnt-node add --readd --no-ssh-key-check {pool.master}"
+    return "the master's daemons do not answer: gnt-cluster info"
 
 
 def runs(place: Place, pid_file: str) -> bool:
@@ -70,6 +79,14 @@ def runs(place: Place, pid_file: str) -> bool:
 def answers(address: str, port: int) -> bool:
     """Does somebody listen there?"""
     with suppress(OSError), socket.create_connection((address, port), timeout=SECONDS):
+        return True
+    return False
+
+
+def has_address(address: str) -> bool:
+    """Is it one of this host's own?"""
+    with suppress(OSError), socket.socket() as here:
+        here.bind((address, 0))
         return True
     return False
 

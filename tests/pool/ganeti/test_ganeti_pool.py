@@ -336,7 +336,24 @@ def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> No
     assert clean.left_overs(in_pool) == []
 
 
-def test_states(place: Local, tmp_path: Path) -> None:
+def test_a_master_that_comes_back_says_that_another_one_took_over(in_pool: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (state.NODE_DAEMON, state.CONFD):
+        in_pool.write(path, "1\n")
+    in_pool.write("proc/1/stat", "")
+    monkeypatch.setattr(state, "answers", lambda address, port: address == "10.0.0.10")
+    monkeypatch.setattr(state, "has_address", lambda address: False)
+    assert "another host is the master now" in state.state(in_pool, "h1.example.org").reason
+    monkeypatch.setattr(state, "has_address", lambda address: True)
+    assert "the master's daemons do not answer" in state.state(in_pool, "h1.example.org").reason
+
+
+def test_an_address_of_this_host() -> None:
+    assert state.has_address("127.0.0.1")
+    assert not state.has_address("192.0.2.1")
+
+
+def test_states(place: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "answers", lambda address, port: False)
     assert state.state(place, "h1.example.org").role == "alone"
     make_pool(place)
     assert "node daemon does not run" in state.state(place, "h1.example.org").reason
