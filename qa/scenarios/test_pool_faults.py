@@ -107,6 +107,8 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
         check_member(pool, 3)
         with pool.running(1, master_disk):
             pool.arrive(1)
+            lost = json.loads(pool.ask(1, "dom0ctl pool status --json").output)
+            need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h1: {lost}")
             pool.run(2, f"gnt-node add --readd --no-ssh-key-check {name(1)}", limit=JOB)
             check_member(pool, 1)
             pool.verify(3, master=2)
