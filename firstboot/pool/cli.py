@@ -59,7 +59,7 @@ def status(arguments: argparse.Namespace) -> int:
         print(json.dumps(asdict(found), indent=2, sort_keys=True))
         return 0 if found.well else 1
     print(pool_text(found) + ("" if found.well else f"\nnot well: {found.reason}"))
-    if found.role == "master" and found.toolstack == "ganeti":
+    if found.role == "master" and found.toolstack == "ganeti" and found.well:  # otherwise Ganeti's command waits for a minute
         argv = ["gnt-node", "list", "--output=name,role,pinst_cnt,mfree,dfree"]
         print(host.run(argv, check=False, timeout=LIST_SECONDS).output.rstrip())
     return 0 if found.well else 1

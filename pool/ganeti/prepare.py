@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from pool.ganeti.elsewhere import replaced
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
@@ -58,7 +59,8 @@ def prepare(place: Place) -> None:
 def start(place: Place, pool: Ssconf) -> None:
     """The daemons of a host in a pool, and Ganeti's cron jobs."""
     place.write(CRON, place.read(CRON_SOURCE))
-    is_master = pool.master == place.read("etc/hostname").strip()
+    # A master that was replaced would wait for votes that the pool, which lets it in no more, does not give it.
+    is_master = pool.master == place.read("etc/hostname").strip() and not replaced(pool)
     # By name as well: systemctl does not wait for what a target brings that is active already.
     units = (UNIT, *DAEMONS) if is_master else ("ganeti-node.target", *NODE_DAEMONS)
     place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pool.driver import PoolState
 from pool.ganeti.clean import left_overs
+from pool.ganeti.elsewhere import NODED_PORT, answers, replaced
 from pool.ganeti.prepare import JOINING, MAKING
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 NODE_DAEMON = "run/ganeti/ganeti-noded.pid"
 CONFD = "run/ganeti/ganeti-confd.pid"
 QUERY_SOCKET = "run/ganeti/socket/ganeti-query"
-NODED_PORT = 1811
 SECONDS = 3.0
 
 
@@ -65,7 +65,7 @@ def trouble_of_master(place: Place, pool: Ssconf) -> str:
     """What is wrong with the master's own daemons; one that comes back to life may be the master by its own files alone."""
     if answers_locally(str(place.path(QUERY_SOCKET))):
         return ""
-    if pool.address and not has_address(pool.address) and answers(pool.address, NODED_PORT):
+    if replaced(pool):
         return f"another host is the master now; there: gnt-node add --readd --no-ssh-key-check {pool.master}"
     return "the master's daemons do not answer: gnt-cluster info"
 
@@ -74,21 +74,6 @@ def runs(place: Place, pid_file: str) -> bool:
     """Does the process of a pid file run?"""
     number = place.read(pid_file).strip()
     return number.isdigit() and place.path(f"proc/{number}").exists()
-
-
-def answers(address: str, port: int) -> bool:
-    """Does somebody listen there?"""
-    with suppress(OSError), socket.create_connection((address, port), timeout=SECONDS):
-        return True
-    return False
-
-
-def has_address(address: str) -> bool:
-    """Is it one of this host's own?"""
-    with suppress(OSError), socket.socket() as here:
-        here.bind((address, 0))
-        return True
-    return False
 
 
 def answers_locally(path: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from pool.driver import Joiner, PoolAnswer, Problem
-from pool.ganeti import add, clean, create, leave, prepare, rapi, state
+from pool.ganeti import add, clean, create, elsewhere, leave, prepare, rapi, state
 from pool.ganeti.driver import Ganeti
 from pool.ganeti.ssconf import read_ssconf
 from pool.messages import Refused
@@ -25,6 +25,7 @@ JOINER = Joiner("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.
 @pytest.fixture(autouse=True)
 def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rapi.shutil, "chown", lambda path, group: None)
+    monkeypatch.setattr(elsewhere, "answers", lambda address, port: False)
     monkeypatch.setattr(add, "share_book", lambda place: None)
 
 
@@ -336,24 +337,39 @@ def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> No
     assert clean.left_overs(in_pool) == []
 
 
+@pytest.fixture
+def _replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else answers at the pool's address."""
+    monkeypatch.setattr(elsewhere, "answers", lambda address, port: address == "10.0.0.10")
+    monkeypatch.setattr(elsewhere, "has_address", lambda address: False)
+
+
+@pytest.mark.usefixtures("_replaced")
 def test_a_master_that_comes_back_says_that_another_one_took_over(in_pool: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (state.NODE_DAEMON, state.CONFD):
         in_pool.write(path, "1\n")
     in_pool.write("proc/1/stat", "")
-    monkeypatch.setattr(state, "answers", lambda address, port: address == "10.0.0.10")
-    monkeypatch.setattr(state, "has_address", lambda address: False)
     assert "another host is the master now" in state.state(in_pool, "h1.example.org").reason
-    monkeypatch.setattr(state, "has_address", lambda address: True)
+    monkeypatch.setattr(elsewhere, "has_address", lambda address: True)
     assert "the master's daemons do not answer" in state.state(in_pool, "h1.example.org").reason
 
 
+@pytest.mark.usefixtures("_replaced")
+def test_a_replaced_master_starts_the_daemons_of_a_node_alone(in_pool: Local, commands: Commands) -> None:
+    """Seen: wconfd and luxid asked for votes without end, and the host's first boot stood still with them."""
+    prepare.prepare(in_pool)
+    (start,) = commands.ran("systemctl start")
+    assert "ganeti-noded.service" in start
+    assert "ganeti-wconfd.service" not in start
+
+
 def test_an_address_of_this_host() -> None:
-    assert state.has_address("127.0.0.1")
-    assert not state.has_address("192.0.2.1")
+    assert elsewhere.has_address("127.0.0.1")
+    assert not elsewhere.has_address("192.0.2.1")
 
 
 def test_states(place: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "answers", lambda address, port: False)
+    monkeypatch.setattr(elsewhere, "answers", lambda address, port: False)
     assert state.state(place, "h1.example.org").role == "alone"
     make_pool(place)
     assert "node daemon does not run" in state.state(place, "h1.example.org").reason
