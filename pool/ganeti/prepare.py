@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from pool.ganeti.elsewhere import replaced
+from pool.ganeti import elsewhere
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
@@ -26,6 +26,7 @@ CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
 SERVICE_SECONDS = 900
 """Seconds for the start of all daemons: minutes on a slow machine."""
 COMMAND_SECONDS = 120
+ADDRESS_TRIES = 3
 LEAST_GROUP = 20480
 """MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
 
@@ -60,10 +61,28 @@ def start(place: Place, pool: Ssconf) -> None:
     """The daemons of a host in a pool, and Ganeti's cron jobs."""
     place.write(CRON, place.read(CRON_SOURCE))
     # A master that was replaced would wait for votes that the pool, which lets it in no more, does not give it.
-    is_master = pool.master == place.read("etc/hostname").strip() and not replaced(pool)
+    is_master = pool.master == place.read("etc/hostname").strip() and not elsewhere.replaced(pool)
     # By name as well: systemctl does not wait for what a target brings that is active already.
     units = (UNIT, *DAEMONS) if is_master else ("ganeti-node.target", *NODE_DAEMONS)
     place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
+    if is_master and pool.address:
+        take_address(place, pool)
+
+
+def take_address(place: Place, pool: Ssconf) -> None:
+    """The master has the pool's address: Ganeti asks for it once, at the start, and only logs a node daemon that was too late.
+
+    :raises UserError: when it cannot be brought here.
+    """
+    argv = ["gnt-cluster", "activate-master-ip"]
+    for _ in range(ADDRESS_TRIES):
+        if elsewhere.has_address(pool.address):
+            return
+        place.run(argv, check=False, timeout=COMMAND_SECONDS)
+    if not elsewhere.has_address(pool.address):
+        raise UserError(
+            f"the pool's address {pool.address} is not on its master", f"by hand: {' '.join(argv)}; see /var/log/ganeti"
+        )
 
 
 def quiet(place: Place) -> None:

@@ -26,6 +26,7 @@ JOINER = Joiner("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.
 def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rapi.shutil, "chown", lambda path, group: None)
     monkeypatch.setattr(elsewhere, "answers", lambda address, port: False)
+    monkeypatch.setattr(elsewhere, "has_address", lambda address: True)
     monkeypatch.setattr(add, "share_book", lambda place: None)
 
 
@@ -337,6 +338,18 @@ def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> No
     assert clean.left_overs(in_pool) == []
 
 
+def test_a_master_without_the_pools_address_gets_it(in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen on a busy machine: a pool whose address nobody had, found by ``gnt-cluster verify`` (ENODENET) alone."""
+    found: list[str] = []
+    monkeypatch.setattr(elsewhere, "has_address", lambda address: address in found)
+    with pytest.raises(UserError, match=r"10\.0\.0\.10 is not on its master"):
+        prepare.prepare(in_pool)
+    assert len(commands.ran("gnt-cluster activate-master-ip")) == prepare.ADDRESS_TRIES
+    commands.acts["gnt-cluster activate-master-ip"] = lambda: found.append("10.0.0.10")
+    prepare.prepare(in_pool)
+    assert len(commands.ran("gnt-cluster activate-master-ip")) == prepare.ADDRESS_TRIES + 1
+
+
 @pytest.fixture
 def _replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else answers at the pool's address."""
@@ -363,7 +376,8 @@ def test_a_replaced_master_starts_the_daemons_of_a_node_alone(in_pool: Local, co
     assert "ganeti-wconfd.service" not in start
 
 
-def test_an_address_of_this_host() -> None:
+def test_an_address_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     assert elsewhere.has_address("127.0.0.1")
     assert not elsewhere.has_address("192.0.2.1")
 
