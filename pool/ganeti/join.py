@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,6 @@ from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
     from pool.place import Member, Place
-
-TRIES = 20
-TRY_SECONDS = 3.0
 
 
 def is_member(place: Place, name: str) -> bool:
@@ -40,12 +36,9 @@ def after(place: Place, member: Member) -> Ssconf:
 
     :raises UserError: when the pool's files did not arrive, or do not name this host.
     """
-    for _ in range(TRIES):
-        pool = read_ssconf(place)
-        if pool is not None and member.name in pool.hosts:
-            break
-        time.sleep(TRY_SECONDS)
-    else:
+    pool = read_ssconf(place)
+    # The master has looked for them (add.hand_over); when it could not, waiting here would not bring them.
+    if pool is None or member.name not in pool.hosts:
         raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
     write_hosts(place)
     # The master has started the node daemon here, and no other.

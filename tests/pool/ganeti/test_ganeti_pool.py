@@ -249,6 +249,7 @@ class Talk:
 
     def __init__(self, place: Local, answer: PoolAnswer) -> None:
         self.place, self.answer, self.words = place, answer, list[str]()
+        self.files_come = True
 
     def __call__(self, token: JoinToken) -> Talk:
         return self
@@ -271,7 +272,8 @@ class Talk:
         self.words.append("join")
         assert KEY in self.place.read("root/.ssh/authorized_keys"), "the master comes by ssh"
         assert self.place.path(prepare.JOINING).exists()
-        make_pool(self.place)
+        if self.files_come:
+            make_pool(self.place)
         return self.answer
 
 
@@ -312,6 +314,15 @@ def test_a_join_that_was_cut_off_is_done_again_whatever_ganeti_wrote(in_pool: Lo
     assert not driver.status().well
     driver.join(JOINER)
     assert talk.words == ["ask", "keys", "join"]
+
+
+def test_a_join_whose_files_did_not_come_fails_at_once_and_is_done_again(place: Local, commands: Commands) -> None:
+    talk = Talk(place, WELCOME)
+    talk.files_come = False
+    with pytest.raises(UserError, match="its files did not come here"):
+        Ganeti(place, SECOND, token=TOKEN, say=lambda text: None, converse=talk).join(JOINER)  # type: ignore[arg-type]
+    assert place.path(prepare.JOINING).exists()
+    assert not commands.ran("systemctl start"), "the daemons of a host that is in no pool"
 
 
 def test_the_last_host_takes_the_pool_with_it(in_pool: Local, commands: Commands) -> None:
