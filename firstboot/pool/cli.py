@@ -27,7 +27,7 @@ def register(add: Add) -> None:
     add("pool create", "make a new pool with this host as its first", _configure_create, create)
     add("pool join", "bring this host into a pool by a join token", _configure_join, join)
     add("pool leave", "take this host out of its pool; the last host takes the pool with it", _configure_leave, leave)
-    add("pool names", "write the names of the pool's hosts into /etc/hosts; systemd runs this", _configure_none, names)
+    add("pool names", "follow the pool's files: its hosts' names, the watcher; systemd runs this", _configure_none, names)
 
 
 def _configure_none(parser: argparse.ArgumentParser) -> None:
@@ -102,9 +102,9 @@ def leave(arguments: argparse.Namespace) -> int:
 
 def names(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool names``."""
-    from pool.ganeti.hosts import write_hosts  # noqa: PLC0415
+    from pool.ganeti.prepare import follow  # noqa: PLC0415
 
-    write_hosts(Host(), keep=True)
+    follow(Host())
     return 0
 
 

@@ -50,8 +50,8 @@ def prepare(place: Place) -> None:
         place.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
     # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
     place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
-    pool = read_ssconf(place)
-    if pool is None or place.path(MAKING).exists() or place.path(JOINING).exists():
+    pool = settled(place)
+    if pool is None:
         return  # the step that makes or joins a pool starts what there is in the end
     write_hosts(place)
     start(place, pool)
@@ -59,14 +59,38 @@ def prepare(place: Place) -> None:
 
 def start(place: Place, pool: Ssconf) -> None:
     """The daemons of a host in a pool, and Ganeti's cron jobs."""
-    place.write(CRON, place.read(CRON_SOURCE))
-    # A master that was replaced would wait for votes that the pool, which lets it in no more, does not give it.
-    is_master = pool.master == place.read("etc/hostname").strip() and not elsewhere.replaced(pool)
+    by_its_files = is_master(place, pool)
+    replaced = by_its_files and elsewhere.replaced(pool)
+    # A master that was replaced would wait for votes that the pool, which lets it in no more, does not give it;
+    # and ganeti-watcher, which goes by the same files, would start the daemons that wait.
+    if replaced:
+        place.path(CRON).unlink(missing_ok=True)
+    else:
+        place.write(CRON, place.read(CRON_SOURCE))
+    as_master = by_its_files and not replaced
     # By name as well: systemctl does not wait for what a target brings that is active already.
-    units = (UNIT, *DAEMONS) if is_master else ("ganeti-node.target", *NODE_DAEMONS)
+    units = (UNIT, *DAEMONS) if as_master else ("ganeti-node.target", *NODE_DAEMONS)
     place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
-    if is_master and pool.address:
+    if as_master and pool.address:
         take_address(place, pool)
+
+
+def is_master(place: Place, pool: Ssconf) -> bool:
+    """Is this host the pool's master by what Ganeti told it last?"""
+    return pool.master == place.read("etc/hostname").strip()
+
+
+def follow(place: Place) -> None:
+    """Ganeti has written its files anew: names, and the cron jobs of a replaced master that the pool has taken back."""
+    write_hosts(place, keep=True)
+    pool = settled(place)
+    if pool is not None and not is_master(place, pool):
+        place.write(CRON, place.read(CRON_SOURCE))
+
+
+def settled(place: Place) -> Ssconf | None:
+    """The pool of this host; none while it is being made or joined."""
+    return None if place.path(MAKING).exists() or place.path(JOINING).exists() else read_ssconf(place)
 
 
 def take_address(place: Place, pool: Ssconf) -> None:

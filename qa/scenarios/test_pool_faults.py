@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pool.ganeti.prepare import CRON
 from qa.channels import Message
 from qa.host import need
 from qa.lab.lab import Lab
@@ -107,11 +108,22 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
         check_member(pool, 3)
         with pool.running(1, master_disk):
             pool.arrive(1)
-            lost = json.loads(pool.ask(1, "dom0ctl pool status --json").output)
-            need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h1: {lost}")
-            # As a person would: again, when the host was late for Ganeti's five seconds.
-            again = f"gnt-node add --readd --no-ssh-key-check {name(1)}"
-            pool.run(2, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
-            check_member(pool, 1)
+            take_back(pool, 1, master=2)
             pool.verify(3, master=2)
             scenario.keep("status.txt", pool.run(1, "dom0ctl status; dom0ctl pool status").ok())
+
+
+def take_back(pool: PoolLab, number: int, *, master: int) -> None:
+    """A master that was replaced while it was away is up again: it says so, runs nothing of a master, and is taken back."""
+
+    def watched() -> bool:
+        return pool.ssh(number).run(f"test -e /{CRON}").code == 0
+
+    lost = json.loads(pool.ask(number, "dom0ctl pool status --json").output)
+    need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h{number}: {lost}")
+    need(not watched(), "ganeti-watcher would start the daemons of a master that was replaced")
+    # As a person would: again, when the host was late for Ganeti's five seconds.
+    again = f"gnt-node add --readd --no-ssh-key-check {name(number)}"
+    pool.run(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
+    check_member(pool, number)
+    pool.wait_until(number, watched, "the watcher of a host that was taken back", limit=JOB)

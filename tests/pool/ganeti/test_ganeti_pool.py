@@ -129,6 +129,27 @@ def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Comm
     assert commands.calls[-1].startswith("systemctl start ganeti-node.target ganeti-noded.service")
 
 
+def test_no_watcher_starts_the_daemons_of_a_replaced_master_until_the_pool_takes_it_back(
+    in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "replaced", lambda pool: True)
+    in_pool.write(prepare.CRON, "*/5 * * * * root ganeti-watcher\n")
+    prepare.prepare(in_pool)
+    prepare.follow(in_pool)
+    assert not in_pool.path(prepare.CRON).exists()
+    make_pool(in_pool, master="h2.example.org")
+    prepare.follow(in_pool)
+    assert in_pool.read(prepare.CRON) == in_pool.read(prepare.CRON_SOURCE)
+
+
+@pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
+def test_half_a_pool_has_no_watcher(in_pool: Local, mark: str) -> None:
+    make_pool(in_pool, master="h2.example.org")
+    in_pool.write(mark, "{}")
+    prepare.follow(in_pool)
+    assert not in_pool.path(prepare.CRON).exists()
+
+
 @pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
 def test_half_a_pool_is_not_started(in_pool: Local, commands: Commands, mark: str) -> None:
     in_pool.write(mark, "{}")
