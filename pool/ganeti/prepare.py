@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from pool.ganeti import elsewhere
 from pool.ganeti.hosts import write_hosts
-from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 
 if TYPE_CHECKING:
     from pool.place import Member, Place
@@ -21,6 +22,8 @@ MAKING = "var/lib/dom0kit/pool/making.json"
 """There while a pool is being made: what is found beside it after a power cut is a half-made pool, and ours to remove."""
 JOINING = "var/lib/dom0kit/pool/joining.json"
 """There while this host joins: what Ganeti has left beside it after a power cut is not yet to be relied on."""
+FOLLOWED = (f"{DATA}/ssconf_node_primary_ips", f"{DATA}/ssconf_master_ip")
+"""What dom0kit-pool-names.path looks at."""
 CRON = "etc/cron.d/ganeti"
 CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
 SERVICE_SECONDS = 900
@@ -81,11 +84,28 @@ def is_master(place: Place, pool: Ssconf) -> bool:
 
 
 def follow(place: Place) -> None:
-    """Ganeti has written its files anew: names, and the cron jobs of a replaced master that the pool has taken back."""
-    write_hosts(place, keep=True)
-    pool = settled(place)
-    if pool is not None and not is_master(place, pool):
-        place.write(CRON, place.read(CRON_SOURCE))
+    """Ganeti has written its files anew: names, and the daemons and cron jobs of a host whose master is another.
+
+    ``gnt-node add --readd`` stops all daemons of a host that comes back, and starts two of them again; and the watcher of a
+    master that was replaced comes back by this.
+    """
+    seen: list[int] | None = None
+    # systemd starts no second run for what is written during this one.
+    while (now := written(place)) != seen:
+        seen = now
+        write_hosts(place, keep=True)
+        pool = settled(place)
+        if pool is not None and not is_master(place, pool):
+            start(place, pool)
+
+
+def written(place: Place) -> list[int]:
+    """When Ganeti wrote the files that are followed, in nanoseconds since 1970; without those that are not there."""
+    times = []
+    for name in FOLLOWED:
+        with suppress(FileNotFoundError):
+            times.append(place.path(name).stat().st_mtime_ns)
+    return times
 
 
 def settled(place: Place) -> Ssconf | None:

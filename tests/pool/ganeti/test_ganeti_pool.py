@@ -138,16 +138,33 @@ def test_no_watcher_starts_the_daemons_of_a_replaced_master_until_the_pool_takes
     prepare.follow(in_pool)
     assert not in_pool.path(prepare.CRON).exists()
     make_pool(in_pool, master="h2.example.org")
+    commands.calls.clear()
     prepare.follow(in_pool)
     assert in_pool.read(prepare.CRON) == in_pool.read(prepare.CRON_SOURCE)
+    (start,) = commands.ran("systemctl start")
+    assert "ganeti-confd.service" in start, "gnt-node add --readd has stopped it"
+    assert "luxid" not in start
+
+
+def test_what_ganeti_writes_while_its_files_are_followed_is_followed_too(in_pool: Local, commands: Commands) -> None:
+    make_pool(in_pool, master="h2.example.org")
+
+    def written() -> None:
+        commands.acts.clear()
+        in_pool.write("var/lib/ganeti/ssconf_node_primary_ips", "h1.example.org 10.0.0.11\nh3.example.org 10.0.0.13\n")
+
+    commands.acts["systemctl start"] = written
+    prepare.follow(in_pool)
+    assert "h3.example.org" in in_pool.read("etc/hosts")
 
 
 @pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
-def test_half_a_pool_has_no_watcher(in_pool: Local, mark: str) -> None:
+def test_half_a_pool_has_no_watcher(in_pool: Local, commands: Commands, mark: str) -> None:
     make_pool(in_pool, master="h2.example.org")
     in_pool.write(mark, "{}")
     prepare.follow(in_pool)
     assert not in_pool.path(prepare.CRON).exists()
+    assert not commands.ran("systemctl start")
 
 
 @pytest.mark.parametrize("mark", [prepare.MAKING, prepare.JOINING])
