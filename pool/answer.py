@@ -34,6 +34,8 @@ class Desk:
     :param facts: looks at the pool; raises UserError when this host is in none.
     :param live: whether the member at an address is up.
     :param wake: sees to it that somebody works on the queue.
+    :param began_anew: called for a host that is being added and begins from the start: its power was cut, and what the master
+        has asked it meanwhile gets no answer.
     """
 
     root: Path
@@ -42,6 +44,7 @@ class Desk:
     facts: Callable[[], PoolFacts]
     live: Callable[[str], bool]
     wake: Callable[[], None] = field(default=lambda: None)
+    began_anew: Callable[[Joiner], None] = field(default=lambda joiner: None)
     clock: Callable[[], float] = time.time
 
     def answer(self, name: str, word: str, line: Callable[[], bytes]) -> dict[str, Any]:
@@ -71,7 +74,9 @@ class Desk:
         return answer_to_json(replace(self._answer(facts, joiner), problems=self._problems(facts, joiner)))
 
     def keys(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
-        """The public keys with which this master logs in on its nodes."""
+        """The public keys with which this master logs in on its nodes. A host asks for them once, before it joins."""
+        if before := self.queue.adding(joiner):
+            self.began_anew(before)
         lines = [path.read_text().strip() for path in sorted((self.root / "root/.ssh").glob("id_*.pub"))]
         return {"keys": [line for line in lines if line and "\n" not in line]}
 

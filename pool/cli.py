@@ -22,9 +22,12 @@ from dom0kit.run import run
 from dom0kit.units import counted, table
 from pool import keyfile
 from pool.answer import Desk, read_line
+from pool.driver import Joiner
 from pool.facts import PoolFacts
+from pool.ganeti import elsewhere
 from pool.ganeti.facts import candidates, is_live, read_facts
 from pool.ledger import Entry, Ledger, since
+from pool.place import Local
 from pool.queue import Queue
 from pool.token import JoinToken
 from pool.worker import UNIT, queue_folder, work
@@ -143,7 +146,12 @@ def answer(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool answer ID``; the last line says how it went, so the exit code is 0."""
     root = arguments.root
     say({"hello": 1, "clock": round(time.time(), 3)})
-    desk = Desk(root, ledger(root), Queue(queue_folder(root)), lambda: read_facts(root), is_live, lambda: wake(root))
+
+    def hang_up(joiner: Joiner) -> None:
+        elsewhere.hang_up(Local(root), joiner.addresses)
+
+    waiting = Queue(queue_folder(root))
+    desk = Desk(root, ledger(root), waiting, lambda: read_facts(root), is_live, lambda: wake(root), hang_up)
     word = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     say(desk.answer(arguments.id, word, lambda: read_line(sys.stdin.fileno())))
     return 0

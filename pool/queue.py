@@ -132,6 +132,17 @@ class Queue:
         """Does the host have a place, or an end to hear of?"""
         return any(NAME.fullmatch(path.name) for path in self.folder.glob(f"*-{key_of(joiner)}.*"))
 
+    def adding(self, joiner: Joiner) -> Joiner | None:
+        """The host as it came, when it is being added at the moment."""
+        path = next(self.folder.glob(f"*-{key_of(joiner)}.adding"), None)
+        match = NAME.fullmatch(path.name) if path else None
+        if match is None:
+            return None
+        try:
+            return joiner_from_json(self._read(Ticket(int(match[1]), match[2], match[3], 0.0)))
+        except ValueError:
+            return None
+
     def take(self, now: float) -> tuple[Ticket, Joiner] | None:
         """The next host that is there, which becomes ``adding``; None when there is none.
 

@@ -104,7 +104,8 @@ class Conversation:
                 said = self._request("join", joiner)
             except Refused as error:
                 if error.problem.code == "failed" and stale:
-                    # What an earlier attempt came to, of which this host has not heard: its power was cut meanwhile.
+                    # What an earlier attempt came to, of which this host has not heard, or the end of one that went on
+                    # without it: its power was cut meanwhile.
                     stale = False
                     continue
                 if error.problem.code not in AGAIN or away >= self._patience:
@@ -115,8 +116,8 @@ class Conversation:
             else:
                 if "joined" in said:
                     return answer_from_json(said["joined"])
-                away, tries, stale = 0.0, 0, False
                 progress, pause = queued(said.get("queued"))
+                away, tries, stale = 0.0, 0, stale and progress.place == 0
                 on_progress(progress)
             self._sleep(pause)
             away += pause if tries else 0.0

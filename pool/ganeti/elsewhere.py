@@ -1,15 +1,18 @@
-"""What a host sees of the pool's other hosts by knocking at their doors, without Ganeti's commands."""
+"""A host's connections to the pool's other hosts, without Ganeti's commands."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pool.ganeti.ssconf import Ssconf
+    from pool.place import Place
 
-NODED_PORT = 1811
+NODED_PORT, SSH_PORT = 1811, 22
 SECONDS = 3.0
 
 
@@ -34,3 +37,16 @@ def has_address(address: str) -> bool:
         here.bind((address, 0))
         return True
     return False
+
+
+def hang_up(place: Place, addresses: Iterable[str]) -> None:
+    """End what this host has to say to another one, whose power was cut: to the one that is up there now it is nothing.
+
+    A request that Ganeti sent before the cut is waited for by the kernel for two hours, by Ganeti for a quarter of one.
+    See ss(8), --kill: the kernel's INET_DIAG_DESTROY.
+    """
+    for address in map(ipaddress.ip_address, addresses):
+        doors = f"( dport = :{NODED_PORT} or dport = :{SSH_PORT} )"
+        place.run(
+            ["ss", "--kill", "--tcp", "state", "connected", "dst", str(address), "and", *doors.split()], check=False, timeout=60
+        )

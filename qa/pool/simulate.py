@@ -68,7 +68,7 @@ class World:
         self.now, self.each = START, each
         self.ledger, self.queue = Ledger(root), Queue(root / "queue")
         self.ledger.add(Entry(NAME, "ssh-ed25519 AAAA", START, START + 3600, hosts), START)
-        self.desk = Desk(root, self.ledger, self.queue, lambda: FACTS, lambda address: True, self.wake, lambda: self.now)
+        self.desk = Desk(root, self.ledger, self.queue, lambda: FACTS, lambda address: True, self.wake, clock=lambda: self.now)
         self.outcome = Outcome()
         self.working: tuple[Ticket, str] | None = None
         self.events: list[tuple[float, int, Callable[[], None]]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Office:
     now: float = NOW
     facts: PoolFacts = FACTS
     woken: int = 0
+    anew: list[Joiner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.root)
@@ -43,7 +44,9 @@ class Office:
         self.woken += 1
 
     def say(self, word: str, joiner: Joiner = HOST, name: str = ID, line: bytes | None = None) -> dict[str, Any]:
-        desk = Desk(self.root, self.ledger, self.queue, lambda: self.facts, lambda a: True, self.wake, lambda: self.now)
+        desk = Desk(
+            self.root, self.ledger, self.queue, lambda: self.facts, lambda a: True, self.wake, self.anew.append, lambda: self.now
+        )
         text = json.dumps(joiner_to_json(joiner, self.now)).encode() if line is None else line
         return desk.answer(name, word, lambda: text)
 
@@ -104,6 +107,23 @@ def test_a_host_that_is_added_meanwhile_is_not_judged_against_itself(office: Off
     office.say("join")
     office.facts = replace(FACTS, members=(*FACTS.members, Member("h1", "192.0.2.20")), version="0.2.0")
     assert "queued" in office.say("join")["answer"]
+
+
+def test_a_host_that_begins_anew_while_it_is_added_is_told_of_once(office: Office) -> None:
+    office.say("keys")
+    office.say("join")
+    office.say("keys")
+    assert office.anew == [], "it waits, and nobody talks to it"
+
+    def add(joiner: Joiner) -> None:
+        office.say("join")
+        assert office.anew == [], "it asks how it stands, and is the same as before"
+        office.say("keys", replace(HOST, addresses=("192.0.2.9",)))
+        (before,) = office.anew
+        assert before.addresses == HOST.addresses, "those at which the master talks to it"
+
+    assert work(office.queue, add, lambda text: None, lambda: office.now) == 1
+    assert len(office.anew) == 1
 
 
 def test_a_bad_host_costs_no_use_and_no_place(office: Office) -> None:

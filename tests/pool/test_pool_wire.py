@@ -165,6 +165,14 @@ def test_what_an_earlier_attempt_came_to_is_no_answer_to_this_one() -> None:
     wait = {"queued": {"place": 1, "seconds": 60, "again": 5}}
     pool = Pool({"192.0.2.1": [refused("failed"), wait, {"joined": GOOD}]})
     assert pool.conversation().join(JOINER, lambda progress: None).master == "m1"
+    adding = {"queued": {"place": 0, "seconds": 60, "again": 5}}
+    pool = Pool({"192.0.2.1": [adding, adding, refused("failed"), wait, {"joined": GOOD}]})
+    assert pool.conversation().join(JOINER, lambda progress: None).master == "m1", (
+        "it stood for this host before its power was cut"
+    )
+    pool = Pool({"192.0.2.1": [wait, adding, refused("failed"), {"joined": GOOD}]})
+    with pytest.raises(Refused):
+        pool.conversation().join(JOINER, lambda progress: None)
     pool = Pool({"192.0.2.1": [refused("failed"), wait, refused("failed"), {"joined": GOOD}]})
     with pytest.raises(Refused) as caught:
         pool.conversation().join(JOINER, lambda progress: None)

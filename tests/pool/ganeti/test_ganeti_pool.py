@@ -234,6 +234,12 @@ def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: Comman
     assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
 
 
+def test_what_was_asked_of_a_host_before_its_power_was_cut_is_not_waited_for(in_pool: Local, commands: Commands) -> None:
+    """Seen: the queue stood still for 14 minutes, until Ganeti gave up a request."""
+    elsewhere.hang_up(in_pool, ["10.0.0.12"])
+    assert commands.calls == ["ss --kill --tcp state connected dst 10.0.0.12 and ( dport = :1811 or dport = :22 )"]
+
+
 def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands: Commands) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     commands.says = "Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds"
