@@ -30,7 +30,7 @@ EVERYWHERE = ("known_hosts", "hmac.key", "cluster-domain-secret", "spice.pem", "
 LATE = re.compile(r"(Can't get version information from node|Error 28:) .*timed out")
 """Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
 (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
-LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255$")
+LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255\.?$")
 """ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 
 

@@ -264,6 +264,8 @@ def test_a_lost_connection_in_words() -> None:
     assert said == "the master could not log in to h2.example.org by SSH, or lost the connection"
     other = f"Command '{inner}' failed: exited with exit code 1"
     assert add.last_words(other) == other
+    late = f"Could not update the node's SSH setup.: Last exception: Command '{inner}' failed: exited with exit code 255."
+    assert add.last_words(late) == said
 
 
 @pytest.mark.parametrize(
