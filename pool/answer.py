@@ -63,7 +63,7 @@ class Desk:
             except (ValueError, RecursionError) as error:
                 text = f"the request cannot be understood: {error}"
                 raise Refused(Problem("refused", text, "use an image as new as the pool's")) from error
-            return {"answer": getattr(self, word)(self._admit(word, name, joiner), name, joiner)}
+            return {"answer": getattr(self, word)(self._admit(name, joiner), name, joiner)}
         except Refused as error:
             return problem_to_json(error.problem, error.address)
         except UserError as error:
@@ -96,10 +96,11 @@ class Desk:
         self.wake()
         return {"queued": {"place": standing.place, "seconds": round(standing.seconds), "again": round(standing.again, 1)}}
 
-    def _admit(self, word: str, name: str, joiner: Joiner) -> PoolFacts:
+    def _admit(self, name: str, joiner: Joiner) -> PoolFacts:
         """The ledger's word on the token, then whether this host may speak for the pool at all.
 
-        A host in the queue came in time: it stays welcome while the token runs out, which many joins may take longer than.
+        A host in the queue came in time: it stays welcome while the token runs out, which many joins may take longer than, and
+        so does one that starts anew meanwhile, which begins by asking.
 
         :raises Refused: when not.
         """
@@ -107,7 +108,7 @@ class Desk:
         if entry is None:
             raise Refused(Problem("token", f"the pool does not know the join token {name}", NEW))
         problem = entry.problem(self.clock(), joiner)
-        if problem and not (problem.code == "expired" and word == "join" and self.queue.has(joiner)):
+        if problem and not (problem.code == "expired" and self.queue.has(joiner)):
             raise Refused(problem)
         facts = self.facts()
         if problem := master_problem(facts):
