@@ -112,7 +112,7 @@ class _Work:
             return
         moment = now(host)
         try:
-            mark = fingerprint(host.told if step.answers else {}, step.answers, step.secrets)
+            mark = fingerprint(host.told if step.answers else {}, step.answers, step.not_counted)
             stamp = None if step.name in self.wish.again else self.stamps.read(step.name)
             if stamp is not None and is_done(step, stamp, mark, moment.boot, outcome.done):
                 if step.always:

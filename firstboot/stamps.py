@@ -24,7 +24,7 @@ FOLDER = "var/lib/dom0kit/firstboot"
 def fingerprint(told: Mapping[str, Any], parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
     """A hash of the parts of ``host.json`` that a step depends on.
 
-    :param secrets: paths of those that the step uses up; they do not count, so that the hash is the same without them.
+    :param secrets: paths of those that are used up; they do not count, so that the hash is the same without them.
     """
     told = masked(told, secrets)
     text = json.dumps([told.get(part) for part in parts], sort_keys=True)

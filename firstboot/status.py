@@ -42,7 +42,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "ssh": _ssh(host),
         "pool": asdict(pool_state(host)),
         "paths": count_paths() if host.root == Path("/") else {},
-        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers, step.secrets), moment) for step in steps],
+        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers, step.not_counted), moment) for step in steps],
     }
 
 

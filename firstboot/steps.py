@@ -39,6 +39,7 @@ class Step:
     :param secrets: paths in ``host.json``, such as ``pool.join.token``, that are of no use once it is done: a mask takes their
         place then. They do not count among ``answers``. The step reads them by ``host.secret(path)``, which is None
         afterwards: when it runs again all the same, it must find out by itself that it has nothing to do.
+    :param unread: secrets of other steps among its ``answers``, which do not count for it either: they are masked after it ran.
     """
 
     name: str
@@ -49,6 +50,12 @@ class Step:
     always: bool = False
     retry: Backoff | None = USUALLY
     secrets: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def not_counted(self) -> tuple[str, ...]:
+        """Paths in ``host.json`` that the step does not depend on, though it does on what is around them."""
+        return (*self.secrets, *self.unread)
 
 
 def identity(host: Host) -> None:
@@ -178,7 +185,14 @@ _ALL = (
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),
     Step("services", services, needs=("identity", "ssh"), always=True),
-    Step("toolstack", toolstack, needs=("storage", "network", "address", "services", "time"), answers=("pool",), always=True),
+    Step(
+        "toolstack",
+        toolstack,
+        needs=("storage", "network", "address", "services", "time"),
+        answers=("pool",),
+        unread=SECRETS,
+        always=True,
+    ),
     Step("pool", pool, needs=("toolstack",), answers=("pool",), retry=Backoff(15, 300), secrets=SECRETS),
     Step("scripts", scripts, needs=("network", "services"), answers=("scripts",), retry=Backoff(30, 1800)),
 )

@@ -45,6 +45,9 @@ def check_member(pool: PoolLab, number: int) -> None:
     need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
     found = pool.ssh(number).run("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
     need(not found, f"the join token is still on h{number}: {found}")
+    steps = json.loads(pool.ask(number, "dom0ctl status --json").output)["steps"]
+    unfinished = [step["name"] for step in steps if step["state"] != "done"]
+    need(not unfinished, f"steps of first boot on h{number} that are not done: {unfinished}")
     units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
     need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
     host.check_no_failed_unit(pool.ssh(number).run)
