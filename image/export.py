@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dom0kit import cpio
@@ -40,6 +42,19 @@ def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
         "mksquashfs", str(tree), str(target), "-noappend", "-no-recovery", "-progress", "-xattrs", "-b", "1M",
         *options, "-wildcards", "-e", *excluded,
     ]  # fmt: skip
+
+
+@contextmanager
+def without_mounts(tree: Path) -> Iterator[Path]:
+    """The tree without what is mounted in it: the image would have the times of the build host's own /sys."""
+    bare = tree.with_name("bare")
+    bare.mkdir()
+    run(["mount", "--bind", tree, bare])
+    try:
+        yield bare
+    finally:
+        run(["umount", bare])
+        bare.rmdir()
 
 
 def percent(line: str) -> float | None:
@@ -80,8 +95,8 @@ def export(job: jobs.Job, tree: Path) -> None:
         if fraction is not None:
             jobs.progress(fraction, "compressing")
 
-    with (output.parent / "squash.log").open("w") as log:
-        command = squash_command(tree, target, compression)
+    with (output.parent / "squash.log").open("w") as log, without_mounts(tree) as bare:
+        command = squash_command(bare, target, compression)
         stream(command, log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)}, terminal=True)
     jobs.end()
     # The cached initramfs stays without it: it fits many images.

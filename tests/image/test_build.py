@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from image import build, export, job, keys, manifest, recipe
 
@@ -124,6 +125,23 @@ def test_squash_command(compression: str, words: list[str]) -> None:
     assert command[start : start + len(words)] == words
     assert "proc/*" in command
     assert "boot/*" in command
+
+
+def test_what_is_mounted_in_the_tree_stays_out_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[object, ...]] = []
+    monkeypatch.setattr(export, "run", lambda argv: said.append(tuple(argv)))
+    tree, bare = tmp_path / "mnt", tmp_path / "bare"
+
+    def fails() -> None:
+        with export.without_mounts(tree) as seen:
+            assert seen == bare
+            raise UserError("no room")
+
+    with pytest.raises(UserError):
+        fails()
+    # Not --rbind: the build host's /sys would be there again, with the times that differ from machine to machine.
+    assert said == [("mount", "--bind", tree, bare), ("umount", bare)]
+    assert not bare.exists()
 
 
 def test_progress_of_mksquashfs() -> None:
