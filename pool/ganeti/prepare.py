@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.run import CommandFailed
 from pool.ganeti import elsewhere
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
@@ -30,6 +33,8 @@ SERVICE_SECONDS = 900
 """Seconds for the start of all daemons: minutes on a slow machine."""
 COMMAND_SECONDS = 120
 ADDRESS_TRIES = 3
+START_TRIES = 3
+CALLED_OFF = re.compile(r"^\s*Job for \S+ cancell?ed\.", re.MULTILINE)
 LEAST_GROUP = 20480
 """MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
 
@@ -73,9 +78,25 @@ def start(place: Place, pool: Ssconf) -> None:
     as_master = by_its_files and not replaced
     # By name as well: systemctl does not wait for what a target brings that is active already.
     units = (UNIT, *DAEMONS) if as_master else ("ganeti-node.target", *NODE_DAEMONS)
-    place.run(["systemctl", "start", *units], timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
+    start_units(place, units)
     if as_master and pool.address:
         take_address(place, pool)
+
+
+def start_units(place: Place, units: Iterable[str]) -> None:
+    """Start daemons, and again those whose start somebody else called off: ganeti-watcher, which cron runs at any time in a boot,
+    stops a remote API that does not answer yet in order to start it anew (systemctl(1): a job that another one replaces).
+
+    :raises UserError: when one does not start.
+    """
+    argv = ["systemctl", "start", *units]
+    for left in reversed(range(START_TRIES)):
+        try:
+            place.run(argv, timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
+            return
+        except CommandFailed as error:
+            if not left or not CALLED_OFF.search(error.tail):
+                raise
 
 
 def is_master(place: Place, pool: Ssconf) -> bool:

@@ -122,6 +122,29 @@ def test_a_host_of_a_pool_starts_its_daemons_at_each_boot(in_pool: Local, comman
     assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
 
 
+def test_a_start_that_the_watcher_calls_off_is_made_again(in_pool: Local, commands: Commands) -> None:
+    commands.failing.add("systemctl start")
+    commands.says = "\nJob for ganeti-rapi.service canceled."
+    commands.acts["systemctl start"] = lambda: commands.failing.discard("systemctl start") if twice() else None
+
+    def twice() -> bool:
+        return len(commands.ran("systemctl start")) == 2
+
+    prepare.prepare(in_pool)
+    assert len(commands.ran("systemctl start")) == 2
+
+
+@pytest.mark.parametrize(
+    ("says", "tries"), [("\nJob for ganeti-rapi.service canceled.", 3), ("\nJob for ganeti-noded.service failed because …", 1)]
+)
+def test_a_daemon_that_does_not_start_is_told(in_pool: Local, commands: Commands, says: str, tries: int) -> None:
+    commands.failing.add("systemctl start")
+    commands.says = says
+    with pytest.raises(UserError, match="systemctl exited"):
+        prepare.prepare(in_pool)
+    assert len(commands.ran("systemctl start")) == tries
+
+
 def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Commands) -> None:
     make_pool(in_pool, master="h2.example.org")
     prepare.prepare(in_pool)
