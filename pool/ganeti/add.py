@@ -27,9 +27,11 @@ NODE_LIST = f"/{DATA}/ssconf_node_list"
 """The names of all hosts, one in a line."""
 EVERYWHERE = ("known_hosts", "hmac.key", "cluster-domain-secret", "spice.pem", "spice-ca.pem", "rapi.pem", "rapi/users")
 """What all hosts of a pool have alike below Ganeti's folder, and verify looks for (ComputeAncillaryFiles in Ganeti's source)."""
-LATE = re.compile(r"(Can't get version information from node|Error 28:) .*timed out")
-"""Ganeti gives the node daemon that it has just started on the new host five seconds for its first answer
-(RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
+LATE = re.compile(
+    r"(Can't get version information from node|Error 28:) .*timed out|^Node daemon on \S+ didn't answer queries within "
+)
+"""Ganeti gives the node daemon that it has just started on the new host ten seconds to come up (_DAEMON_READY_TIMEOUT) and five
+for an answer (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
 LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255\.?$")
 """ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 
