@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 
-SERVICES = {"nginx-light": "nginx.service", "tgt": "tgt.service"}
+SERVICES = {"nginx-light": "nginx.service", "openssh-server": "ssh.service", "tgt": "tgt.service"}
 """Packages that bring a service of their own, which is not to run on a machine that only builds and tests."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 LIST = Path(__file__).with_name("system-packages.txt")

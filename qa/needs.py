@@ -31,8 +31,9 @@ PACKAGES = {
     "tgtd": "tgt",
     "tgtadm": "tgt",
     "ping": "iputils-ping",
+    "curl": "curl",
 }
-"""Debian's package for each program."""
+"""Debian's package for each program; the preparation installs all of them."""
 Find = Callable[[str], str | None]
 
 
@@ -57,7 +58,7 @@ def check(programs: Iterable[str], *, lab: bool, root: bool | None = None, find:
     lacking = missing([*ALWAYS, *programs], find)
     if lacking:
         packages = sorted({PACKAGES.get(program, program) for program in lacking})
-        first = "run: make prepare, or: " if set(lacking) <= set(ALWAYS) else ""
+        first = "run: make prepare, or: " if set(lacking) <= set(PACKAGES) else ""
         raise UserError(
             f"the chosen scenarios need what is not installed: {', '.join(lacking)}",
             f"{first}apt-get install {' '.join(packages)}",

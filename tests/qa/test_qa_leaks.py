@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from dom0kit.errors import UserError
+from prepare import packages
 from qa import needs
 from qa.leaks import leaks
 
@@ -51,6 +53,18 @@ def test_missing_programs_are_named_together() -> None:
         needs.check(["ip", "dnsmasq", "nginx", "nginx"], lab=True, root=True, find=lambda p: None if "n" in p[:2] else "/bin/x")
     assert "nginx-light" in caught.value.hint
     assert "dnsmasq-base" in caught.value.hint
+
+
+def test_the_preparation_brings_what_scenarios_need() -> None:
+    listed = {package.name for package in packages.parse(packages.LIST.read_text())}
+    assert set(needs.PACKAGES.values()) - listed == {"util-linux"}, "which is essential: every Debian has it"
+    marks = re.findall(
+        r"mark\.lab\(([^)]*)\)",
+        "".join(path.read_text() for path in (Path(needs.__file__).parent / "scenarios").glob("test_*.py")),
+    )
+    asked = {program.strip('" ') for words in marks for program in words.split(",") if words}
+    assert asked
+    assert asked | {*needs.ALWAYS, *needs.LAB} <= set(needs.PACKAGES)
 
 
 def test_network_needs_root_only_when_asked_for() -> None:
