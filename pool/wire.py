@@ -28,6 +28,9 @@ TELLING = ("unreachable", "busy", "pin", "token")
 AGAIN = ("unreachable", "busy", "moved")
 """Problems that pass by themselves: a host in the queue waits and comes again."""
 SHORTEST, LONGEST = 5.0, 300.0
+REST, LONGEST_REST = 3.0, 60.0
+"""A host rests so many times as long as its last request took, so that asking takes a quarter of a slow master's time at most;
+but no longer than this in seconds, for it must be back before it counts as away (:data:`pool.queue.GRACE`)."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,10 @@ class Conversation:
         keys: Callable[[JoinToken], Any] = ssh.Keys,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = token
-        self._patience, self._speak, self._clock, self._sleep = patience, speak, clock, sleep
+        self._patience, self._speak, self._clock, self._sleep, self._timer = patience, speak, clock, sleep, timer
         self._keys = keys(token)
         self._addresses = list(token.addresses)
 
@@ -100,6 +104,7 @@ class Conversation:
         away, tries = 0.0, 0
         stale = True
         while True:
+            start = self._timer()
             try:
                 said = self._request("join", joiner)
             except Refused as error:
@@ -117,6 +122,7 @@ class Conversation:
                 if "joined" in said:
                     return answer_from_json(said["joined"])
                 progress, pause = queued(said.get("queued"))
+                pause = max(pause, rest(self._timer() - start))
                 away, tries, stale = 0.0, 0, stale and progress.place == 0
                 on_progress(progress)
             self._sleep(pause)
@@ -180,6 +186,11 @@ def is_address(text: str) -> bool:
 def backoff(tries: int, spread: Callable[[], float] = random.random) -> float:
     """Seconds until the next try after so many failed ones: doubling, up to five minutes, and no two hosts at once."""
     return float(min(SHORTEST * 2 ** min(tries - 1, 10), LONGEST)) * (0.5 + spread())
+
+
+def rest(took: float) -> float:
+    """Seconds to leave the master alone after a request that took so many: SSH and Python cost a slow one dearly."""
+    return min(REST * took, LONGEST_REST)
 
 
 def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Progress, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pool import ssh
+from pool import queue, ssh, wire
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.messages import Refused, answer_to_json, joiner_from_json, joiner_to_json, problem_from_json, problem_to_json
 from pool.token import JoinToken
@@ -37,11 +37,13 @@ class Pool:
         self.asked: list[tuple[str, str]] = []
         self.slept: list[float] = []
         self.sent: list[dict[str, Any]] = []
+        self.seconds_each, self.now = 0.0, 0.0
 
     def speak(
         self, token: JoinToken, keys: object, address: str, word: str, request: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
         self.asked.append((address, word))
+        self.now += self.seconds_each
         self.sent.append(request())
         steps = self.script[address]
         step = steps.pop(0) if len(steps) > 1 else steps[0]
@@ -57,6 +59,7 @@ class Pool:
             keys=lambda token: nullcontext(),
             clock=lambda: 1000.0,
             sleep=self.slept.append,
+            timer=lambda: self.now,
         )
 
 
@@ -138,6 +141,20 @@ def test_a_join_waits_in_the_queue_and_survives_lost_connections() -> None:
     assert "17th" in told[0].text
     assert "40 min" in told[0].text
     assert 42 <= pool.slept[0] <= 60
+
+
+@pytest.mark.parametrize(("took", "least", "most"), [(0.2, 3.5, 5.0), (12.0, 36.0, 36.0), (119.0, 60.0, 60.0)])
+def test_a_slow_master_is_asked_less_often(took: float, least: float, most: float) -> None:
+    """Each question costs an emulated master ten seconds of its one processor, with which it is to add the host."""
+    wait = {"queued": {"place": 0, "seconds": 150, "again": 5}}
+    pool = Pool({"192.0.2.1": [wait, {"joined": GOOD}], "192.0.2.2": [refused("unreachable")]})
+    pool.seconds_each = took
+    pool.conversation().join(JOINER, lambda progress: None)
+    assert least <= pool.slept[0] <= most
+
+
+def test_a_rest_ends_before_the_host_counts_as_away() -> None:
+    assert wire.LONGEST_REST + ssh.SECONDS <= queue.GRACE
 
 
 def test_the_patience_ends_when_the_pool_is_away_for_long() -> None:
