@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.run import CommandFailed
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.ganeti import add, clean, create, elsewhere, leave, prepare, rapi, state
 from pool.ganeti.driver import Ganeti
@@ -429,6 +430,21 @@ def test_a_master_without_the_pools_address_gets_it(in_pool: Local, commands: Co
     commands.acts["gnt-cluster activate-master-ip"] = lambda: found.append("10.0.0.10")
     prepare.prepare(in_pool)
     assert len(commands.ran("gnt-cluster activate-master-ip")) == prepare.ADDRESS_TRIES + 1
+
+
+def test_the_pools_address_comes_though_the_command_was_too_slow(
+    in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(elsewhere, "has_address", found.__contains__)
+
+    def too_slow() -> None:
+        found.append("10.0.0.10")
+        raise CommandFailed(["gnt-cluster", "activate-master-ip"], -9, "")
+
+    commands.acts["gnt-cluster activate-master-ip"] = too_slow
+    prepare.prepare(in_pool)
+    assert len(commands.ran("gnt-cluster activate-master-ip")) == 1
 
 
 @pytest.fixture
