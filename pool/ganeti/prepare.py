@@ -35,6 +35,7 @@ COMMAND_SECONDS = 120
 ADDRESS_TRIES, ADDRESS_SECONDS = 3, 300
 START_TRIES = 3
 CALLED_OFF = re.compile(r"^\s*Job for \S+ cancell?ed\.", re.MULTILINE)
+"""What systemctl(1) says when another job took the place of the one that it waits for."""
 LEAST_GROUP = 20480
 """MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
 
