@@ -29,9 +29,11 @@ EVERYWHERE = ("known_hosts", "hmac.key", "cluster-domain-secret", "spice.pem", "
 """What all hosts of a pool have alike below Ganeti's folder, and verify looks for (ComputeAncillaryFiles in Ganeti's source)."""
 LATE = re.compile(
     r"(Can't get version information from node|Error 28:) .*timed out|^Node daemon on \S+ didn't answer queries within "
+    r"|^'NoneType' object has no attribute 'get'$"
 )
 """Ganeti gives the node daemon that it has just started on the new host ten seconds to come up (_DAEMON_READY_TIMEOUT) and five
-for an answer (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again."""
+for an answer (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again. For the last of these
+questions Ganeti does not look whether there was an answer, and stumbles over the missing one (CheckNodePVs in cmdlib/common.py)."""
 LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255\.?$")
 """ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 

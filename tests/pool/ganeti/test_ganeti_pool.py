@@ -298,6 +298,7 @@ def test_a_lost_connection_in_words() -> None:
         "Can't get version information from node h2.example.org: Error 28: Connection timed out after 5001 milliseconds",
         "Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds",
         "Node daemon on h2.example.org didn't answer queries within 10.0 seconds",
+        "'NoneType' object has no attribute 'get'",
     ],
 )
 def test_who_answers_late_is_asked_again(said: str) -> None:
