@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from firstboot.host import Host
+from firstboot.network.apply import arrived
 from firstboot.paths.commands import configure_initramfs, configure_paths, initramfs, paths
 from firstboot.pool import cli as pool_cli
 from firstboot.pool import selftest
@@ -139,6 +140,7 @@ def _run(host: Host, steps: Sequence[Step], wish: Wish, *, whole: bool) -> Outco
     reporter.emit("started", host=host.name, version=host.version)
     outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say, wish=wish)
     if whole:
+        arrived(host)
         report(host, reporter, outcome)
     try:
         schedule(host, next_pause(host, STEPS))

@@ -71,12 +71,27 @@ def address(host: Host) -> None:
     argv = [wait, f"--interface={host.port}:routable", *(f"--ipv{family}" for family in families)]
     host.run([*argv, f"--timeout={ADDRESS_SECONDS}"], check=False, timeout=ADDRESS_SECONDS + 60)
     found = host.addresses()
-    for family in families:
-        if not found[family]:
-            source = "cable and DHCP server" if family == 4 else "cable, router and DHCP server"
-            host.warnings.append(f"{host.port} has no IPv{family} address yet; look at {source}: networkctl status {host.port}")
+    host.warnings.extend(_missing(host, family) for family in families if not found[family])
     _down_members(host)
-    best = state.best(found, families)
+    _write_own_name(host, found)
+
+
+def arrived(host: Host) -> None:
+    """Take back the warnings of :func:`address` about addresses that have come since: warnings are told at the end."""
+    found = host.addresses()
+    late = [text for family in host.families if found[family] and (text := _missing(host, family)) in host.warnings]
+    if late:
+        host.warnings[:] = [text for text in host.warnings if text not in late]
+        _write_own_name(host, found)
+
+
+def _missing(host: Host, family: int) -> str:
+    source = "cable and DHCP server" if family == 4 else "cable, router and DHCP server"
+    return f"{host.port} has no IPv{family} address yet; look at {source}: networkctl status {host.port}"
+
+
+def _write_own_name(host: Host, found: dict[int, list[str]]) -> None:
+    best = state.best(found, host.families)
     if best is not None:
         host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), host.name, best))
 

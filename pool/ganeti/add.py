@@ -33,7 +33,7 @@ LATE = re.compile(
 )
 """Ganeti gives the node daemon that it has just started on the new host ten seconds to come up (_DAEMON_READY_TIMEOUT) and five
 for an answer (RPC_CONNECT_TIMEOUT); on a busy host that is too short, and right when it is asked again. For the last of these
-questions Ganeti does not look whether there was an answer, and stumbles over the missing one (CheckNodePVs in cmdlib/common.py)."""
+questions Ganeti does not look whether there was an answer, and stumbles over a missing one (CheckNodePVs, cmdlib/common.py)."""
 LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255\.?$")
 """ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from firstboot.host import Host
-from firstboot.network.apply import address, network
+from firstboot.network.apply import address, arrived, network
 
 A, B = "52:54:00:12:34:56", "52:54:00:00:00:02"
 QUERIES = [
@@ -93,6 +93,23 @@ def test_each_address_that_does_not_come_is_a_warning(host: Host, told: dict[str
         "xenbr0 has no IPv4 address yet",
         "xenbr0 has no IPv6 address yet",
     ]
+
+
+def test_an_address_that_came_late_is_no_warning_at_the_end(host: Host, told: dict[str, Any], failing: set[str]) -> None:
+    host = retold(host, told, mac=A, ipv6="dhcp")
+    failing.add("/usr/lib/systemd/systemd-networkd-wait-online")
+    host.run.outputs["ip"] = "[]"  # type: ignore[attr-defined]
+    host.warnings.append("this host runs without Xen")
+    address(host)
+    host.run.outputs["ip"] = json.dumps(  # type: ignore[attr-defined]
+        [{"addr_info": [{"family": "inet", "local": "192.0.2.10", "scope": "global"}]}]
+    )
+    arrived(host)
+    assert [warning.partition(";")[0] for warning in host.warnings] == [
+        "this host runs without Xen",
+        "xenbr0 has no IPv6 address yet",
+    ]
+    assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
 
 
 def test_a_member_without_cable_is_a_warning(host: Host, told: dict[str, Any]) -> None:
