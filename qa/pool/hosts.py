@@ -143,7 +143,7 @@ class PoolDisks:
 
 
 VERIFY_TRIES = 5
-NOT_ASKED = re.compile(r"ERROR:ENODERPC:.*Connection timed out|job \d+ failed to start: .*Timeout in reading a response")
+NOT_ASKED = re.compile(r"ERROR:ENODE(RPC|HOOKS):.*Connection timed out|job \d+ failed to start: .*Timeout in reading a response")
 """What ``gnt-cluster verify`` says of a host that was late (RPC_CONNECT_TIMEOUT, :mod:`pool.ganeti.add`), and of its own job on a
 master that was: neither says anything of the pool."""
 SNAPSHOT = "pool"
