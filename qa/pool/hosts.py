@@ -244,7 +244,7 @@ class PoolLab:
     def verify(self, hosts: int, *, master: int = 1) -> None:
         """The pool's own verification finds nothing, and it has so many hosts.
 
-        A host that was late for Ganeti's five seconds was not looked at: that is done again, ``VERIFY_TRIES`` times in all.
+        A host that was late for Ganeti's limit was not looked at: that is done again, ``VERIFY_TRIES`` times in all.
 
         :raises ScenarioFailed: with what it finds.
         """

@@ -122,7 +122,7 @@ def take_back(pool: PoolLab, number: int, *, master: int) -> None:
     lost = json.loads(pool.ask(number, "dom0ctl pool status --json").output)
     need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h{number}: {lost}")
     need(not watched(), "ganeti-watcher would start the daemons of a master that was replaced")
-    # As a person would: again, when the host was late for Ganeti's five seconds.
+    # As a person would: again, when the host was late for Ganeti's limit.
     again = f"gnt-node add --readd --no-ssh-key-check {name(number)}"
     pool.run(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
     check_member(pool, number)
