@@ -31,9 +31,10 @@ LATE = re.compile(
     r"(Can't get version information from node|Error 28:) .*timed out|^Node daemon on \S+ didn't answer queries within "
     r"|^'NoneType' object has no attribute 'get'$"
 )
-"""Ganeti gives the node daemon that it has just started on the new host ten seconds to come up (_DAEMON_READY_TIMEOUT), and twenty
-for a connection (RPC_CONNECT_TIMEOUT, five in Debian's); on a busy host that is too short, and right when it is asked again. For the
-last of these questions Ganeti does not look whether there was an answer, and stumbles over a missing one (CheckNodePVs)."""
+"""Ganeti gives the node daemon that it has just started on the new host ten seconds to come up (_DAEMON_READY_TIMEOUT), and
+twenty for a connection (RPC_CONNECT_TIMEOUT, five in Debian's); on a busy host that is too short, and right when asked again.
+For the last of these questions Ganeti does not look whether there was an answer, and stumbles over a missing one (CheckNodePVs).
+"""
 LOST = re.compile(r"Command 'ssh .*? root@(\S+) .*failed: exited with exit code 255\.?$")
 """ssh(1) ends with 255 when it got no connection, or lost it; the command around it is several lines of options."""
 
