@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.run import CommandFailed
 from pool.ganeti import keys
-from pool.ganeti.copies import share_book
+from pool.ganeti.copies import send_names, share_book
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 from pool.place import Local
@@ -86,16 +86,18 @@ def look_command(place: Place, name: str) -> list[str]:
     return ["gnt-cluster", "command", "-n", name, look]
 
 
-def hand_over(place: Place, name: str) -> None:
+def hand_over(place: Place, name: str, address: str) -> None:
     """See to it that a new host has the pool's files: Ganeti sends each once, and notes a host that did not answer in its log.
 
     What is still not there then, the host says itself, and joins again.
     """
-    for _ in range(ADD_TRIES):
+    for turn in range(ADD_TRIES):
         if "return code = 0" in place.run(look_command(place, name), check=False, timeout=LIST_SECONDS).output:
             return
         print(f"{name}: the pool's files are sent again", file=sys.stderr, flush=True)
-        place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)
+        if turn:
+            place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)
+        send_names(place, address)
 
 
 def add(joiner: Joiner, place: Place | None = None) -> None:
@@ -125,7 +127,7 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
             said = last_words(error.tail)
             if not left or not LATE.search(said):
                 raise UserError(f"gnt-node add: {said}", hint) from error
-    hand_over(place, joiner.name)
+    hand_over(place, joiner.name, address)
     write_hosts(place)
     try:
         share_book(place)

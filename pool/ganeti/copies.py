@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.run import Result, run
 from pool.ganeti.shell import command_on
-from pool.ganeti.ssconf import Ssconf, read_ssconf
+from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 from pool.place import Local
 
 if TYPE_CHECKING:
@@ -68,6 +68,20 @@ def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Ca
             missed.append(name)
     if missed:
         raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
+
+
+def send_names(place: Place, address: str, runner: Callable[..., Result] = run) -> None:
+    """Bring what Ganeti tells each host of its pool (``ssconf_*``) to one host, by SSH.
+
+    Ganeti's own way, from a daemon in Haskell, gives the host five seconds, notes in a log that it was late, and does not try
+    again before these files change. When the host cannot be reached now either, the caller sees that when it looks again.
+    """
+    root, pool = place.path(""), read_ssconf(place)
+    if pool is None:
+        return
+    paths = sorted(place.path(DATA).glob("ssconf_*"))
+    argv = command_on(place, pool, address, [remote_script(paths, root)])
+    runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS)
 
 
 def share_book(place: Place, runner: Callable[..., Result] = run) -> None:

@@ -71,3 +71,15 @@ def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
             "tokens/b.json",
             "keys/root",
         ]
+
+
+def test_a_host_gets_what_the_pool_tells_all(in_pool: Local) -> None:
+    """Seen: a third host's ``ssconf_node_list`` lacked itself through three of Ganeti's distributions, each 0.1 s late."""
+    runner = Runner()
+    copies.send_names(in_pool, "10.0.0.13", runner)
+    ((argv, data),) = runner.sent
+    assert "root@10.0.0.13" in argv
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        names = tar.getnames()
+    assert "var/lib/ganeti/ssconf_node_list" in names
+    assert all(name.startswith("var/lib/ganeti/ssconf_") for name in names)

@@ -29,6 +29,7 @@ def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere, "answers", lambda address, port: False)
     monkeypatch.setattr(elsewhere, "has_address", lambda address: True)
     monkeypatch.setattr(add, "share_book", lambda place: None)
+    monkeypatch.setattr(add, "send_names", lambda place, address: None)
 
 
 def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: Commands) -> None:
@@ -222,6 +223,21 @@ def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands
     commands.acts["gnt-node add"] = lambda: commands.failing.clear() if len(commands.ran("gnt-node add")) == 5 else None
     add.add(JOINER, in_pool)
     assert len(commands.ran("gnt-node add")) == 5
+
+
+def test_names_that_did_not_arrive_go_by_ssh(in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: Ganeti's daemon was late with them three times, and the whole join began anew."""
+    commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
+    sent: list[str] = []
+
+    def send(place: Local, address: str) -> None:
+        sent.append(address)
+        commands.outputs["gnt-cluster command"] = "return code = 0\n"
+
+    monkeypatch.setattr(add, "send_names", send)
+    add.add(JOINER, in_pool)
+    assert sent == [JOINER.addresses[0]]
+    assert not commands.ran("gnt-cluster redist-conf")
 
 
 def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: Commands) -> None:
