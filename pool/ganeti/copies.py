@@ -52,19 +52,25 @@ def others(pool: Ssconf, me: str) -> dict[str, str]:
     return {name: pool.hosts[name] for name in names if pool.hosts.get(name)}
 
 
+def _arrives(paths: Sequence[Path], place: Place, pool: Ssconf, address: str, runner: Callable[..., Result]) -> bool:
+    """Bring files to one host by SSH. Did it take them?"""
+    root = place.path("")
+    argv = command_on(place, pool, address, [remote_script(paths, root)])
+    return not runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS).returncode
+
+
 def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Callable[..., Result] = run) -> None:
     """Bring files to the other master candidates, with their modes; files that are gone go there, too.
 
     :raises UserError: when some candidate could not be reached; the others have them.
     """
     place = Local() if place is None else place
-    root, pool = place.path(""), read_ssconf(place)
+    pool = read_ssconf(place)
     if pool is None:
         return
     missed = []
     for name, address in others(pool, place.read("etc/hostname").strip()).items():
-        argv = command_on(place, pool, address, [remote_script(paths, root)])
-        if runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS).returncode:
+        if not _arrives(paths, place, pool, address, runner):
             missed.append(name)
     if missed:
         raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
@@ -76,12 +82,9 @@ def send_names(place: Place, address: str, runner: Callable[..., Result] = run) 
     Ganeti's own way, from a daemon in Haskell, gives the host five seconds, notes in a log that it was late, and does not try
     again before these files change. When the host cannot be reached now either, the caller sees that when it looks again.
     """
-    root, pool = place.path(""), read_ssconf(place)
-    if pool is None:
-        return
-    paths = sorted(place.path(DATA).glob("ssconf_*"))
-    argv = command_on(place, pool, address, [remote_script(paths, root)])
-    runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS)
+    pool = read_ssconf(place)
+    if pool is not None:
+        _arrives(sorted(place.path(DATA).glob("ssconf_*")), place, pool, address, runner)
 
 
 def share_book(place: Place, runner: Callable[..., Result] = run) -> None:

@@ -74,7 +74,7 @@ def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
 
 
 def test_a_host_gets_what_the_pool_tells_all(in_pool: Local) -> None:
-    """Seen: a third host's ``ssconf_node_list`` lacked itself through three of Ganeti's distributions, each 0.1 s late."""
+    """Seen: a third host's ``ssconf_node_list`` lacked itself after three distributions of Ganeti's, two 0.1 and 0.2 s late."""
     runner = Runner()
     copies.send_names(in_pool, "10.0.0.13", runner)
     ((argv, data),) = runner.sent
