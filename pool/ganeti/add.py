@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.run import CommandFailed
 from pool.ganeti import keys
-from pool.ganeti.copies import send_names, share_book
+from pool.ganeti.copies import renew_names, send_names, share_book
 from pool.ganeti.hosts import write_hosts
 from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 from pool.place import Local
@@ -97,7 +97,7 @@ def hand_over(place: Place, name: str, address: str) -> None:
         print(f"{name}: the pool's files are sent again", file=sys.stderr, flush=True)
         if turn:
             place.run(["gnt-cluster", "redist-conf"], check=False, timeout=ADD_SECONDS)
-        send_names(place, address)
+        send_names(place, name, address)
 
 
 def add(joiner: Joiner, place: Place | None = None) -> None:
@@ -119,6 +119,8 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
     hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
     for left in reversed(range(ADD_TRIES)):
         again = joiner.name in known(place)  # a try that failed late has brought it there
+        if again and joiner.name not in as_master(place, pool.master).hosts:
+            renew_names(place)  # Ganeti asks these files for the port of the host's SSH, and adds nobody whom they do not have
         try:
             place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
             break

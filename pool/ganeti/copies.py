@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import shlex
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from pool.place import Place
 
 SECONDS = 120
+RENEW = (
+    "import sys; sys.path.insert(0, '/usr/share/ganeti/default'); from ganeti import config, ssconf; "
+    "ssconf.WriteSsconfFiles(config.ConfigWriter(cfg_file=sys.argv[1], offline=True).GetSsconfValues())"
+)
+"""Ganeti's own way to write them before its daemons run (``InitCluster`` in its source), with a copy of the configuration:
+it would write that anew if it took it for an old one.
+"""
 BOOK = "var/lib/dom0kit/pool"
 """Where the tokens' pages and the keys that follow from them are (:mod:`pool.ledger`)."""
 
@@ -76,14 +85,24 @@ def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Ca
         raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
 
 
-def send_names(place: Place, address: str, runner: Callable[..., Result] = run) -> None:
-    """Bring what Ganeti tells each host of its pool (``ssconf_*``) to one host, by SSH.
+def renew_names(place: Place) -> None:
+    """Write what Ganeti tells each host of its pool (``ssconf_*``) on this host, the master, from the pool's configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(place.path(f"{DATA}/config.data"), folder)
+        place.run(["python3", "-c", RENEW, str(copy)], check=False, timeout=SECONDS)
 
-    Ganeti's own way, from a daemon in Haskell, gives the host five seconds, notes in a log that it was late, and does not try
-    again before these files change. When the host cannot be reached now either, the caller sees that when it looks again.
+
+def send_names(place: Place, name: str, address: str, runner: Callable[..., Result] = run) -> None:
+    """Bring what Ganeti tells each host of its pool (``ssconf_*``) to a new host, by SSH.
+
+    Ganeti's own way, from a daemon in Haskell, gives each host five seconds, the master itself among them, notes in a log who
+    was late, and does not try again before these files change. When they do not come now either, the caller sees that, for it
+    looks again.
     """
     pool = read_ssconf(place)
     if pool is not None:
+        if name not in pool.hosts:
+            renew_names(place)
         _arrives(sorted(place.path(DATA).glob("ssconf_*")), place, pool, address, runner)
 
 

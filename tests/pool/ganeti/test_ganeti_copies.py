@@ -11,6 +11,7 @@ from dom0kit.errors import UserError
 from dom0kit.run import Result
 from pool.ganeti import copies
 from pool.place import Local
+from tests.pool.ganeti.conftest import Commands
 
 LEDGER = "var/lib/dom0kit/pool/tokens/abc.json"
 
@@ -73,13 +74,33 @@ def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
         ]
 
 
-def test_a_host_gets_what_the_pool_tells_all(in_pool: Local) -> None:
+def test_a_host_gets_what_the_pool_tells_all(in_pool: Local, commands: Commands) -> None:
     """Seen: a third host's ``ssconf_node_list`` lacked itself after three distributions of Ganeti's, two 0.1 and 0.2 s late."""
     runner = Runner()
-    copies.send_names(in_pool, "10.0.0.13", runner)
+    copies.send_names(in_pool, "h2.example.org", "10.0.0.12", runner)
+    assert commands.calls == []
     ((argv, data),) = runner.sent
-    assert "root@10.0.0.13" in argv
+    assert "root@10.0.0.12" in argv
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         names = tar.getnames()
     assert "var/lib/ganeti/ssconf_node_list" in names
     assert all(name.startswith("var/lib/ganeti/ssconf_") for name in names)
+
+
+def test_a_master_that_did_not_hear_of_the_host_itself_writes_the_names_first(in_pool: Local, commands: Commands) -> None:
+    """Seen: Ganeti's distribution was 1.1 s late for all three hosts, the master among them, which then sent its old list."""
+    in_pool.write("var/lib/ganeti/config.data", "{}")
+
+    def written() -> None:
+        in_pool.write("var/lib/ganeti/ssconf_node_list", "h1.example.org\nh2.example.org\nh3.example.org\n")
+
+    commands.acts["python3 -c"] = written
+    runner = Runner()
+    copies.send_names(in_pool, "h3.example.org", "10.0.0.13", runner)
+    ((_, data),) = runner.sent
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        names = tar.extractfile("var/lib/ganeti/ssconf_node_list")
+        assert names is not None
+        assert b"h3.example.org" in names.read()
+    (renewal,) = commands.ran("python3 -c")
+    assert not renewal.endswith("var/lib/ganeti/config.data"), "Ganeti may write the file that it is given"

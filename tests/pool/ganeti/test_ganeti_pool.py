@@ -29,7 +29,7 @@ def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elsewhere, "answers", lambda address, port: False)
     monkeypatch.setattr(elsewhere, "has_address", lambda address: True)
     monkeypatch.setattr(add, "share_book", lambda place: None)
-    monkeypatch.setattr(add, "send_names", lambda place, address: None)
+    monkeypatch.setattr(add, "send_names", lambda place, name, address: None)
 
 
 def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: Commands) -> None:
@@ -230,7 +230,7 @@ def test_names_that_did_not_arrive_go_by_ssh(in_pool: Local, commands: Commands,
     commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
     sent: list[str] = []
 
-    def send(place: Local, address: str) -> None:
+    def send(place: Local, name: str, address: str) -> None:
         sent.append(address)
         commands.outputs["gnt-cluster command"] = "return code = 0\n"
 
@@ -295,6 +295,16 @@ def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands:
     first, second = commands.ran("gnt-node add")
     assert "--readd" not in first
     assert "--readd" in second
+
+
+def test_a_host_that_the_masters_own_names_lack_is_taken_back_after_they_are_renewed(in_pool: Local, commands: Commands) -> None:
+    """Seen: "No SSH port information available for node", at each try, after Ganeti's daemon was late for the master itself."""
+    commands.outputs["gnt-node list"] = "h1.example.org\nh2.example.org\nh3.example.org\n"
+    in_pool.write("var/lib/ganeti/config.data", "{}")
+    add.add(Joiner("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+    order = [call.split()[0] for call in commands.calls if call.startswith(("python3 -c", "gnt-node add"))]
+    assert order == ["python3", "gnt-node"]
+    assert "--readd" in commands.ran("gnt-node add")[0]
 
 
 def test_a_lost_connection_in_words() -> None:
