@@ -119,8 +119,8 @@ def add(joiner: Joiner, place: Place | None = None) -> None:
     hint = f"look on the master {pool.master}: gnt-job list; /var/log/ganeti"
     for left in reversed(range(ADD_TRIES)):
         again = joiner.name in known(place)  # a try that failed late has brought it there
-        if again and joiner.name not in as_master(place, pool.master).hosts:
-            renew_names(place)  # Ganeti asks these files for the port of the host's SSH, and adds nobody whom they do not have
+        if again:  # Ganeti asks these files for the port of the host's SSH, and takes nobody back whom they do not have
+            renew_names(place, joiner.name)
         try:
             place.run(add_command(joiner.name, again=again), timeout=ADD_SECONDS, hint=hint)
             break

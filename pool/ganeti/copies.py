@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.run import Result, run
 from pool.ganeti.shell import command_on
-from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
+from pool.ganeti.ssconf import CONFIG, DATA, Ssconf, read_ssconf
 from pool.place import Local
 
 if TYPE_CHECKING:
@@ -85,10 +85,13 @@ def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Ca
         raise UserError(f"not copied to {', '.join(missed)}, which may become the master", "are they up? gnt-node list")
 
 
-def renew_names(place: Place) -> None:
-    """Write what Ganeti tells each host of its pool (``ssconf_*``) on this host, the master, from the pool's configuration."""
+def renew_names(place: Place, name: str) -> None:
+    """When the master itself was not told of a host, write what Ganeti tells (``ssconf_*``) here from the configuration."""
+    pool = read_ssconf(place)
+    if pool is None or name in pool.hosts:
+        return
     with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copy(place.path(f"{DATA}/config.data"), folder)
+        copy = shutil.copy(place.path(CONFIG), folder)
         place.run(["python3", "-c", RENEW, str(copy)], check=False, timeout=SECONDS)
 
 
@@ -99,10 +102,9 @@ def send_names(place: Place, name: str, address: str, runner: Callable[..., Resu
     was late, and does not try again before these files change. When they do not come now either, the caller sees that, for it
     looks again.
     """
+    renew_names(place, name)
     pool = read_ssconf(place)
     if pool is not None:
-        if name not in pool.hosts:
-            renew_names(place)
         _arrives(sorted(place.path(DATA).glob("ssconf_*")), place, pool, address, runner)
 
 

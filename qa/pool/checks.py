@@ -33,6 +33,8 @@ def check_master(pool: PoolLab, number: int = 1) -> None:
     units = pool.run(number, f"systemctl is-active {daemons}; true").ok().split()
     need(units == ["active"] * 5, f"Ganeti's daemons are {units}")
     need("ganeti-watcher" in pool.run(number, "cat /etc/cron.d/ganeti").ok(), "nobody runs ganeti-watcher")
+    weight = pool.run(number, "cat /sys/fs/cgroup/ganeti.slice/ganeti-wconfd.service/cpu.weight").ok().strip()
+    need(weight == "1000", f"wconfd's weight on the master is {weight}")
     helper = pool.run(number, "cat /sys/module/drbd/parameters/usermode_helper").ok().strip()
     need(helper == "/bin/true", f"DRBD's helper is {helper}")
 
@@ -50,7 +52,6 @@ def check_member(pool: PoolLab, number: int) -> None:
     need(not unfinished, f"steps of first boot on h{number} that are not done: {unfinished}")
     units = pool.run(number, "systemctl is-active ganeti-noded ganeti-confd; true").ok().split()
     need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
-    look = "cd /sys/fs/cgroup/ganeti.slice && cat cpu.weight ganeti-noded.service/cpu.weight ganeti-wconfd.service/cpu.weight"
-    weights = pool.ask(number, f"{look} 2>/dev/null").output.split()  # the last one is there on a master alone
-    need(weights in (["1000"] * 2, ["1000"] * 3), f"the weights of Ganeti's daemons on h{number} are {weights}")
+    weights = pool.run(number, "cd /sys/fs/cgroup/ganeti.slice && cat cpu.weight ganeti-noded.service/cpu.weight").ok().split()
+    need(weights == ["1000"] * 2, f"the weights of Ganeti's daemons on h{number} are {weights}")
     host.check_no_failed_unit(pool.ssh(number).run)
