@@ -19,7 +19,7 @@ from qa.command import cpu_model
 
 KVM = ("-accel", "kvm")
 TCG = ("-accel", "tcg,thread=multi")
-PROBE_SECONDS = 15.0
+PROBE_SECONDS = 60.0
 PROOF = "Kernel panic - not syncing"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

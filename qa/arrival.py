@@ -49,9 +49,9 @@ def look_around(
     with scenario.phase("log-in by ssh"):
         ssh.wait()
     host.check_xen(ssh.run)
-    scenario.keep(f"journal-{machine.name}.txt", ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
-    blame = ssh.run("systemd-analyze; systemd-analyze blame --no-pager | head -n 40; true").ok()
-    scenario.keep(f"blame-{machine.name}.txt", blame)
+    scenario.diagnose(f"journal-{machine.name}.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
+    blame = "systemd-analyze; systemd-analyze blame --no-pager | head -n 40"
+    scenario.diagnose(f"blame-{machine.name}.txt", ssh.run, blame)
     with scenario.phase("checks by ssh"):
         host.check_overlay(ssh.run, writable_medium=True)
         host.check_identity(ssh.run, name)

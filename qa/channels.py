@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qa.failure import ScenarioFailed
+from qa.progress import Progress
 from qa.scan import Cleaner, Finding, findings
 
 Message = dict[str, Any]
@@ -23,7 +24,7 @@ LAST_WORDS = 2.0
 """Seconds that a machine gets to say more after a fatal line."""
 
 
-def connect(path: Path, alive: Callable[[], bool], seconds: float = 20.0) -> socket.socket:
+def connect(path: Path, alive: Callable[[], bool], seconds: float = 120.0) -> socket.socket:
     """A connection to a socket that QEMU is about to make.
 
     :raises ScenarioFailed: when QEMU ended or did not make it within the limit in seconds.
@@ -105,6 +106,8 @@ class Channels:
     :param expected_failures: sources of events that may fail in this scenario.
     ``reset_place`` is where the console's text of the present boot begins; ``watchers`` are called with the console's bytes.
 
+    ``progress``, when set, is notified of every sign of life.
+
     :param stop_at_fatal: raise as soon as the console shows that nothing good will come any more.
     """
 
@@ -128,6 +131,8 @@ class Channels:
         self.watchers: list[Callable[[bytes], None]] = []
         self.closed = False
         self.judging = True
+        self.progress: Progress | None = None
+        self._start = time.monotonic()
         self._event_log = event_log
         self._expected_failures = expected_failures
         self._stop_at_fatal = stop_at_fatal
@@ -159,6 +164,8 @@ class Channels:
                 data = b""
             if data:
                 came = True
+                if self.progress:
+                    self.progress.note()
                 key.data(data)
             else:
                 self._selector.unregister(key.fileobj)
@@ -214,7 +221,8 @@ class Channels:
             except ValueError:
                 event = {"event": "unreadable", "source": "port", "text": line.decode(errors="replace")}
             self.events.append(event)
-            self._event_log.write(json.dumps(event, sort_keys=True) + "\n")
+            logged = {**event, "at": round(time.monotonic() - self._start, 1)} if isinstance(event, dict) else event
+            self._event_log.write(json.dumps(logged, sort_keys=True) + "\n")
             self._event_log.flush()
 
     def _take_qmp(self, data: bytes) -> None:

@@ -14,12 +14,15 @@ from pexpect.spawnbase import SpawnBase
 from qa import patience
 from qa.channels import Channels
 from qa.failure import ScenarioFailed
+from qa.machine_time import Deadline
 
 BURST = 12
 """Bytes sent at a time: input through Xen's console is lost when it comes faster than 12 bytes in 50 ms."""
 PAUSE = 0.05
-TAKEN = 30.0
-"""Seconds for a shell to begin with a command; past them the line is typed again."""
+LOOK = 1.0
+"""Seconds between two looks at the deadline."""
+TAKEN = 120.0
+"""Seconds of machine time for a shell to begin with a command; past them the line is typed again."""
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
@@ -102,7 +105,7 @@ def parse(text: str, mark: str) -> tuple[int, str] | None:
 class Console:
     """The serial console of a running machine.
 
-    All limits are seconds, stretched by the user's patience.
+    All limits are seconds of machine time, stretched by the user's patience.
     """
 
     def __init__(self, channels: Channels) -> None:
@@ -112,16 +115,32 @@ class Console:
         self._marks = count(1)
 
     def expect(self, *patterns: str, limit: float = patience.COMMAND) -> int:
-        """Wait for the first of these regular expressions; which one, from 0.
+        """Wait for the first of these regular expressions; return which one, from 0.
 
-        :raises ScenarioFailed: past the limit, or when the machine ends or fails.
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit, or when the guest hangs, or the machine ends or fails.
         """
+        deadline, what = Deadline(limit), f"waited on the console for {' or '.join(patterns)}"
         try:
-            return int(self._spawn.expect(list(patterns), timeout=patience.patient(limit)))
-        except (pexpect.TIMEOUT, pexpect.EOF) as error:
-            why = "ended" if isinstance(error, pexpect.EOF) else f"said nothing of it in {patience.patient(limit):.0f} s"
-            tail = "\n".join(f"    {line[:160]}" for line in self._channels.transcript.text.splitlines()[-8:])
-            raise ScenarioFailed(f"waited on the console for {' or '.join(patterns)}: the machine {why}\n{tail}") from None
+            while True:
+                try:
+                    return int(self._spawn.expect(list(patterns), timeout=LOOK))
+                except pexpect.TIMEOUT:
+                    self._give_up(what, deadline)  # what was read so far stays in pexpect's buffer
+        except pexpect.EOF:
+            raise ScenarioFailed(f"{what}: the machine ended\n{self._tail()}") from None
+
+    def _give_up(self, what: str, deadline: Deadline) -> None:
+        """Fail when waiting any longer makes no sense."""
+        if deadline.expired:
+            deadline.check(f"{what}: not there after {deadline.describe()}\n{self._tail()}")
+        reason = self._channels.progress.hung() if self._channels.progress else ""
+        if reason:
+            raise ScenarioFailed(f"{what}: {reason}\n{self._tail()}")
+
+    def _tail(self) -> str:
+        return "\n".join(f"    {line[:160]}" for line in self._channels.transcript.text.splitlines()[-8:])
 
     def send(self, text: str) -> None:
         """Type text as it is, slowly enough for Xen."""
@@ -155,7 +174,7 @@ class Console:
             self.send("stty -echo cols 250; PS1= PS2=; set +o history 2>/dev/null\n")
             self.send(f"echo tame-$((40+{number}))-\n")
             try:
-                self.expect(rf"tame-{40 + number}-", limit=30)
+                self.expect(rf"tame-{40 + number}-", limit=TAKEN)
             except ScenarioFailed:
                 if number == tries - 1 or self._channels.closed:
                     raise

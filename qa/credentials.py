@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import shlex
+import subprocess
+import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from dom0kit.run import CommandFailed, run
+from dom0kit.run import environment, run
 from qa import patience
 from qa.console import Answer
-from qa.failure import ScenarioFailed
 from qa.lab.commands import inside
+from qa.machine import pump_all
+from qa.machine_time import Deadline
 
 
 @dataclass(frozen=True)
@@ -53,28 +60,67 @@ class Ssh:
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
             "LogLevel": "ERROR",
-            "ConnectTimeout": "60",
+            "ConnectTimeout": "300",  # a slow guest's sshd takes long to answer; the caller's deadline ends a wait in vain
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         where = ["-p", str(self._port), *words, f"root@{self._address}", command]
         return inside(self._netns, ["ssh", "-F", "none", "-i", str(self._credentials.private), *where])
 
     def run(self, command: str, *, limit: float = patience.COMMAND) -> Answer:
-        """Run a command as root; ``limit`` in seconds, stretched by the user's patience."""
-        try:
-            result = run(self.argv(command), check=False, timeout=patience.patient(limit))
-        except CommandFailed as error:
-            raise ScenarioFailed(f"by ssh: {command}: {error.tail}") from None
-        output = result.output if result.returncode == 0 else result.output + result.errors
-        return Answer(command, result.returncode, output.rstrip("\n"))
+        """Run a command as root and return its exit code and output.
+
+        The lines of the running machines are drained meanwhile: a guest whose console is not read stands still.
+
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit.
+        """
+        return run_beside_machines(self.argv(command), command, Deadline(limit))
 
     def wait(self, *, limit: float = patience.COMMAND) -> None:
         """Wait until the guest lets root in.
 
         :raises ScenarioFailed: when it does not within the limit.
         """
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while (answer := self.run("true")).code != 0:
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"no log-in by ssh: {answer.output}")
+            deadline.check(f"no log-in by ssh after {deadline.describe()}: {answer.output}")
             time.sleep(2)
+
+
+def run_beside_machines(argv: Sequence[str], command: str, deadline: Deadline) -> Answer:
+    """Run a program to its end and drain the machines' lines until then.
+
+    Only the main thread drains: two readers would tear each other's lines apart.
+
+    :param command: the text that error messages show.
+    :raises ScenarioFailed: past the deadline, and for what the machines' lines show meanwhile.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment())
+        try:
+            while child.poll() is None:
+                if deadline.expired:
+                    deadline.check(f"no end of a command in the guest after {deadline.describe()}: {shlex.join(argv[-1:])}")
+                _wait_a_little(child, main=main)
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        text = _text(output) if child.returncode == 0 else _text(output) + _text(errors)
+    return Answer(command, child.returncode, text.rstrip("\n"))
+
+
+def _wait_a_little(child: subprocess.Popen[bytes], *, main: bool) -> None:
+    if main:
+        pump_all(0.05)
+    try:
+        child.wait(0.05)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")

@@ -1,7 +1,11 @@
-"""The one way in which a scenario fails."""
+"""The two ways in which a scenario ends without success."""
 
 from __future__ import annotations
 
 
 class ScenarioFailed(AssertionError):
     """The product or the machine did not do what the scenario asks for; the text says what and shows the evidence."""
+
+
+class MachineStarved(ScenarioFailed):
+    """The emulators got so little processor time that the scenario says nothing about the product."""

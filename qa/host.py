@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from qa import answers, patience
 from qa.command import Firmware
 from qa.console import Answer
 from qa.failure import ScenarioFailed
+from qa.machine_time import Deadline
 
 Run = Callable[[str], Answer]
 
@@ -39,13 +39,12 @@ def need(condition: object, text: str) -> None:
 def settle(run: Run, *, limit: float = patience.BOOT) -> None:
     """Wait until systemd has nothing left to start; before that, "no unit failed" says little.
 
-    :param limit: seconds, stretched by the user's patience.
+    :param limit: seconds of machine time, stretched by the user's patience.
     :raises ScenarioFailed: past the limit, with the jobs that hang.
     """
-    end = time.monotonic() + patience.patient(limit)
+    deadline = Deadline(limit)
     while jobs := run("systemctl list-jobs --no-legend --no-pager").ok().replace("No jobs running.", "").strip():
-        if time.monotonic() > end:
-            raise ScenarioFailed(f"the boot does not come to its end; still starting:\n{jobs}")
+        deadline.check(f"the boot is not complete after {deadline.describe()}; still starting:\n{jobs}")
         run("sleep 5")
 
 

@@ -31,7 +31,7 @@ PORT = 3260
 NAA = 0x60000000000000000E00000000010001
 """What tgt calls the first LUN of its first target."""
 SCRIPT = "boot.ipxe"
-START_SECONDS = 20.0
+START_SECONDS = 200.0
 
 
 @dataclass(frozen=True)

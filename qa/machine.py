@@ -18,12 +18,29 @@ from qa.channels import Channels, Message, connect
 from qa.command import OVMF_VARS, MachineSpec, argv
 from qa.console import Console
 from qa.failure import ScenarioFailed
+from qa.machine_time import CLOCK, Deadline, Meter, meter
+from qa.progress import STALL, Progress
 
 T = TypeVar("T")
 FAST = 2**33
 """Bytes a second for a machine's state: nobody waits beside it."""
 PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
 """QEMU ends with the harness even when the harness is killed."""
+
+RUNNING: list[Machine] = []
+"""The machines of this process that run: whoever waits for anything else drains their lines meanwhile."""
+
+
+def pump_all(seconds: float) -> None:
+    """Drain the lines of all running machines for at most this many seconds; sleep when none runs.
+
+    :raises ScenarioFailed: see :meth:`qa.channels.Channels.pump`.
+    """
+    machines = [machine for machine in RUNNING if machine.running]
+    for machine in machines:
+        machine.channels.pump(seconds / len(machines))
+    if not machines:
+        time.sleep(seconds)
 
 
 def free_port() -> int:
@@ -60,6 +77,9 @@ class Machine:
         self._channels: Channels | None = None
         self._files: list[IO[Any]] = []
         self._shots = 0
+        self._meter: Meter | None = None
+        self.seconds = 0.0
+        self.began = 0.0
         self.screenshots: list[Path] = []
 
     def __enter__(self) -> Machine:
@@ -144,21 +164,27 @@ class Machine:
             expected_failures=self._expected_failures,
             stop_at_fatal=self._stop_at_fatal,
         )
+        self._meter = meter(self._process.pid)
+        CLOCK.register(self._meter)
+        RUNNING.append(self)
+        self._channels.progress = Progress(self._meter)
+        self.began = time.monotonic()
         self.qmp("qmp_capabilities")
         if spec.state:
             self._wait_migration()
         self.qmp("cont")
 
-    def qmp(self, command: str, arguments: Message | None = None, limit: float = 60.0) -> Any:
+    def qmp(self, command: str, arguments: Message | None = None, limit: float = patience.QEMU) -> Any:
         """Give QEMU a command and return its answer.
 
         :raises ScenarioFailed: when QEMU refuses, or does not answer within the limit in seconds.
         """
         number = self.channels.send_qmp(command, arguments or {})
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while number not in self.channels.answers:
-            if time.monotonic() > end or not self.running:
-                raise ScenarioFailed(f"QEMU does not answer to {command}")
+            deadline.check(f"QEMU does not answer to {command}")
+            if not self.running:
+                raise ScenarioFailed(f"QEMU ended before it answered to {command}")
             self.channels.pump(0.2)
         answer = self.channels.answers.pop(number)
         if "error" in answer:
@@ -182,10 +208,11 @@ class Machine:
 
         :raises ScenarioFailed: when that fails.
         """
-        end = time.monotonic() + patience.patient(patience.COMMAND)
+        deadline = Deadline(patience.COMMAND)
         while (status := self.qmp("query-migrate").get("status")) != "completed":
-            if status == "failed" or time.monotonic() > end:
-                raise ScenarioFailed(f"the machine's state cannot be kept: {status}")
+            if status == "failed":
+                raise ScenarioFailed("the machine's state cannot be kept: QEMU's migration failed")
+            deadline.check(f"the machine's state is not kept after {deadline.describe()}: {status}")
             self.channels.pump(0.5)
 
     def console(self) -> Console:
@@ -209,7 +236,7 @@ class Machine:
 
         :raises ScenarioFailed: when QEMU cannot.
         """
-        said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=300.0)
+        said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=patience.COMMAND)
         if said.strip():
             raise ScenarioFailed(f"no snapshot: {said.strip()}")
 
@@ -225,13 +252,25 @@ class Machine:
         """Let time pass while the lines are drained."""
         self.channels.drain(seconds)
 
-    def wait_until(self, look: Callable[[], T | None], what: str, *, limit: float) -> T:
-        """Drain the lines until ``look`` finds something; what it found.
+    def wait_until(
+        self,
+        look: Callable[[], T | None],
+        what: str,
+        *,
+        limit: float,
+        stall: float | None = STALL,
+        wall: float | None = None,
+    ) -> T:
+        """Drain the lines until ``look`` finds something; return what it found.
 
         :param what: for the error message, as ``a report of failure``.
-        :raises ScenarioFailed: past the limit in seconds, or when the machine ended without it.
+        :param limit: seconds of machine time.
+        :param stall: seconds after which a silent and idle guest counts as hung; None: it may be idle up to the limit.
+        :param wall: the limit by the wall clock in seconds; None: far away.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit, when the guest hangs, or when the machine ended without it.
         """
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit, wall=wall)
         while True:
             start = time.monotonic()
             found = look()
@@ -241,11 +280,33 @@ class Machine:
             self.channels.drain(time.monotonic() - start)
             if self.channels.closed:
                 raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"no {what} after {patience.patient(limit):.0f} s; {self.last_words()}")
+            if deadline.expired:
+                deadline.check(f"no {what} after {deadline.describe()}; {self.last_words()}")
+            if stall is not None and (reason := self.hung(stall)):
+                raise ScenarioFailed(f"no {what}: {reason}; {self.last_words()}")
             self.channels.pump(0.5)
 
-    def wait_console(self, text: str, *, limit: float = 60) -> None:
+    def hung(self, stall: float = STALL) -> str:
+        """Return why the guest counts as hung, "" when it does not; see :meth:`qa.progress.Progress.hung`."""
+        return self._channels.progress.hung(stall) if self._channels and self._channels.progress else ""
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process number."""
+        assert self._process, "the machine is not started"
+        return self._process.pid
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds of processor time that QEMU used so far."""
+        return self._meter.used if self._meter else 0.0
+
+    @property
+    def starved_seconds(self) -> float:
+        """Seconds in which QEMU was ready to run and got no processor."""
+        return self._meter.starved if self._meter else 0.0
+
+    def wait_console(self, text: str, *, limit: float = patience.COMMAND) -> None:
         """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
 
         :raises ScenarioFailed: past the limit in seconds.
@@ -255,7 +316,7 @@ class Machine:
     def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
         """The first event of this source and kind.
 
-        :param limit: seconds, stretched by the user's patience.
+        :param limit: seconds of machine time, stretched by the user's patience.
         :param since: how many events to leave out, for a machine that does the same thing twice.
         :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
         """
@@ -277,10 +338,12 @@ class Machine:
 
     def wait_end(self, *, limit: float = patience.REBOOT) -> str:
         """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while self.running or not self.channels.closed:
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"the machine did not end within {patience.patient(limit):.0f} s; {self.last_words()}")
+            if deadline.expired:
+                deadline.check(f"the machine did not end within {deadline.describe()}; {self.last_words()}")
+            if reason := self.hung():
+                raise ScenarioFailed(f"the machine does not end: {reason}; {self.last_words()}")
             self.channels.pump(0.5)
         reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
         return str(reasons[-1]) if reasons else "without a word"
@@ -294,6 +357,12 @@ class Machine:
 
     def kill(self) -> None:
         """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""
+        if self in RUNNING:
+            RUNNING.remove(self)
+        if self._meter:
+            CLOCK.now()
+            CLOCK.forget(self._meter)
+            self.seconds = self.seconds or time.monotonic() - self.began
         if self._process:
             if self._process.poll() is None:
                 self._process.kill()

@@ -104,7 +104,7 @@ class Tree:
 def render(settings: Settings, file: Path, folder: Path, *further: str) -> None:
     """``dom0kit answers render`` with the run's ISO."""
     words = ["answers", "render", str(file), "-o", str(folder), "--url", URL, "--iso", str(settings.iso.resolve()), *further]
-    run(dom0kit(*words), cwd=PROJECT, timeout=patience.patient(300))
+    run(dom0kit(*words), cwd=PROJECT, timeout=patience.patient(1800))
 
 
 class Trees:
@@ -198,7 +198,7 @@ def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
     return Served(tree, folder)
 
 
-def wait_for(ready: Callable[[], bool], what: str, limit: float = 30) -> None:
+def wait_for(ready: Callable[[], bool], what: str, limit: float = 300) -> None:
     """Wait until something of the servers is there; ``limit`` in seconds.
 
     :raises ScenarioFailed: past the limit.

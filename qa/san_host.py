@@ -15,6 +15,7 @@ from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import install_from_cd
 from qa.machine import Machine, free_port
+from qa.machine_time import Deadline
 from qa.san import (
     SEEN_SECONDS,
     Lun,
@@ -78,7 +79,7 @@ def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: 
     """
     arrive(scenario, machine)
     ssh.wait()
-    scenario.keep("san.txt", ssh.run("multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v; true").ok())
+    scenario.diagnose("san.txt", ssh.run, "multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v")
     look_around(scenario, machine, ssh, firmware=on.firmware)
     check_root(ssh.run, on.lun)
     check_lvm(ssh.run, on.lun, *guests)
@@ -109,12 +110,12 @@ def check_resident(run: Run) -> dict[str, object]:
 
     :raises ScenarioFailed: when one is not.
     """
-    end = time.monotonic() + patience.patient(SEEN_SECONDS)
+    deadline = Deadline(SEEN_SECONDS)
     while True:
         found: dict[str, object] = json.loads(run(f"python3 -c {shlex.quote(RESIDENT)}").ok())
         if not found["missing"]:
             return found
-        need(time.monotonic() < end, f"dom0kit-paths.service does not keep in memory: {found['missing']}")
+        deadline.check(f"dom0kit-paths.service does not keep in memory: {found['missing']}")
         time.sleep(1)
 
 

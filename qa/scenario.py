@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.files import sha256_file, write_json
-from qa import accelerator, credentials, folders, media, needs
+from dom0kit.run import run
+from qa import accelerator, credentials, folders, media, needs, patience
 from qa.command import Drive, MachineSpec, cpu_model
-from qa.failure import ScenarioFailed
+from qa.console import Answer
+from qa.failure import MachineStarved, ScenarioFailed
 from qa.leaks import leaks
 from qa.machine import Machine
 from qa.scan import Finding, findings
 
+PROJECT = Path(__file__).parent.parent
+STARVED_SHARE = 0.3
+"""Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
 LAST = 9
 """The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
+
+
+def utc_now() -> str:
+    """Return the time as ``2026-01-31T12:00:00Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 @dataclass
@@ -95,6 +105,15 @@ class Settings:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A part of a scenario; times in seconds, ``started_at`` since the scenario's start."""
+
+    name: str
+    started_at: float
+    seconds: float
+
+
 @dataclass
 class Scenario:
     """What a scenario's test talks to.
@@ -109,10 +128,12 @@ class Scenario:
     settings: Settings
     expected: set[str] = field(default_factory=set)
     machines: list[Machine] = field(default_factory=list)
-    phases: list[tuple[str, float]] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    started: str = field(default_factory=utc_now)
 
     @property
     def folder(self) -> Path:
@@ -172,11 +193,21 @@ class Scenario:
         try:
             yield
         finally:
-            self.phases.append((name, round(time.monotonic() - start, 1)))
+            self.phases.append(Phase(name, round(start - self.began, 1), round(time.monotonic() - start, 1)))
 
     def keep(self, name: str, text: str) -> None:
         """Keep a text among the artifacts."""
         (self.folder / name).write_text(text if text.endswith("\n") else text + "\n")
+
+    def diagnose(self, name: str, run: Callable[..., Answer], command: str) -> None:
+        """Keep the output of a command among the artifacts. It is for readers: no failure of it fails the scenario.
+
+        :param run: executes a command in the guest and takes ``limit`` in seconds, as :meth:`qa.credentials.Ssh.run`.
+        """
+        try:
+            self.keep(name, run(command, limit=patience.DIAGNOSTIC).output)
+        except ScenarioFailed as error:
+            self.keep(name, f"not available: {error}")
 
     def seen(self) -> list[tuple[str, Finding]]:
         """All findings on all consoles, each with its machine's name."""
@@ -191,7 +222,8 @@ class Scenario:
             failure among the events, or a secret in an artifact.
         """
         seen = self.seen()
-        wrong = [f"{name}: {finding}" for name, finding in seen if finding.kind not in self.expected]
+        unexpected = [(name, finding) for name, finding in seen if finding.kind not in self.expected]
+        wrong = [f"{name}: {finding}" for name, finding in unexpected]
         wrong += [
             f"expected on a console, but not there: {kind}"
             for kind in sorted(self.expected - {finding.kind for _, finding in seen})
@@ -201,8 +233,15 @@ class Scenario:
             wrong += [f"{machine.name}: event {json.dumps(e)}" for e in events if machine.channels.unexpected(e)]
         wrong += self.secrets_leaked()
         wrong += self.problems
+        if wrong and len(wrong) == len(unexpected) and all(self._lost_time(name, finding) for name, finding in unexpected):
+            raise MachineStarved(f"{self.name}: guests complain about time that the build host took from them: {wrong[0]}")
         if wrong:
             raise ScenarioFailed(f"{self.name}: {len(wrong)} findings\n" + "\n".join(f"    {line}" for line in wrong[:30]))
+
+    def _lost_time(self, name: str, finding: Finding) -> bool:
+        """Return whether a finding says nothing but that a starved machine missed time."""
+        machine = next(machine for machine in self.machines if machine.name == name)
+        return finding.kind == "soft lockup" and machine.starved_seconds > STARVED_SHARE * machine.seconds
 
     def secrets_leaked(self) -> list[str]:
         """The artifacts, and files in bundles among them, that hold root's password, its hash or another secret."""
@@ -225,20 +264,51 @@ class Scenario:
         """Write ``result.json`` and ``timings.json``."""
         shots = [path.name for machine in self.machines for path in machine.screenshots]
         write_json(
-            self.folder / "timings.json", {"phases": dict(self.phases), "steps": self.steps(), "seconds": round(seconds, 1)}
+            self.folder / "timings.json",
+            {
+                "phases": {phase.name: phase.seconds for phase in self.phases},
+                "steps": self.steps(),
+                "seconds": round(seconds, 1),
+            },
         )
         value = {
             "scenario": self.name,
             "result": result,
             "error": error,
             "seconds": round(seconds, 1),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "started": self.started,
+            "finished": utc_now(),
+            "commit": commit(),
             "iso": {"path": str(self.settings.iso), "sha256": iso_digest(self.settings.iso)},
             "accelerator": " ".join(self.settings.accelerator),
+            "machines": [self._machine_record(machine) for machine in self.machines if machine.started],
+            "phases": [asdict(phase) for phase in self.phases],
             "screenshots": shots,
             "notes": self.notes,
         }
         write_json(self.folder / "result.json", value)
+
+    def _machine_record(self, machine: Machine) -> dict[str, Any]:
+        return {
+            "name": machine.name,
+            "firmware": machine.spec.firmware,
+            "memory_mib": machine.spec.memory,
+            "started_at": round(machine.began - self.began, 1),
+            "ended_at": round(machine.began - self.began + machine.seconds, 1),
+            "cpu_seconds": round(machine.cpu_seconds, 1),
+            "machine_seconds": round(machine.seconds - machine.starved_seconds, 1),
+        }
+
+
+@cache
+def commit() -> str:
+    """Return the commit of the checkout, with ``-dirty`` when files differ from it; "" outside of a checkout."""
+    try:
+        head = run(["git", "rev-parse", "HEAD"], cwd=PROJECT).output.strip()
+        dirty = run(["git", "status", "--porcelain"], cwd=PROJECT).output.strip()
+    except UserError:
+        return ""
+    return f"{head}-dirty" if dirty else head
 
 
 _DIGESTS: dict[tuple[Path, int], str] = {}

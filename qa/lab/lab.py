@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 
 from dom0kit.run import Result, run
-from qa import patience
 from qa.command import Nic
 from qa.failure import ScenarioFailed
 from qa.lab import commands, vlan, web
 from qa.lab.server import Server
+from qa.machine import pump_all
+from qa.machine_time import Deadline
 
 NUMBERS = count()
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -125,17 +126,17 @@ class Lab:
         for command in wanted:
             run(command, hint="the laboratory needs root and iproute2")
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60) -> Result:
+    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 600) -> Result:
         """Run a command inside; ``timeout`` in seconds."""
         return run(commands.inside(self.namespace, argv), check=check, timeout=timeout)
 
-    def reaches(self, address: str, *, limit: float = 60) -> bool:
-        """Whether an address answers to ping within the limit in seconds, stretched by the user's patience."""
-        end = time.monotonic() + patience.patient(limit)
+    def reaches(self, address: str, *, limit: float = 240) -> bool:
+        """Return whether an address answers to ping within ``limit`` seconds of machine time."""
+        deadline = Deadline(limit)
         while self.run(["ping", "-n", "-c", "1", "-W", "2", address], check=False).returncode != 0:
-            if time.monotonic() > end:
+            if deadline.expired:
                 return False
-            time.sleep(0.5)  # an address without a route is refused at once
+            pump_all(0.5)  # an address without a route is refused at once
         return True
 
     def address(self, device: str, address: str) -> None:

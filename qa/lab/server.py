@@ -14,8 +14,8 @@ from dom0kit.run import environment
 from qa import patience
 from qa.failure import ScenarioFailed
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 20.0
+READY_SECONDS = 300.0
+STOP_SECONDS = 200.0
 
 
 class Server:

@@ -106,7 +106,7 @@ class Desk:
 
     def command(self, *words: str, check: bool = True) -> Result:
         """``dom0ctl pool`` on the master."""
-        return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=60)
+        return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=600)
 
     def token(self, *options: str, address: str = commands.ADDRESS) -> str:
         """A new join token."""
@@ -128,12 +128,12 @@ class Desk:
                 self._socket.accept()[0].close()
 
 
-def ask(lab: Lab, token: str, *options: str, word: str = "ask", timeout: float = 180) -> dict[str, Any]:
+def ask(lab: Lab, token: str, *options: str, word: str = "ask", timeout: float = 1800) -> dict[str, Any]:
     """What a joiner hears, run in the site's namespace at another address."""
     return client(lab, token, ["--word", word, *options], timeout=timeout)
 
 
-def client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 180) -> dict[str, Any]:
+def client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 1800) -> dict[str, Any]:
     """The real client in a process of its own; the token goes by its standard input."""
     lab.needs_site()
     argv = commands.inside(commands.site_name(lab.namespace), [*CLIENT, *options])

@@ -36,10 +36,12 @@ POOL = f"pool.{DOMAIN}"
 POOL_ADDRESS = "10.77.0.10"
 DISK_SIZE = 40 * 1024**3
 """Sparse; Ganeti wants a volume group of at least 20 GiB."""
-FIRST_BOOT = 3 * patience.BOOT
+FIRST_BOOT = 2 * patience.BOOT
 """A first boot that makes or joins a pool: some minutes more, each."""
-JOB = 15 * 60
+JOB = 60 * 60
 """One of Ganeti's commands; emulated, on a busy machine."""
+SILENT = 20 * 60
+"""Seconds of machine time that a host may be silent and idle: it stands in the pool's queue."""
 HOST_JSON = "etc/dom0kit/host.json"
 Pool = dict[str, Any]
 T = TypeVar("T")
@@ -221,7 +223,7 @@ class PoolLab:
                     machine.wait(0.1)
             return look()
 
-        return self.machines[number].wait_until(drained, what, limit=limit)
+        return self.machines[number].wait_until(drained, what, limit=limit, stall=SILENT)
 
     def set_clock(self, number: int) -> None:
         """A machine that goes on from a snapshot has the time of it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from qa.failure import MachineStarved
 from qa.installed import InstalledDisks
 from qa.lab.lab import Lab
 from qa.machine import Machine
@@ -16,7 +17,7 @@ from qa.pool.checks import prepare
 from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab, to_create
 from qa.san import SanDisks
 from qa.scenario import Scenario, Settings
-from qa.selection import PLUGIN, Selection, result_key
+from qa.selection import PLUGIN, Selection, result_key, starved_key
 
 
 @pytest.fixture(scope="session")
@@ -57,17 +58,19 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
     yield value
     report = request.node.stash.get(result_key, None)
     # Without a report the test did not come to its end: it was interrupted, which is no success.
+    starved = request.node.stash.get(starved_key, False)
     error = "interrupted" if report is None else "" if report.passed else str(report.longrepr)
     try:
         if not error:
             value.judge()
     except AssertionError as verdict:
-        error = str(verdict)
+        error, starved = str(verdict), isinstance(verdict, MachineStarved)
         raise
     finally:
         for machine in value.machines:
             machine.kill()
-        value.record("failed" if error else "passed", error, time.monotonic() - start)
+        outcome = "interrupted" if report is None else "starved" if starved else "failed" if error else "passed"
+        value.record(outcome, error, time.monotonic() - start)
 
 
 @pytest.fixture
@@ -111,9 +114,12 @@ def master(pool: PoolLab, master_disk: Path) -> Iterator[Machine]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Let the fixture know how the test itself ended."""
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Let the fixture know how the test itself ended, and the run that a machine was starved."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.when == "call":
         item.stash[result_key] = report
+    if call.excinfo and isinstance(call.excinfo.value, MachineStarved):
+        item.stash[starved_key] = True
+        report.user_properties.append(("starved", item.name))
     return report  # type: ignore[return-value]

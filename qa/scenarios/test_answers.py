@@ -80,13 +80,13 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
                 kind = "finished" if name == "right" else "failed"
                 event = machine.wait_event("installer", kind, limit=patience.INSTALL)
             if name == "right":
-                machine.wait_until(lambda: secure.events, "report at the webhook of the answers", limit=60)
+                machine.wait_until(lambda: secure.events, "report at the webhook of the answers", limit=patience.COMMAND)
                 machine.wait_console("pinned.example.org")
             else:
                 report = machine.wait_until(
                     lambda: next((e for e in plain.events if e.get("event") == "failed"), None),
                     "report of the failure",
-                    limit=180,
+                    limit=patience.COMMAND,
                 )
                 said = f"{event} {report}".lower()
                 need("fingerprint" in said or "certificate" in said, f"the failure does not speak of the certificate: {event}")
@@ -158,9 +158,11 @@ def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
             machine.wait_event("installer", "failed", limit=patience.INSTALL)
         with scenario.phase("report"):
             report = machine.wait_until(
-                lambda: next((e for e in web.events if e.get("event") == "failed"), None), "report of the failure", limit=180
+                lambda: next((e for e in web.events if e.get("event") == "failed"), None),
+                "report of the failure",
+                limit=patience.COMMAND,
             )
-            machine.wait_until(lambda: web.bundles, "bundle at the webhook", limit=180)
+            machine.wait_until(lambda: web.bundles, "bundle at the webhook", limit=patience.COMMAND)
         machine.screenshot("failed")
     said = str(report)
     missing = [word for word in PROBLEMS.values() if word not in said]

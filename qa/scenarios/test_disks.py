@@ -71,7 +71,7 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
     with scenario.machine("both", scenario.spec("both", drives=tuple(disks), **machine_is)) as machine:
         arrive(scenario, machine)
         ssh.wait()
-        scenario.keep("mdstat.txt", ssh.run("cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr; true").ok())
+        scenario.diagnose("mdstat.txt", ssh.run, "cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr")
         with scenario.phase("synchronisation"):
             # What a lost disk would take with it must be on the other one first.
             ssh.run("mdadm --wait /dev/md/*; true", limit=patience.INSTALL).ok()

@@ -131,7 +131,7 @@ def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
     again = sorted(set(event["ran"]) & ONCE)
     host.need(not again, f"ran again in the last boot: {', '.join(again)}")
     steps = json.loads(ssh.run("dom0ctl status --json").ok())["steps"]
-    scenario.keep("status.txt", ssh.run("dom0ctl status").ok())
+    scenario.diagnose("status.txt", ssh.run, "dom0ctl status")
     open_steps = [step["name"] for step in steps if step["state"] != "done"]
     host.need(not open_steps, f"not done: {open_steps}")
     host.settle(ssh.run)
@@ -140,7 +140,7 @@ def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
     host.check_network(ssh.run)
     host.check_services(ssh.run)
     host.check_access(ssh.run, scenario.settings.credentials.public)
-    scenario.keep("journal.txt", ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
+    scenario.diagnose("journal.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
 
 
 def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -> dict[str, str]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
+from dom0kit.run import run
 from qa import patience
 from qa.command import DirectKernel
 from qa.console import Console
-from qa.failure import ScenarioFailed
+from qa.failure import MachineStarved, ScenarioFailed
 from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import Lab
@@ -67,3 +74,39 @@ def test_harness_bridge(scenario: Scenario, lab: Lab) -> None:
         need(not lab.reaches(ADDRESSES[1], limit=5), "a machine without a cable is reached")
         two.cable(0, plugged=True)
         need(lab.reaches(ADDRESSES[1]), "the machine is away though its cable is plugged in again")
+
+
+HOG = "import os\nwhile os.getppid() != 1: pass"
+"""A program that takes a processor until its parent ends."""
+
+
+@contextmanager
+def starved(machine: Machine) -> Iterator[None]:
+    """Leave a machine's threads what a busy program on the same processor leaves over (sched(7), SCHED_IDLE)."""
+    processor = str(min(os.sched_getaffinity(0)))
+    run(["taskset", "--all-tasks", "--cpu-list", "--pid", processor, str(machine.pid)])
+    run(["chrt", "--all-tasks", "--idle", "--pid", "0", str(machine.pid)])
+    with subprocess.Popen(["taskset", "--cpu-list", processor, sys.executable, "-c", HOG]) as hog:
+        try:
+            yield
+        finally:
+            hog.kill()
+
+
+@pytest.mark.parametrize("scenario", ["harness-starved-or-hung"], ids=["harness-starved-or-hung"], indirect=True)
+def test_harness_starved_or_hung(scenario: Scenario) -> None:
+    """A machine without processor time is reported as starved; one whose guest does nothing more is reported as hung."""
+    kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)
+    scenario.expected.add("maintenance shell")  # the initramfs's own shell is all that these machines boot to
+    spec = scenario.spec("starved", kernel=kernel, nics=(), memory=768)
+    with scenario.machine("starved", spec, stop_at_fatal=False) as machine, starved(machine):
+        with scenario.phase("starved"), pytest.raises(MachineStarved, match="the machines were starved"):
+            machine.wait_until(lambda: None, "prompt", limit=patience.BOOT, stall=20, wall=45)
+        need(machine.starved_seconds > 30, f"starved for {machine.starved_seconds:.0f} s of 45 s")
+    spec = scenario.spec("hung", kernel=kernel, nics=(), memory=768)
+    with scenario.machine("hung", spec, stop_at_fatal=False) as machine:
+        with scenario.phase("boot to the initramfs"):
+            machine.console().expect(INITRAMFS, limit=patience.BOOT)
+        with scenario.phase("hung"), pytest.raises(ScenarioFailed, match="the guest hangs: no output") as caught:
+            machine.wait_until(lambda: None, "prompt", limit=patience.BOOT, stall=20)
+        need(not isinstance(caught.value, MachineStarved), "a hung guest was reported as starved")

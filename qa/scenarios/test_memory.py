@@ -41,7 +41,7 @@ def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
             machine.wait_until(
                 lambda: "maintenance shell" in {finding.kind for _, finding in scenario.seen()},
                 "shell of the initramfs",
-                limit=60,
+                limit=patience.COMMAND,
             )
         machine.screenshot("refused")
     have, needed = float(said.group(1)), float(said.group(2))

@@ -73,12 +73,12 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
         console = arrive(scenario, machine)
         ssh.wait()
         before = check_static(ssh.run)
-        scenario.keep("network.txt", ssh.run("ip address; ip route; ovs-vsctl show; ovs-appctl bond/show").ok())
+        scenario.diagnose("network.txt", ssh.run, "ip address; ip route; ovs-vsctl show; ovs-appctl bond/show")
         working = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))
         with scenario.phase("a cable is pulled"):
             machine.cable(working, plugged=False)
             if not lab.reaches(ADDRESS):
-                scenario.keep("away-host.txt", console.run(LOOK_AT_BOND).ok())
+                scenario.diagnose("away-host.txt", console.run, LOOK_AT_BOND)
                 scenario.keep("away-lab.txt", lab.run(["sh", "-c", LOOK_AT_LAB], check=False).output)
                 raise ScenarioFailed("the host is away though the bond has a second card; see away-host.txt and away-lab.txt")
             other = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))

@@ -65,7 +65,7 @@ def test_driver_disk(scenario: Scenario) -> None:
         arrive(scenario, machine)
         ssh = Ssh(scenario.settings.credentials, port)
         look_around(scenario, machine, ssh, firmware="bios")
-        scenario.keep("dmesg.txt", ssh.run("dmesg").ok())
+        scenario.diagnose("dmesg.txt", ssh.run, "dmesg")
         check_drivers(ssh.run)
 
 

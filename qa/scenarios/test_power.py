@@ -33,7 +33,7 @@ def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledD
         after = host.identity(console.run)
         host.check_services(console.run)
         host.check_xen(console.run)
-        scenario.keep("journal.txt", target.ssh.run("journalctl -b --no-pager -o short-monotonic").ok())
+        scenario.diagnose("journal.txt", target.ssh.run, "journalctl -b --no-pager -o short-monotonic")
     scenario.keep("identity.json", json.dumps({"before": before, "after": after}, indent=2))
     changed = [name for name in before if before[name] != after[name]]
     host.need(not changed, f"changed by the power cut: {', '.join(changed)}; see identity.json")

@@ -55,7 +55,7 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
             wait_paths(ssh.run, guests.wwid, 2)
         with scenario.phase("the LUN is grown"):
             grow(machine, ssh.run, guests)
-        scenario.keep("guests.txt", ssh.run("dom0ctl paths; pvs; vgs; true").ok())
+        scenario.diagnose("guests.txt", ssh.run, "dom0ctl paths; pvs; vgs")
         power_off(scenario, machine, ssh)
     # Without an order of QEMU's the firmware has nothing but its own entries.
     alone = replace(on, lun=replace(on.lun, boot=None))

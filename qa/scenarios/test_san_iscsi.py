@@ -14,6 +14,7 @@ from qa.host import Run, need
 from qa.iscsi import Account
 from qa.iscsi_host import check_host, end, install, installer, pull_each_cable
 from qa.lab.lab import Lab
+from qa.machine_time import Deadline
 from qa.san import SEEN_SECONDS, SIZE, fsync_loop, shown, target
 from qa.scenario import Scenario
 
@@ -113,13 +114,13 @@ def groups(run: Run, wwid: str) -> list[dict[str, Any]]:
 
 def wait_active(run: Run, wwid: str, path: str) -> float:
     """Wait until the group with this path is the active one and that of the highest priority; after how many seconds it is."""
-    start = time.monotonic()
+    start, deadline = time.monotonic(), Deadline(SEEN_SECONDS)
     while True:
         found = groups(run, wwid)
         first = found[0]
         if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["dev"] == path:
             return round(time.monotonic() - start, 1)
-        need(time.monotonic() - start < patience.patient(SEEN_SECONDS), f"{path} is not used: {found}")
+        deadline.check(f"{path} is not used after {deadline.describe()}: {found}")
         time.sleep(1)
 
 

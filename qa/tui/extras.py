@@ -19,7 +19,7 @@ SOON = 4
 """Seconds after which a key that has done nothing will do nothing."""
 STEPS = 12
 """More screens than there are between any two of the walk."""
-TEST = 60
+TEST = 240
 """Seconds for one test of the network: its own limit is half of it."""
 
 
@@ -89,7 +89,7 @@ def odd_disks(person: Person, *, twin: str, paths: str, single: str) -> None:
     person.see("active ready")
     bar_to(person, f"{single} ", "blank")
     person.button("As multipath")
-    person.until(lambda: bool(re.search("1 path .*blank", person.screen.line)), "bar on the disk with one path", limit=90)
+    person.until(lambda: bool(re.search("1 path .*blank", person.screen.line)), "bar on the disk with one path", limit=360)
     person.see("1 path: ")
     person.press("enter")
     person.at_screen("Space for guests")
@@ -157,7 +157,7 @@ def typed_at_display(person: Person, hands: Person, expected: str) -> None:
         hands.press_codes("y", "z")
         return soon(person, lambda: f" {expected}_" in person.screen.line)
 
-    person.until(right, f"{expected!r} from the keys y and z", limit=90)
+    person.until(right, f"{expected!r} from the keys y and z", limit=360)
 
 
 def networks(person: Person, *, tag: int, vlan_gateway: str) -> list[str]:

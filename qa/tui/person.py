@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from qa import patience
 from qa.console import PAUSE
 from qa.failure import ScenarioFailed
 from qa.machine import Machine
+from qa.machine_time import CLOCK, Deadline
 from qa.tui.keys import QCODES, key_events, qcode_of, serial_key
 from qa.tui.picture import ALIKE, likeness, read_ppm, write_png
 from qa.tui.screen import Screen
 
-ANSWER = 60
-"""Seconds for the screens to answer to a key, on an emulated machine."""
+ANSWER = 240
+"""Seconds of machine time for the screens to answer to a key, on an emulated machine."""
 QUIET = 0.25
-"""Seconds without a byte on the line: the screen is drawn."""
+"""Seconds of machine time without a byte on the line: the screen is drawn."""
 TYPED = {"serial": 12, "display": 3}
 """Characters typed before their echo is waited for: more get lost on Xen's console, or in a keyboard's queue of 16 bytes."""
 CORNER = 23
@@ -34,11 +33,11 @@ class Person:
         self.machine, self.at = machine, at
         self.screen = Screen()
         self.keys = 0
-        self._last = time.monotonic()
+        self._last = CLOCK.now()
         machine.channels.watchers.append(self._take)
 
     def _take(self, data: bytes) -> None:
-        self._last = time.monotonic()
+        self._last = CLOCK.now()
         self.screen.feed(data)
 
     # Looking.
@@ -46,16 +45,16 @@ class Person:
     def until(self, look: Callable[[], bool], what: str, *, limit: float = ANSWER) -> None:
         """Wait until something is true of the screen.
 
-        :param limit: seconds, stretched by the user's patience.
+        :param limit: seconds of machine time, stretched by the user's patience.
         :raises ScenarioFailed: past the limit, with the screen.
         """
         channels = self.machine.channels
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while not look():
             if channels.closed:
                 raise ScenarioFailed(f"the machine ended before there was {what}")
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"no {what} after {patience.patient(limit):.0f} s; the screen:\n{self.screen.text}")
+            if deadline.expired:
+                deadline.check(f"no {what} after {deadline.describe()}; the screen:\n{self.screen.text}")
             channels.pump(0.1)
 
     def see(self, text: str, *, limit: float = ANSWER) -> None:
@@ -70,7 +69,7 @@ class Person:
         """Wait for a window with one of these titles, all of it drawn; the title."""
 
         def there() -> bool:
-            return bool(set(titles) & set(self.screen.titles)) and time.monotonic() - self._last > QUIET
+            return bool(set(titles) & set(self.screen.titles)) and CLOCK.now() - self._last > QUIET
 
         self.until(there, f"screen {' or '.join(titles)!r}", limit=limit)
         return next(title for title in titles if title in self.screen.titles)
@@ -83,14 +82,13 @@ class Person:
         machine, shown = self.machine, 0.0
         target = machine.artifacts / f"screen-{machine.name}-{label}.png"
         raw = target.with_suffix(".ppm")
-        end = time.monotonic() + patience.patient(ANSWER)
+        deadline = Deadline(ANSWER)
         while True:
             machine.qmp("screendump", {"filename": str(raw.resolve())})
             picture = read_ppm(raw.read_bytes())
             if not check or (shown := likeness(picture, self.screen.rows[:CORNER])) >= ALIKE:
                 break
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"the display shows {shown:.0%} of what the serial line shows; see {target.name}")
+            deadline.check(f"the display shows {shown:.0%} of what the serial line shows; see {target.name}")
             machine.wait(0.5)
         raw.unlink()
         target.write_bytes(write_png(picture))
@@ -171,7 +169,7 @@ class Person:
 
     def settle(self) -> None:
         """Wait until nothing comes any more."""
-        self.until(lambda: time.monotonic() - self._last > QUIET, "quiet line", limit=10)
+        self.until(lambda: CLOCK.now() - self._last > QUIET, "quiet line", limit=60)
 
     def button(self, label: str) -> None:
         """Press a button."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pexpect
 import pyte
 
-from qa import patience
 from qa.credentials import Credentials
 from qa.failure import ScenarioFailed
 from qa.lab.commands import inside
 from qa.machine import Machine
+from qa.machine_time import Deadline
 from qa.tui.person import ANSWER
 from qa.tui.screen import COLUMNS, ROWS, TITLE
 
@@ -69,7 +68,7 @@ class Remote:
 
         :raises ScenarioFailed: when it does not come within the limit.
         """
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while text not in self.flat:
             try:
                 self._stream.feed(self._child.read_nonblocking(4096, timeout=0.2))
@@ -77,8 +76,7 @@ class Remote:
                 pass
             except pexpect.EOF:
                 raise ScenarioFailed(f"the log-in ended before it showed {text!r}:\n{self.text}") from None
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"over SSH there is no {text!r}; the screen:\n{self.text}")
+            deadline.check(f"over SSH there is no {text!r} after {deadline.describe()}; the screen:\n{self.text}")
             self.machine.wait(0.05)
 
     def send(self, text: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 
 from qa import patience
 from qa.answers import HOST_NAME
 from qa.credentials import Ssh
-from qa.failure import ScenarioFailed
 from qa.host import need
 from qa.machine import Machine
+from qa.machine_time import Deadline
 from qa.tui.keys import QCODES, key_events, qcode_of
 
 READ = "fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true"
@@ -37,10 +36,9 @@ class Tty:
 
         :raises ScenarioFailed: when it does not within the limit, with what it shows.
         """
-        end = time.monotonic() + patience.patient(limit)
+        deadline = Deadline(limit)
         while not all(text in (shown := self.text) for text in texts):
-            if time.monotonic() > end:
-                raise ScenarioFailed(f"the display does not show {' and '.join(map(repr, texts))} but:\n{shown}")
+            deadline.check(f"the display does not show {' and '.join(map(repr, texts))} but:\n{shown}")
             self.machine.wait(1)
         return shown
 

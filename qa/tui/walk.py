@@ -17,7 +17,7 @@ Look = Callable[[str], None]
 """Called with a short name on every screen, when it is filled in."""
 FIRST = "Keyboard"
 WORD = "erase"
-TEST = 90
+TEST = 360
 """Seconds for the test of the network: its own limit, and a DHCP server that takes its time."""
 
 
