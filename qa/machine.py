@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TextIO, TypeVar
+from typing import IO, Any, TextIO
 
 from dom0kit.run import environment
 from qa import patience
@@ -19,9 +19,9 @@ from qa.command import OVMF_VARS, MachineSpec, argv
 from qa.console import Console
 from qa.failure import ScenarioFailed
 from qa.machine_time import CLOCK, Deadline, Meter, meter
-from qa.progress import STALL, Progress
+from qa.machine_waits import Waits
+from qa.progress import Progress
 
-T = TypeVar("T")
 FAST = 2**33
 """Bytes a second for a machine's state: nobody waits beside it."""
 PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
@@ -50,7 +50,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Machine:
+class Machine(Waits):
     """A machine that runs between ``with`` and its end, whatever happens in between.
 
     :param name: what it does, such as ``install``; names its artifacts.
@@ -252,44 +252,6 @@ class Machine:
         """Let time pass while the lines are drained."""
         self.channels.drain(seconds)
 
-    def wait_until(
-        self,
-        look: Callable[[], T | None],
-        what: str,
-        *,
-        limit: float,
-        stall: float | None = STALL,
-        wall: float | None = None,
-    ) -> T:
-        """Drain the lines until ``look`` finds something; return what it found.
-
-        :param what: for the error message, as ``a report of failure``.
-        :param limit: seconds of machine time.
-        :param stall: seconds after which a silent and idle guest counts as hung; None: it may be idle up to the limit.
-        :param wall: the limit by the wall clock in seconds; None: far away.
-        :raises MachineStarved: when the emulator got too little processor time to say anything.
-        :raises ScenarioFailed: past the limit, when the guest hangs, or when the machine ended without it.
-        """
-        deadline = Deadline(limit, wall=wall)
-        while True:
-            start = time.monotonic()
-            found = look()
-            if found:
-                return found
-            # A socket holds few hundred characters that come one by one; with more of them unread the machine stands still.
-            self.channels.drain(time.monotonic() - start)
-            if self.channels.closed:
-                raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
-            if deadline.expired:
-                deadline.check(f"no {what} after {deadline.describe()}; {self.last_words()}")
-            if stall is not None and (reason := self.hung(stall)):
-                raise ScenarioFailed(f"no {what}: {reason}; {self.last_words()}")
-            self.channels.pump(0.5)
-
-    def hung(self, stall: float = STALL) -> str:
-        """Return why the guest counts as hung, "" when it does not; see :meth:`qa.progress.Progress.hung`."""
-        return self._channels.progress.hung(stall) if self._channels and self._channels.progress else ""
-
     @property
     def pid(self) -> int:
         """QEMU's process number."""
@@ -305,55 +267,6 @@ class Machine:
     def starved_seconds(self) -> float:
         """Seconds in which QEMU was ready to run and got no processor."""
         return self._meter.starved if self._meter else 0.0
-
-    def wait_console(self, text: str, *, limit: float = patience.COMMAND) -> None:
-        """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
-
-        :raises ScenarioFailed: past the limit in seconds.
-        """
-        self.wait_until(lambda: text in self.console_text, f"text {text!r} on the console", limit=limit)
-
-    def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
-        """The first event of this source and kind.
-
-        :param limit: seconds of machine time, stretched by the user's patience.
-        :param since: how many events to leave out, for a machine that does the same thing twice.
-        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
-        """
-
-        def look() -> Message | None:
-            wanted = (e for e in self.events[since:] if e.get("source") == source and e.get("event") == kind)
-            return next(wanted, None)
-
-        return self.wait_until(look, f"event {kind} from {source}", limit=limit)
-
-    def wait_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
-        """QEMU's own event of this name, such as ``RESET`` or ``SHUTDOWN``; ``number`` 2 is the second one."""
-
-        def look() -> Message | None:
-            found = [event for event in self.channels.qmp_events if event["event"] == name]
-            return found[number - 1] if len(found) >= number else None
-
-        return self.wait_until(look, f"event {name} from QEMU", limit=limit)
-
-    def wait_end(self, *, limit: float = patience.REBOOT) -> str:
-        """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
-        deadline = Deadline(limit)
-        while self.running or not self.channels.closed:
-            if deadline.expired:
-                deadline.check(f"the machine did not end within {deadline.describe()}; {self.last_words()}")
-            if reason := self.hung():
-                raise ScenarioFailed(f"the machine does not end: {reason}; {self.last_words()}")
-            self.channels.pump(0.5)
-        reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
-        return str(reasons[-1]) if reasons else "without a word"
-
-    def last_words(self) -> str:
-        """The last step and the console's last lines, for an error message."""
-        steps = [event.get("name") for event in self.events if event.get("event") == "step"]
-        tail = [line for line in self.console_text.splitlines() if line.strip()][-8:]
-        said = "\n".join(f"    {line[:160]}" for line in tail) or "    (nothing)"
-        return f"last step: {steps[-1] if steps else 'none'}; the console said last:\n{said}"
 
     def kill(self) -> None:
         """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""

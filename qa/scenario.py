@@ -7,32 +7,25 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from dom0kit.files import sha256_file, write_json
-from dom0kit.run import run
 from qa import accelerator, credentials, folders, media, needs, patience
 from qa.command import Drive, MachineSpec, cpu_model
 from qa.console import Answer
 from qa.failure import MachineStarved, ScenarioFailed
 from qa.leaks import leaks
 from qa.machine import Machine
+from qa.results import utc_now
 from qa.scan import Finding, findings
 
-PROJECT = Path(__file__).parent.parent
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
 LAST = 9
 """The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
-
-
-def utc_now() -> str:
-    """Return the time as ``2026-01-31T12:00:00Z``."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 @dataclass
@@ -259,64 +252,3 @@ class Scenario:
             for event in machine.events
             if event.get("event") == "step" and event.get("state") == "finished"
         }
-
-    def record(self, result: str, error: str, seconds: float) -> None:
-        """Write ``result.json`` and ``timings.json``."""
-        shots = [path.name for machine in self.machines for path in machine.screenshots]
-        write_json(
-            self.folder / "timings.json",
-            {
-                "phases": {phase.name: phase.seconds for phase in self.phases},
-                "steps": self.steps(),
-                "seconds": round(seconds, 1),
-            },
-        )
-        value = {
-            "scenario": self.name,
-            "result": result,
-            "error": error,
-            "seconds": round(seconds, 1),
-            "started": self.started,
-            "finished": utc_now(),
-            "commit": commit(),
-            "iso": {"path": str(self.settings.iso), "sha256": iso_digest(self.settings.iso)},
-            "accelerator": " ".join(self.settings.accelerator),
-            "machines": [self._machine_record(machine) for machine in self.machines if machine.started],
-            "phases": [asdict(phase) for phase in self.phases],
-            "screenshots": shots,
-            "notes": self.notes,
-        }
-        write_json(self.folder / "result.json", value)
-
-    def _machine_record(self, machine: Machine) -> dict[str, Any]:
-        return {
-            "name": machine.name,
-            "firmware": machine.spec.firmware,
-            "memory_mib": machine.spec.memory,
-            "started_at": round(machine.began - self.began, 1),
-            "ended_at": round(machine.began - self.began + machine.seconds, 1),
-            "cpu_seconds": round(machine.cpu_seconds, 1),
-            "machine_seconds": round(machine.seconds - machine.starved_seconds, 1),
-        }
-
-
-@cache
-def commit() -> str:
-    """Return the commit of the checkout, with ``-dirty`` when files differ from it; "" outside of a checkout."""
-    try:
-        head = run(["git", "rev-parse", "HEAD"], cwd=PROJECT).output.strip()
-        dirty = run(["git", "status", "--porcelain"], cwd=PROJECT).output.strip()
-    except UserError:
-        return ""
-    return f"{head}-dirty" if dirty else head
-
-
-_DIGESTS: dict[tuple[Path, int], str] = {}
-
-
-def iso_digest(iso: Path) -> str:
-    """The ISO's SHA-256, read once for each state of the file."""
-    key = (iso, iso.stat().st_mtime_ns)
-    if key not in _DIGESTS:
-        _DIGESTS[key] = sha256_file(iso)
-    return _DIGESTS[key]

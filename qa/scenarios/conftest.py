@@ -15,6 +15,7 @@ from qa.machine import Machine
 from qa.netboot import Trees
 from qa.pool.checks import prepare
 from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab, to_create
+from qa.results import record
 from qa.san import SanDisks
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key, starved_key
@@ -70,7 +71,7 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
         for machine in value.machines:
             machine.kill()
         outcome = "interrupted" if report is None else "starved" if starved else "failed" if error else "passed"
-        value.record(outcome, error, time.monotonic() - start)
+        record(value, outcome, error, time.monotonic() - start)
 
 
 @pytest.fixture
