@@ -19,6 +19,7 @@ from pool.driver import Joiner, PoolAnswer
 from pool.xapi import PoolRefused, Xapi, preflight
 from pool.xapi.client import UnixDoor
 from qa.host import need
+from qa.metadata import scenario
 from qa.pool.xapi_double import PASSWORD, Database, Double, Member, alone, pool_of
 from qa.pool.xapi_server import Certificate, certificate, free_port, served
 from qa.scenario import Scenario
@@ -86,7 +87,7 @@ def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("
         yield Play(database, doubles, certificates, port, scenario.work, said)
 
 
-@pytest.mark.parametrize("scenario", ["pool-xapi-protocol"], ids=["pool-xapi-protocol"], indirect=True)
+@scenario("pool-xapi-protocol", firmware="none", minutes=0.2, machines=0, memory_mib=256, tags={"pool", "smoke", "no-machine"})
 def test_pool_xapi_protocol(scenario: Scenario) -> None:
     """Questions, joins, cuts and refusals in both wire formats; the official bindings understand the double as well."""
     scenario.secrets.append(PASSWORD)
