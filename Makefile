@@ -3,6 +3,7 @@
 DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
 SCENARIO ?=
+SET ?= $(if $(SCENARIO),,nightly)
 
 .PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures lock clean distclean
 
@@ -18,8 +19,8 @@ iso: prepare ## build build/dom0kit.iso
 release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
 	@$(DOM0KIT) iso --release
 
-test: check unit iso ## style checks, unit tests, an ISO build, an installation on BIOS and on UEFI
-	@$(DOM0KIT) qa install-bios install-uefi
+test: check unit iso ## style checks, unit tests, an ISO build, installations on BIOS and UEFI
+	@$(DOM0KIT) qa --set smoke
 
 check: prepare ## style and types: ruff, mypy, shellcheck
 	@.venv/bin/ruff check .
@@ -30,9 +31,9 @@ check: prepare ## style and types: ruff, mypy, shellcheck
 unit: prepare ## unit tests: seconds, no process is started
 	@.venv/bin/pytest
 
-qa: prepare ## boot the ISO under QEMU through every scenario, or SCENARIO="install-uefi usb-bios"
+qa: prepare ## boot the ISO under QEMU through every scenario, or SET=install, or SCENARIO="install-uefi usb-bios"
 	@$(DOM0KIT) iso
-	@$(DOM0KIT) qa $(SCENARIO)
+	@$(DOM0KIT) qa $(SET:%=--set %) $(SCENARIO)
 
 run: prepare ## boot the ISO in QEMU, in a window or on this terminal; ANSWERS=FILE installs unattended
 	@$(DOM0KIT) iso

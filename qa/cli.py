@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
+from qa.metadata import SETS, Metadata
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,10 +35,16 @@ def _load(module: str) -> ModuleType:
 def configure_qa(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``dom0kit qa``."""
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when none is given")
+    sets = "; ".join(f"{name}: {text}" for name, text in SETS.items())
+    parser.add_argument(
+        "--set", dest="sets", action="append", default=[], choices=SETS, metavar="SET", help=f"a named set, repeatable ({sets})"
+    )
+    parser.add_argument("--tag", dest="tags", action="append", default=[], metavar="TAG", help="only those with this tag")
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="where results go (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep disks and media afterwards")
-    parser.add_argument("--list", action="store_true", help="print the scenarios and stop")
+    parser.add_argument("--list", action="store_true", help="print a table of the scenarios and stop")
+    parser.add_argument("--json", action="store_true", help="with --list: print JSON")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
     parser.add_argument(
         "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of a machine (default: 1)"
@@ -46,18 +55,30 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
+    listing, runs = _load("qa.schedule.listing"), _load("qa.schedule.history").read(arguments.artifacts)
+    if arguments.json:
+        print(json.dumps(listing.records(scenarios, runs), indent=2))
+    else:
+        print(listing.listing(scenarios, runs, arguments.sets))
+    return 0
+
+
 def qa(arguments: argparse.Namespace) -> int:
     """Run scenarios; 0 when all that were asked for passed."""
     selection = _load("qa.selection")
+    chosen_metadata = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
     if arguments.list:
-        print("\n".join(selection.list_scenarios()))
-        return 0
+        return _list(arguments, chosen_metadata)
+    if not chosen_metadata:
+        raise UserError("no scenario is in this selection", "see: dom0kit qa --list")
+    names = [item.name for item in chosen_metadata]
     settings = _load("qa.scenario").Settings(
         iso=arguments.iso, artifacts=arguments.artifacts, keep=arguments.keep, cpus=arguments.cpus, memory=arguments.memory
     )
-    wanted = selection.collect(arguments.scenarios)
+    wanted = selection.collect(names)
     settings.check(wanted.programs, lab=wanted.lab)
-    chosen = selection.Selection(settings, arguments.scenarios)
+    chosen = selection.Selection(settings, names)
     code = selection.run_pytest(chosen)
     _load("qa.report").write(arguments.artifacts, chosen.chosen)
     if code == 2:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dom0kit.errors import UserError
+from qa.metadata import SETS, Metadata, declared
 from qa.needs import LAB
 from qa.scenario import Settings
 
@@ -41,6 +42,29 @@ def choose(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
     return [name for name in known if not wanted or name in wanted]
 
 
+def metadata_of(item: pytest.Item) -> Metadata | None:
+    """Return what the test's scenario declares about itself, None for a test that is no scenario."""
+    name = scenario_name(item)
+    return next((m for m in declared(getattr(item, "function", None)) if m.name == name), None)
+
+
+def filter_scenarios(
+    known: Sequence[Metadata], names: Sequence[str] = (), sets: Sequence[str] = (), tags: Sequence[str] = ()
+) -> list[Metadata]:
+    """Return the scenarios that are named or in one of the sets, and have all tags; all when neither is given.
+
+    :raises UserError: for an unknown name, set or tag.
+    """
+    choose(names, [m.name for m in known])
+    all_tags = sorted({tag for m in known for tag in m.tags})
+    for kind, given, allowed in (("set", sets, list(SETS)), ("tag", tags, all_tags)):
+        for word in given:
+            if word not in allowed:
+                raise UserError(f"there is no {kind} {word}", f"use one of: {', '.join(allowed)}")
+    chosen = [m for m in known if m.name in names or any(m.in_set(s) for s in sets) or not (names or sets)]
+    return [m for m in chosen if m.tags.issuperset(tags)]
+
+
 class Selection:
     """A pytest plugin that keeps the wanted scenarios and notes how each ended."""
 
@@ -48,6 +72,7 @@ class Selection:
         self.settings = settings
         self.wanted = list(wanted)
         self.known: list[str] = []
+        self.metadata: dict[str, Metadata] = {}
         self.chosen: list[str] = []
         self.programs: list[str] = []
         self.lab = False
@@ -58,6 +83,7 @@ class Selection:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the wanted ones; a wrong name ends the run before anything starts."""
         self.known = [scenario_name(item) for item in items]
+        self.metadata = {found.name: found for item in items if (found := metadata_of(item))}
         try:
             self.chosen = choose(self.wanted, self.known)
         except UserError as error:
@@ -66,9 +92,9 @@ class Selection:
         items[:] = [item for item in items if scenario_name(item) in self.chosen]
         config.hook.pytest_deselected(items=left_out)
         for item in items:
-            for mark in item.iter_markers("lab"):
-                self.lab = True
-                self.programs += [*LAB, *mark.args]
+            if found := metadata_of(item):
+                self.lab |= found.lab
+                self.programs += [*(LAB if found.lab else ()), *found.needs]
             item.user_properties.append(("scenario", scenario_name(item)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -120,6 +146,6 @@ def collect(wanted: Sequence[str] = ()) -> Selection:
     return selection
 
 
-def list_scenarios() -> list[str]:
-    """The names of all scenarios in the order in which they run."""
-    return collect().known
+def catalog() -> list[Metadata]:
+    """Return what every scenario declares about itself, in the order of their files."""
+    return list(collect().metadata.values())

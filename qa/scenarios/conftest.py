@@ -12,6 +12,7 @@ from qa.failure import MachineStarved
 from qa.installed import InstalledDisks
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.metadata import declared, parameters
 from qa.netboot import Trees
 from qa.pool.checks import prepare
 from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab, to_create
@@ -112,6 +113,13 @@ def master(pool: PoolLab, master_disk: Path) -> Iterator[Machine]:
     """The first host of a pool, from the snapshot."""
     with pool.running(1, master_disk, restore=SNAPSHOT) as machine:
         yield machine
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of each scenario that a function is declared to be; see :mod:`qa.metadata`."""
+    if declared(metafunc.function):
+        names, values, ids = parameters(metafunc.function, metafunc.fixturenames)
+        metafunc.parametrize(names, values, indirect=["scenario"], ids=ids)
 
 
 @pytest.hookimpl(wrapper=True)

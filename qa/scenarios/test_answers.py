@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from dom0kit.run import run
 from qa import media, patience
 from qa.answers import DISK_SERIAL, answers, management
@@ -19,7 +17,8 @@ from qa.host import need
 from qa.installed import run_installer
 from qa.lab.lab import PROJECT, Lab
 from qa.lab.web import mark
-from qa.machine import free_port
+from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 LABEL = "RACK-42"
@@ -27,7 +26,7 @@ HTTPS_PORT = 8443
 TOKEN = "qa-token-of-the-webhook"
 
 
-@pytest.mark.parametrize("scenario", ["answers-by-label"], ids=["answers-by-label"], indirect=True)
+@scenario("answers-by-label", firmware="bios", minutes=3, tags={"install", "answers"})
 def test_answers_by_label(scenario: Scenario) -> None:
     """A second stick with a label of its own and the answers in a folder; the plan is of that file, and only shown."""
     disk = media.blank_disk(scenario.work / "disk.img")
@@ -46,8 +45,7 @@ def test_answers_by_label(scenario: Scenario) -> None:
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["answers-https-pinned"], ids=["answers-https-pinned"], indirect=True)
+@scenario("answers-https-pinned", firmware="bios", minutes=5, tags={"network", "answers"}, lab=True)
 def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
     """The right fingerprint gives the plan; a wrong one gives a failure that is reported, and no plan."""
     lab.dhcp()
@@ -96,7 +94,7 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
-@pytest.mark.parametrize("scenario", ["unattended-embedded"], ids=["unattended-embedded"], indirect=True)
+@scenario("unattended-embedded", firmware="bios", minutes=8, tags={"install", "answers"})
 def test_unattended_embedded(scenario: Scenario) -> None:
     """``dom0kit answers embed``: the ISO alone installs, and only the files for answers differ from the original."""
     source, iso = scenario.settings.iso, scenario.work / "unattended.iso"
@@ -111,7 +109,7 @@ def test_unattended_embedded(scenario: Scenario) -> None:
     need(changed, "embedding changed nothing")
     need(len(changed) <= 2, f"embedding changed more than the answers and their menu entry: {changed}")
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
-    port = free_port()
+    port = reserve()
     machine_disks = (disk, Drive(iso, "cdrom", bootindex=1))
     with scenario.machine("install", scenario.spec("install", drives=machine_disks)) as machine:
         run_installer(machine, scenario)
@@ -138,8 +136,7 @@ def bad(text: str) -> str:
     return text
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["bad-answers-unattended"], ids=["bad-answers-unattended"], indirect=True)
+@scenario("bad-answers-unattended", firmware="bios", minutes=3, tags={"network", "answers", "refusal"}, lab=True)
 def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
     """All mistakes arrive at the webhook at once, with a bundle, and not one byte of the disk has changed."""
     lab.dhcp()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from qa import host, media, patience
 from qa.answers import DISK_SERIAL, VOLUME_GROUP, Values, answers
 from qa.arrival import arrive, look_around
@@ -13,7 +11,8 @@ from qa.command import Drive, Firmware, Nic
 from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import install_from_cd
-from qa.machine import free_port
+from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 SERIALS = ("MIRROR1", "MIRROR2")
@@ -53,17 +52,14 @@ def check_dom0(run: Run) -> None:
     need(memory[2:3] == [str(DOM0_MIB)], f"dom0 is {memory}, not of {DOM0_MIB} MiB")
 
 
-@pytest.mark.parametrize(
-    ("scenario", "firmware"),
-    [pytest.param("raid1", "bios", id="raid1"), pytest.param("raid1-uefi", "uefi", id="raid1-uefi")],
-    indirect=["scenario"],
-)
+@scenario("raid1", firmware="bios", minutes=18, tags={"install", "disks"})
+@scenario("raid1-uefi", firmware="uefi", minutes=20, tags={"install", "disks"})
 def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
     """Install onto two disks; boot with both; boot with each one gone: degraded, and the same host."""
     paths = [media.blank_disk(scenario.work / f"{serial}.img", SMALL) for serial in SERIALS]
     disks = [Drive(path, serial=serial, bootindex=i) for i, (path, serial) in enumerate(zip(paths, SERIALS, strict=True))]
     variables = scenario.work / "vars.fd" if firmware == "uefi" else None
-    port = free_port()
+    port = reserve()
     ssh = Ssh(scenario.settings.credentials, port)
     machine_is: Values = {"firmware": firmware, "variables": variables}
     install_from_cd(scenario, disks, answers(scenario.settings.credentials, **MIRROR), **machine_is)
@@ -99,13 +95,13 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
             need(not changed, f"changed by the loss of disk {gone + 1}: {', '.join(changed)}")
 
 
-@pytest.mark.parametrize("scenario", ["nvme-4k"], ids=["nvme-4k"], indirect=True)
+@scenario("nvme-4k", firmware="uefi", minutes=9, tags={"install", "disks"})
 def test_nvme_4k(scenario: Scenario) -> None:
     """UEFI, one NVMe disk with 4096-byte sectors: partition table, ESP and file system are right for them, and it boots."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), "nvme", serial=DISK_SERIAL, bootindex=0, sector=4096)
     variables = scenario.work / "vars.fd"
     install_from_cd(scenario, [disk], answers(scenario.settings.credentials), firmware="uefi", variables=variables)
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), firmware="uefi", variables=variables)
     with scenario.machine("host", spec) as machine:
         arrive(scenario, machine)

@@ -13,8 +13,6 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-
 from dom0kit.run import run
 from firstboot.steps import STEPS
 from qa import host, patience
@@ -26,6 +24,7 @@ from qa.failure import ScenarioFailed
 from qa.hostfile import boot_words
 from qa.installed import Host, InstalledDisks, own_copy
 from qa.machine import Machine
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 NAMES = [step.name for step in STEPS]
@@ -91,7 +90,7 @@ def written(ssh: Ssh) -> dict[str, str]:
     return files
 
 
-@pytest.mark.parametrize("scenario", ["firstboot-resume"], ids=["firstboot-resume"], indirect=True)
+@scenario("firstboot-resume", firmware="bios", minutes=35, stage="installed-bios", tags={"install", "firstboot", "power"})
 def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -> None:
     """The power is cut after every step; no step that was done runs again, and the host is one that was never cut."""
     installed = installed_disks.get(scenario, "bios")
@@ -182,7 +181,7 @@ def change_answers(ssh: Ssh, **changes: Any) -> None:
 FORGET = "PYTHONPATH=/usr/lib/dom0kit python3 -c \"from firstboot.host import Host; print(Host().forget('pool.join.token'))\""
 
 
-@pytest.mark.parametrize("scenario", ["firstboot-retry"], ids=["firstboot-retry"], indirect=True)
+@scenario("firstboot-retry", firmware="bios", minutes=4, stage="installed-bios", tags={"install", "firstboot"})
 def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) -> None:
     """A step fails: reason and next try are told, log-ins work, it is tried again by itself until it ends well.
 

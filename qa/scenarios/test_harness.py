@@ -19,10 +19,11 @@ from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize("scenario", ["harness-sees-panic"], ids=["harness-sees-panic"], indirect=True)
+@scenario("harness-sees-panic", firmware="bios", minutes=1, tags={"smoke", "harness"})
 def test_harness_sees_panic(scenario: Scenario) -> None:
     """The built kernel without a root file system: the wait ends at once, the scan finds it, the judgement fails."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 panic=-1")
@@ -51,8 +52,7 @@ def address_in_initramfs(machine: Machine, address: str) -> Console:
     return console
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["harness-bridge"], ids=["harness-bridge"], indirect=True)
+@scenario("harness-bridge", firmware="bios", minutes=2, machines=2, memory_mib=2 * 768, tags={"harness", "network"}, lab=True)
 def test_harness_bridge(scenario: Scenario, lab: Lab) -> None:
     """Two machines reach each other and the laboratory; with its cable pulled one reaches nobody."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)
@@ -93,7 +93,7 @@ def starved(machine: Machine) -> Iterator[None]:
             hog.kill()
 
 
-@pytest.mark.parametrize("scenario", ["harness-starved-or-hung"], ids=["harness-starved-or-hung"], indirect=True)
+@scenario("harness-starved-or-hung", firmware="bios", minutes=4, memory_mib=768, cores=2, tags={"smoke", "harness"})
 def test_harness_starved_or_hung(scenario: Scenario) -> None:
     """A machine without processor time is reported as starved; one whose guest does nothing more is reported as hung."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa.arrival import arrive, look_around
 from qa.command import Firmware
 from qa.installed import InstalledDisks, own_copy
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize(
-    ("scenario", "firmware"),
-    [pytest.param("install-bios", "bios", id="install-bios"), pytest.param("install-uefi", "uefi", id="install-uefi")],
-    indirect=["scenario"],
-)
+@scenario("install-bios", firmware="bios", minutes=8, stage="installed-bios", tags={"install", "smoke"})
+@scenario("install-uefi", firmware="uefi", minutes=8, stage="installed-uefi", tags={"install", "smoke"})
 def test_install(scenario: Scenario, firmware: Firmware, installed_disks: InstalledDisks) -> None:
     """ISO, installer, reboot, GRUB, Xen, dom0, first boot, log-in on the console, log-in by ssh."""
     target = own_copy(scenario, installed_disks.get(scenario, firmware))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa import host
 from qa.live import open_live_shell
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize("scenario", ["live-xen"], ids=["live-xen"], indirect=True)
+@scenario("live-xen", firmware="bios", minutes=3, tags={"install", "live"})
 def test_live_xen(scenario: Scenario) -> None:
     """A root shell without a log-in on Xen's console, in a working dom0."""
     drives = (scenario.cd(0), scenario.stick("live-xen"))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dom0kit.events import Reporter
 from iso import master
 from qa import media, patience
 from qa.answers import DISK_SERIAL, answers
 from qa.command import Drive
 from qa.host import need
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 PATH = "/answers/host1.yaml"
 
 
-@pytest.mark.parametrize("scenario", ["answers-on-medium"], ids=["answers-on-medium"], indirect=True)
+@scenario("answers-on-medium", firmware="bios", minutes=3, tags={"install", "answers"})
 def test_answers_on_medium(scenario: Scenario) -> None:
     """An ISO with a file of answers on it; ``dom0kit.plan-only`` prints the plan and writes nothing."""
     file = scenario.work / "host1.yaml"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from qa import media, patience
 from qa.answers import DISK_SERIAL
 from qa.command import Drive
 from qa.host import need
 from qa.lab import access
 from qa.lab.lab import Lab
+from qa.metadata import scenario
 from qa.netboot import Boot, Trees, mac, machine_spec, serve
 from qa.scenario import Scenario
 
@@ -20,8 +19,9 @@ SMALL = 768
 SENTENCE = re.compile(r"this machine has (\d+\.\d) GiB of RAM, .*needs (\d+\.\d) GiB")
 
 
-@pytest.mark.lab("nginx")
-@pytest.mark.parametrize("scenario", ["too-little-ram"], ids=["too-little-ram"], indirect=True)
+@scenario(
+    "too-little-ram", firmware="bios", minutes=3, memory_mib=768, tags={"network", "pxe", "refusal"}, lab=True, needs=("nginx",)
+)
 def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     """Console and report name what is there and what is needed; the server was never asked for the image."""
     name, boot = scenario.name, Boot("bios", rom=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from qa import host, media, patience
 from qa.answers import BRIDGE, DISK_SERIAL, Values, answers, management
 from qa.arrival import arrive, look_around
@@ -16,6 +14,7 @@ from qa.host import Run, need
 from qa.installed import install_from_cd
 from qa.lab import commands
 from qa.lab.lab import Lab
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 MACS = ("52:54:00:77:01:01", "52:54:00:77:01:02", "52:54:00:77:01:03")
@@ -57,8 +56,7 @@ def active_member(listing: str) -> str:
     return found.group(1)
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["network-bond-vlan-static"], ids=["network-bond-vlan-static"], indirect=True)
+@scenario("network-bond-vlan-static", firmware="bios", minutes=12, tags={"network"}, lab=True)
 def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
     """Two cards as one in VLAN 77 with a fixed address, a third for guests; a cable is pulled; then a reboot."""
     lab.vlan(commands.BRIDGE, TAG, f"{GATEWAY}/24")
@@ -120,8 +118,7 @@ def check_static(run: Run) -> dict[str, str]:
     return seen
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["ipv6-only"], ids=["ipv6-only"], indirect=True)
+@scenario("ipv6-only", firmware="bios", minutes=9, tags={"network"}, lab=True)
 def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
     """Answers over IPv6 from a network that has only router advertisements; the host has no IPv4 address."""
     lab.advertise()

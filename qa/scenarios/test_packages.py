@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from qa import debs, media, patience
 from qa.answers import DISK_SERIAL, answers
 from qa.arrival import arrive, look_around
@@ -13,8 +11,9 @@ from qa.command import Drive, Nic
 from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import run_installer
-from qa.machine import free_port
 from qa.media import ANSWERS_ARGUMENT
+from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 SOURCE = {"folder": f"label:{debs.LABEL}/{debs.FOLDER}"}
@@ -48,7 +47,7 @@ def check_drivers(run: Run) -> None:
     need(len(kept) == 2, f"the host keeps the packages {kept}")
 
 
-@pytest.mark.parametrize("scenario", ["driver-disk"], ids=["driver-disk"], indirect=True)
+@scenario("driver-disk", firmware="bios", minutes=9, tags={"install", "drivers"})
 def test_driver_disk(scenario: Scenario) -> None:
     """Unattended: a card's driver comes from a stick; it works in the installer, and on the host from its initramfs on."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -59,7 +58,7 @@ def test_driver_disk(scenario: Scenario) -> None:
     spec = scenario.spec("install", drives=(*drives, stick), devices=debs.DEVICES)
     with scenario.machine("install", spec) as machine:
         run_installer(machine, scenario)
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), devices=debs.DEVICES)
     with scenario.machine("host", spec) as machine:
         arrive(scenario, machine)
@@ -69,7 +68,7 @@ def test_driver_disk(scenario: Scenario) -> None:
         check_drivers(ssh.run)
 
 
-@pytest.mark.parametrize("scenario", ["driver-disk-refused"], ids=["driver-disk-refused"], indirect=True)
+@scenario("driver-disk-refused", firmware="bios", minutes=3, tags={"install", "drivers", "refusal"})
 def test_driver_disk_refused(scenario: Scenario) -> None:
     """A driver for another kernel is refused in a sentence, and not one byte of the disk has changed."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)

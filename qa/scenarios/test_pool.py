@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 
-import pytest
-
 from firstboot.paths.ganeti import TAG
 from firstboot.paths.watch import EXPECTED
 from qa import host, san
 from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.metadata import scenario
 from qa.pool.checks import check_master, check_member, prepare
 from qa.pool.hosts import (
     JOB,
@@ -28,7 +27,6 @@ from qa.pool.hosts import (
 from qa.pool.unattended import Site
 from qa.scenario import Scenario
 
-pytestmark = pytest.mark.lab("curl")
 GUEST_ADDRESS = "10.77.0.90"
 PVH = """name = "guest1"
 type = "pvh"
@@ -57,7 +55,7 @@ def check_remote_api(pool: PoolLab, lab: Lab) -> None:
     need(refused == "401", f"without a password the remote API says {refused}")
 
 
-@pytest.mark.parametrize("scenario", ["pool-create"], ids=["pool-create"], indirect=True)
+@scenario("pool-create", firmware="bios", minutes=15, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",))
 def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A host makes its pool at its first boot; the pool answers, verifies, and is well after a reboot."""
     disk = pool_disks.host(scenario, 1, to_create())
@@ -78,8 +76,18 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
         host.check_no_failed_unit(pool.ssh(1).run)
 
 
-@pytest.mark.lab("nginx")
-@pytest.mark.parametrize("scenario", ["pool-join-unattended"], ids=["pool-join-unattended"], indirect=True)
+@scenario(
+    "pool-join-unattended",
+    firmware="bios",
+    minutes=30,
+    machines=2,
+    tags={"pool", "ganeti", "pxe"},
+    lab=True,
+    needs=(
+        "curl",
+        "nginx",
+    ),
+)
 def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> None:
     """Two blank machines and one inventory: the first makes the pool, the second joins it; a guest runs on it and answers."""
     site = Site(scenario, lab)
@@ -108,7 +116,9 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
         scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; gnt-node list")
 
 
-@pytest.mark.parametrize("scenario", ["pool-join-three"], ids=["pool-join-three"], indirect=True)
+@scenario(
+    "pool-join-three", firmware="bios", minutes=25, machines=3, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
+)
 def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
     """Two more hosts join at their first boots, one after the other; all know each other's names, and the pool verifies."""
     with ExitStack() as stack:
@@ -148,7 +158,9 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
     pool.wait_until(number, lambda: not tagged(), "the end of the tag", limit=2 * san.SEEN_SECONDS)
 
 
-@pytest.mark.parametrize("scenario", ["pool-guest-runs"], ids=["pool-guest-runs"], indirect=True)
+@scenario(
+    "pool-guest-runs", firmware="bios", minutes=17, machines=2, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
+)
 def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A guest with a mirrored disk runs, fails over to the other host, runs there, and is removed."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
@@ -170,7 +182,16 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, poo
         pool.verify(2)
 
 
-@pytest.mark.parametrize("scenario", ["pool-live-migration"], ids=["pool-live-migration"], indirect=True)
+@scenario(
+    "pool-live-migration",
+    firmware="bios",
+    minutes=12,
+    machines=2,
+    stage="pool",
+    tags={"pool", "ganeti"},
+    lab=True,
+    needs=("curl",),
+)
 def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):

@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import pytest
-
 from qa import media, patience
 from qa.answers import DISK_SERIAL, answers, management
 from qa.command import MANAGEMENT_MAC as MAC
@@ -18,10 +16,10 @@ from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import Lab
 from qa.media import ANSWERS_ARGUMENT
+from qa.metadata import scenario
 from qa.pool.desk import Desk, ask, client, expect
 from qa.scenario import Scenario
 
-pytestmark = pytest.mark.lab("sshd")
 HOST = "10.77.0.60"
 """The fixed address in the answers: nobody gives another one, so that only the installer itself can have set it up."""
 HOUR = 3600
@@ -66,7 +64,7 @@ def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refu
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
-@pytest.mark.parametrize("scenario", ["pool-wrong-token"], ids=["pool-wrong-token"], indirect=True)
+@scenario("pool-wrong-token", firmware="bios", minutes=2, tags={"pool", "refusal"}, lab=True, needs=("sshd",))
 def test_pool_wrong_token(scenario: Scenario, lab: Lab) -> None:
     """A mangled token asks nobody; another pool's meets another host key; a revoked one is not let in."""
     with Desk(lab, scenario.work / "pool") as desk:
@@ -86,7 +84,7 @@ def test_pool_wrong_token(scenario: Scenario, lab: Lab) -> None:
         refused_by_installer(scenario, lab, revoked, Refusal("token", f"does not let the join token {name} in"))
 
 
-@pytest.mark.parametrize("scenario", ["pool-expired-token"], ids=["pool-expired-token"], indirect=True)
+@scenario("pool-expired-token", firmware="bios", minutes=2, tags={"pool", "refusal"}, lab=True, needs=("sshd",))
 def test_pool_expired_token(scenario: Scenario, lab: Lab) -> None:
     """A token is good for its time and for so many hosts; a host that comes again has its use already."""
     with Desk(lab, scenario.work / "pool") as desk:
@@ -103,7 +101,7 @@ def test_pool_expired_token(scenario: Scenario, lab: Lab) -> None:
         refused_by_installer(scenario, lab, expired, Refusal("expired", "expired"))
 
 
-@pytest.mark.parametrize("scenario", ["pool-version-mismatch"], ids=["pool-version-mismatch"], indirect=True)
+@scenario("pool-version-mismatch", firmware="bios", minutes=2, tags={"pool", "refusal"}, lab=True, needs=("sshd",))
 def test_pool_version_mismatch(scenario: Scenario, lab: Lab) -> None:
     """Another series of the image, of the toolstack, another toolstack, a taken address: each is said before anything is done."""
     with Desk(lab, scenario.work / "pool", version="9.9.0") as desk:
@@ -120,7 +118,7 @@ def test_pool_version_mismatch(scenario: Scenario, lab: Lab) -> None:
         refused_by_installer(scenario, lab, token, Refusal("version", "the pool pool.example.net runs 9.9.0"))
 
 
-@pytest.mark.parametrize("scenario", ["pool-clock-skew"], ids=["pool-clock-skew"], indirect=True)
+@scenario("pool-clock-skew", firmware="bios", minutes=2, tags={"pool", "refusal"}, lab=True, needs=("sshd",))
 def test_pool_clock_skew(scenario: Scenario, lab: Lab) -> None:
     """Clocks that are more than a minute apart are refused; the machine's hardware clock is three hours behind."""
     with Desk(lab, scenario.work / "pool") as desk:

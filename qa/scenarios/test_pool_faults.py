@@ -6,19 +6,17 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from pool.ganeti.prepare import CRON
 from qa.channels import Message
 from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.metadata import scenario
 from qa.pool.checks import check_master, check_member
 from qa.pool.desk import ask, expect
 from qa.pool.hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, address, finished, name, to_join
 from qa.scenario import Scenario
 
-pytestmark = pytest.mark.lab("curl")
 CUTS = (
     "joining the pool",
     "in the pool's queue",
@@ -29,7 +27,16 @@ CUTS = (
 """The moments when a joiner's power is cut: a line of its console, a unit that starts, a file of Ganeti's that names it."""
 
 
-@pytest.mark.parametrize("scenario", ["pool-join-power-cut"], ids=["pool-join-power-cut"], indirect=True)
+@scenario(
+    "pool-join-power-cut",
+    firmware="bios",
+    minutes=25,
+    machines=2,
+    stage="pool",
+    tags={"pool", "ganeti", "power"},
+    lab=True,
+    needs=("curl",),
+)
 def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
     """The joiner's power is cut at five moments of its join, each time a little later; then it is in, and the pool verifies."""
     disk = pool_disks.host(scenario, 2, to_join(pool_disks.token))
@@ -58,7 +65,16 @@ def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
     pool.wait_until(2, lambda: pool.ssh(2).run(question).code == 0, cut, limit=FIRST_BOOT)
 
 
-@pytest.mark.parametrize("scenario", ["pool-master-gone-then-back"], ids=["pool-master-gone-then-back"], indirect=True)
+@scenario(
+    "pool-master-gone-then-back",
+    firmware="bios",
+    minutes=12,
+    machines=2,
+    stage="pool",
+    tags={"pool", "ganeti"},
+    lab=True,
+    needs=("curl",),
+)
 def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
     """A host starts while its pool's master is away: it says so, goes on trying, and joins when the master is back."""
     master.qmp("stop")
@@ -81,7 +97,16 @@ def tried_again(machine: Machine) -> list[Message]:
     return [event for event in machine.events if event.get("event") == "retrying" and event.get("name") == "pool"]
 
 
-@pytest.mark.parametrize("scenario", ["pool-master-failover"], ids=["pool-master-failover"], indirect=True)
+@scenario(
+    "pool-master-failover",
+    firmware="bios",
+    minutes=30,
+    machines=3,
+    stage="pool",
+    tags={"pool", "ganeti"},
+    lab=True,
+    needs=("curl",),
+)
 def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, master_disk: Path, lab: Lab) -> None:
     """The master dies: another host takes over. One host leaves and joins anew by the old token; the dead one comes back."""
     with ExitStack() as stack:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dom0kit.run import environment
 from dom0kit.units import human_seconds, table
 from pool.driver import Joiner
@@ -23,6 +21,7 @@ from qa import patience
 from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import PROJECT, Lab
+from qa.metadata import scenario
 from qa.pool.desk import Desk
 from qa.pool.simulate import report, simulate
 from qa.scenario import Scenario
@@ -96,8 +95,17 @@ def wait_for(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
         child.wait(max(end - time.monotonic(), 1))
 
 
-@pytest.mark.lab("sshd")
-@pytest.mark.parametrize("scenario", ["pool-queue"], ids=["pool-queue"], indirect=True)
+@scenario(
+    "pool-queue",
+    firmware="none",
+    minutes=8,
+    machines=0,
+    memory_mib=1024,
+    cores=2,
+    tags={"pool", "no-machine"},
+    lab=True,
+    needs=("sshd",),
+)
 def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
     """All come at once, the SSH server goes away in the middle; in the order of arrival everybody is added, and nobody twice."""
     with Desk(lab, scenario.work / "pool") as desk:

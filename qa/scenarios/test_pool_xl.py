@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from qa import host
 from qa.host import need
+from qa.metadata import scenario
 from qa.pool.hosts import JOB, PoolDisks, PoolLab
 from qa.scenario import Scenario
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["pool-xl-alone"], ids=["pool-xl-alone"], indirect=True)
+@scenario("pool-xl-alone", firmware="bios", minutes=13, stage="pool", tags={"pool"}, lab=True)
 def test_pool_xl_alone(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> None:
     """``pool.toolstack: xl``: nothing of Ganeti runs, now and after a reboot, and the host runs a guest of its own."""
     disk = pool_disks.host(scenario, 1, {"toolstack": "xl"})

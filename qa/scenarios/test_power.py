@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from qa import host, patience
 from qa.installed import InstalledDisks, own_copy
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize("scenario", ["power-cut-after-install"], ids=["power-cut-after-install"], indirect=True)
+@scenario("power-cut-after-install", firmware="bios", minutes=8, stage="installed-bios", tags={"install", "power"})
 def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledDisks) -> None:
     """The host is the same one after the cut: name, machine-id, keys, addresses; nothing failed."""
     target = own_copy(scenario, installed_disks.get(scenario, "bios"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa import host, media, patience
 from qa.answers import DISK_SERIAL
 from qa.arrival import arrive, look_around
@@ -12,6 +10,7 @@ from qa.credentials import Ssh
 from qa.lab import access, commands
 from qa.lab.lab import Lab
 from qa.machine import Machine
+from qa.metadata import scenario
 from qa.netboot import (
     PXE_OFF,
     Boot,
@@ -28,7 +27,6 @@ from qa.netboot import (
 )
 from qa.scenario import Scenario
 
-pytestmark = pytest.mark.lab("nginx")
 BOOTS = {
     "pxe-bios": Boot("bios", rom=True, no_ipxe=True),
     "pxe-uefi": Boot("uefi", dhcp="proxy"),
@@ -49,9 +47,27 @@ def check_loader(scenario: Scenario, served: Served) -> None:
     host.need(by_tftp or access.fetched(served.requests, f"/{wanted}"), f"{wanted} was never loaded")
 
 
-@pytest.mark.parametrize(
-    ("scenario", "boot"), [pytest.param(name, boot, id=name) for name, boot in BOOTS.items()], indirect=["scenario"]
+@scenario(
+    "pxe-bios",
+    firmware="bios",
+    minutes=9,
+    stage="pxe-bios",
+    tags={"network", "pxe"},
+    lab=True,
+    needs=("nginx",),
+    boot=BOOTS["pxe-bios"],
 )
+@scenario("pxe-uefi", firmware="uefi", minutes=9, tags={"network", "pxe"}, lab=True, needs=("nginx",), boot=BOOTS["pxe-uefi"])
+@scenario(
+    "http-boot-uefi",
+    firmware="uefi",
+    minutes=9,
+    tags={"network", "pxe"},
+    lab=True,
+    needs=("nginx",),
+    boot=BOOTS["http-boot-uefi"],
+)
+@scenario("ipxe-bios", firmware="bios", minutes=9, tags={"network", "pxe"}, lab=True, needs=("nginx",), boot=BOOTS["ipxe-bios"])
 def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
     """Firmware, boot loader, image over HTTP, installer, reset, the local disk by done/HOST, first boot, log-in by ssh."""
     name = scenario.name
@@ -82,7 +98,7 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
     trees.disks[name] = path
 
 
-@pytest.mark.parametrize("scenario", ["no-reinstall-loop"], ids=["no-reinstall-loop"], indirect=True)
+@scenario("no-reinstall-loop", firmware="bios", minutes=7, stage="pxe-bios", tags={"network", "pxe"}, lab=True, needs=("nginx",))
 def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     """An installed machine boots twice with the network first: it is the same host each time, and nothing is fetched."""
     name, boot = "pxe-bios", BOOTS["pxe-bios"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa import media, patience
 from qa.answers import DISK_SERIAL, answers
 from qa.command import Drive
 from qa.host import need
 from qa.media import ANSWERS_ARGUMENT
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize("scenario", ["refuse-dirty-disk"], ids=["refuse-dirty-disk"], indirect=True)
+@scenario("refuse-dirty-disk", firmware="bios", minutes=3, tags={"install", "refusal"})
 def test_refuse_dirty_disk(scenario: Scenario) -> None:
     """A file system on the disk and no ``wipe: true``: a failure that names both, and not one byte changed."""
     disk = media.ext4_disk(scenario.work / "precious.img")

@@ -6,8 +6,6 @@ import json
 import re
 from dataclasses import replace
 
-import pytest
-
 from qa import host, media, patience
 from qa.answers import VOLUME_GROUP, answers
 from qa.arrival import arrive
@@ -18,6 +16,7 @@ from qa.installed import install_from_cd, note_steps
 from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.media import ANSWERS_ARGUMENT
+from qa.metadata import scenario
 from qa.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_installed
 from qa.san import Lun, OnSan, SanDisks, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_paths
 from qa.san_host import blank, install, look_at, machine_of, power_off, san_answers
@@ -26,13 +25,13 @@ from qa.scenario import Scenario
 GIB = 1024**3
 
 
-@pytest.mark.parametrize("scenario", ["san-fc-bios"], ids=["san-fc-bios"], indirect=True)
+@scenario("san-fc-bios", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_fc_bios(scenario: Scenario, san_disks: SanDisks) -> None:
     """Install on a LUN with two paths; the root is the map, both paths are ready, LVM knows the map alone."""
     install(scenario, san_disks)
 
 
-@pytest.mark.parametrize("scenario", ["san-fc-uefi"], ids=["san-fc-uefi"], indirect=True)
+@scenario("san-fc-uefi", firmware="uefi", minutes=13, tags={"san", "multipath"})
 def test_san_fc_uefi(scenario: Scenario) -> None:
     """The same under UEFI, with a second LUN for guests that has one path at first: the other one is cabled, it is grown.
 
@@ -91,7 +90,7 @@ def grow(machine: Machine, run: Run, lun: Lun) -> None:
     need("nothing new" in run("dom0ctl paths --rescan 2>&1").ok(), "a second look finds something again")
 
 
-@pytest.mark.parametrize("scenario", ["san-path-loss-during-install"], ids=["san-path-loss-during-install"], indirect=True)
+@scenario("san-path-loss-during-install", firmware="bios", minutes=6, tags={"san", "multipath"})
 def test_san_path_loss_during_install(scenario: Scenario) -> None:
     """A path goes while the image is copied, comes back, then the other one goes: the installation goes on, the host boots."""
     lun = new_lun(scenario.work)
@@ -126,7 +125,7 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
         check_initramfs(ssh.run)
 
 
-@pytest.mark.parametrize("scenario", ["san-one-row-per-lun"], ids=["san-one-row-per-lun"], indirect=True)
+@scenario("san-one-row-per-lun", firmware="bios", minutes=2, tags={"san", "multipath", "refusal"})
 def test_san_one_row_per_lun(scenario: Scenario) -> None:
     """Two LUNs of two paths each, and a disk: three choices, no path among them; what names a path is refused.
 
@@ -161,8 +160,7 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
         scenario.keep("facts.txt", console.run("dom0kit facts").ok())
 
 
-@pytest.mark.lab("nginx")
-@pytest.mark.parametrize("scenario", ["san-pxe-unattended"], ids=["san-pxe-unattended"], indirect=True)
+@scenario("san-pxe-unattended", firmware="bios", minutes=8, tags={"san", "multipath", "pxe"}, lab=True, needs=("nginx",))
 def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     """A machine with nothing but a LUN, one path of two, boots from the network, is installed, and comes up from the LUN.
 

@@ -6,8 +6,6 @@ import secrets
 import time
 from typing import Any
 
-import pytest
-
 from qa import iscsi, lio, media, patience
 from qa.answers import Values, answers
 from qa.host import Run, need
@@ -15,12 +13,22 @@ from qa.iscsi import Account
 from qa.iscsi_host import check_host, end, install, installer, pull_each_cable
 from qa.lab.lab import Lab
 from qa.machine_time import Deadline
+from qa.metadata import scenario
 from qa.san import SEEN_SECONDS, SIZE, fsync_loop, shown, target
 from qa.scenario import Scenario
 
 
-@pytest.mark.lab("tgtd", "tgtadm")
-@pytest.mark.parametrize("scenario", ["san-iscsi-ibft-mpath"], ids=["san-iscsi-ibft-mpath"], indirect=True)
+@scenario(
+    "san-iscsi-ibft-mpath",
+    firmware="bios",
+    minutes=13,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
 def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
     """The firmware brings up the LUN by two paths and says so in its iBFT; each path's cable is pulled under load."""
     iscsi.networks(lab)
@@ -38,8 +46,17 @@ def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
             end(scenario, machine, ssh)
 
 
-@pytest.mark.lab("tgtd", "tgtadm")
-@pytest.mark.parametrize("scenario", ["san-iscsi-answers"], ids=["san-iscsi-answers"], indirect=True)
+@scenario(
+    "san-iscsi-answers",
+    firmware="bios",
+    minutes=10,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
 def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
     """No iBFT: cards, portals and the host's name are in the answers, the target is discovered; each cable is pulled.
 
@@ -63,8 +80,17 @@ def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
             end(scenario, machine, ssh)
 
 
-@pytest.mark.lab("tgtd", "tgtadm")
-@pytest.mark.parametrize("scenario", ["san-iscsi-chap"], ids=["san-iscsi-chap"], indirect=True)
+@scenario(
+    "san-iscsi-chap",
+    firmware="bios",
+    minutes=12,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
 def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
     """Mutual CHAP: a wrong secret is refused and nothing is written; then one path by the iBFT, the other by the answers."""
     host_account, array_account = Account("xen1", secrets.token_hex(7)), Account("array", secrets.token_hex(7))
@@ -124,8 +150,15 @@ def wait_active(run: Run, wwid: str, path: str) -> float:
         time.sleep(1)
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["san-iscsi-alua"], ids=["san-iscsi-alua"], indirect=True)
+@scenario(
+    "san-iscsi-alua",
+    firmware="bios",
+    minutes=11,
+    machines=2,
+    memory_mib=3072 + 1024,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+)
 def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
     """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go.
 

@@ -7,12 +7,11 @@ import re
 import time
 from dataclasses import replace
 
-import pytest
-
 from qa import host, patience
 from qa.host import Run, need
 from qa.machine import Machine
 from qa.machine_time import Deadline
+from qa.metadata import scenario
 from qa.san import (
     ALUA,
     SEEN_SECONDS,
@@ -38,7 +37,7 @@ FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Rem
 """What the kernel says when requests to a map fail; that those to one path do is no news."""
 
 
-@pytest.mark.parametrize("scenario", ["san-path-loss-running"], ids=["san-path-loss-running"], indirect=True)
+@scenario("san-path-loss-running", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
     """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
     on, machine, ssh = running(scenario, san_disks)
@@ -91,14 +90,8 @@ def fail_and_mend(machine: Machine, run: Run, wwid: str) -> None:
         wait_paths(run, wwid, paths)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "path"),
-    [
-        pytest.param("san-degraded-boot-a", 0, id="san-degraded-boot-a"),
-        pytest.param("san-degraded-boot-b", 1, id="san-degraded-boot-b"),
-    ],
-    indirect=["scenario"],
-)
+@scenario("san-degraded-boot-a", firmware="bios", minutes=3, stage="san-fc-bios", tags={"san", "multipath"}, path=0)
+@scenario("san-degraded-boot-b", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"}, path=1)
 def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -> None:
     """The host boots with one path alone, on the map, and says that one is missing; the other one is taken in when it comes."""
     on = installed(scenario, san_disks)
@@ -120,7 +113,7 @@ def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -
         host.check_no_failed_unit(ssh.run)
 
 
-@pytest.mark.parametrize("scenario", ["san-all-paths-down"], ids=["san-all-paths-down"], indirect=True)
+@scenario("san-all-paths-down", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
     """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
     on, machine, ssh = running(scenario, san_disks)
@@ -158,7 +151,7 @@ def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
         host.check_no_failed_unit(ssh.run)
 
 
-@pytest.mark.parametrize("scenario", ["san-no-multipath-is-loud"], ids=["san-no-multipath-is-loud"], indirect=True)
+@scenario("san-no-multipath-is-loud", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> None:
     """With the image's plain initramfs the host finds no disk and says so; it never mounts a path."""
     on = installed(scenario, san_disks)
@@ -170,7 +163,7 @@ def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> No
         need("mounted filesystem" not in machine.console_text, "a file system was mounted all the same")
 
 
-@pytest.mark.parametrize("scenario", ["san-alua"], ids=["san-alua"], indirect=True)
+@scenario("san-alua", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
     """A LUN of an ALUA array (the kernel's scsi_debug): declared multipath, it has the handler and a group for each state."""
     _, machine, ssh = running(scenario, san_disks)

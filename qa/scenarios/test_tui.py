@@ -7,15 +7,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from qa import host, media, patience
 from qa.answers import DISK_SERIAL, HOST_NAME
 from qa.arrival import arrive, look_around
 from qa.command import MANAGEMENT_MAC, Drive, MachineSpec, Nic
 from qa.credentials import Ssh
 from qa.host import need
-from qa.machine import free_port
+from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 from qa.tui import tty, walk
 from qa.tui.person import Person
@@ -40,7 +39,7 @@ def publish(pictures: list[Path], machine: str) -> None:
                 shutil.copyfile(picture, DOCS / picture.name.removeprefix(f"screen-{machine}-"))
 
 
-@pytest.mark.parametrize("scenario", ["tui-bios-serial"], ids=["tui-bios-serial"], indirect=True)
+@scenario("tui-bios-serial", firmware="bios", minutes=9, tags={"tui"})
 def test_tui_bios_serial(scenario: Scenario) -> None:
     """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -57,13 +56,13 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
             walk.confirm(person, look)
         scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
         walk.watch(person, scenario, look)
-    port = free_port()
+    port = reserve()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
         arrive(scenario, machine)
         look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
 
 
-@pytest.mark.parametrize("scenario", ["tui-uefi-vga"], ids=["tui-uefi-vga"], indirect=True)
+@scenario("tui-uefi-vga", firmware="uefi", minutes=14, tags={"tui"})
 def test_tui_uefi_vga(scenario: Scenario) -> None:
     """The same at keyboard and display, with a look at every screen; the display shows what the serial line shows."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -99,7 +98,7 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             walk.confirm(person, look)
         walk.watch(person, scenario, look)
     need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
     at_the_console(scenario, spec, Ssh(scenario.settings.credentials, port))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from dom0kit.run import run
 from qa import media
 from qa.answers import DISK_SERIAL, HOST_NAME
@@ -14,6 +12,7 @@ from qa.command import Drive
 from qa.host import need
 from qa.hostfile import differences, read_host_file
 from qa.installed import install_from_cd
+from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.scenarios.test_tui import wanted
 from qa.tui import trips, walk
@@ -24,7 +23,7 @@ IDENTITIES = ("created", "id", "identity", "uuid")
 """Keys of host.json whose values are of one installation alone."""
 
 
-@pytest.mark.parametrize("scenario", ["tui-dirty-disk"], ids=["tui-dirty-disk"], indirect=True)
+@scenario("tui-dirty-disk", firmware="bios", minutes=4, tags={"tui", "refusal"})
 def test_tui_dirty_disk(scenario: Scenario) -> None:
     """The last question names what is lost; without the word nothing is written; with it the host is installed."""
     disk = Drive(media.ext4_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -56,7 +55,7 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
     need(read_host_file(disk.path, scenario.work)["host_name"] == HOST_NAME, "the disk holds another host")
 
 
-@pytest.mark.parametrize("scenario", ["tui-save-answers"], ids=["tui-save-answers"], indirect=True)
+@scenario("tui-save-answers", firmware="bios", minutes=7, tags={"tui", "answers"})
 def test_tui_save_answers(scenario: Scenario) -> None:
     """The file from the summary installs a second machine without questions; both hosts are told the same."""
     first = Drive(media.blank_disk(scenario.work / "first.img"), serial=DISK_SERIAL, bootindex=0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from qa import media, patience
 from qa.answers import DISK_SERIAL
 from qa.command import MANAGEMENT_MAC, Drive
 from qa.host import need
 from qa.lab import commands
 from qa.lab.lab import Lab
+from qa.metadata import scenario
 from qa.san import SERIAL, WWN, Lun
 from qa.scenario import Scenario
 from qa.tui import extras, remote, walk
@@ -34,8 +33,7 @@ def disks(scenario: Scenario) -> tuple[Drive, ...]:
     return (plain, *twins, *luns[0].drives(), *luns[1].drives())
 
 
-@pytest.mark.lab
-@pytest.mark.parametrize("scenario", ["tui-extras"], ids=["tui-extras"], indirect=True)
+@scenario("tui-extras", firmware="bios", minutes=8, tags={"tui"}, lab=True)
 def test_tui_extras(scenario: Scenario, lab: Lab) -> None:
     """Under Xen: log-ins by key and by password, key maps, odd disks, and the network test with each kind of address."""
     lab.dhcp()

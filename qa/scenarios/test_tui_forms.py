@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa import media
 from qa.answers import DISK_SERIAL
 from qa.command import Drive
 from qa.console import PAUSE
 from qa.host import need
+from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.scenarios.test_tui import wanted
 from qa.tui import trips
@@ -18,7 +17,7 @@ from qa.tui.walk import Choices, begin, storage, to_summary
 FIXED = {"address": "10.0.2.15/24", "gateway": "10.0.2.2"}
 
 
-@pytest.mark.parametrize("scenario", ["tui-back-and-forth"], ids=["tui-back-and-forth"], indirect=True)
+@scenario("tui-back-and-forth", firmware="bios", minutes=4, tags={"tui"})
 def test_tui_back_and_forth(scenario: Scenario) -> None:
     """To the summary, back to the first screen and forth again: the same on each screen; nothing disturbs it."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -50,7 +49,7 @@ def test_tui_back_and_forth(scenario: Scenario) -> None:
     need(media.fingerprint(disk.path) == before, "the disk was written to")
 
 
-@pytest.mark.parametrize("scenario", ["tui-bad-input"], ids=["tui-bad-input"], indirect=True)
+@scenario("tui-bad-input", firmware="bios", minutes=5, tags={"tui"})
 def test_tui_bad_input(scenario: Scenario) -> None:
     """Each mistake is refused with a sentence that says how to mend it; mended, it goes on to the summary."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import sys
 
-import pytest
-
 from qa import debs, media, patience
 from qa.answers import DISK_SERIAL
 from qa.command import MANAGEMENT_MAC, Drive
 from qa.host import need
 from qa.lab.lab import Lab
+from qa.metadata import scenario
 from qa.pool.desk import MASTER, POOL, Desk
 from qa.scenario import Scenario
 from qa.scenarios.test_answers import check_bundle
@@ -121,8 +120,7 @@ def let_out(person: Person, scenario: Scenario, lab: Lab, url: str) -> bytes:
     return target.read_bytes()
 
 
-@pytest.mark.lab("ssh-keygen")
-@pytest.mark.parametrize("scenario", ["tui-pool"], ids=["tui-pool"], indirect=True)
+@scenario("tui-pool", firmware="bios", minutes=5, tags={"tui", "pool"}, lab=True, needs=("ssh-keygen",))
 def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
     """A driver from a stick, a real SSH server with the real forced command as the pool, a log over the network."""
     lab.dhcp()

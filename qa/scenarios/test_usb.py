@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qa import host, media
 from qa.command import Drive, Firmware
 from qa.live import open_live_shell
+from qa.metadata import scenario
 from qa.scenario import Scenario
 
 
-@pytest.mark.parametrize(
-    ("scenario", "firmware"),
-    [pytest.param("usb-bios", "bios", id="usb-bios"), pytest.param("usb-uefi", "uefi", id="usb-uefi")],
-    indirect=["scenario"],
-)
+@scenario("usb-bios", firmware="bios", minutes=3, tags={"install", "live"})
+@scenario("usb-uefi", firmware="uefi", minutes=3, tags={"install", "live"})
 def test_usb(scenario: Scenario, firmware: Firmware) -> None:
     """A root shell on the serial console, an overlay as root, the stick as the medium, read-only."""
     iso = scenario.settings.iso

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import tarfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dom0kit.errors import UserError
 from prepare import packages
 from qa import needs
 from qa.leaks import leaks
+from qa.selection import catalog
 
 
 def bundle(path: Path, name: str, content: bytes) -> None:
@@ -58,11 +58,7 @@ def test_missing_programs_are_named_together() -> None:
 def test_the_preparation_brings_what_scenarios_need() -> None:
     listed = {package.name for package in packages.parse(packages.LIST.read_text())}
     assert set(needs.PACKAGES.values()) - listed == {"util-linux"}, "which is essential: every Debian has it"
-    marks = re.findall(
-        r"mark\.lab\(([^)]*)\)",
-        "".join(path.read_text() for path in (Path(needs.__file__).parent / "scenarios").glob("test_*.py")),
-    )
-    asked = {program.strip('" ') for words in marks for program in words.split(",") if words}
+    asked = {program for scenario in catalog() for program in scenario.needs}
     assert asked
     assert asked | {*needs.ALWAYS, *needs.LAB} <= set(needs.PACKAGES)
 
