@@ -14,8 +14,9 @@ from qa.answers import DISK_SERIAL, answers
 from qa.command import Drive, Firmware, MachineSpec, Nic
 from qa.credentials import Ssh
 from qa.failure import ScenarioFailed
-from qa.machine import Machine, free_port
+from qa.machine import Machine
 from qa.media import ANSWERS_ARGUMENT
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 
@@ -162,4 +163,4 @@ def own_copy(scenario: Scenario, installed: Installed) -> Host:
     if installed.variables:
         variables = scenario.work / "vars.fd"
         shutil.copyfile(installed.variables, variables)
-    return Host(scenario, installed, disk, variables, free_port())
+    return Host(scenario, installed, disk, variables, reserve())

@@ -15,7 +15,7 @@ from dom0kit.run import environment
 from dom0kit.run import run as run_command
 from qa import accelerator, media
 from qa.command import OVMF_VARS, Drive, MachineSpec, Nic, cpu_model, device_words, platform_words
-from qa.machine import free_port
+from qa.ports import reserve
 from qa.scenario import LAST
 
 WINDOWS = ("gtk", "sdl")
@@ -87,7 +87,7 @@ def boot(arguments: argparse.Namespace) -> int:
         shutil.copyfile(OVMF_VARS, variables)
     offered = run_command(["qemu-system-x86_64", "-display", "help"]).output
     display = None if arguments.terminal else window(os.environ, offered)
-    port = free_port()
+    port = reserve()
     with tempfile.TemporaryDirectory(prefix="dom0kit-run-") as folder:
         work = Path(folder)
         stick = None

@@ -14,8 +14,9 @@ from qa.command import Firmware, Nic
 from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import install_from_cd
-from qa.machine import Machine, free_port
+from qa.machine import Machine
 from qa.machine_time import Deadline
+from qa.ports import reserve
 from qa.san import (
     SEEN_SECONDS,
     Lun,
@@ -43,7 +44,7 @@ def machine_of(
     :param further: LUNs that hang on it by all their paths.
     :param hbas: further adapters without a disk.
     """
-    port = free_port()
+    port = reserve()
     idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
     drives = (*on.lun.drives(*paths), *(drive for lun in further for drive in lun.drives()))
     spec = scenario.spec(

@@ -94,21 +94,6 @@ class _Quiet:
         """Say nothing."""
 
 
-def free_port(addresses: list[str]) -> int:
-    """A port that is free on all of these addresses at this moment."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((addresses[0], 0))
-            port = int(probe.getsockname()[1])
-        try:
-            for address in addresses:
-                with socket.socket() as probe:
-                    probe.bind((address, port))
-        except OSError:
-            continue
-        return port
-
-
 @contextmanager
 def served(double: Double, *, tls: tuple[Certificate, int] | None = None, unix: Path | None = None) -> Iterator[None]:
     """Serve a double while the context lasts.

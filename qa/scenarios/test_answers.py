@@ -17,8 +17,8 @@ from qa.host import need
 from qa.installed import run_installer
 from qa.lab.lab import PROJECT, Lab
 from qa.lab.web import mark
-from qa.machine import free_port
 from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 LABEL = "RACK-42"
@@ -109,7 +109,7 @@ def test_unattended_embedded(scenario: Scenario) -> None:
     need(changed, "embedding changed nothing")
     need(len(changed) <= 2, f"embedding changed more than the answers and their menu entry: {changed}")
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
-    port = free_port()
+    port = reserve()
     machine_disks = (disk, Drive(iso, "cdrom", bootindex=1))
     with scenario.machine("install", scenario.spec("install", drives=machine_disks)) as machine:
         run_installer(machine, scenario)

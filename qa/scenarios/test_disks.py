@@ -11,8 +11,8 @@ from qa.command import Drive, Firmware, Nic
 from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import install_from_cd
-from qa.machine import free_port
 from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 SERIALS = ("MIRROR1", "MIRROR2")
@@ -59,7 +59,7 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
     paths = [media.blank_disk(scenario.work / f"{serial}.img", SMALL) for serial in SERIALS]
     disks = [Drive(path, serial=serial, bootindex=i) for i, (path, serial) in enumerate(zip(paths, SERIALS, strict=True))]
     variables = scenario.work / "vars.fd" if firmware == "uefi" else None
-    port = free_port()
+    port = reserve()
     ssh = Ssh(scenario.settings.credentials, port)
     machine_is: Values = {"firmware": firmware, "variables": variables}
     install_from_cd(scenario, disks, answers(scenario.settings.credentials, **MIRROR), **machine_is)
@@ -101,7 +101,7 @@ def test_nvme_4k(scenario: Scenario) -> None:
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), "nvme", serial=DISK_SERIAL, bootindex=0, sector=4096)
     variables = scenario.work / "vars.fd"
     install_from_cd(scenario, [disk], answers(scenario.settings.credentials), firmware="uefi", variables=variables)
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), firmware="uefi", variables=variables)
     with scenario.machine("host", spec) as machine:
         arrive(scenario, machine)

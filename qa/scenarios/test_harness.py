@@ -93,7 +93,7 @@ def starved(machine: Machine) -> Iterator[None]:
             hog.kill()
 
 
-@pytest.mark.parametrize("scenario", ["harness-starved-or-hung"], ids=["harness-starved-or-hung"], indirect=True)
+@scenario("harness-starved-or-hung", firmware="bios", minutes=4, memory_mib=768, cores=2, tags={"smoke", "harness"})
 def test_harness_starved_or_hung(scenario: Scenario) -> None:
     """A machine without processor time is reported as starved; one whose guest does nothing more is reported as hung."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)

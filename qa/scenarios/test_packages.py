@@ -11,9 +11,9 @@ from qa.command import Drive, Nic
 from qa.credentials import Ssh
 from qa.host import Run, need
 from qa.installed import run_installer
-from qa.machine import free_port
 from qa.media import ANSWERS_ARGUMENT
 from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 SOURCE = {"folder": f"label:{debs.LABEL}/{debs.FOLDER}"}
@@ -58,7 +58,7 @@ def test_driver_disk(scenario: Scenario) -> None:
     spec = scenario.spec("install", drives=(*drives, stick), devices=debs.DEVICES)
     with scenario.machine("install", spec) as machine:
         run_installer(machine, scenario)
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), devices=debs.DEVICES)
     with scenario.machine("host", spec) as machine:
         arrive(scenario, machine)

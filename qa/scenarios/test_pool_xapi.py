@@ -21,7 +21,8 @@ from pool.xapi.client import UnixDoor
 from qa.host import need
 from qa.metadata import scenario
 from qa.pool.xapi_double import PASSWORD, Database, Double, Member, alone, pool_of
-from qa.pool.xapi_server import Certificate, certificate, free_port, served
+from qa.pool.xapi_server import Certificate, certificate, served
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 MASTER, MEMBER, NEW = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -76,7 +77,7 @@ def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("
     new = alone(Member("xen3.example.org", NEW), doubles)
     for double in doubles.values():
         double.formats = formats
-    port = free_port(list(doubles))
+    port = reserve(list(doubles))
     certificates = {address: certificate(scenario.work, f"xapi-{address}") for address in doubles}
     (scenario.work / "xapi").unlink(missing_ok=True)
     (scenario.work / "inventory").write_text(f"INSTALLATION_UUID='{new.me.uuid}'\n")

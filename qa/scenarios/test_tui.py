@@ -13,8 +13,8 @@ from qa.arrival import arrive, look_around
 from qa.command import MANAGEMENT_MAC, Drive, MachineSpec, Nic
 from qa.credentials import Ssh
 from qa.host import need
-from qa.machine import free_port
 from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 from qa.tui import tty, walk
 from qa.tui.person import Person
@@ -56,7 +56,7 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
             walk.confirm(person, look)
         scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
         walk.watch(person, scenario, look)
-    port = free_port()
+    port = reserve()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
         arrive(scenario, machine)
         look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
@@ -98,7 +98,7 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             walk.confirm(person, look)
         walk.watch(person, scenario, look)
     need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
-    port = free_port()
+    port = reserve()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
     at_the_console(scenario, spec, Ssh(scenario.settings.credentials, port))
 
