@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import secrets
 import shlex
 import subprocess
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from dom0kit.files import write_json
 from dom0kit.run import environment, run
 from qa import patience
 from qa.console import Answer
@@ -29,6 +32,24 @@ class Credentials:
     password_hash: str
     private: Path
     public: str
+
+
+def load_or_make(folder: Path) -> Credentials:
+    """Return the credentials kept in a folder, which are made when they are not there; several processes may ask at once.
+
+    Hosts in the cache of stages let these in.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    record = folder / "credentials.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if record.exists():
+            value = json.loads(record.read_text())
+            return Credentials(value["password"], value["password_hash"], folder / "id_ed25519", value["public"])
+        (folder / "id_ed25519").unlink(missing_ok=True)  # of a run that was killed in between
+        made = make(folder)
+        write_json(record, {"password": made.password, "password_hash": made.password_hash, "public": made.public}, mode=0o600)
+        return made
 
 
 def make(folder: Path) -> Credentials:

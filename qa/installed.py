@@ -19,6 +19,10 @@ from qa.media import ANSWERS_ARGUMENT
 from qa.ports import reserve
 from qa.scenario import Scenario
 
+DISK = "disk.img"
+VARIABLES = "variables.fd"
+"""Names of an installed disk and of the UEFI variables in a stage's folder."""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -92,38 +96,34 @@ def install_from_cd(
         return run_installer(machine, scenario)
 
 
-def install(scenario: Scenario, firmware: Firmware, keep_in: Path) -> Installed:
-    """The usual installation: one blank disk on QEMU's user network.
+def install(scenario: Scenario, firmware: Firmware, folder: Path) -> dict[str, float]:
+    """Make the usual installation in a folder: one blank disk on QEMU's user network; return its steps' seconds.
 
     :raises ScenarioFailed: see :func:`install_from_cd`.
     """
-    keep_in.mkdir(parents=True, exist_ok=True)
-    disk = media.blank_disk(keep_in / f"installed-{firmware}.img")
-    variables = keep_in / f"installed-{firmware}.vars" if firmware == "uefi" else None
+    disk = media.blank_disk(folder / DISK)
+    variables = folder / VARIABLES if firmware == "uefi" else None
     drive = Drive(disk, serial=DISK_SERIAL, bootindex=0)
     text = answers(scenario.settings.credentials)
-    steps = install_from_cd(scenario, [drive], text, firmware=firmware, variables=variables)
-    return Installed(firmware, disk, variables, steps)
+    return install_from_cd(scenario, [drive], text, firmware=firmware, variables=variables)
 
 
 class InstalledDisks:
-    """The installed disks of one run; a failed installation is not tried again."""
+    """Installed disks, kept between runs."""
 
-    def __init__(self) -> None:
-        self._done: dict[Firmware, Installed | str] = {}
+    def get(self, scenario: Scenario, firmware: Firmware, *, renew: bool = False) -> Installed:
+        """Return the installed disk; the first scenario that asks installs it.
 
-    def get(self, scenario: Scenario, firmware: Firmware) -> Installed:
-        """The installed disk; the first scenario that asks installs it.
-
-        :raises ScenarioFailed: when this installation failed, now or before.
+        :param renew: install in any case, for scenarios that are about the installation.
+        :raises ScenarioFailed: when this installation failed, now or before in this run.
         """
-        known = self._done.get(firmware)
-        if known is None:
-            self._done[firmware] = f"the installation on {firmware} failed in {scenario.name}"
-            known = self._done[firmware] = install(scenario, firmware, scenario.settings.work / "installed")
-        if isinstance(known, str):
-            raise ScenarioFailed(known)
-        return known
+
+        def make(folder: Path) -> dict[str, Any]:
+            return {"steps": install(scenario, firmware, folder)}
+
+        stage = scenario.stage(f"installed-{firmware}", ("installed.py",), make, renew=renew)
+        variables = stage.folder / VARIABLES if firmware == "uefi" else None
+        return Installed(firmware, stage.folder / DISK, variables, stage.data["steps"])
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def record(scenario: Scenario, result: str, error: str, seconds: float) -> None:
         "accelerator": " ".join(scenario.settings.accelerator),
         "machines": [machine_record(machine, scenario.began) for machine in started],
         "phases": [asdict(phase) for phase in scenario.phases],
+        "stages": scenario.stages,
         "screenshots": [path.name for machine in scenario.machines for path in machine.screenshots],
         "notes": scenario.notes,
     }

@@ -140,17 +140,6 @@ class OnSan:
         return OnSan(self.lun.copy(folder / "lun.img"), self.firmware, variables, self.state)
 
 
-@dataclass
-class SanDisks:
-    """The host that a run has installed on a LUN, for the scenarios that need one.
-
-    :param host: as it is after a shutdown; ``running`` is the same one while it ran, with the machine's state.
-    """
-
-    host: OnSan | None = None
-    running: OnSan | None = None
-
-
 def target(**further: Any) -> Values:
     """The answers' part for a LUN: multipath or nothing."""
     return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **further}

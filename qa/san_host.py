@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from qa import host, patience
 from qa.answers import Values, answers
@@ -21,7 +22,6 @@ from qa.san import (
     SEEN_SECONDS,
     Lun,
     OnSan,
-    SanDisks,
     check_initramfs,
     check_lvm,
     check_root,
@@ -31,6 +31,7 @@ from qa.san import (
     target,
 )
 from qa.scenario import Scenario
+from qa.stages.cache import Stage
 
 QUEUE_SECONDS = 90
 """What the answers say about a disk without a path; not what the image says."""
@@ -126,46 +127,61 @@ def check_policy(run: Run, lun: Lun) -> None:
     need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
 
 
-def install(scenario: Scenario, disks: SanDisks) -> OnSan:
-    """Install on a LUN with two paths of a BIOS machine, boot it, look at it, and keep it for other scenarios of the run."""
-    on = blank(scenario, "bios")
-    install_from_cd(scenario, on.lun.drives(), answers(scenario.settings.credentials, **san_answers()), firmware="bios")
-    machine, ssh = machine_of(scenario, on, "host")
-    with machine:
-        look_at(scenario, machine, ssh, on)
-        keep_running(scenario, machine, on, disks)
-        power_off(scenario, machine, ssh)
-    disks.host = on
-    return on
+SOURCES = ("san.py", "san_host.py", "installed.py")
+STATE = "state"
+LUN = "lun.img"
 
 
-def keep_running(scenario: Scenario, machine: Machine, on: OnSan, disks: SanDisks) -> None:
-    """Keep the machine as it runs: a boot takes minutes, and scenarios about paths need none."""
-    folder = scenario.settings.work / "san-running"
-    folder.mkdir(exist_ok=True)
-    state = folder / "state"
-    copies: list[OnSan] = []
+def on_stage(stage: Stage) -> OnSan:
+    """Return the host that a stage holds, with its machine's state when it was running."""
+    state = stage.folder / STATE
+    return OnSan(Lun(stage.folder / LUN), "bios", None, state if state.exists() else None)
+
+
+def install(scenario: Scenario, *, renew: bool = False) -> OnSan:
+    """Return a host on a LUN with two paths of a BIOS machine, shut down; the first scenario that asks installs it.
+
+    It is also kept as it runs: a boot takes minutes, and scenarios about paths need none.
+
+    :param renew: install in any case, for the scenario that is about the installation.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        on = OnSan(new_lun(folder, LUN), "bios", None)
+        install_from_cd(scenario, on.lun.drives(), answers(scenario.settings.credentials, **san_answers()), firmware="bios")
+        machine, ssh = machine_of(scenario, on, "host")
+        with machine:
+            look_at(scenario, machine, ssh, on)
+            scenario.keep_stage("san-running", SOURCES, lambda running: save_running(scenario, machine, on, running))
+            power_off(scenario, machine, ssh)
+        return {}
+
+    return on_stage(scenario.stage("san-host", SOURCES, make, renew=renew))
+
+
+def save_running(scenario: Scenario, machine: Machine, on: OnSan, folder: Path) -> dict[str, Any]:
+    """Keep a machine as it runs in a stage's folder: its memory, and a copy of its LUN."""
     with scenario.phase("keep the running machine"):
-        machine.save(state, lambda: copies.append(on.copy(folder)))
-    disks.running = replace(copies[0], state=state)
+        machine.save(folder / STATE, lambda: on.lun.copy(folder / LUN))
+    return {}
 
 
-def running(scenario: Scenario, disks: SanDisks) -> tuple[OnSan, Machine, Ssh]:
+def running(scenario: Scenario) -> tuple[OnSan, Machine, Ssh]:
     """A host of the scenario's own that runs already, with both its paths, and the way to it by ssh.
 
-    The first scenario of a run that asks boots it.
+    The first scenario that asks boots it.
     """
-    if disks.running is None:
-        on = installed(scenario, disks)
-    if disks.running is None:
+
+    def make(folder: Path) -> dict[str, Any]:
+        on = installed(scenario)
         machine, ssh = machine_of(scenario, on, "boot")
         with machine:
             machine.wait_event("firstboot", limit=patience.BOOT)
             ssh.wait()
             host.settle(ssh.run)
-            keep_running(scenario, machine, on, disks)
-    assert disks.running
-    on = disks.running.copy(scenario.work)
+            return save_running(scenario, machine, on, folder)
+
+    on = on_stage(scenario.stage("san-running", SOURCES, make)).copy(scenario.work)
     machine, ssh = machine_of(scenario, on, "host")
     return on, machine, ssh
 
@@ -177,6 +193,6 @@ def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
         machine.wait_end()
 
 
-def installed(scenario: Scenario, disks: SanDisks) -> OnSan:
+def installed(scenario: Scenario) -> OnSan:
     """A host on a LUN of the scenario's own; the first scenario that asks installs one."""
-    return (disks.host or install(scenario, disks)).copy(scenario.work)
+    return install(scenario).copy(scenario.work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
+from dom0kit.run import run
 from qa import accelerator, credentials, folders, media, needs, patience
 from qa.command import Drive, MachineSpec, cpu_model
 from qa.console import Answer
 from qa.failure import MachineStarved, ScenarioFailed
 from qa.leaks import leaks
 from qa.machine import Machine
-from qa.results import utc_now
+from qa.results import iso_digest, utc_now
 from qa.scan import Finding, findings
+from qa.stages.cache import Make, Stage, StageCache, default_folder, default_limit
+from qa.stages.key import StageKey, source_digests
 
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
+UNLIMITED = 2**63
 LAST = 9
 """The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
 
@@ -37,6 +41,7 @@ class Settings:
     :param keep: leave disks and media in place and say where they are.
     :param cpus: processors of each machine.
     :param memory: memory of each machine in MiB.
+    :param fresh: use no stage of an earlier run, and keep none for later ones.
     """
 
     iso: Path = Path("build/dom0kit.iso")
@@ -44,6 +49,7 @@ class Settings:
     keep: bool = False
     cpus: int = 2
     memory: int = 3072
+    fresh: bool = False
 
     @cached_property
     def work(self) -> Path:
@@ -59,8 +65,30 @@ class Settings:
 
     @cached_property
     def credentials(self) -> credentials.Credentials:
-        """Root's password and key, the same for all scenarios of the run."""
-        return credentials.make(self.work)
+        """Root's password and key: those that the hosts in the cache of stages let in."""
+        return credentials.make(self.work) if self.fresh else credentials.load_or_make(default_folder() / "credentials")
+
+    @cached_property
+    def stages(self) -> StageCache:
+        """The cache of stages."""
+        return StageCache(self.work / "stages" if self.fresh else default_folder(), default_limit())
+
+    def stage_key(self, name: str, sources: Sequence[str], **parameters: object) -> StageKey:
+        """Return the key of a stage that is made with this run's ISO.
+
+        :param sources: the harness's files that make it, relative to ``qa/``.
+        :param parameters: whatever else it depends on.
+        """
+        version = run(["qemu-system-x86_64", "--version"]).output.partition("\n")[0]
+        machine = [version, *self.accelerator, cpu_model(self.accelerator), str(self.cpus), str(self.memory)]
+        return StageKey(
+            name=name,
+            iso_sha256=iso_digest(self.iso),
+            emulator=" ".join(machine),
+            credentials=self.credentials.public,
+            sources=source_digests(("answers.py", "command.py", "media.py", *sources)),
+            parameters={key: str(value) for key, value in parameters.items()},
+        )
 
     @cached_property
     def kernel(self) -> Path:
@@ -88,6 +116,8 @@ class Settings:
 
     def close(self) -> None:
         """Remove disks and keys, or say where they are."""
+        if "stages" in self.__dict__:
+            self.stages.close()
         for name in ("work", "public"):
             if name not in self.__dict__:
                 continue
@@ -114,6 +144,7 @@ class Scenario:
     :param name: as on the command line.
     :param expected: kinds of findings that this scenario provokes; they must then be there.
     :param secrets: tokens and the like that no artifact may hold, beside root's password and its hash.
+    :param stages: the stages that it used, each with its folder's name in the cache.
     :param problems: what went wrong around the machines, such as a server that did not end.
     """
 
@@ -125,6 +156,7 @@ class Scenario:
     notes: dict[str, Any] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     started: str = field(default_factory=utc_now)
 
@@ -187,6 +219,30 @@ class Scenario:
             yield
         finally:
             self.phases.append(Phase(name, round(start - self.began, 1), round(time.monotonic() - start, 1)))
+
+    def stage(self, name: str, sources: Sequence[str], make: Make, *, renew: bool = False, **parameters: object) -> Stage:
+        """Return a stage of the cache; make it when it is not there.
+
+        :param renew: make it in any case, see :meth:`keep_stage`.
+        :raises ScenarioFailed: when it cannot be made.
+        """
+        if renew:
+            return self.keep_stage(name, sources, make, **parameters)
+        key = self.settings.stage_key(name, sources, **parameters)
+        try:
+            found = self.settings.stages.get(key, make)
+        except UserError as error:
+            raise ScenarioFailed(str(error)) from error
+        self.stages.append(key.folder_name)
+        if not found.made:
+            print(f"{self.name}: uses the stage {key.folder_name}")
+        return found
+
+    def keep_stage(self, name: str, sources: Sequence[str], make: Make, **parameters: object) -> Stage:
+        """Make a stage in any case: in the cache or, while another run uses that one, among the scenario's disks."""
+        key = self.settings.stage_key(name, sources, **parameters)
+        found = self.settings.stages.put(key, make)
+        return found or StageCache(self.work / "stages", UNLIMITED).get(key, make)
 
     def keep(self, name: str, text: str) -> None:
         """Keep a text among the artifacts."""

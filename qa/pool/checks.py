@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 from qa import host
 from qa.host import need
-from qa.pool.hosts import POOL, POOL_ADDRESS, SNAPSHOT, PoolDisks, PoolLab
+from qa.pool.hosts import POOL, POOL_ADDRESS, SNAPSHOT, SOURCES, PoolDisks, PoolLab, to_create
 from qa.scenario import Scenario
+from qa.stages.cache import Stage
+
+STAGE = "pool-of-one"
 
 
-def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> None:
-    """Bring the first host to its pool and keep it as the snapshot, with a token for any number of hosts."""
-    pool.arrive(1)
+def pool_of_one(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Stage:
+    """Return the pool of one host, as a snapshot in which it runs; the first scenario that asks makes it."""
+
+    def make(folder: Path) -> dict[str, Any]:
+        disk = disks.host(scenario, 1, to_create())
+        with pool.running(1, disk):
+            pool.arrive(1)
+            return prepare(scenario, pool, disks, folder)
+
+    return scenario.stage(STAGE, SOURCES, make)
+
+
+def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks, folder: Path) -> dict[str, Any]:
+    """Keep the first host, which is in its pool, as a snapshot in a stage's folder, with a token for any number of hosts."""
     token = pool.run(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").output.strip()
     scenario.secrets.append(token)
     pool.run(1, "sync")
@@ -21,7 +37,7 @@ def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> None:
         machine.snapshot(SNAPSHOT)
     disk = machine.spec.drives[0].path
     machine.kill()
-    disks.keep_master(scenario, disk, token)
+    return disks.keep_master(scenario, disk, token, folder)
 
 
 def check_master(pool: PoolLab, number: int = 1) -> None:

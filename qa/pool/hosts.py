@@ -30,6 +30,7 @@ from qa.installed import install_from_cd
 from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.scenario import Scenario
+from qa.stages.cache import Stage
 
 DOMAIN = "lab.example.org"
 POOL = f"pool.{DOMAIN}"
@@ -104,43 +105,51 @@ def tell(disk: Path, number: int, pool: Pool, work: Path) -> None:
     beside.unlink()
 
 
-class PoolDisks:
-    """What the scenarios of a run share: one installed disk, and the pool that was made first.
+SOURCES = ("pool/hosts.py", "pool/checks.py", "installed.py")
+DISK, MASTER = "disk.img", "master.qcow2"
 
-    :param token: for any number of hosts; made by the first scenario that has a pool.
+
+class PoolDisks:
+    """What the scenarios share, kept between runs: an installed disk, and the pool of one host that was made first.
+
+    :param token: for any number of hosts; known once the pool is there.
     """
 
     def __init__(self) -> None:
-        self._installed: Path | None = None
-        self.prepared: Path | None = None
         self.token = ""
 
     def installed(self, scenario: Scenario) -> Path:
         """An installed disk; the first scenario that asks installs it."""
-        if self._installed is None:
-            disk = media.blank_disk(scenario.settings.work / "pool-installed.img", DISK_SIZE)
+
+        def make(folder: Path) -> dict[str, Any]:
+            disk = media.blank_disk(folder / DISK, DISK_SIZE)
             text = answers.answers(scenario.settings.credentials)
-            install_from_cd(scenario, [Drive(disk, serial=DISK_SERIAL, bootindex=0)], text)
-            self._installed = disk
-        return self._installed
+            return {"steps": install_from_cd(scenario, [Drive(disk, serial=DISK_SERIAL, bootindex=0)], text)}
+
+        return scenario.stage("pool-installed", SOURCES, make).folder / DISK
 
     def host(self, scenario: Scenario, number: int, pool: Pool) -> Path:
-        """The disk of a host before its first boot."""
+        """The disk of a host before its first boot: an overlay on a copy of its own of the installed disk."""
         raw = scenario.work / f"h{number}.img"
         run(["cp", "--sparse=always", "--reflink=auto", self.installed(scenario), raw])
         tell(raw, number, pool, scenario.work)
         return media.overlay(scenario.work / f"h{number}.qcow2", raw)
 
-    def keep_master(self, scenario: Scenario, disk: Path, token: str) -> None:
-        """Keep the master's disk, which has a snapshot, for the scenarios that follow."""
-        self.prepared, self.token = scenario.settings.work / "pool-master.qcow2", token
-        disk.rename(self.prepared)
+    def keep_master(self, scenario: Scenario, disk: Path, token: str, folder: Path) -> dict[str, Any]:
+        """Keep the master's disk, which has a snapshot, in a stage's folder, with all that lies behind it."""
+        self.token = token
+        # The overlay has the snapshot in it and its backing file is the scenario's: both are kept, side by side.
+        shutil.move(scenario.work / "h1.img", folder / "h1.img")
+        shutil.move(disk, folder / MASTER)
+        run(["qemu-img", "rebase", "-u", "-F", "raw", "-b", "h1.img", folder / MASTER])
+        return {"token": token}
 
-    def master(self, scenario: Scenario) -> Path:
+    def master(self, scenario: Scenario, stage: Stage) -> Path:
         """A copy of the master's disk with the snapshot."""
-        assert self.prepared, "there is no pool yet"
+        self.token = str(stage.data["token"])
         copy = scenario.work / "h1.qcow2"
-        shutil.copyfile(self.prepared, copy)
+        shutil.copyfile(stage.folder / MASTER, copy)
+        run(["qemu-img", "rebase", "-u", "-F", "raw", "-b", stage.folder / "h1.img", copy])
         return copy
 
 

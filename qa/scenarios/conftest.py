@@ -14,10 +14,9 @@ from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.metadata import declared, parameters
 from qa.netboot import Trees
-from qa.pool.checks import prepare
-from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab, to_create
+from qa.pool.checks import pool_of_one
+from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab
 from qa.results import record
-from qa.san import SanDisks
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key, starved_key
 
@@ -37,12 +36,6 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 def installed_disks() -> InstalledDisks:
     """Installed disks, shared by the scenarios of the run."""
     return InstalledDisks()
-
-
-@pytest.fixture(scope="session")
-def san_disks() -> SanDisks:
-    """Hosts on LUNs, shared by the scenarios of the run."""
-    return SanDisks()
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +93,9 @@ def pool(scenario: Scenario, lab: Lab) -> PoolLab:
 @pytest.fixture
 def master_disk(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> Path:
     """A copy of the disk of a pool's first host, with the snapshot in which it runs; the first scenario makes the pool."""
-    if pool_disks.prepared is None:
-        disk = pool_disks.host(scenario, 1, to_create())
-        with pool.running(1, disk):
-            prepare(scenario, pool, pool_disks)
+    disk = pool_disks.master(scenario, pool_of_one(scenario, pool, pool_disks))
     scenario.secrets.append(pool_disks.token)
-    return pool_disks.master(scenario)
+    return disk
 
 
 @pytest.fixture

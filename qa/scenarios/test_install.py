@@ -13,7 +13,7 @@ from qa.scenario import Scenario
 @scenario("install-uefi", firmware="uefi", minutes=8, stage="installed-uefi", tags={"install", "smoke"})
 def test_install(scenario: Scenario, firmware: Firmware, installed_disks: InstalledDisks) -> None:
     """ISO, installer, reboot, GRUB, Xen, dom0, first boot, log-in on the console, log-in by ssh."""
-    target = own_copy(scenario, installed_disks.get(scenario, firmware))
+    target = own_copy(scenario, installed_disks.get(scenario, firmware, renew=True))
     with target.boot("host") as machine:
         arrive(scenario, machine)
         look_around(scenario, machine, target.ssh, firmware=firmware)

@@ -12,11 +12,12 @@ from qa.host import need
 from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.metadata import scenario
-from qa.pool.checks import check_master, check_member, prepare
+from qa.pool.checks import STAGE, check_master, check_member, prepare
 from qa.pool.hosts import (
     JOB,
     POOL,
     POOL_ADDRESS,
+    SOURCES,
     PoolDisks,
     PoolLab,
     address,
@@ -66,10 +67,9 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
         pool.verify(1)
         host.check_no_failed_unit(pool.ssh(1).run)
         scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; dom0ctl pool status")
-        if pool_disks.prepared is None:
-            prepare(scenario, pool, pool_disks)
+        stage = scenario.keep_stage(STAGE, SOURCES, lambda folder: prepare(scenario, pool, pool_disks, folder))
         machine.kill()
-    with pool.running(1, pool_disks.master(scenario)):
+    with pool.running(1, pool_disks.master(scenario, stage)):
         with scenario.phase("second boot"):
             pool.arrive(1)
         check_master(pool)

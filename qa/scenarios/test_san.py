@@ -18,7 +18,7 @@ from qa.machine import Machine
 from qa.media import ANSWERS_ARGUMENT
 from qa.metadata import scenario
 from qa.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_installed
-from qa.san import Lun, OnSan, SanDisks, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_paths
+from qa.san import Lun, OnSan, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_paths
 from qa.san_host import blank, install, look_at, machine_of, power_off, san_answers
 from qa.scenario import Scenario
 
@@ -26,9 +26,9 @@ GIB = 1024**3
 
 
 @scenario("san-fc-bios", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
-def test_san_fc_bios(scenario: Scenario, san_disks: SanDisks) -> None:
+def test_san_fc_bios(scenario: Scenario) -> None:
     """Install on a LUN with two paths; the root is the map, both paths are ready, LVM knows the map alone."""
-    install(scenario, san_disks)
+    install(scenario, renew=True)
 
 
 @scenario("san-fc-uefi", firmware="uefi", minutes=13, tags={"san", "multipath"})

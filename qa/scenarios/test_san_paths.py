@@ -15,7 +15,6 @@ from qa.metadata import scenario
 from qa.san import (
     ALUA,
     SEEN_SECONDS,
-    SanDisks,
     Stopwatch,
     check_initramfs,
     check_lvm,
@@ -38,9 +37,9 @@ FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Rem
 
 
 @scenario("san-path-loss-running", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
-def test_san_path_loss_running(scenario: Scenario, san_disks: SanDisks) -> None:
+def test_san_path_loss_running(scenario: Scenario) -> None:
     """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
-    on, machine, ssh = running(scenario, san_disks)
+    on, machine, ssh = running(scenario)
     with machine:
         ssh.wait()
         ssh.run(f"printf '#!/bin/sh\\necho $DOM0KIT_EVENT $DOM0KIT_LEFT >>{HOOK_NOTE}\\n' >{HOOK}; chmod 755 {HOOK}").ok()
@@ -92,9 +91,9 @@ def fail_and_mend(machine: Machine, run: Run, wwid: str) -> None:
 
 @scenario("san-degraded-boot-a", firmware="bios", minutes=3, stage="san-fc-bios", tags={"san", "multipath"}, path=0)
 @scenario("san-degraded-boot-b", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"}, path=1)
-def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -> None:
+def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
     """The host boots with one path alone, on the map, and says that one is missing; the other one is taken in when it comes."""
-    on = installed(scenario, san_disks)
+    on = installed(scenario)
     machine, ssh = machine_of(scenario, on, "degraded", path)
     other = 1 - path
     with machine:
@@ -114,9 +113,9 @@ def test_san_degraded_boot(scenario: Scenario, path: int, san_disks: SanDisks) -
 
 
 @scenario("san-all-paths-down", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"})
-def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
+def test_san_all_paths_down(scenario: Scenario) -> None:
     """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
-    on, machine, ssh = running(scenario, san_disks)
+    on, machine, ssh = running(scenario)
     with machine:
         ssh.wait()
         with fsync_loop(ssh.run) as loop:
@@ -152,9 +151,9 @@ def test_san_all_paths_down(scenario: Scenario, san_disks: SanDisks) -> None:
 
 
 @scenario("san-no-multipath-is-loud", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
-def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> None:
+def test_san_no_multipath_is_loud(scenario: Scenario) -> None:
     """With the image's plain initramfs the host finds no disk and says so; it never mounts a path."""
-    on = installed(scenario, san_disks)
+    on = installed(scenario)
     cut_host_part(on.lun, scenario.work)
     machine, _ = machine_of(scenario, on, "without")
     with machine:
@@ -164,9 +163,9 @@ def test_san_no_multipath_is_loud(scenario: Scenario, san_disks: SanDisks) -> No
 
 
 @scenario("san-alua", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
-def test_san_alua(scenario: Scenario, san_disks: SanDisks) -> None:
+def test_san_alua(scenario: Scenario) -> None:
     """A LUN of an ALUA array (the kernel's scsi_debug): declared multipath, it has the handler and a group for each state."""
-    _, machine, ssh = running(scenario, san_disks)
+    _, machine, ssh = running(scenario)
     # The second port of scsi_debug refuses what multipathd tries on it; the kernel says so of the path, not of the map.
     scenario.expected |= {"file system error"}
     with machine:
