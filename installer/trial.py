@@ -9,6 +9,7 @@ from typing import Any
 
 from answerfiles.model import Bond, Management, StaticAddress, StaticAddress6
 from dom0kit.files import write_atomic
+from dom0kit.run import COMMAND_SECONDS
 from installer.machine import Nic
 
 FOLDER = Path("/run/systemd/network")
@@ -93,8 +94,8 @@ def set_up(folder: Path, files: Mapping[str, str], nics: tuple[Nic, ...], runner
     for old in folder.glob(f"{PREFIX}-*"):
         old.unlink()
     for name in (VLAN, BOND):
-        runner(["ip", "link", "delete", name], check=False, timeout=10)
+        runner(["ip", "link", "delete", name], check=False, timeout=COMMAND_SECONDS)
     for name, text in files.items():
         write_atomic(folder / name, text)
-    runner(["networkctl", "reload"], check=False, timeout=20)
-    runner(["networkctl", "reconfigure", *(nic.name for nic in nics)], check=False, timeout=20)
+    runner(["networkctl", "reload"], check=False, timeout=COMMAND_SECONDS)
+    runner(["networkctl", "reconfigure", *(nic.name for nic in nics)], check=False, timeout=COMMAND_SECONDS)
