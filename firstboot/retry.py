@@ -43,6 +43,11 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 Kind: pace. Reason: a try costs little, and a user who has fixed the cause need not wait long. Expiry: the next try.
 """
+ACCURACY_SECONDS = 1
+"""Let the timer of the next try be late.
+
+Kind: pace. Reason: systemd's own default is a minute. Expiry: the try.
+"""
 
 
 class NotAgain(UserError):
@@ -117,7 +122,7 @@ def schedule(host: Host, seconds: float | None) -> None:
     # A new name each time: systemd may not have put the last one away yet, and refuses a second unit of the same name.
     unit = f"{TIMER}-{round(now(host).seconds * 10)}"
     words = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", "--description=Next try of first boot"]
-    words += [f"--on-active={max(math.ceil(seconds), 1)}s", "--timer-property=AccuracySec=1s"]
+    words += [f"--on-active={max(math.ceil(seconds), 1)}s", f"--timer-property=AccuracySec={ACCURACY_SECONDS}s"]
     # A unit of its own that only starts the service: a timer whose service is running cannot be set anew by that service.
     words += ["systemctl", "start", "--no-block", SERVICE]
     host.run(words, timeout=COMMAND_SECONDS, hint="first boot does not go on by itself: dom0ctl firstboot run")

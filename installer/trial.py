@@ -16,6 +16,11 @@ FOLDER = Path("/run/systemd/network")
 PREFIX = "05-dom0kit-test"
 BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
 MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
+MII_MILLISECONDS = 100
+"""Interval at which the kernel looks at the links of a bond's cards.
+
+Kind: pace. Reason: the kernel's recommendation (bonding.rst, miimon). Expiry: the next look.
+"""
 
 
 def network_section(management: Management) -> list[str]:
@@ -46,7 +51,9 @@ def network_files(management: Management, nics: tuple[Nic, ...]) -> tuple[str, d
     if isinstance(management.bond, Bond):
         base = BOND
         mode = MODES[management.bond.mode]
-        files[f"{PREFIX}-bond.netdev"] = f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms\n"
+        files[f"{PREFIX}-bond.netdev"] = (
+            f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec={MII_MILLISECONDS}ms\n"
+        )
         for nic in nics:
             files[f"{PREFIX}-{nic.name}.network"] = f"[Match]\nName={nic.name}\n\n[Network]\nBond={BOND}\n"
     top = base
