@@ -53,8 +53,9 @@ pictures: prepare ## install by hand under QEMU and renew the pictures in docs/s
 	@$(DOM0KIT) iso
 	@DOM0KIT_QA_DOCS=1 $(DOM0KIT) qa tui-uefi-vga
 
-docs: prepare ## renew docs/answers.schema.json and the reference in docs/answers.md from the model
+docs: prepare ## renew the references that are made from the code: answers, their schema, time limits
 	@.venv/bin/python -m answerfiles.reference docs
+	@.venv/bin/python -m pipeline.time_limits
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \

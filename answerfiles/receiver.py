@@ -24,6 +24,12 @@ LARGEST_BUNDLE = 64 * 1024 * 1024
 LARGEST_UNPROVEN = 8 * 1024 * 1024
 LARGEST_LOG = 32 * 1024 * 1024
 """Bytes of events of one host; what comes after is refused."""
+CLIENT_SECONDS = 60
+"""Wait between two parts of a report.
+
+Kind: protocol. Reason: nginx in front of it has the whole report before it passes it on. Expiry: the connection is closed; the
+host sends the report again.
+"""
 MOST_BUNDLES = 5
 KINDS = ("started", "step", "progress", "note", "retrying", "finished", "failed")
 
@@ -128,7 +134,7 @@ def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     """The request handler of a receiver."""
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 60
+        timeout = CLIENT_SECONDS
 
         def do_POST(self) -> None:
             kind = self.headers.get("Content-Type", "").partition(";")[0].strip()

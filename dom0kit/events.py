@@ -31,6 +31,32 @@ Sink = Callable[[Event], None]
 VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
 """A virtio-serial port of this name carries the events out of a virtual machine, clean of console noise."""
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+LISTENER_SECONDS = 2.0
+"""Write an event to a virtual machine's port at which nobody listens.
+
+Kind: protocol. Reason: the port says by POLLHUP whether its other end is open; one that is opened at the same moment gets this
+time. Expiry: the port gets no more events of this process.
+"""
+WRITE_SECONDS = 300.0
+"""Write an event to a file or a port whose other end is open.
+
+Kind: cap. Reason: the other end is a program on a host that may be busy. Expiry: the port gets no more events of this process.
+"""
+BUSY_SECONDS = 7200.0
+"""Wait for a virtual machine's port that another process has open.
+
+Kind: cap. Reason: first boot has it for its whole run. Expiry: the event is not sent to the port.
+"""
+LOOK_SECONDS = 0.2
+"""Pause between two looks whether a port can be opened or written to.
+
+Kind: pace. Reason: a port without a listener is never ready, and poll(2) does not wake when one comes. Expiry: the next look.
+"""
+YIELD_SECONDS = 0.01
+"""Pause after a refused write.
+
+Kind: pace. Reason: poll(2) may say at once that a port is ready that is not. Expiry: the next write.
+"""
 
 
 class Step:
@@ -100,17 +126,17 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def json_sink(path: Path, patience: float = 2.0) -> Sink:
+def json_sink(path: Path) -> Sink:
     """Append each event as a line of JSON to a file or a character device, unbuffered.
 
-    :param patience: seconds that a device may refuse to take a line. Nobody need listen at a virtual machine's port, and
-        its driver then keeps a writer waiting for ever; past the limit the sink fails, which leaves it out.
+    A virtual machine's port at which nobody listens keeps a writer waiting for ever; past a limit the
+    sink raises, and is left out.
     """
     fd = os.open(path, FLAGS, 0o600)
-    return lambda event: _write_line(fd, event, path, patience)
+    return lambda event: _write_line(fd, event, path)
 
 
-def shared_sink(path: Path, *, busy: float = 900.0, patience: float = 2.0) -> Sink:
+def shared_sink(path: Path, *, busy: float = BUSY_SECONDS) -> Sink:
     """As :func:`json_sink`, for a process that lives long: it has the device open for each event alone.
 
     A virtual machine's port takes one process at a time, and refuses any other one (EBUSY).
@@ -127,28 +153,32 @@ def shared_sink(path: Path, *, busy: float = 900.0, patience: float = 2.0) -> Si
             except OSError as error:
                 if error.errno != errno.EBUSY or time.monotonic() > deadline:
                     raise
-                time.sleep(0.2)
+                time.sleep(LOOK_SECONDS)
         try:
-            _write_line(fd, event, path, patience)
+            _write_line(fd, event, path)
         finally:
             os.close(fd)
 
     return sink
 
 
-def _write_line(fd: int, event: Event, path: Path, patience: float) -> None:
+def _write_line(fd: int, event: Event, path: Path) -> None:
     rest = memoryview((json.dumps(event, sort_keys=True) + "\n").encode())
-    deadline = time.monotonic() + patience
+    start = time.monotonic()
+    watch = select.poll()
+    watch.register(fd, select.POLLOUT)
     while rest:
         try:
             rest = rest[os.write(fd, rest) :]
         except BlockingIOError:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{path} takes no events") from None
-            # A port without a listener is never ready; poll again now and then all the same.
-            select.select([], [fd], [], min(left, 0.2))
-            time.sleep(0.01)
+            # The kernel reports POLLHUP for a port that is closed at its other end (port_fops_poll in virtio_console.c). One
+            # that is open has a listener, however slow; then this machine or its host is busy, and the event must not be lost.
+            closed = any(state & (select.POLLHUP | select.POLLERR) for _, state in watch.poll(LOOK_SECONDS * 1000))
+            limit = LISTENER_SECONDS if closed else WRITE_SECONDS
+            spent = time.monotonic() - start
+            if spent >= limit:
+                raise TimeoutError(f"{path} took no event for {spent:.0f} s") from None
+            time.sleep(YIELD_SECONDS)
 
 
 class TerminalSink:

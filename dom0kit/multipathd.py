@@ -12,9 +12,15 @@ ADDRESS = "\0/org/kernel/linux/storage/multipathd"
 LENGTH = struct.Struct("=Q")
 """Before each message: its bytes, the closing zero counted, as a size_t."""
 LARGEST = 16 * 1024 * 1024
+ANSWER_SECONDS = 120.0
+"""Wait for an answer of multipathd.
+
+Kind: cap. Reason: multipathd answers in milliseconds, except while it reconfigures: then after its scan of all paths. Expiry:
+UserError; the monitor of the paths asks again at the next uevent or after its rest.
+"""
 
 
-def ask(question: str, *, seconds: float = 10.0, address: str = ADDRESS) -> str:
+def ask(question: str, *, seconds: float = ANSWER_SECONDS, address: str = ADDRESS) -> str:
     """multipathd's answer to a command such as ``show maps json``.
 
     :param seconds: how long it may take.

@@ -24,6 +24,19 @@ from typing import IO
 
 from dom0kit.errors import UserError
 
+COMMAND_SECONDS = 1800
+"""Run a command that changes something on this machine, such as mount(8) or systemctl(1).
+
+Kind: cap. Reason: no command of this kind takes a tenth of it on a machine four times slower than an idle one. Expiry: the
+command is killed, and the error names it and the time.
+"""
+QUERY_SECONDS = 300
+"""Run a command that only reads what the kernel or a daemon knows, such as ip(8) or lsblk(8).
+
+Kind: cap. Reason: no command of this kind takes a tenth of it on a machine four times slower than an idle one. Expiry: the
+command is killed, and the error names it and the time.
+"""
+
 TAIL_LINES = 15
 BASE_ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",

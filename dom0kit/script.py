@@ -12,7 +12,15 @@ from dom0kit.run import Result, run
 
 FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it; /run may be mounted noexec (initramfs-tools)
 GRACE = 10
-"""Seconds between the request to end and the kill."""
+"""Let a user's script end after SIGTERM before SIGKILL.
+
+Kind: configured. Reason: a script that cleans up needs a moment after its own limit. Expiry: timeout(1) kills it.
+"""
+KILL_SECONDS = 300
+"""Wait for timeout(1) itself after it has killed a user's script.
+
+Kind: cap. Reason: timeout(1) only has to reap its child. Expiry: timeout(1) is killed.
+"""
 OUTPUT = 256 * 1024
 """Bytes of output that are kept, the last ones."""
 TIMED_OUT = 124
@@ -55,7 +63,7 @@ def run_script(
             str(script),
             str(output),
         ]
-        result = runner(words, check=False, env=dict(environment), timeout=seconds + GRACE + 20)
+        result = runner(words, check=False, env=dict(environment), timeout=seconds + GRACE + KILL_SECONDS)
         said = tail(output.read_bytes().decode(errors="replace"), OUTPUT).rstrip()
     code = result.returncode
     note(f"{title}: exit code {code}, {result.seconds:.1f} s" + (f"\n{said}" if said else ""))

@@ -22,7 +22,17 @@ from dom0kit.errors import UserError
 from dom0kit.units import human_bytes
 
 TIMEOUT = 10.0
+"""Connect to a web server, and wait between two parts of its answer.
+
+Kind: protocol. Reason: TCP repeats a lost SYN after 1, 3 and 7 s (RFC 6298); a server that is silent longer is down or
+unreachable. Expiry: WebError of kind timeout; the callers try again.
+"""
 TOTAL = 60.0
+"""Receive a whole answer of a web server.
+
+Kind: protocol. Reason: a server may send a byte now and then for ever; answers are at most a few MiB. Expiry: WebError of kind
+timeout; the callers try again.
+"""
 LARGEST = 1024 * 1024
 REDIRECTS = 5
 MOVED = (301, 302, 303, 307, 308)

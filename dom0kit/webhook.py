@@ -23,11 +23,37 @@ from dom0kit.web import SYSTEM, Response, Trust, WebError
 QUEUE = 1000
 """Messages that wait at most; past it the oldest step is given up, never a first or last word."""
 TRY_SECONDS = 8.0
+"""Connect to the webhook, and wait between two parts of its answer.
+
+Kind: protocol. Reason: as for any web server; a webhook that is slow must not hold up the next message for long. Expiry:
+another try after a pause.
+"""
 TRY_TOTAL = 15.0
+"""Send one message to the webhook.
+
+Kind: protocol. Reason: a message has a few KiB. Expiry: another try after a pause.
+"""
 BUNDLE_TOTAL = 60.0
+"""Send the bundle of logs to the webhook.
+
+Kind: protocol. Reason: 5 MiB at 100 KB/s. Expiry: another try after a pause.
+"""
 MESSAGE_SECONDS = 180.0
+"""Try to deliver one message.
+
+Kind: protocol. Reason: a webhook that was restarted is back by then; messages behind it wait. Expiry: the message counts as
+lost, which the log and the console say.
+"""
 LONGEST_PAUSE = 30.0
+"""Pause between two tries to reach the webhook, after 1, 2, 4, ... s.
+
+Kind: pace. Reason: a webhook that serves many hosts must not be flooded. Expiry: the next try.
+"""
 FLUSH_PAUSE = 4.0
+"""Pause between two tries once the sender is about to end.
+
+Kind: pace. Reason: the time left is short. Expiry: the next try.
+"""
 NEVER_DROPPED = ("started", "finished", "failed", "bundle")
 SENT = ("started", "step", "note", "retrying", "finished", "failed")
 AGAIN = (408, 425, 429)

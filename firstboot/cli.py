@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
+from dom0kit.run import COMMAND_SECONDS
 from firstboot.host import Host
 from firstboot.network.apply import arrived
 from firstboot.paths.commands import configure_initramfs, configure_paths, initramfs, paths
@@ -148,7 +149,7 @@ def _run(host: Host, steps: Sequence[Step], wish: Wish, *, whole: bool) -> Outco
         _say(str(error))
     if whole and outcome.well and "NOTIFY_SOCKET" not in os.environ:
         # The service may have failed before a person mended it.
-        host.run(["systemctl", "reset-failed", SERVICE], check=False, timeout=60)
+        host.run(["systemctl", "reset-failed", SERVICE], check=False, timeout=COMMAND_SECONDS)
     if lost := reports.close():
         _say(f"{lost} reports did not reach the webhook")
     return outcome

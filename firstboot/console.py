@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from dom0kit.run import run
+from dom0kit.run import QUERY_SECONDS, run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
 from firstboot.paths import uevents
@@ -30,9 +30,15 @@ from firstboot.steps import STEPS
 from pool.driver import PoolState
 
 SECONDS = 15.0
-"""How often the screen renews itself."""
+"""Interval at which the status screen is drawn again.
+
+Kind: pace. Reason: a drawing costs some commands. Expiry: the next drawing.
+"""
 SOON = 2.0
-"""And so many seconds after the kernel has announced a path: multipathd must see it first."""
+"""Pause between a uevent of a path and the next drawing of the status screen.
+
+Kind: pace. Reason: multipathd must have seen the path. Expiry: the drawing.
+"""
 WIDTH, HEIGHT = 80, 24
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "su", "-l", "root")
 LSBLK = ("lsblk", "--json", "--bytes", "--output", "NAME,TYPE,SIZE,MODEL,STATE,MOUNTPOINTS")
@@ -162,8 +168,8 @@ def read_screen(host: Host) -> list[str]:
     """The screen of this host as it is now."""
     status = read_status(host, STEPS)
     arrays = array_lines(host.read("proc/mdstat"))
-    bad = problems(status, host.run(FAILED, check=False, timeout=30).output, arrays)
-    disks = disk_lines(host.run(LSBLK, check=False, timeout=30).output, status["paths"])
+    bad = problems(status, host.run(FAILED, check=False, timeout=QUERY_SECONDS).output, arrays)
+    disks = disk_lines(host.run(LSBLK, check=False, timeout=QUERY_SECONDS).output, status["paths"])
     return screen(status, pool_text(PoolState(**status["pool"])), disks, bad, now=time.strftime("%Y-%m-%d %H:%M "))
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.run import COMMAND_SECONDS
 
 if TYPE_CHECKING:
     from firstboot.host import Host
@@ -64,7 +65,7 @@ def keyboard(host: Host) -> None:
     if (layout, variant) == ("us", "") and not host.path(KEY_MAP).exists():
         return  # the kernel's own
     words = ["ckbcomp", "-compact", "-model", "pc105", "-layout", layout, *(["-variant", variant] if variant else [])]
-    result = host.run(words, check=False, timeout=120)
+    result = host.run(words, check=False, timeout=COMMAND_SECONDS)
     # An unknown variant is but a warning to ckbcomp, which then takes the plain layout.
     if result.returncode != 0 or "an not find" in result.errors:
         hint = "correct keyboard in /etc/dom0kit/host.json; layouts: ls /usr/share/X11/xkb/symbols; as de, fr or de-nodeadkeys"

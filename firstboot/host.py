@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
 from dom0kit.files import replace_secret
+from dom0kit.run import QUERY_SECONDS
 from firstboot.forget import masked, secret_at
 from firstboot.network import state
 from firstboot.network.layout import told_bonds, told_families, told_port
@@ -115,7 +116,9 @@ class Host(Local):
 
     def addresses(self) -> dict[int, list[str]]:
         """The addresses that the host's port has now, by family: 4 and 6."""
-        return state.addresses(self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=30).output)
+        return state.addresses(
+            self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=QUERY_SECONDS).output
+        )
 
     def address(self) -> str | None:
         """The address to name the host by, of the families that the answers ask for."""
@@ -124,7 +127,10 @@ class Host(Local):
     def bonds(self) -> dict[str, dict[str, Any]]:
         """The bonds of the answers as Open vSwitch has them now."""
         names = told_bonds(self.told)
-        return {name: state.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=30).output) for name in names}
+        return {
+            name: state.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
+            for name in names
+        }
 
 
 def link_atomic(path: Path, target: str) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 NETWORK_STEP = "address"
 """The step after which the network is there."""
 FLUSH_SECONDS = 60.0
+"""Wait at the end of first boot for reports to reach the webhook.
+
+Kind: protocol. Reason: a webhook that is down must not keep the service running. Expiry: the journal has the number of reports
+that did not arrive.
+"""
 LOG_LINES = 50
 
 

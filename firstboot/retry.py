@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
+from dom0kit.run import COMMAND_SECONDS
 from dom0kit.units import human_seconds
 
 if TYPE_CHECKING:
@@ -26,8 +27,27 @@ SERVICE = "dom0kit-firstboot.service"
 TIMER = "dom0kit-firstboot-next"
 TRANSIENT = "run/systemd/transient"
 SLACK = 2.0
-"""Seconds that a timer may be early: it counts from a later moment than the step did, and rounds."""
+"""Tolerate a timer that runs early.
+
+Kind: pace. Reason: a timer counts from a later moment than the step did, and rounds. Expiry: a step that is due within this
+time is tried now.
+"""
 SPREAD = 0.2
+FIRST_PAUSE_SECONDS = 5.0
+"""Pause before the second try of a step that failed; doubled for each further one.
+
+Kind: pace. Reason: most causes pass within seconds. Expiry: the next try.
+"""
+LONGEST_PAUSE_SECONDS = 300.0
+"""Pause between two tries of a step that fails again and again.
+
+Kind: pace. Reason: a try costs little, and a user who has fixed the cause need not wait long. Expiry: the next try.
+"""
+ACCURACY_SECONDS = 1
+"""Let the timer of the next try be late.
+
+Kind: pace. Reason: systemd's own default is a minute. Expiry: the try.
+"""
 
 
 class NotAgain(UserError):
@@ -44,8 +64,8 @@ class Backoff:
     Each pause is up to a fifth longer by chance: hosts that were switched on together do not come back together.
     """
 
-    first: float = 5.0
-    most: float = 300.0
+    first: float = FIRST_PAUSE_SECONDS
+    most: float = LONGEST_PAUSE_SECONDS
 
     def pause(self, tries: int, luck: float = 0.0) -> float:
         """Seconds to wait after so many tries in a row.
@@ -96,16 +116,16 @@ def schedule(host: Host, seconds: float | None) -> None:
     :raises UserError: when systemd refuses.
     """
     if any(host.path(TRANSIENT).glob(f"{TIMER}-*.timer")):
-        host.run(["systemctl", "stop", f"{TIMER}-*.timer"], check=False, timeout=60)
+        host.run(["systemctl", "stop", f"{TIMER}-*.timer"], check=False, timeout=COMMAND_SECONDS)
     if seconds is None:
         return
     # A new name each time: systemd may not have put the last one away yet, and refuses a second unit of the same name.
     unit = f"{TIMER}-{round(now(host).seconds * 10)}"
     words = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", "--description=Next try of first boot"]
-    words += [f"--on-active={max(math.ceil(seconds), 1)}s", "--timer-property=AccuracySec=1s"]
+    words += [f"--on-active={max(math.ceil(seconds), 1)}s", f"--timer-property=AccuracySec={ACCURACY_SECONDS}s"]
     # A unit of its own that only starts the service: a timer whose service is running cannot be set anew by that service.
     words += ["systemctl", "start", "--no-block", SERVICE]
-    host.run(words, timeout=60, hint="first boot does not go on by itself: dom0ctl firstboot run")
+    host.run(words, timeout=COMMAND_SECONDS, hint="first boot does not go on by itself: dom0ctl firstboot run")
 
 
 def next_text(seconds: float | None, step: str) -> str:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 STAGE = "first-boot"
 LOG = "var/log/dom0kit/scripts.log"
 DONE = "var/lib/dom0kit/firstboot/scripts"
-SECONDS = 600
+DEFAULT_SECONDS = 600
+"""Run a user's script at first boot.
+
+Kind: configured. Reason: `scripts[].timeout` of the answers sets another value, and this is the model's default. Expiry: the
+step fails and names the script.
+"""
 
 
 def scripts(host: Host, runner: Runner = run) -> None:
@@ -45,7 +50,7 @@ def scripts(host: Host, runner: Runner = run) -> None:
             continue
         try:
             environment = {"DOM0KIT_STAGE": STAGE, "DOM0KIT_HOST": host.name, "DOM0KIT_LOG": f"/{LOG}"}
-            seconds = int(entry.get("timeout") or SECONDS)
+            seconds = int(entry.get("timeout") or DEFAULT_SECONDS)
             run_script(content, title, seconds=seconds, environment=environment, note=note, runner=runner)
         except UserError as error:
             raise UserError(redact(error.message), f"its output is in /{LOG}; again: dom0ctl firstboot retry scripts") from error

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dom0kit.run import QUERY_SECONDS
 from dom0kit.units import human_seconds, table
 from firstboot.host import Host
 from firstboot.network import state
@@ -47,7 +48,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _ssh(host: Host) -> str:
-    active = host.run(["systemctl", "is-active", "ssh.service"], check=False, timeout=30).output.strip()
+    active = host.run(["systemctl", "is-active", "ssh.service"], check=False, timeout=QUERY_SECONDS).output.strip()
     if host.told.get("ssh") == "off":
         return "off" if active != "active" else "running, though the answers say off"
     return "running" if active == "active" else "not running"

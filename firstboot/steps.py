@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dom0kit.errors import UserError
 from dom0kit.hostpart import INITIATOR
+from dom0kit.run import COMMAND_SECONDS
 from firstboot import texts
 from firstboot.consoles import consoles, keyboard
 from firstboot.host import Host, link_atomic
@@ -20,6 +21,21 @@ from firstboot.retry import Backoff
 from firstboot.scripts import scripts
 
 SSH_UNITS = ("ssh.service", "ssh.socket")
+POOL_PAUSE_SECONDS = 15.0
+"""Pause before the second try to make or join the pool; doubled for each further one, up to 5 min.
+
+Kind: pace. Reason: the pool's master may be starting, and a try costs it a log-in. Expiry: the next try.
+"""
+SCRIPTS_PAUSE_SECONDS = 30.0
+"""Pause before the second try of the user's scripts; doubled for each further one.
+
+Kind: pace. Reason: a script may change much before it fails. Expiry: the next try.
+"""
+SCRIPTS_LONGEST_PAUSE_SECONDS = 1800.0
+"""Pause between two tries of scripts that fail again and again.
+
+Kind: pace. Reason: as for the first pause. Expiry: the next try.
+"""
 
 
 USUALLY = Backoff()
@@ -140,7 +156,7 @@ def storage(host: Host) -> None:
     """The guests' volume group is there."""
     if (group := host.answers.volume_group()) is not None:
         hint = "is the disk with the guests' partition there? lsblk; pvs"
-        host.run(["vgs", "--noheadings", "--options", "vg_name", group], timeout=120, hint=hint)
+        host.run(["vgs", "--noheadings", "--options", "vg_name", group], timeout=COMMAND_SECONDS, hint=hint)
 
 
 def ssh(host: Host) -> None:
@@ -193,7 +209,13 @@ _ALL = (
         unread=SECRETS,
         always=True,
     ),
-    Step("pool", pool, needs=("toolstack",), answers=("pool",), retry=Backoff(15, 300), secrets=SECRETS),
-    Step("scripts", scripts, needs=("network", "services"), answers=("scripts",), retry=Backoff(30, 1800)),
+    Step("pool", pool, needs=("toolstack",), answers=("pool",), retry=Backoff(POOL_PAUSE_SECONDS), secrets=SECRETS),
+    Step(
+        "scripts",
+        scripts,
+        needs=("network", "services"),
+        answers=("scripts",),
+        retry=Backoff(SCRIPTS_PAUSE_SECONDS, SCRIPTS_LONGEST_PAUSE_SECONDS),
+    ),
 )
 STEPS = (*_ALL, Step("confirm", confirm, needs=tuple(step.name for step in _ALL)))

@@ -21,9 +21,17 @@ from pool.facts import image_facts
 from pool.token import read_token
 
 TITLE = "ask the pool"
-SECONDS = 120.0
-"""How long a pool that does not answer is asked: its master may be starting, and a switch's port learning."""
+SECONDS = 600.0
+"""Ask a pool that does not answer or is busy.
+
+Kind: protocol. Reason: its master may be starting, and a switch's port learning; a request under way is not cut off. Expiry:
+the installation fails with the pool's reason; no disk was changed.
+"""
 PAUSE = 5.0
+"""Pause between two requests to a pool.
+
+Kind: pace. Reason: many hosts may ask one master. Expiry: the next request.
+"""
 PASSING = ("unreachable", "busy")
 UNTOUCHED = "Nothing was changed on any disk."
 

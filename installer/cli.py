@@ -18,7 +18,11 @@ from installer.session import IMAGE, LOGS, Session, adopt, ask, carry_out, finis
 from installer.source import Arguments, fetch, parse_source, understand
 
 NETWORK_SECONDS = 30
-"""Somebody sits before it and can try again."""
+"""Get the answers from the network for `dom0kit install`.
+
+Kind: configured. Reason: the network is up and the user at the terminal can repeat the command. Expiry: an error that names
+each card and its last failure.
+"""
 
 
 def register(add: Add) -> None:

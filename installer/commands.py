@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dom0kit.errors import UserError
-from dom0kit.run import CommandFailed, Result, run
+from dom0kit.run import COMMAND_SECONDS, CommandFailed, Result, run
 
 Runner = Callable[..., Result]
 
@@ -34,13 +34,13 @@ class Commands:
         *,
         check: bool = True,
         env: Mapping[str, str] | None = None,
-        timeout: float = 300,
+        timeout: float = COMMAND_SECONDS,
         quiet: bool = False,
     ) -> Result:
         """Run a command to its end.
 
         :param quiet: leave its output out of the log, for listings of many pages.
-        :param timeout: seconds; no single command of an installation takes minutes.
+        :param timeout: seconds until it is killed.
         :raises CommandFailed: on a non-zero exit code when ``check`` is set.
         """
         words = [str(word) for word in argv]

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
-from dom0kit.errors import UserError
+from dom0kit import udev
+from dom0kit.polling import poll
 from installer.actions import Array, MakeArrays, MakeFileSystems, MakeVolumeGroup, PartitionDisks, Table, Wipe
 from installer.commands import Commands
 from installer.layout import MIB, partition_path
 
-SECONDS_FOR_DEVICES = 10.0
+SECONDS_FOR_DEVICES = 120.0
+"""Wait for the device of a partition or an array after udev has processed all events.
+
+Kind: cap. Reason: the device is the condition; the kernel creates it within milliseconds. Expiry: an error that names the
+device and the time.
+"""
+LOOK_SECONDS = 0.1
+"""Pause between two looks for a device.
+
+Kind: pace. Reason: one stat(2). Expiry: the next look.
+"""
 
 # As udev's rules call it (60-kpartx.rules): WWID-part3.
 KPARTX_NAMES = ("-p", "-part")
@@ -110,13 +120,10 @@ def partition(action: PartitionDisks, commands: Commands) -> None:
 def wait_for(devices: list[str], what: str) -> None:
     """Wait until devices are there.
 
-    :raises UserError: when one does not appear.
+    :raises TimedOut: when one does not appear.
     """
-    deadline = time.monotonic() + SECONDS_FOR_DEVICES
-    while missing := [device for device in devices if not Path(device).exists()]:
-        if time.monotonic() > deadline:
-            raise UserError(f"{what} {missing[0]} did not appear within {SECONDS_FOR_DEVICES:.0f} s", "see 'dmesg'")
-        time.sleep(0.1)
+    for device in devices:
+        poll(Path(device).exists, SECONDS_FOR_DEVICES, LOOK_SECONDS, f"{what} {device} to appear", hint="see 'dmesg'")
 
 
 def mdadm_arguments(array: Array) -> list[str]:
@@ -168,6 +175,5 @@ def make_volume_group(action: MakeVolumeGroup, commands: Commands) -> None:
 
 
 def settle(commands: Commands) -> None:
-    """Wait until udev has seen what happened; without udev there is nothing to wait for."""
-    if Path("/run/udev/control").exists():
-        commands(["udevadm", "settle", "--timeout=20"], check=False)
+    """Wait until udev has processed what happened; a wait that is given up is in the log."""
+    udev.settle(commands, note=commands.note)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from answerfiles.model.san import Chap, Iscsi, Portal
 from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
 from dom0kit.hostpart import INITIATOR, IQN_PREFIX
+from dom0kit.polling import TimedOut, poll
 from dom0kit.run import CommandFailed
 from installer.commands import Commands
 from installer.ibft import Card, Ibft, Target, read_ibft
@@ -27,6 +28,16 @@ DISCOVERED = re.compile(r"^\[?(?P<address>[^\s\],]+)\]?:(?P<port>\d+),-?\d+ (?P<
 REFUSED, UNPROVEN, PRESENT = 24, 19, 15
 """Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, the session is there."""
 LINK_SECONDS = 20.0
+"""Wait until the cards for iSCSI have a link.
+
+Kind: protocol. Reason: autonegotiation takes up to 8 s, and one of several cables may be out. Expiry: the log-in is tried over
+the cards that have a link.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks at the links of the cards.
+
+Kind: pace. Reason: reading sysfs costs nothing. Expiry: the next look.
+"""
 TRIES = ("node.session.initial_login_retry_max", "2")
 """A portal that is not there costs half a minute and not two."""
 
@@ -173,11 +184,8 @@ def take_cards(cards: Iterable[Card], commands: Commands, root: Path) -> None:
 
 def wait_for_links(names: list[str], root: Path) -> None:
     """Wait until the cards have a link, or for a while: one of several cables may be out."""
-    end = time.monotonic() + LINK_SECONDS
-    while time.monotonic() < end:
-        if all(carrier(root, name) for name in names):
-            return
-        time.sleep(0.5)
+    with suppress(TimedOut):
+        poll(lambda: all(carrier(root, name) for name in names), LINK_SECONDS, LOOK_SECONDS, "the cards to have a link")
 
 
 def carrier(root: Path, name: str) -> bool:

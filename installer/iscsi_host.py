@@ -20,7 +20,11 @@ WANTS = "etc/systemd/system/sysinit.target.wants"
 UNITS = {"iscsid.service": "/etc/systemd/system", "open-iscsi.service": "/usr/lib/systemd/system"}
 CHAP = ("username", "password", "username_in", "password_in")
 NEVER_WAIT = ("node.session.timeo.replacement_timeout", "5")
-"""Seconds that requests wait for a lost session: few when another path is there to take them, as open-iscsi's README has it."""
+"""Keep requests of a lost iSCSI session waiting (node.session.timeo.replacement_timeout).
+
+Kind: protocol. Reason: another path takes them, as open-iscsi's README recommends under multipath. Expiry: the requests go to
+another path.
+"""
 TRIES = ("node.session.initial_login_retry_max", "8")
 
 Put = Callable[[Path, str, str, int], None]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.identity import MAC
+from dom0kit.run import QUERY_SECONDS
 from installer.commands import Runner
 
 NET = "sys/class/net"
@@ -39,7 +40,7 @@ class Link:
 
 def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
     """Every card with hardware behind it, in the order of their names."""
-    addresses = global_addresses(runner(["ip", "-json", "address"], check=False, timeout=30).output)
+    addresses = global_addresses(runner(["ip", "-json", "address"], check=False, timeout=QUERY_SECONDS).output)
     links = []
     for folder in sorted((root / NET).glob("*")):
         if not (folder / "device").exists():

@@ -6,18 +6,29 @@ The image's multipath.conf says ``find_multipaths strict``: a disk is a multipat
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
+from dom0kit.polling import poll
+from dom0kit.udev import settle
 from installer.choose import matching
 from installer.commands import Commands
 from installer.machine import Facts
 
-SECONDS_FOR_MAPS = 60.0
+SECONDS_FOR_MAPS = 600.0
+"""Wait for multipathd to create the maps of disks that have several paths.
+
+Kind: cap. Reason: the map is the condition; multipathd scans all paths first, a second on an idle machine with hundreds.
+Expiry: an error that names the map, its paths and the time.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks for a map.
+
+Kind: pace. Reason: one stat(2). Expiry: the next look.
+"""
 MAPPER = Path("/dev/mapper")
 CONTROL = Path("/run/udev/control")
 
@@ -81,7 +92,7 @@ def look(commands: Commands) -> tuple[RawDisk, ...]:
     """The SCSI disks of this machine; none where there is no udev or no multipath."""
     if not CONTROL.exists() or commands(["multipathd", "show", "daemon"], check=False).returncode:
         return ()
-    commands(["udevadm", "settle", "--timeout=30"], check=False)
+    settle(commands, note=commands.note)
     return parse_export(commands(["udevadm", "info", "--export-db"], quiet=True).output)
 
 
@@ -90,7 +101,7 @@ def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Call
 
     Volume groups on a path are let go of first: udev activates them before anybody can know that there is a second path.
 
-    :raises UserError: when a map does not appear.
+    :raises TimedOut: when a map does not appear.
     """
     new = {wwid: paths for wwid, paths in wanted.items() if not (MAPPER / wwid).exists()}
     if not new:
@@ -99,19 +110,21 @@ def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Call
     for paths in new.values():
         commands(["multipath", "-a", paths[0]])
     commands(["multipathd", "reconfigure"])
-    start = time.monotonic()
-    while missing := [wwid for wwid in new if not (MAPPER / wwid).exists()]:
-        spent = time.monotonic() - start
-        if spent > SECONDS_FOR_MAPS:
-            names = ", ".join(new[missing[0]])
-            raise UserError(
-                f"no multipath map {missing[0]} of {names} appeared within {SECONDS_FOR_MAPS:.0f} s",
-                "something may use one of these disks: 'lsblk', 'multipath -v3' and 'journalctl -u multipathd' say more",
-            )
-        tell(spent / SECONDS_FOR_MAPS, f"waiting for the multipath map {missing[0]}")
-        time.sleep(0.5)
-    commands(["udevadm", "settle", "--timeout=30"], check=False)
+    for wwid, paths in new.items():
+        _wait_for_map(wwid, paths, tell)
+    settle(commands, note=commands.note)
     commands(["multipath", "-ll"], check=False)
+
+
+def _wait_for_map(wwid: str, paths: tuple[str, ...], tell: Callable[[float, str], None]) -> None:
+    poll(
+        (MAPPER / wwid).exists,
+        SECONDS_FOR_MAPS,
+        LOOK_SECONDS,
+        f"the multipath map {wwid} of {', '.join(paths)} to appear",
+        hint="something may use one of these disks: 'lsblk', 'multipath -v3' and 'journalctl -u multipathd' say more",
+        progress=lambda spent, limit: tell(spent / limit, f"waiting for the multipath map {wwid}"),
+    )
 
 
 def declare(path: str, commands: Commands) -> None:

@@ -18,7 +18,10 @@ from installer.volumes import Tell
 from installer.waiting import Waiting
 
 TICK = 1.0
-"""Seconds between two looks at the cards."""
+"""Pause between two looks at the network cards.
+
+Kind: pace. Reason: a look is two calls of ip(8). Expiry: the next look.
+"""
 
 Get = Callable[..., bytes]
 

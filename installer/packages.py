@@ -32,7 +32,18 @@ RECORD = "sources.json"
 OVERLAY = Path("/run/dom0kit/overlay")
 LARGEST = 512 * debs.MIB
 TRIES = 6
+FIRST_PAUSE_SECONDS = 1.0
+"""Pause after the first failed try to fetch a file; doubled after each further one.
+
+Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
+the file.
+"""
 FETCH_SECONDS = 600.0
+"""Fetch a package from a web server.
+
+Kind: protocol. Reason: 512 MiB, the largest package, at 1 MB/s. Expiry: another try; after the last one the installation fails
+and names the URL.
+"""
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 TrustFor = Callable[[str], Trust]
@@ -139,7 +150,7 @@ class Store:
                 passing = error.kind in ("dns", "connect", "timeout") or error.status >= 500
                 if tries == TRIES or not passing:
                     raise UserError(f"the package {source} cannot be fetched: {error.message}", error.hint) from error
-            self.sleep(2.0 ** (tries - 1))
+            self.sleep(FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
         found = hashlib.sha256(data).hexdigest()
         if source.sha256 is not None and found != source.sha256:
             raise UserError(
@@ -174,11 +185,11 @@ def mounted(device: Path, commands: Commands) -> Iterator[Path]:
     :raises UserError: when it cannot be mounted.
     """
     with tempfile.TemporaryDirectory(prefix="dom0kit-packages-") as name:
-        commands(["mount", "-o", "ro", device, name], timeout=60)
+        commands(["mount", "-o", "ro", device, name])
         try:
             yield Path(name)
         finally:
-            commands(["umount", name], timeout=60)
+            commands(["umount", name])
 
 
 def folders(root: Path) -> dict[str, int]:
@@ -224,7 +235,7 @@ def read_package(path: Path, commands: Commands) -> Package:
     :raises UserError: when it is none, or damaged.
     """
     try:
-        shown = commands(["dpkg-deb", "--show", f"--showformat={debs.FORMAT}", path], timeout=60).output
+        shown = commands(["dpkg-deb", "--show", f"--showformat={debs.FORMAT}", path]).output
         contents = commands(["dpkg-deb", "--contents", path], quiet=True, env=QUIET).output
         return debs.make_package(str(path), shown, contents, path.stat().st_size, sha256_file(path))
     except (CommandFailed, ValueError) as error:

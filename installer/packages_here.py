@@ -9,13 +9,18 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.run import CommandFailed
+from dom0kit.udev import settle
 from installer import debs
 from installer.commands import Commands
 from installer.debs import Package
 from installer.packages import QUIET, STAGE, kernel, quiet
 from installer.volumes import Tell
 
-DPKG_SECONDS = 1800
+DPKG_SECONDS = 14400
+"""Install packages with dpkg.
+
+Kind: cap. Reason: maintainer scripts may build modules. Expiry: the command is killed, and the error names it and the time.
+"""
 MODULES_LOAD = "/usr/lib/systemd/systemd-modules-load"
 DPKG = "dpkg --install --force-confdef --force-confold --force-unsafe-io"
 HERE = rf"""
@@ -64,14 +69,14 @@ def bring_up(packages: tuple[Package, ...], commands: Commands, tell: Tell, sysf
     """Let the kernel know of new drivers and udev of new rules, and devices without a driver look for one again."""
     if any(package.modules for package in packages):
         tell(0.5, "making the list of drivers")
-        commands(["depmod", kernel()], timeout=600)
+        commands(["depmod", kernel()])
     tell(0.8, "looking for devices of the new drivers")
-    commands(["udevadm", "control", "--reload"], check=False, timeout=30)
+    commands(["udevadm", "control", "--reload"], check=False)
     for start in range(0, len(idle := driverless(sysfs)), 64):
-        commands(["udevadm", "trigger", "--action=add", *idle[start : start + 64]], check=False, timeout=60)
+        commands(["udevadm", "trigger", "--action=add", *idle[start : start + 64]], check=False)
     if named := [f"/{path}" for package in packages for path in package.settings if debs.MODULES_LOAD.fullmatch(path)]:
-        commands([MODULES_LOAD, *named], check=False, timeout=60)
-    commands(["udevadm", "settle", "--timeout=60"], check=False, timeout=90)
+        commands([MODULES_LOAD, *named], check=False)
+    settle(commands, note=commands.note)
 
 
 def driverless(sysfs: Path) -> list[str]:

@@ -9,13 +9,22 @@ from pathlib import Path
 
 from answerfiles.model import Management
 from dom0kit.errors import UserError
+from dom0kit.run import QUERY_SECONDS
 from installer.commands import Commands
 from installer.machine import Nic
 from installer.trial import FOLDER, PREFIX, find_addresses, network_files, set_up
 
-SECONDS = 60.0
-"""How long an address is waited for: a switch's port may learn for half a minute before DHCP gets through."""
+SECONDS = 130.0
+"""Wait for an address in the network of the host while the installer asks the pool.
+
+Kind: protocol. Reason: a switch's port may learn for 30 s (802.1D) before DHCP gets through, whose sixth try comes after 124 s
+(RFC 2131). Expiry: an error that names the interface and the time; no disk was changed.
+"""
 TICK = 0.5
+"""Pause between two looks for an address.
+
+Kind: pace. Reason: one call of ip(8). Expiry: the next look.
+"""
 Tell = Callable[[float, str], None]
 
 
@@ -77,7 +86,7 @@ def _wait(
     start = clock()
     while True:
         # Not by the log's runner: half a minute of waiting is a hundred looks.
-        text = commands.runner(["ip", "-json", "address", "show", "dev", interface], check=False, timeout=10).output
+        text = commands.runner(["ip", "-json", "address", "show", "dev", interface], check=False, timeout=QUERY_SECONDS).output
         found = find_addresses(text)
         spent = clock() - start
         # One of two families is enough to ask over; the other one gets its time.

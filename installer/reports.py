@@ -15,11 +15,17 @@ from dom0kit import bundle, web
 from dom0kit.errors import UserError
 from dom0kit.identity import Identity, read_identity
 from dom0kit.redact import Redactor
+from dom0kit.run import QUERY_SECONDS
 from dom0kit.web import SYSTEM, Trust
 from dom0kit.webhook import Target, Webhook
 from installer.commands import Commands
 
 FLUSH_SECONDS = 60.0
+"""Wait at the end for reports to reach the webhook.
+
+Kind: protocol. Reason: a webhook that is down must not keep the host from restarting. Expiry: a warning with the number of
+reports that did not arrive.
+"""
 LOG_LINES = 50
 LOOKS: dict[str, list[str]] = {
     "dmesg.txt": ["dmesg", "--color=never"],
@@ -122,7 +128,7 @@ def refuse_references(answers: Answers) -> None:
 def look(argv: list[str], commands: Commands) -> str:
     """What a command says, or why it does not; not written to the log, which is in the bundle itself."""
     try:
-        result = commands.runner(argv, check=False, timeout=30)
+        result = commands.runner(argv, check=False, timeout=QUERY_SECONDS)
     except UserError as error:
         return f"{error}\n"
     return result.output + result.errors

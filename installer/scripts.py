@@ -15,6 +15,12 @@ from dom0kit.web import Trust, WebError
 from installer.commands import Commands
 
 TRIES = 4
+FIRST_PAUSE_SECONDS = 1.0
+"""Pause after the first failed try to fetch a file; doubled after each further one.
+
+Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
+the file.
+"""
 INTERPRETED, PROGRAM = b"#!", b"\x7fELF"
 FIRST_BOOT = "first-boot"
 
@@ -74,7 +80,7 @@ def fetch(
             passing = error.kind in ("dns", "connect", "timeout") or error.status >= 500
             if tries == TRIES or not passing:
                 raise UserError(f"{title} cannot be fetched: {error.message}", error.hint) from error
-        sleep(2.0 ** (tries - 1))
+        sleep(FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
     raise AssertionError("the last try returns or raises")
 
 

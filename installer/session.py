@@ -32,6 +32,10 @@ END = {"reboot": ["systemctl", "reboot"], "poweroff": ["systemctl", "poweroff"],
 FAILURE_NOTE = Path("/run/dom0kit/failed")
 CMDLINE = Path("/proc/cmdline")
 PROGRESS_SECONDS = 5.0
+"""Interval of progress lines on consoles that show no bar.
+
+Kind: pace. Reason: a serial console's log keeps every line. Expiry: the next line.
+"""
 ON_CONSOLES = "/usr/lib/dom0kit/bin/on-consoles"
 
 

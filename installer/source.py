@@ -20,6 +20,11 @@ from installer.volumes import OnLabel, OnMedium, Tell, decode, read_file
 
 FORMS = "give dom0kit.answers= one of /path/on/the/medium, label:LABEL/path, http://SERVER/path, https://SERVER/path, dhcp"
 NETWORK_SECONDS = 600
+"""Get the answers from the network in an unattended installation.
+
+Kind: configured. Reason: servers and switches that were powered on together need minutes; `dom0kit.network-timeout=` sets
+another value. Expiry: the installation fails with the state of each card.
+"""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ POOL_METADATA_MOST = 15 * GIB
 """A thin pool's metadata cannot be larger than 15.81 GiB (lvmthin(7))."""
 ERASE = 1 * MIB
 POLLING_SECONDS = 5
-"""``polling_interval`` of the image's multipath.conf: without a path, multipathd counts one check in so many seconds."""
+"""Interval of multipathd's path checker, `polling_interval` of the image's multipath.conf.
+
+Kind: pace. Reason: no_path_retry counts checks, so that queue_seconds of the answers is divided by it. Expiry: the next check.
+"""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,18 @@ from typing import Any
 
 from answerfiles.model import Bond, Management, StaticAddress, StaticAddress6
 from dom0kit.files import write_atomic
+from dom0kit.run import COMMAND_SECONDS
 from installer.machine import Nic
 
 FOLDER = Path("/run/systemd/network")
 PREFIX = "05-dom0kit-test"
 BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
 MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
+MII_MILLISECONDS = 100
+"""Interval at which the kernel looks at the links of a bond's cards.
+
+Kind: pace. Reason: the kernel's recommendation (bonding.rst, miimon). Expiry: the next look.
+"""
 
 
 def network_section(management: Management) -> list[str]:
@@ -45,7 +51,9 @@ def network_files(management: Management, nics: tuple[Nic, ...]) -> tuple[str, d
     if isinstance(management.bond, Bond):
         base = BOND
         mode = MODES[management.bond.mode]
-        files[f"{PREFIX}-bond.netdev"] = f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec=100ms\n"
+        files[f"{PREFIX}-bond.netdev"] = (
+            f"[NetDev]\nName={BOND}\nKind=bond\n\n[Bond]\nMode={mode}\nMIIMonitorSec={MII_MILLISECONDS}ms\n"
+        )
         for nic in nics:
             files[f"{PREFIX}-{nic.name}.network"] = f"[Match]\nName={nic.name}\n\n[Network]\nBond={BOND}\n"
     top = base
@@ -93,8 +101,8 @@ def set_up(folder: Path, files: Mapping[str, str], nics: tuple[Nic, ...], runner
     for old in folder.glob(f"{PREFIX}-*"):
         old.unlink()
     for name in (VLAN, BOND):
-        runner(["ip", "link", "delete", name], check=False, timeout=10)
+        runner(["ip", "link", "delete", name], check=False, timeout=COMMAND_SECONDS)
     for name, text in files.items():
         write_atomic(folder / name, text)
-    runner(["networkctl", "reload"], check=False, timeout=20)
-    runner(["networkctl", "reconfigure", *(nic.name for nic in nics)], check=False, timeout=20)
+    runner(["networkctl", "reload"], check=False, timeout=COMMAND_SECONDS)
+    runner(["networkctl", "reconfigure", *(nic.name for nic in nics)], check=False, timeout=COMMAND_SECONDS)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.errors import UserError
+from dom0kit.polling import poll
 from dom0kit.run import run
+from dom0kit.udev import settle
 from installer.commands import Commands
 from installer.machine import MEDIUM
 
 BY_LABEL = Path("/dev/disk/by-label")
-SECONDS_FOR_LABEL = 30.0
+SECONDS_FOR_LABEL = 60.0
+"""Wait for a volume with a label or a UUID, such as a USB stick or virtual media.
+
+Kind: protocol. Reason: management controllers attach virtual media up to a minute after power-on; the time counts from the
+moment at which udev has processed all events. Expiry: an error that names the label and the time.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks for a volume.
+
+Kind: pace. Reason: a look starts blkid, which reads each device. Expiry: the next look.
+"""
 LARGEST = 1024 * 1024
 
 Tell = Callable[[float, str], None]
@@ -106,19 +117,22 @@ def wait_for_label(
     find: Callable[[str], Path | None] = find_label,
     seconds: float = SECONDS_FOR_LABEL,
     kind: str = "label",
+    settled: Callable[[], object] = lambda: settle(run),
 ) -> Path:
     """Wait for a volume: USB sticks and virtual media may appear long after the system is up.
 
     :param kind: what ``label`` is, in a word; ``find`` looks for that.
-    :raises UserError: when it does not appear within ``seconds``.
+    :param settled: waits for udev, so that ``seconds`` count from the moment at which every device that is there is known.
+    :raises TimedOut: when it does not appear within ``seconds``.
     """
-    start = time.monotonic()
-    while (device := find(label)) is None:
-        spent = time.monotonic() - start
-        if spent >= seconds:
-            raise UserError(
-                f"no volume with the {kind} {label} appeared within {seconds:.0f} s", "'lsblk -f' shows those that are there"
-            )
-        tell(spent / seconds, f"waiting for the volume {label}, {seconds - spent:.0f} s left")
-        time.sleep(min(0.5, seconds / 10))
-    return device
+    if (device := find(label)) is not None:
+        return device
+    settled()
+    return poll(
+        lambda: find(label),
+        seconds,
+        LOOK_SECONDS,
+        f"a volume with the {kind} {label} to appear",
+        hint="'lsblk -f' shows those that are there",
+        progress=lambda spent, limit: tell(spent / limit, f"waiting for the volume {label}, {limit - spent:.0f} s left"),
+    )

@@ -9,10 +9,17 @@ from dom0kit.web import WebError
 from installer.links import Link
 
 LONGEST_PAUSE = 30.0
+"""Pause between two tries over one network card, after 1, 2, 4, ... s.
+
+Kind: pace. Reason: a server that serves a thousand hosts must not be flooded. Expiry: the next try.
+"""
 TRIES_WHEN_REFUSED = 4
 """A server that says that the file is not there may still be filling its folders; it is asked so often in all."""
 GRACE = 30.0
-"""So many seconds other cards may take for their addresses before the refusal of one counts for all."""
+"""Wait for addresses of other cards before the refusal of one counts for all.
+
+Kind: protocol. Reason: a switch's port may learn for 30 s (802.1D). Expiry: the installation fails with the state of each card.
+"""
 NO_URL = "its DHCP server names no URL (option 224)"
 
 

@@ -23,8 +23,12 @@ from pool.messages import LARGEST, WORDS, Refused, answer_to_json, joiner_from_j
 from pool.queue import Queue
 from pool.token import NEW
 
-READ_SECONDS = 30.0
-"""How long a host may take for its one line."""
+READ_SECONDS = 300.0
+"""Wait for the one line of a host that has logged in with a join token.
+
+Kind: cap. Reason: the host computes its facts after the pool's greeting, with a Python program that is running already. Expiry:
+the connection is closed; the host comes again.
+"""
 
 
 @dataclass

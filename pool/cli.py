@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.run import run
+from dom0kit.run import COMMAND_SECONDS, run
 from dom0kit.units import counted, table
 from pool import keyfile
 from pool.answer import Desk, read_line
@@ -181,7 +181,7 @@ def run_work(arguments: argparse.Namespace) -> int:
 def wake(root: Path) -> None:
     """Start the worker, unless it is at it; in a laboratory there is another one."""
     if root == Path("/"):
-        run(["systemctl", "start", "--no-block", UNIT], check=False, timeout=30)
+        run(["systemctl", "start", "--no-block", UNIT], check=False, timeout=COMMAND_SECONDS)
 
 
 def say(value: dict[str, Any]) -> None:

@@ -9,8 +9,12 @@ from pool.driver import Joiner, Problem
 from pool.facts import PoolFacts
 
 CLOCK_SECONDS = 60.0
-"""Ganeti's verify complains from 150 s on (NODE_MAX_CLOCK_SKEW), and its certificates begin to be valid a few minutes before they
-are made: below a minute there is room for a clock that goes on drifting until chrony has it."""
+"""Difference between the clocks of the pool and a joining host.
+
+Kind: protocol. Reason: Ganeti's verify complains from 150 s on (NODE_MAX_CLOCK_SKEW), and its certificates begin to be valid a
+few minutes before they are made; below a minute there is a margin for a clock that drifts until chrony has set it. Expiry: the
+pool refuses the host and names both clocks.
+"""
 
 
 def judge(joiner: Joiner, facts: PoolFacts, now: float, *, live: bool, known: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 
 from dom0kit.errors import UserError
-from dom0kit.run import Result, run
+from dom0kit.run import COMMAND_SECONDS, Result, run
 
 ED25519 = "ssh-ed25519"
 P256 = "ecdsa-sha2-nistp256"
@@ -56,7 +56,7 @@ def public_of(seed: bytes, runner: Runner = run) -> bytes:
     """
     body = base64.b64encode(_PKCS8 + seed).decode()
     pem = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
-    text = runner(["openssl", "pkey", "-pubout"], stdin=pem, timeout=30).output
+    text = runner(["openssl", "pkey", "-pubout"], stdin=pem, timeout=COMMAND_SECONDS).output
     raw = base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-----")))
     if len(raw) != 44:
         raise UserError("openssl gave no public key of ed25519", "openssl version")

@@ -22,7 +22,11 @@ from pool.token import NEW, is_id
 
 FOLDER = "var/lib/dom0kit/pool"
 KEPT = 30 * 86400
-"""Seconds for which the pool still tells why a token is of no use any more."""
+"""Keep a token that has expired or was revoked.
+
+Kind: protocol. Reason: a host that comes late is told why its token is of no use. Expiry: the pool says only that it does not
+know the token.
+"""
 Spread = Callable[[list[Path]], None]
 """Brings files to the other master candidates; the files may be gone, then they go there too."""
 

@@ -23,15 +23,40 @@ from pool.driver import Joiner, Problem
 from pool.messages import joiner_from_json, problem_from_json
 
 NAME = re.compile(r"([0-9]{8})-([0-9a-f]{16})\.(waiting|adding|done|failed)")
-GRACE = 180.0
-"""Seconds after which a host that did not come back as told counts as away: it may be starting anew."""
+GRACE = 540.0
+"""Wait for a host in the queue that did not come back when it should have.
+
+Kind: protocol. Reason: it may be restarting, and its request may take a busy master minutes; nothing but its turn depends on
+it. Expiry: the host counts as away and the next one has its turn; it keeps its place.
+"""
 FORGOTTEN = 86400.0
-"""Seconds after which a host that never came back loses its place."""
+"""Keep the place of a host that never came back.
+
+Kind: protocol. Reason: a host that is repaired within a day keeps its place. Expiry: the place is removed; the host gets a new
+one when it comes.
+"""
 FIRST_GUESS = 150.0
-"""Seconds for a join as long as none was measured: what it took on a slow machine."""
+"""Estimate the time of one join as long as none was measured.
+
+Kind: pace. Reason: the estimate is shown and spreads the hosts' requests; nothing fails by it. Expiry: the measured times
+replace it.
+"""
 MEASURED = 8
-SOON, GUESSED, LATE = 5.0, 180.0, 900.0
-"""Seconds after which a host is to come again: those at the front soon, the others the later, but not on a mere guess."""
+SOON = 5.0
+"""Pause before a host at the front of the queue comes again.
+
+Kind: pace. Reason: a request costs the master a log-in. Expiry: the next request.
+"""
+GUESSED = 180.0
+"""Pause before a host in the queue comes again while no join was measured.
+
+Kind: pace. Reason: the estimate may be wrong. Expiry: the next request.
+"""
+LATE = 900.0
+"""Pause before a host far behind in the queue comes again.
+
+Kind: pace. Reason: a thousand hosts must not ask at once; the queue may be faster than estimated. Expiry: the next request.
+"""
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,24 @@ from pool.token import NEW, JoinToken
 
 ALIAS = "dom0kit-pool"
 PRIVATE = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - a private folder is made in the first of them; both are in RAM
-CONNECT_SECONDS = 15
-SECONDS = 120.0
-"""For a whole request: the pool's answer takes a moment, an emulated machine's ssh half a minute."""
+CONNECT_SECONDS = 60
+"""Connect to the pool's master by ssh (ConnectTimeout of ssh_config(5)).
+
+Kind: protocol. Reason: covers the key exchange of a busy master as well; one that is silent longer is down, and the next
+address is asked. Expiry: the pool counts as unreachable, and the host comes again.
+"""
+SECONDS = 480.0
+"""Make one request to the pool's master by ssh.
+
+Kind: cap. Reason: an emulated master needs half a minute to start the program that answers; ssh notices a master that has
+gone by ServerAliveInterval. Expiry: the pool counts as unreachable, and the host comes again.
+"""
+ALIVE_SECONDS = 15
+"""Interval of ssh's questions whether the master is there (ServerAliveInterval of ssh_config(5)).
+
+Kind: protocol. Reason: with the number of questions it makes two minutes until a master whose power was cut is given up; sshd
+answers before any program of the master's. Expiry: ssh ends, and the host comes again.
+"""
 AGAIN = "the pool is asked by many hosts now; this one comes again by itself"
 OTHER_PIN = (
     "another machine answers at this address, or the pool's host key was changed on purpose: compare with 'ssh-keygen -lf "
@@ -83,8 +98,8 @@ def options(folder: Path) -> list[str]:
         "BatchMode": "yes",
         "ConnectTimeout": CONNECT_SECONDS,
         "ConnectionAttempts": 1,
-        "ServerAliveInterval": 15,
-        "ServerAliveCountMax": 4,
+        "ServerAliveInterval": ALIVE_SECONDS,
+        "ServerAliveCountMax": 8,
         "ClearAllForwardings": "yes",
         "ControlPath": "none",
         "EscapeChar": "none",

@@ -27,10 +27,34 @@ TELLING = ("unreachable", "busy", "pin", "token")
 """What is said when several addresses fail in different ways: the last of these, for it comes from the one that got furthest."""
 AGAIN = ("unreachable", "busy", "moved")
 """Problems that pass by themselves: a host in the queue waits and comes again."""
-SHORTEST, LONGEST = 5.0, 300.0
-REST, LONGEST_REST = 3.0, 60.0
-"""A host rests so many times as long as its last request took, so that asking takes a quarter of a slow master's time at most;
-but no longer than this in seconds, for it must be back before it counts as away (:data:`pool.queue.GRACE`)."""
+SHORTEST = 5.0
+"""Pause after the first failed request to the pool; doubled after each further one.
+
+Kind: pace. Reason: many hosts may ask one master. Expiry: the next request.
+"""
+LONGEST = 300.0
+"""Pause after a failed request to the pool.
+
+Kind: pace. Reason: as for the first pause. Expiry: the next request.
+"""
+REST = 3.0
+"""A host rests so many times as long as its last request took, so that asking takes a quarter of a slow master's time at most."""
+LONGEST_REST = 60.0
+"""Pause after a request that took the master long.
+
+Kind: pace. Reason: longer, and the host would count as away (pool.queue.GRACE). Expiry: the next request.
+"""
+PATIENCE_SECONDS = 3600.0
+"""Go on with a join while the pool cannot be asked.
+
+Kind: protocol. Reason: a master that is replaced or repaired is back within the hour; the queue itself may last for hours.
+Expiry: the step `pool` fails and is tried again.
+"""
+LONGEST_AGAIN_SECONDS = 3600.0
+"""Accept the pool's word when to come again.
+
+Kind: protocol. Reason: a pool that errs must not send a host away for days. Expiry: the host comes after this time.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +83,7 @@ class Conversation:
         self,
         token: JoinToken,
         *,
-        patience: float = 3600.0,
+        patience: float = PATIENCE_SECONDS,
         speak: Speak = ssh.speak,
         keys: Callable[[JoinToken], Any] = ssh.Keys,
         clock: Callable[[], float] = time.time,
@@ -202,7 +226,7 @@ def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Pro
         return float(min(max(found, least), most)) if isinstance(found, int | float) else least
 
     place, seconds = int(number("place", 0, 1e6)), number("seconds", 0, 1e7)
-    again = number("again", 1.0, 3600.0)
+    again = number("again", 1.0, LONGEST_AGAIN_SECONDS)
     # Rather too early than too late: one that is overdue counts as away.
     return Progress(place, seconds, place_text(place, seconds)), again * (0.7 + 0.3 * spread())
 

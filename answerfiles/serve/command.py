@@ -30,9 +30,15 @@ from dom0kit.files import write_atomic
 from dom0kit.run import environment, run
 
 POLL = 0.3
-"""Seconds between two looks at the logs."""
-PATIENCE = 5
-"""Seconds that a server has to end by itself."""
+"""Interval at which `dom0kit answers serve` looks at its logs.
+
+Kind: pace. Reason: people watch the output. Expiry: the next look.
+"""
+PATIENCE = 60
+"""Let dnsmasq and nginx end after SIGTERM.
+
+Kind: cap. Reason: both end at once unless the machine is starved. Expiry: the server is killed.
+"""
 PROGRAMS = {"dnsmasq": "dnsmasq-base", "nginx": "nginx-light", "setpriv": "util-linux", "ip": "iproute2", "openssl": "openssl"}
 DNSMASQ_NEEDS = "+net_admin,+net_raw,+net_bind_service"
 

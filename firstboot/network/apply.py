@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dom0kit.polling import TimedOut, poll
+from dom0kit.run import QUERY_SECONDS
+from dom0kit.udev import settle
 from firstboot import texts
 from firstboot.network import cards, netplan, state, switch
 from firstboot.network.layout import Layout, lay_out
@@ -11,8 +14,30 @@ from firstboot.network.layout import Layout, lay_out
 if TYPE_CHECKING:
     from firstboot.host import Host
 
-ADDRESS_SECONDS = 90
-SERVICE_SECONDS = 300
+ADDRESS_SECONDS = 130
+"""Wait for the addresses of the management network once networkd configures its port.
+
+Kind: protocol. Reason: DHCP asks after 0, 4, 12, 28, 60 and 124 s (RFC 2131), and a switch's port may learn for 30 s (802.1D);
+a host without network must still come up. Expiry: a warning on the console, taken back when the address comes before first boot
+ends; networkd goes on trying.
+"""
+SERVICE_SECONDS = 3600
+"""Start or stop services with systemctl(1), and talk to Open vSwitch.
+
+Kind: cap. Reason: the state of the units is the condition: each has its own start limit, at the end of which systemctl returns.
+Expiry: the step fails, names the command, and is tried again.
+"""
+NETWORKD_SECONDS = 600
+"""Wait until systemd-networkd configures the management port.
+
+Kind: cap. Reason: networkd's own state of the link is the condition; it takes a second on an idle machine. Expiry: a warning
+that names the port and the time; the wait for addresses begins all the same.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks at networkd's state.
+
+Kind: pace. Reason: one call of networkctl(1). Expiry: the next look.
+"""
 DROP_INS = "etc/systemd/network"
 
 
@@ -50,7 +75,7 @@ def _cards(host: Host, layout: Layout) -> list[list[str]]:
     nics = cards.read_nics(host.root)
     if cards.missing(layout.cards, nics):
         # Drivers of some cards take their time; the events under way are worth waiting for.
-        host.run(["udevadm", "settle", "--timeout=60"], check=False)
+        settle(host.run, host.root)
         nics = cards.read_nics(host.root)
     gone = cards.missing(layout.cards, nics)
     management = layout.switches[0].cards
@@ -64,16 +89,28 @@ def _cards(host: Host, layout: Layout) -> list[list[str]]:
 def address(host: Host) -> None:
     """Wait until the host's port has the addresses that the answers ask for, with a limit: none is a warning.
 
+    The limit is the network's own: it counts from the moment at which networkd configures the port, however long that took.
+
     networkd goes on trying. A host without network must still come up, or nobody could mend it at its console.
     """
     families = host.families
+    try:
+        poll(lambda: _configures(host), NETWORKD_SECONDS, LOOK_SECONDS, f"networkd to configure {host.port}")
+    except TimedOut as error:
+        host.warnings.append(f"{error.message}: networkctl status {host.port}")
     wait = "/usr/lib/systemd/systemd-networkd-wait-online"
     argv = [wait, f"--interface={host.port}:routable", *(f"--ipv{family}" for family in families)]
-    host.run([*argv, f"--timeout={ADDRESS_SECONDS}"], check=False, timeout=ADDRESS_SECONDS + 60)
+    host.run([*argv, f"--timeout={ADDRESS_SECONDS}"], check=False, timeout=ADDRESS_SECONDS + QUERY_SECONDS)
     found = host.addresses()
     host.warnings.extend(_missing(host, family) for family in families if not found[family])
     _down_members(host)
     _write_own_name(host, found)
+
+
+def _configures(host: Host) -> bool:
+    """Return whether networkd has taken up the host's port."""
+    argv = ["networkctl", "--json=short", "status", host.port]
+    return state.is_taken_up(host.run(argv, check=False, timeout=QUERY_SECONDS).output)
 
 
 def arrived(host: Host) -> None:

@@ -29,6 +29,18 @@ def addresses(text: str) -> dict[int, list[str]]:
     return found
 
 
+def is_taken_up(text: str) -> bool:
+    """Return whether networkd works on a link or has finished, from ``networkctl --json=short status LINK``.
+
+    It is ``pending`` until udev has named the link, and ``initialized`` until a .network file is found (networkctl(1)).
+    """
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return False
+    return isinstance(value, dict) and value.get("AdministrativeState", "pending") not in ("pending", "initialized")
+
+
 def best(found: dict[int, list[str]], families: Sequence[int]) -> str | None:
     """The address to name the host by: IPv4 before IPv6, of those families that are asked for."""
     for family in families:

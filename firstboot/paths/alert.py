@@ -17,6 +17,11 @@ from firstboot.paths.maps import Change
 KMSG = Path("/dev/kmsg")
 HOOKS = "etc/dom0kit/hooks/alert.d"
 HOOK_SECONDS = 60.0
+"""Run an administrator's program in /etc/dom0kit/hooks/alert.d.
+
+Kind: configured. Reason: hooks run one after the other, and one that hangs would keep the next alerts from all of them. Expiry:
+the program is killed, and the journal names it.
+"""
 STACK = 512 * 1024
 """Bytes of a thread's stack: all of it stays in memory, where the usual 8 MiB would be a waste."""
 ERROR, NOTICE = 3, 5

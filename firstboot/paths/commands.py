@@ -19,6 +19,7 @@ from dom0kit.files import write_json
 from dom0kit.maps import Map, parse_maps
 from dom0kit.multipathd import ask
 from dom0kit.run import run
+from dom0kit.udev import settle
 from firstboot.host import MANIFEST
 from firstboot.paths import resident
 from firstboot.paths.alert import Alerts
@@ -67,7 +68,7 @@ def look_for_news() -> tuple[Map, ...]:
     """
     before = parse_maps(ask("show maps json"))
     try:
-        look_again(ROOT, before, lambda: run(["udevadm", "settle", "--timeout=30"], check=False))
+        look_again(ROOT, before, lambda: settle(run, note=note))
     except PermissionError as error:
         raise UserError("only root may have the adapters look again", "run this command as root") from error
     maps = parse_maps(ask("show maps json"))
@@ -79,7 +80,7 @@ def look_for_news() -> tuple[Map, ...]:
 def count_paths() -> dict[str, tuple[int, int]]:
     """How many paths each disk has and should have, by WWID; empty when there is no map, or no multipathd."""
     try:
-        return counts(parse_maps(ask("show maps json", seconds=5)), read_expected(ROOT))
+        return counts(parse_maps(ask("show maps json")), read_expected(ROOT))
     except (UserError, ValueError):
         return {}
 
@@ -104,7 +105,7 @@ def watch() -> int:
         alerts(change)
         tags.changed()
 
-    Watcher(ROOT, lambda question: ask(question, seconds=5), tell).run()
+    Watcher(ROOT, ask, tell).run()
     return 0
 
 

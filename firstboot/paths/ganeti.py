@@ -16,9 +16,24 @@ DATA = "var/lib/ganeti"
 TAG = "dom0kit:paths-missing:"
 """Before the WWID; Ganeti's tags have letters, digits and ``.+*/:@_-``, at most 128 of them (gnt-node(8))."""
 TRY_AGAIN = 60.0
+"""Pause between two tries to write the node's tags.
+
+Kind: pace. Reason: a master that is away may be replaced by then. Expiry: the next try; after the last one the next change of a
+path begins again.
+"""
 TRIES = 10
-SECONDS = 300.0
-"""A job of the pool waits for others that hold the node, as the making of a guest does."""
+SECONDS = 3600.0
+"""Run gnt-node on the pool's master.
+
+Kind: cap. Reason: a job of the pool waits for others that hold the node, as the making of a guest does. Expiry: another try
+after a pause.
+"""
+CONNECT_SECONDS = 60
+"""Connect to the pool's master by ssh (ConnectTimeout of ssh_config(5)).
+
+Kind: protocol. Reason: covers the key exchange of a busy master as well; one that is silent longer is down. Expiry: another try
+after a pause.
+"""
 
 
 def on_master(root: Path, argv: list[str]) -> list[str]:
@@ -44,7 +59,7 @@ def on_master(root: Path, argv: list[str]) -> list[str]:
         "GlobalKnownHostsFile": f"/{DATA}/known_hosts",
         "UserKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
-        "ConnectTimeout": "30",
+        "ConnectTimeout": str(CONNECT_SECONDS),
     }
     return ["ssh", *(word for name, value in options.items() for word in ("-o", f"{name}={value}")), f"root@{master}", *argv]
 

@@ -16,9 +16,16 @@ from firstboot.paths import uevents
 from firstboot.paths.maps import Change, changes, grow
 
 LOOKS = (0.3, 1.5, 6.0)
-"""Seconds after a uevent at which multipathd is asked: its checker finds some changes a moment later than the kernel."""
+"""Pauses after a uevent before multipathd is asked.
+
+Kind: pace. Reason: its checker finds some changes a moment later than the kernel, up to one polling_interval. Expiry: the next
+look; what all of them miss is found after the rest.
+"""
 REST = 60.0
-"""Seconds until multipathd is asked though nothing was announced: a path can become a standby path without a uevent."""
+"""Interval at which multipathd is asked although no uevent came.
+
+Kind: pace. Reason: a path can become a standby path without a uevent. Expiry: the next look.
+"""
 EXPECTED = "var/lib/dom0kit/paths.json"
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.polling import poll
+from dom0kit.run import COMMAND_SECONDS
 from firstboot.host import Host
 from firstboot.pool.member import member
 from pool import guest
@@ -22,9 +24,34 @@ if TYPE_CHECKING:
     from dom0kit.cli import Add
     from pool.place import Member
 
-JOB_SECONDS = 900
-PING_SECONDS = 300.0
-XL_SECONDS = 180
+JOB_SECONDS = 7200
+"""Make, list or remove a guest by Ganeti.
+
+Kind: cap. Reason: a job waits for others that hold the node. Expiry: the command is killed, and the error names it and the
+time.
+"""
+PING_SECONDS = 1200.0
+"""Wait for a new guest to answer ping.
+
+Kind: cap. Reason: the guest's kernel boots and configures its network, seconds on an idle machine. Expiry: the test fails,
+names the address and the time, and removes the guest.
+"""
+XL_SECONDS = 1800
+"""Start or destroy a guest by xl.
+
+Kind: cap. Reason: xl waits for hotplug scripts, which libxl limits. Expiry: the command is killed, and the error names it and
+the time.
+"""
+PAUSE_SECONDS = 1.0
+"""Pause between two pings to a new guest.
+
+Kind: pace. Reason: ping(8) itself waits for the answer. Expiry: the next ping.
+"""
+REPLY_SECONDS = 2
+"""Wait for the answer to one ping of a new guest.
+
+Kind: pace. Reason: the next ping follows until the limit of the wait. Expiry: the next ping.
+"""
 FOLDER = "run/dom0kit"
 
 Say = Callable[[str], None]
@@ -114,21 +141,23 @@ def _own_address(host: Host, me: Member, wanted: str | None) -> Iterator[str]:
         return
     first = ipaddress.IPv4Address("169.254.1.0") + 4 * secrets.randbelow(253 * 64)
     mine = [f"{first + 1}/30", "scope", "link", "dev", me.port]
-    host.run(["ip", "address", "add", *mine], timeout=30)
+    host.run(["ip", "address", "add", *mine], timeout=COMMAND_SECONDS)
     try:
         yield f"{first + 2}/30"
     finally:
-        host.run(["ip", "address", "del", f"{first + 1}/30", "dev", me.port], check=False, timeout=30)
+        host.run(["ip", "address", "del", f"{first + 1}/30", "dev", me.port], check=False, timeout=COMMAND_SECONDS)
 
 
 def _ping(host: Host, address: str) -> None:
     target = address.partition("/")[0]
     with _step(f"ping it at {target}"):
-        end = time.monotonic() + PING_SECONDS
-        while host.run(["ping", "-n", "-c", "1", "-W", "2", target], check=False, timeout=30).returncode:
-            if time.monotonic() > end:
-                raise UserError(f"the guest does not answer at {target}", "its console: xl console NAME; ovs-vsctl show; xl list")
-            time.sleep(1)
+        argv = ["ping", "-n", "-c", "1", "-W", str(REPLY_SECONDS), target]
+
+        def answered() -> bool:
+            return host.run(argv, check=False, timeout=COMMAND_SECONDS).returncode == 0
+
+        hint = "its console: xl console NAME; ovs-vsctl show; xl list"
+        poll(answered, PING_SECONDS, PAUSE_SECONDS, f"the guest to answer at {target}", hint=hint)
 
 
 @contextmanager

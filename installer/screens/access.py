@@ -26,8 +26,14 @@ ATTACH = "/usr/lib/dom0kit/bin/attach"
 UNIT = "dom0kit-ssh"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike on a bad screen."""
-TRIES, PAUSE = 15, 2.0
-"""How often a network that is not there yet is asked, and the seconds in between."""
+TRIES = 65
+"""How often a network that is not there yet is asked: for as long as DHCP may take (130 s)."""
+PAUSE = 2.0
+"""Pause between two tries to reach the network for access over SSH.
+
+Kind: pace. Reason: with the number of tries it makes 130 s, within which DHCP sends its sixth try (RFC 2131). Expiry: the next
+try; after the last one the screen shows that there is no address yet.
+"""
 FORMS = "give dom0kit.ssh=password, or dom0kit.ssh=URL of a file with public keys"
 
 
@@ -120,7 +126,7 @@ def wait_addresses(commands: Commands, sleep: Callable[[float], None]) -> tuple[
     for _ in range(TRIES):
         if found := find_addresses(commands(["ip", "-json", "address", "show"], check=False).output):
             return found
-        sleep(PAUSE / 2)
+        sleep(PAUSE)
     return ()
 
 

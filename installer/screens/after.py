@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from dom0kit.events import Event
 from dom0kit.units import human_seconds
 from installer.screens.checks import sentence
-from installer.screens.forms import BACK, NEXT, WIDTH, Form, Gap, Gauge, Scroll, Text, Update
+from installer.screens.forms import BACK, NEXT, REFRESH_MILLISECONDS, WIDTH, Form, Gap, Gauge, Scroll, Text, Update
 from installer.screens.layout import wrap
 from installer.screens.state import State
 
@@ -108,7 +108,7 @@ def progress(host: str) -> Form:
         ),
         buttons=(("log", "Show the log (Ctrl-T)"),),
         help=PROGRESS_HELP,
-        every=500,
+        every=REFRESH_MILLISECONDS,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from dom0kit import web
 from dom0kit.errors import UserError
 from dom0kit.identity import machine_uuid
+from dom0kit.run import QUERY_SECONDS
 from installer.commands import Commands
 from installer.packages import mounted
 from installer.screens import packages, pool
@@ -102,14 +103,14 @@ class PoolEffects:
         def told() -> Update:
             if not job.over:
                 return Update(
-                    texts={"pool.answer": f"Asking the pool: {job.seconds:.0f} s. It may take two minutes for each address."}
+                    texts={"pool.answer": f"Asking the pool: {job.seconds:.0f} s. It may take some minutes for each address."}
                 )
             return Update(texts={"pool.answer": answer_text(self._result(job))})
 
         return told
 
     def _ask(self, state: State) -> Job[PoolAnswer]:
-        there = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=10).output)
+        there = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=QUERY_SECONDS).output)
         who, by = joiner(state, there), to_answers(state).pool
         if self._job is None or (who, by) != (self._asked, self._by):
             self._asked, self._by = who, by

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dom0kit.errors import UserError
+from dom0kit.run import QUERY_SECONDS
 from installer import multipath
 from installer.commands import Commands
 from installer.machine import Facts
@@ -143,11 +144,9 @@ class Effects:
             # Debian has no key maps for loadkeys; they are made of the XKB database.
             layout, _, variant = XKB.get(name, name).partition(":")
             words = ["ckbcomp", "-compact", "-model", "pc105", "-layout", layout, *(["-variant", variant] if variant else [])]
-            made = self.commands(words, check=False, timeout=120)
+            made = self.commands(words, check=False)
             if made.returncode == 0 and made.output:
-                self.commands.runner(
-                    ["loadkeys", "--quiet", "--console=/dev/tty0", "-"], stdin=made.output, check=False, timeout=30
-                )
+                self.commands.runner(["loadkeys", "--quiet", "--console=/dev/tty0", "-"], stdin=made.output, check=False)
 
         Job(load)
         return ""
@@ -182,7 +181,7 @@ class Effects:
     def say_access(self, state: State, forwards: bool) -> str:
         """The top line names the address that this machine has now: the test of the network may have changed it."""
         if self._access is not None:
-            found = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=10).output)
+            found = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=QUERY_SECONDS).output)
             self._access = replace(self._access, addresses=found)
             self.terminal.name(self._access.text())
         return ""
@@ -198,7 +197,7 @@ class Effects:
     def window(self, number: int) -> None:
         """Show another window of the session on all consoles."""
         if not self.demo and TMUX.exists():
-            self.commands(["tmux", "-S", TMUX, "select-window", "-t", f"installer:{number}"], check=False, timeout=10)
+            self.commands(["tmux", "-S", TMUX, "select-window", "-t", f"installer:{number}"], check=False, timeout=QUERY_SECONDS)
 
     def test(self, state: State) -> Callable[[], Update | None]:
         """Begin the test of the network; the function says what is known so far."""
@@ -247,10 +246,10 @@ class Effects:
     def reachable(self, state: State) -> tuple[str, ...]:
         """The addresses of this machine; the network is brought up with the chosen settings when it has none."""
         words = ["ip", "-json", "address", "show"]
-        if not (found := find_addresses(self.commands(words, check=False, timeout=10).output)):
+        if not (found := find_addresses(self.commands(words, check=False, timeout=QUERY_SECONDS).output)):
             ask(self.terminal, end.network_test, update=self.test(state))
             self.end_test(state, True)
-            found = find_addresses(self.commands(words, check=False, timeout=10).output)
+            found = find_addresses(self.commands(words, check=False, timeout=QUERY_SECONDS).output)
         return found
 
 

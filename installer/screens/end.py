@@ -6,7 +6,22 @@ from installer.machine import Disk
 from installer.machine import state as content
 from installer.plan import Plan
 from installer.screens.disk_rows import short
-from installer.screens.forms import BACK, NEXT, WIDTH, Entry, Form, Gap, Problem, Row, Scroll, Table, Text, Values
+from installer.screens.forms import (
+    BACK,
+    NEXT,
+    REFRESH_MILLISECONDS,
+    WAIT_REFRESH_MILLISECONDS,
+    WIDTH,
+    Entry,
+    Form,
+    Gap,
+    Problem,
+    Row,
+    Scroll,
+    Table,
+    Text,
+    Values,
+)
 from installer.screens.layout import wrap
 from installer.screens.pool import described
 from installer.screens.state import State, plan_or_problem
@@ -191,7 +206,7 @@ def looking(text: str) -> Form:
         title="One moment",
         items=(Text(text), Gap(), Text("", "wait.time", rows=1)),
         buttons=(("wait", "Please wait"),),
-        every=300,
+        every=WAIT_REFRESH_MILLISECONDS,
         help="Disks that spin up or are reached over a network may take some seconds.",
     )
 
@@ -212,5 +227,5 @@ the gateway answers. A fixed address that another machine has is found out, too.
 [ok] works, [!!] does not and says what to look at, [--] is for you to know.
 
 A failed test does not keep you from going on: the network may be another one where the host will stand.""",
-        every=500,
+        every=REFRESH_MILLISECONDS,
     )

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+REFRESH_MILLISECONDS = 500
+"""Interval at which a live screen looks for news.
+
+Kind: pace. Reason: people notice delays from half a second on. Expiry: the next look.
+"""
+WAIT_REFRESH_MILLISECONDS = 300
+"""Interval at which a screen looks whether the job that it shows has ended.
+
+Kind: pace. Reason: the next screen follows at once. Expiry: the next look.
+"""
+
 PROBLEM = 2
 """Rows above the buttons for what is wrong."""
 

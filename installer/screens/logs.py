@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dom0kit.errors import UserError
 from dom0kit.web import split
 from installer.screens.checks import sentence
-from installer.screens.forms import BACK, NEXT, Entry, Form, Gap, Radio, Text
+from installer.screens.forms import BACK, NEXT, REFRESH_MILLISECONDS, Entry, Form, Gap, Radio, Text
 
 HOW_HELP = """The log tells whoever helps you what happened. Passwords and tokens are not in it.
 
@@ -96,7 +96,7 @@ def offered(urls: tuple[str, ...]) -> Form:
         ),
         buttons=((BACK, "Done"),),
         help="The log can be fetched for as long as this screen is open, as often as you like, by whoever knows the address.",
-        every=500,
+        every=REFRESH_MILLISECONDS,
     )
 
 

@@ -27,6 +27,12 @@ from installer.session import IMAGE, LOGS, Session, open_session
 from installer.source import last, words_of
 from pool.facts import image_facts
 
+RESTART_SECONDS = 900
+"""Show the last screen after the restart was ordered.
+
+Kind: screen. Reason: systemd ends the installer when it stops its unit. Expiry: the program ends.
+"""
+
 CMDLINE = Path("/proc/cmdline")
 PRESETS = {"dom0kit.keyboard": ("keyboard", "keyboard.map"), "dom0kit.host_name": ("", "name.host")}
 """Kernel arguments that answer a question: the screen that is left out then (none: it shows the value), and the field."""
@@ -169,6 +175,6 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
         if wanted in ("reboot", "poweroff"):
             if not arguments.demo:
                 commands(["systemctl", wanted], check=False)
-                time.sleep(60)
+                time.sleep(RESTART_SECONDS)
             return 0
         start = "summary"

@@ -13,7 +13,16 @@ from dom0kit.errors import UserError
 PORTS = (8080, 8081, 8082, 0)
 """The first that is free; 0 is any."""
 SECONDS = 30
-"""A browser that asks for nothing is let go after these."""
+"""Wait for the request of a browser that has connected.
+
+Kind: protocol. Reason: browsers open connections that they do not use. Expiry: the connection is closed; the browser opens
+another one.
+"""
+SHUTDOWN_POLL_SECONDS = 0.2
+"""Interval at which the log's web server looks whether it shall end.
+
+Kind: pace. Reason: select(2) waits meanwhile. Expiry: the next look.
+"""
 LETTERS = ("bdfgklmnprstvz", "aeiou")
 
 
@@ -115,7 +124,7 @@ class Offer:
         return Handler
 
     def __enter__(self) -> Offer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": SHUTDOWN_POLL_SECONDS}, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

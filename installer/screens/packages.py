@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from dom0kit.run import QUERY_SECONDS
 from dom0kit.units import human_bytes
 from installer.commands import Commands
 from installer.debs import Package
@@ -73,7 +74,7 @@ def parse_volumes(text: str) -> tuple[Volume, ...]:
 
 def find_volumes(commands: Commands) -> tuple[Volume, ...]:
     """The sticks and CDs that are there now."""
-    return parse_volumes(commands(LSBLK, check=False, timeout=20).output)
+    return parse_volumes(commands(LSBLK, check=False, timeout=QUERY_SECONDS).output)
 
 
 def packages(state: State) -> Form:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dom0kit.units import counted
 from installer.screens import checks
-from installer.screens.forms import BACK, NEXT, Form, Gap, Text
+from installer.screens.forms import BACK, NEXT, REFRESH_MILLISECONDS, Form, Gap, Text
 from installer.screens.state import State
 from pool.driver import PoolAnswer
 
@@ -33,7 +33,7 @@ def answer(state: State) -> Form:
         ),
         buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Ask again"), ("later", "Join later")),
         help=ANSWER_HELP,
-        every=500,
+        every=REFRESH_MILLISECONDS,
     )
 
 

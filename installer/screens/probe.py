@@ -12,12 +12,21 @@ from pathlib import Path
 
 from answerfiles.model import Management, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
-from dom0kit.run import Result, run
+from dom0kit.run import QUERY_SECONDS, Result, run
 from installer.machine import Nic
 from installer.trial import FOLDER, entries, find_addresses, network_files, set_up
 
-SECONDS = 30.0
-"""How long an address is waited for; DHCP over a switch port that learns takes this long."""
+SECONDS = 60.0
+"""Wait for an address in the test of the network.
+
+Kind: screen. Reason: a switch's port may learn for 30 s (802.1D) before DHCP gets through; the user sees the time and can leave
+the test. Expiry: the test says which address did not come, and the user can repeat it.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks for an address or a gateway.
+
+Kind: pace. Reason: one call of ip(8). Expiry: the next look.
+"""
 OVER_WELL = "The test is over: the network works as far as this machine can see."
 OVER_BAD = "The test is over. Go back to change the settings, or go on if the network will be another one."
 
@@ -84,7 +93,7 @@ class Probe:
     def _say(self, mark: str, text: str) -> None:
         self._lines.append(f"[{mark}] {text}")
 
-    def _ask(self, *argv: str, timeout: float = 5) -> Result:
+    def _ask(self, *argv: str, timeout: float = QUERY_SECONDS) -> Result:
         return self._run(list(argv), check=False, timeout=timeout)
 
     def _test(self) -> None:
@@ -127,7 +136,7 @@ class Probe:
             if wanted <= found.keys() or spent >= self._seconds:
                 break
             self._now = f"Waiting for an address on {interface}: {spent:.0f} s of {self._seconds:.0f} s"
-            self._sleep(0.5)
+            self._sleep(LOOK_SECONDS)
         return found
 
     def _gateway(self, interface: str, version: int) -> None:
@@ -139,7 +148,7 @@ class Probe:
             gateway = find_gateway(self._ask("ip", "-json", flag, "route", "show", "default", "dev", interface).output)
             if gateway or self._stop.is_set():
                 break
-            self._sleep(0.5)
+            self._sleep(LOOK_SECONDS)
         if not gateway:
             self._say("--", "There is no gateway: only the host's own network can be reached.")
             return

@@ -24,6 +24,16 @@ from installer.screens.waiting import wait_for
 TITLE = "Save the log"
 KEY_KINDS = ("ed25519", "ecdsa", "rsa")
 SECONDS = 120
+"""Send or copy the log to another machine.
+
+Kind: protocol. Reason: 5 MiB at 40 KB/s. Expiry: the screen says that it did not arrive, and the user can repeat it.
+"""
+CONNECT_SECONDS = 60
+"""Connect to another machine to copy the log (ConnectTimeout of ssh_config(5)).
+
+Kind: protocol. Reason: a machine that is up accepts within seconds, the key exchange of a slow one included. Expiry: the screen
+says that the machine does not answer.
+"""
 ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$DOM0KIT_PASSWORD\"\n"
 """What ssh runs for a password (SSH_ASKPASS in ssh(1)): it is in no argument and in no file."""
 
@@ -136,7 +146,7 @@ class LogEffects:
         """Ask for the host key, let the person compare it, copy; whether it was done."""
         known = wait_for(self.terminal, Job(lambda: self._host_key(target.host)), f"Asking {target.host} for its host key ...")
         write_atomic(folder / "known_hosts", known, 0o600)
-        print_of = self.commands(["ssh-keygen", "-l", "-f", folder / "known_hosts"], timeout=20).output.strip()
+        print_of = self.commands(["ssh-keygen", "-l", "-f", folder / "known_hosts"]).output.strip()
         if ask(self.terminal, lambda: logs.host_key(target.host, print_of)).button != "yes":
             return False
         write_atomic(folder / "askpass", ASKPASS, 0o700)
@@ -145,7 +155,7 @@ class LogEffects:
             "GlobalKnownHostsFile": "none",
             "StrictHostKeyChecking": "yes",
             "NumberOfPasswordPrompts": "1",
-            "ConnectTimeout": "15",
+            "ConnectTimeout": str(CONNECT_SECONDS),
         }
         words = ["scp", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
         env = {"SSH_ASKPASS": str(folder / "askpass"), "SSH_ASKPASS_REQUIRE": "force", "DOM0KIT_PASSWORD": password}
@@ -167,7 +177,7 @@ class LogEffects:
         :raises UserError: when it shows none.
         """
         for kind in KEY_KINDS:
-            found = self.commands(["ssh-keyscan", "-T", "10", "-t", kind, host], check=False, timeout=30).output
+            found = self.commands(["ssh-keyscan", "-T", str(CONNECT_SECONDS), "-t", kind, host], check=False).output
             if lines := [line for line in found.splitlines() if line and not line.startswith("#")]:
                 return lines[0] + "\n"
         raise UserError(f"{host} shows no SSH host key", "is it the right machine, and does its SSH server run?")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
+from dom0kit.run import QUERY_SECONDS
 from dom0kit.units import human_bytes
 from installer.commands import Commands
 from installer.machine import MEDIUM
@@ -51,7 +52,7 @@ def parse_sticks(text: str) -> tuple[Stick, ...]:
 
 def find_sticks(commands: Commands) -> tuple[Stick, ...]:
     """The sticks that are there now."""
-    return parse_sticks(commands(LSBLK, check=False, timeout=20).output)
+    return parse_sticks(commands(LSBLK, check=False, timeout=QUERY_SECONDS).output)
 
 
 def save(device: str, name: str, data: bytes, commands: Commands) -> None:
@@ -61,10 +62,10 @@ def save(device: str, name: str, data: bytes, commands: Commands) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="dom0kit-stick-") as folder:
         # quiet: FAT knows no modes, and must not refuse them.
-        commands(["mount", "-t", "vfat", "-o", "rw,quiet,umask=077,noexec", device, folder], timeout=30)
+        commands(["mount", "-t", "vfat", "-o", "rw,quiet,umask=077,noexec", device, folder])
         try:
             write_atomic(Path(folder) / name, data, mode=0o600)
         except OSError as error:
             raise UserError(f"cannot write {name} to {device}: {error.strerror}", "is it full or write-protected?") from error
         finally:
-            commands(["umount", folder], timeout=120)
+            commands(["umount", folder])

@@ -12,7 +12,10 @@ from installer.screens.jobs import Job
 
 T = TypeVar("T")
 MOMENT = 0.4
-"""Seconds for which no screen is worth its while."""
+"""Wait for a job before a screen says that it runs.
+
+Kind: screen. Reason: a screen that flashes up for less cannot be read. Expiry: the screen is shown.
+"""
 
 
 def wait_for(terminal: Terminal, job: Job[T], text: str) -> T:

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
     from pool.driver import Joiner
     from pool.place import Place
 
-ADD_SECONDS = 1800
-LIST_SECONDS = 120
+ADD_SECONDS = 7200
+"""Add a host with gnt-node add, or send the pool's files again.
+
+Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the join fails with the command and the time,
+and the host comes again.
+"""
+LIST_SECONDS = 1200
+"""Ask Ganeti's daemons or one host of the pool.
+
+Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the join fails with the command and the time,
+and the host comes again.
+"""
 ADD_TRIES = 3
 NODE_LIST = f"/{DATA}/ssconf_node_list"
 """The names of all hosts, one in a line."""

@@ -11,7 +11,12 @@ from pool.ganeti.ssconf import DATA
 if TYPE_CHECKING:
     from pool.place import Place
 
-STOP_SECONDS = 300
+STOP_SECONDS = 1800
+"""Stop Ganeti's daemons.
+
+Kind: cap. Reason: systemd's stop limit of each unit is below it. Expiry: the command is killed, and the error names it and the
+time.
+"""
 
 
 def left_overs(place: Place) -> list[str]:

@@ -20,7 +20,11 @@ from pool.place import Local
 if TYPE_CHECKING:
     from pool.place import Place
 
-SECONDS = 120
+SECONDS = 1200
+"""Send files to another master candidate, or write the pool's names anew.
+
+Kind: cap. Reason: some KiB by ssh, which notices a host that has gone. Expiry: the next addition sends them again.
+"""
 RENEW = (
     "import sys; sys.path.insert(0, '/usr/share/ganeti/default'); from ganeti import config, ssconf; "
     "ssconf.WriteSsconfFiles(config.ConfigWriter(cfg_file=sys.argv[1], offline=True).GetSsconfValues())"

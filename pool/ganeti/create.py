@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.run import COMMAND_SECONDS
 from pool.ganeti import prepare, rapi
 from pool.ganeti.clean import forget_pool, left_overs
 from pool.ganeti.hosts import write_hosts
@@ -20,7 +21,11 @@ from pool.ganeti.ssconf import read_ssconf
 if TYPE_CHECKING:
     from pool.place import Member, Place
 
-INIT_SECONDS = 900
+INIT_SECONDS = 7200
+"""Make a pool with gnt-cluster init.
+
+Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the step `pool` fails and is tried again.
+"""
 KERNEL = "/run/dom0kit/image/vmlinuz"
 SHARED = "/srv/ganeti/shared-file-storage"
 LIMITS = {
@@ -128,5 +133,5 @@ def own_address(place: Place, member: Member, pool: NewPool) -> str:
 
 def resolved(place: Place, name: str) -> str:
     """A name's first IPv4 address, as the system knows it; empty without one."""
-    words = place.run(["getent", "ahostsv4", name], check=False, timeout=60).output.split()
+    words = place.run(["getent", "ahostsv4", name], check=False, timeout=COMMAND_SECONDS).output.split()
     return words[0] if words else ""

@@ -8,12 +8,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dom0kit.run import COMMAND_SECONDS
+
 if TYPE_CHECKING:
     from pool.ganeti.ssconf import Ssconf
     from pool.place import Place
 
 NODED_PORT, SSH_PORT = 1811, 22
-SECONDS = 3.0
+SECONDS = 8.0
+"""Connect to another host of the pool by TCP.
+
+Kind: protocol. Reason: the kernel answers, not the daemon: four SYN packets are sent within it (RFC 6298), and the status
+screen waits for it. Expiry: the host counts as away in this answer.
+"""
 
 
 def replaced(pool: Ssconf) -> bool:
@@ -48,5 +55,7 @@ def hang_up(place: Place, addresses: Iterable[str]) -> None:
     for address in map(ipaddress.ip_address, addresses):
         doors = f"( dport = :{NODED_PORT} or dport = :{SSH_PORT} )"
         place.run(
-            ["ss", "--kill", "--tcp", "state", "connected", "dst", str(address), "and", *doors.split()], check=False, timeout=60
+            ["ss", "--kill", "--tcp", "state", "connected", "dst", str(address), "and", *doors.split()],
+            check=False,
+            timeout=COMMAND_SECONDS,
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from pool.facts import Member, PoolFacts, read_image
+from pool.ganeti.elsewhere import SECONDS
+from pool.ganeti.state import SECONDS as LOCAL_SECONDS
 
 SSCONF = "var/lib/ganeti"
 SOCKET = "run/ganeti/socket/ganeti-query"
@@ -45,7 +47,7 @@ def candidates(root: Path = Path("/")) -> tuple[str, ...]:
     return tuple(_read(root, "master_candidates").splitlines())
 
 
-def is_live(address: str, seconds: float = 2.0) -> bool:
+def is_live(address: str, seconds: float = SECONDS) -> bool:
     """Does a node's daemon answer there? An installer at the same address has none."""
     try:
         with socket.create_connection((address, NODED_PORT), timeout=seconds):
@@ -73,7 +75,7 @@ def _own_name(root: Path, members: list[Member]) -> str:
 
 def _listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as channel:
-        channel.settimeout(2.0)
+        channel.settimeout(LOCAL_SECONDS)
         try:
             channel.connect(str(path))
         except OSError:

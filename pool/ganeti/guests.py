@@ -10,6 +10,10 @@ SYSTEM = "dom0kit-guest"
 """In /usr/share/ganeti/os; Ganeti makes no guest without naming one."""
 DISK = "64M"
 STOP_SECONDS = 30
+"""Let a test guest shut down before it is destroyed.
+
+Kind: configured. Reason: the guest holds no data. Expiry: Ganeti destroys it.
+"""
 
 
 @dataclass(frozen=True)

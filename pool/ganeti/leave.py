@@ -13,7 +13,12 @@ from pool.ganeti.ssconf import read_ssconf
 if TYPE_CHECKING:
     from pool.place import Place
 
-REMOVE_SECONDS = 900
+REMOVE_SECONDS = 7200
+"""Take a host out of the pool, or remove the pool.
+
+Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the command is killed, and the error names it
+and the time.
+"""
 
 
 def leave(place: Place, me: str) -> None:

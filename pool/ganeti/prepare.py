@@ -29,10 +29,25 @@ FOLLOWED = (f"{DATA}/ssconf_node_primary_ips", f"{DATA}/ssconf_master_ip")
 """What dom0kit-pool-names.path looks at."""
 CRON = "etc/cron.d/ganeti"
 CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
-SERVICE_SECONDS = 900
-"""Seconds for the start of all daemons: minutes on a slow machine."""
-COMMAND_SECONDS = 120
-ADDRESS_TRIES, ADDRESS_SECONDS = 3, 300
+SERVICE_SECONDS = 7200
+"""Start all daemons of Ganeti.
+
+Kind: cap. Reason: the state of the units is the condition: each has its own start limit, at the end of which systemctl returns.
+Expiry: the step fails and is tried again.
+"""
+COMMAND_SECONDS = 1800
+"""Run systemctl, modprobe or vgs before a pool is made or joined.
+
+Kind: cap. Reason: none of them waits for a daemon of Ganeti. Expiry: the command is killed, and the error names it and the
+time.
+"""
+ADDRESS_TRIES = 3
+ADDRESS_SECONDS = 1800
+"""Bring the pool's address to its master.
+
+Kind: cap. Reason: the address is the condition, and it is looked at after each try. Expiry: another try; after the last one an
+error that names the address.
+"""
 START_TRIES = 3
 CALLED_OFF = re.compile(r"^\s*Job for \S+ cancell?ed\.", re.MULTILINE)
 """What systemctl(1) says when another job took the place of the one that it waits for."""

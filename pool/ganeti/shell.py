@@ -10,6 +10,13 @@ from pool.ganeti.ssconf import KNOWN_HOSTS, Ssconf
 if TYPE_CHECKING:
     from pool.place import Place
 
+CONNECT_SECONDS = 60
+"""Connect to another host of the pool by ssh (ConnectTimeout of ssh_config(5)).
+
+Kind: protocol. Reason: covers the key exchange of a busy host as well; one that is silent longer is down. Expiry: the command
+counts as failed on that host.
+"""
+
 
 def command_on(place: Place, pool: Ssconf, address: str, argv: Sequence[str]) -> list[str]:
     """The ssh(1) command: all hosts of a pool share their RSA and ECDSA host keys, known by the pool's name."""
@@ -19,7 +26,7 @@ def command_on(place: Place, pool: Ssconf, address: str, argv: Sequence[str]) ->
         "GlobalKnownHostsFile": str(place.path(KNOWN_HOSTS)),
         "UserKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
-        "ConnectTimeout": "30",
+        "ConnectTimeout": str(CONNECT_SECONDS),
         "LogLevel": "ERROR",
     }
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 NODE_DAEMON = "run/ganeti/ganeti-noded.pid"
 CONFD = "run/ganeti/ganeti-confd.pid"
 QUERY_SOCKET = "run/ganeti/socket/ganeti-query"
-SECONDS = 3.0
+SECONDS = 60.0
+"""Connect to a daemon's socket of this host.
+
+Kind: cap. Reason: the kernel accepts for the daemon unless its queue is full. Expiry: the daemon counts as not answering.
+"""
 
 
 def role(pool: Ssconf, name: str) -> Literal["master", "candidate", "member"]:

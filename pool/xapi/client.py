@@ -23,9 +23,23 @@ API_VERSION = "1.0"
 ORIGINATOR = "dom0kit"
 LARGEST = 32 * 1024 * 1024
 """Bytes of an answer: the records of 64 hosts take some megabytes."""
-USUAL = 60.0
-LONG = 1800.0
-"""Seconds for joining and leaving, which copy the pool's database and wait for a master that may be busy."""
+USUAL = 300.0
+"""Call a method of xapi.
+
+Kind: protocol. Reason: xapi answers from its database; joining and leaving have their own limit. Expiry: UserError that names
+the method and the time.
+"""
+LONG = 7200.0
+"""Join or leave a pool of xapi.
+
+Kind: cap. Reason: both copy the pool's database and wait for a master that may be busy. Expiry: the step `pool` fails and is
+tried again.
+"""
+LOGOUT_SECONDS = 10.0
+"""Log out from xapi.
+
+Kind: protocol. Reason: a joining xapi restarts, and the session is gone then. Expiry: nothing; xapi ends idle sessions itself.
+"""
 NOT_THERE = (404, 405, 501)
 
 
@@ -131,7 +145,7 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # A joining xapi starts anew, and the session is gone then.
         with suppress(UserError, Refusal):
-            self._ask("session.logout", self._handle, seconds=10.0)
+            self._ask("session.logout", self._handle, seconds=LOGOUT_SECONDS)
 
     def call(self, method: str, *parameters: Any, seconds: float = USUAL) -> Any:
         """Call a method; the session's handle is put before the parameters.

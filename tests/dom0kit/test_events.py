@@ -6,10 +6,15 @@ import errno
 import io
 import json
 import os
+import select
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from dom0kit import events
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter, TerminalSink, json_sink, shared_sink
 
@@ -56,15 +61,59 @@ def test_json_lines(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_device_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+class _Poll:
+    """Stands in for poll(2) on a virtual machine's port, which no test can make: the same state at once, each time."""
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+
+    def register(self, fd: int, mask: int) -> None:
+        """Accept any file."""
+
+    def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+        """Give the state."""
+        return [(0, self.state)]
+
+
+@pytest.mark.parametrize(("state", "limit"), [(select.POLLHUP, "LISTENER_SECONDS"), (select.POLLOUT, "WRITE_SECONDS")])
+def test_a_device_that_nobody_reads_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: int, limit: str
+) -> None:
     path = tmp_path / "port"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    reporter = Reporter("installer", [json_sink(path, patience=0.05)])
+    monkeypatch.setattr(select, "poll", lambda: _Poll(state))
+    monkeypatch.setattr(events, limit, 0.05)
+    reporter = Reporter("installer", [json_sink(path)])
     for _ in range(40):
         reporter.emit("note", text="x" * 4000)
     assert reporter.sinks == []
     assert json.loads(os.read(reading, 10_000).split(b"\n")[0])["event"] == "note"
+    os.close(reading)
+
+
+def test_a_listener_that_is_slow_gets_every_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port with a listener on a busy host was given up after two seconds, and all later events were lost."""
+    path = tmp_path / "port"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    monkeypatch.setattr(events, "LISTENER_SECONDS", 0.0)
+    got = bytearray()
+
+    def read_late() -> None:
+        time.sleep(0.2)
+        while got.count(b"\n") < 40:
+            with suppress(BlockingIOError):
+                got.extend(os.read(reading, 65536))
+
+    reader = threading.Thread(target=read_late, daemon=True)
+    reader.start()
+    reporter = Reporter("installer", [json_sink(path)])
+    for _ in range(40):
+        reporter.emit("note", text="x" * 4000)
+    reader.join(30)
+    assert len(reporter.sinks) == 1
+    assert got.count(b"\n") == 40
     os.close(reading)
 
 

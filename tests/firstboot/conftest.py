@@ -76,7 +76,7 @@ def host(tmp_path: Path, told: dict[str, Any]) -> Host:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     ip = '[{"addr_info": [{"family": "inet", "local": "10.0.2.15", "scope": "global"}]}]'
-    return Host(tmp_path, FakeRun(tmp_path, outputs={"ip": ip}))
+    return Host(tmp_path, FakeRun(tmp_path, outputs={"ip": ip, "networkctl": '{"AdministrativeState": "configuring"}'}))
 
 
 @pytest.fixture

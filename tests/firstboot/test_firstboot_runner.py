@@ -171,6 +171,6 @@ def test_all_steps_on_a_fresh_host_and_at_the_next_boot(host: Host, record: Reco
     calls.clear()
     outcome = run_steps(restart(host), record.reporter, STEPS, say=record.said.append)
     assert outcome.done == ["address", "services", "toolstack"]
-    assert len(calls) == 3
+    assert len(calls) == 4
     secret = json.dumps(record.events)
     assert "$6$" not in secret

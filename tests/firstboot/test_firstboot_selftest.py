@@ -83,7 +83,7 @@ def test_a_guest_in_the_pool_is_made_pinged_and_removed(host: Host, hypervisor: 
 def test_a_guest_that_does_not_answer_is_removed_all_the_same(host: Host, hypervisor: Hypervisor) -> None:
     in_pool(host, host.name)
     hypervisor.silent = True
-    with pytest.raises(UserError, match="does not answer"):
+    with pytest.raises(UserError, match="waiting for the guest to answer"):
         selftest.selftest(wish(keep=True))
     assert hypervisor.guests == []
 

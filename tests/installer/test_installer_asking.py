@@ -114,7 +114,7 @@ def test_a_pool_that_is_not_there_yet_is_asked_again(image: Path) -> None:
     ask(image, iter([refused("unreachable"), refused("busy"), PoolAnswer("pool")]), time, seen)
     assert len(seen) == 3
     with pytest.raises(UserError, match="because of unreachable"):
-        ask(image, iter([refused("unreachable")] * 100), time, [])
+        ask(image, iter([refused("unreachable")] * 200), time, [])
     assert asking.SECONDS <= time.now < 2 * asking.SECONDS
 
 

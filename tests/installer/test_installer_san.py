@@ -144,7 +144,7 @@ def test_maps_are_made_of_what_is_let_go(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_map_that_does_not_come_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipath, "MAPPER", tmp_path)
     monkeypatch.setattr(multipath, "SECONDS_FOR_MAPS", -1.0)
-    with pytest.raises(UserError, match=f"no multipath map {WWID} of /dev/sda, /dev/sdb"):
+    with pytest.raises(UserError, match=f"the multipath map {WWID} of /dev/sda, /dev/sdb to appear"):
         multipath.make_maps({WWID: ("/dev/sda", "/dev/sdb")}, Shell().commands, lambda fraction, text: None)
 
 

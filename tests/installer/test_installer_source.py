@@ -68,7 +68,7 @@ def test_refused(text: str) -> None:
     assert caught.value.hint
 
 
-def test_waiting(tmp_path: Path) -> None:
+def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
 
     def find(label: str) -> Path | None:
@@ -76,10 +76,15 @@ def test_waiting(tmp_path: Path) -> None:
         return tmp_path if len(tries) == 3 else None
 
     told: list[str] = []
-    assert volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=find, seconds=0.05) == tmp_path
-    assert len(told) == 2
-    with pytest.raises(UserError, match="no volume with the label A"):
-        volumes.wait_for_label("A", find=lambda label: None, seconds=0.01)
+    monkeypatch.setattr(volumes, "LOOK_SECONDS", 0.01)
+    settled = lambda: tries.append("settled")  # noqa: E731
+    found = volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=find, seconds=5, settled=settled)
+    assert found == tmp_path
+    assert tries == ["A", "settled", "A"], "the seconds count from the moment at which udev is done"
+    assert len(told) == 0
+    with pytest.raises(UserError, match="a volume with the label A to appear"):
+        volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=lambda label: None, seconds=0.01)
+    assert told
 
 
 def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:

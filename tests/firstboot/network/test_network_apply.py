@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from typing import Any
 
 import pytest
 
+from dom0kit import polling, udev
 from dom0kit.errors import UserError
 from firstboot.host import Host
+from firstboot.network import apply
 from firstboot.network.apply import address, arrived, network
 
 A, B = "52:54:00:12:34:56", "52:54:00:00:00:02"
@@ -42,9 +45,11 @@ def test_network(host: Host, calls: list[str]) -> None:
 
 def test_network_without_the_card(host: Host, calls: list[str]) -> None:
     host.path("sys/class/net/enp3s0/address").write_text("52:54:00:00:00:01\n")
+    host.path("run/udev").mkdir()
+    host.path("run/udev/control").touch()
     with pytest.raises(UserError, match="enp3s0"):
         network(host)
-    assert calls == ["udevadm settle --timeout=60"]
+    assert calls == [f"udevadm settle --timeout={udev.SLICE_SECONDS}"]
 
 
 def test_a_bond_comes_up_without_one_of_its_cards(host: Host, told: dict[str, Any], calls: list[str]) -> None:
@@ -69,8 +74,32 @@ def test_the_addition_to_netplan_follows_the_answers(host: Host, told: dict[str,
 def test_an_address_goes_into_hosts(host: Host, calls: list[str]) -> None:
     address(host)
     assert host.warnings == []
-    assert calls[0].split()[1:] == ["--interface=xenbr0:routable", "--ipv4", "--timeout=90"]
+    assert calls[0] == "networkctl --json=short status xenbr0"
+    assert calls[1].split()[1:] == ["--interface=xenbr0:routable", "--ipv4", f"--timeout={apply.ADDRESS_SECONDS}"]
     assert "10.0.2.15\txen1.example.net xen1" in host.read("etc/hosts")
+
+
+def test_the_limit_of_dhcp_begins_when_networkd_has_the_port(
+    host: Host, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine networkd began so late that no time was left for DHCP, which was then called missing."""
+    states = iter(["", "{}", '{"AdministrativeState": "pending"}', '{"AdministrativeState": "configuring"}'])
+
+    def pause(seconds: float) -> None:
+        host.run.outputs["networkctl"] = next(states)  # type: ignore[attr-defined]
+
+    host.run.outputs["networkctl"] = '{"AdministrativeState": "initialized"}'  # type: ignore[attr-defined]
+    monkeypatch.setattr(apply, "poll", partial(polling.poll, sleep=pause))
+    address(host)
+    assert host.warnings == []
+    assert [call.split()[0].rpartition("/")[2] for call in calls] == ["networkctl"] * 5 + ["systemd-networkd-wait-online", "ip"]
+
+
+def test_a_port_that_networkd_does_not_take_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run.outputs["networkctl"] = ""  # type: ignore[attr-defined]
+    monkeypatch.setattr(apply, "NETWORKD_SECONDS", 0)
+    address(host)
+    assert host.warnings == ["gave up waiting for networkd to configure xenbr0 after 0.0 s: networkctl status xenbr0"]
 
 
 def test_ipv6_alone_waits_for_no_ipv4(host: Host, told: dict[str, Any], calls: list[str]) -> None:
@@ -79,7 +108,7 @@ def test_ipv6_alone_waits_for_no_ipv4(host: Host, told: dict[str, Any], calls: l
         [{"addr_info": [{"family": "inet6", "local": "2001:db8::5054:ff:fe00:1", "scope": "global"}]}]
     )
     address(host)
-    assert calls[0].split()[1:] == ["--interface=mgmt.9:routable", "--ipv6", "--timeout=90"]
+    assert calls[1].split()[1:] == ["--interface=mgmt.9:routable", "--ipv6", f"--timeout={apply.ADDRESS_SECONDS}"]
     assert host.warnings == []
     assert "2001:db8::5054:ff:fe00:1\txen1.example.net xen1" in host.read("etc/hosts")
 
