@@ -4,6 +4,8 @@ DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
 SCENARIO ?=
 SET ?= $(if $(SCENARIO),,nightly)
+JOBS ?= auto
+BUDGET ?=
 
 .PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures lock clean distclean
 
@@ -31,9 +33,9 @@ check: prepare ## style and types: ruff, mypy, shellcheck
 unit: prepare ## unit tests: seconds, no process is started
 	@.venv/bin/pytest
 
-qa: prepare ## boot the ISO under QEMU through every scenario, or SET=install, or SCENARIO="install-uefi usb-bios"
+qa: prepare ## boot the ISO under QEMU through every scenario, or SET=san, SCENARIO="a b"; BUDGET=100m goes on next time
 	@$(DOM0KIT) iso
-	@$(DOM0KIT) qa $(SET:%=--set %) $(SCENARIO)
+	@$(DOM0KIT) qa --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET) --resume) $(SET:%=--set %) $(SCENARIO)
 
 run: prepare ## boot the ISO in QEMU, in a window or on this terminal; ANSWERS=FILE installs unattended
 	@$(DOM0KIT) iso
@@ -61,8 +63,9 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
-clean: ## remove what was built here
-	rm -rf build artifacts
+clean: ## remove what was built here; the history of scenario runs stays
+	rm -rf build
+	if [ -d artifacts ]; then find artifacts -mindepth 1 -maxdepth 1 ! -name history.jsonl -exec rm -rf {} +; fi
 
-distclean: clean ## also the virtual environment and the package cache
-	rm -rf .venv $${DOM0KIT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dom0kit}
+distclean: clean ## also the history, the virtual environment and the package cache
+	rm -rf artifacts .venv $${DOM0KIT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/dom0kit}

@@ -6,14 +6,14 @@ import argparse
 import importlib
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
-from qa.metadata import SETS, Metadata
+from qa.metadata import Metadata
+from qa.schedule import options
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,25 +34,15 @@ def _load(module: str) -> ModuleType:
 
 def configure_qa(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``dom0kit qa``."""
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when none is given")
-    sets = "; ".join(f"{name}: {text}" for name, text in SETS.items())
-    parser.add_argument(
-        "--set", dest="sets", action="append", default=[], choices=SETS, metavar="SET", help=f"a named set, repeatable ({sets})"
-    )
-    parser.add_argument("--tag", dest="tags", action="append", default=[], metavar="TAG", help="only those with this tag")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when nothing is chosen")
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="where results go (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep disks and media afterwards")
-    parser.add_argument("--list", action="store_true", help="print a table of the scenarios and stop")
-    parser.add_argument("--json", action="store_true", help="with --list: print JSON")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
     parser.add_argument(
         "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of a machine (default: 1)"
     )
-    parser.epilog = (
-        "Environment: DOM0KIT_QA_PATIENCE=FACTOR stretches all limits; DOM0KIT_QA_ACCEL=kvm|tcg skips the probe of KVM; "
-        "DOM0KIT_QA_CPUS=NUMBER; DOM0KIT_QA_DOCS=1 puts the pictures of tui-uefi-vga into docs/screens."
-    )
+    options.add(parser)
 
 
 def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
@@ -65,29 +55,15 @@ def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
 
 
 def qa(arguments: argparse.Namespace) -> int:
-    """Run scenarios; 0 when all that were asked for passed."""
+    """Run scenarios; see :data:`qa.schedule.options.EPILOG` for the exit codes."""
     selection = _load("qa.selection")
-    chosen_metadata = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
     if arguments.list:
-        return _list(arguments, chosen_metadata)
-    if not chosen_metadata:
-        raise UserError("no scenario is in this selection", "see: dom0kit qa --list")
-    names = [item.name for item in chosen_metadata]
+        chosen = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
+        return _list(arguments, chosen)
     settings = _load("qa.scenario").Settings(
         iso=arguments.iso, artifacts=arguments.artifacts, keep=arguments.keep, cpus=arguments.cpus, memory=arguments.memory
     )
-    wanted = selection.collect(names)
-    settings.check(wanted.programs, lab=wanted.lab)
-    chosen = selection.Selection(settings, names)
-    code = selection.run_pytest(chosen)
-    _load("qa.report").write(arguments.artifacts, chosen.chosen)
-    if code == 2:
-        raise KeyboardInterrupt
-    if not chosen.all_passed:
-        missing = sorted(set(chosen.chosen) - (chosen.passed - chosen.failed))
-        print(f"not passed: {', '.join(missing) or 'no scenario ran'}", file=sys.stderr)
-        return 1
-    return 0
+    return int(_load("qa.schedule.command").run(arguments, settings))
 
 
 def configure_run(parser: argparse.ArgumentParser) -> None:

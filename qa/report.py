@@ -10,6 +10,7 @@ from typing import Any
 
 from dom0kit.files import write_atomic
 from dom0kit.units import human_seconds, table
+from qa.schedule import history
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222; }
@@ -33,11 +34,19 @@ def results(artifacts: Path) -> list[dict[str, Any]]:
 
 
 def text_table(found: list[dict[str, Any]], artifacts: Path) -> str:
-    """Scenario, result, time, link."""
+    """Scenario, result, time, how many of the last runs passed, link."""
+    runs = history.read(artifacts)
     rows: list[tuple[str, ...]] = [
-        (str(r["scenario"]), str(r["result"]), human_seconds(r["seconds"]), str(artifacts / r["scenario"])) for r in found
+        (
+            str(r["scenario"]),
+            str(r["result"]) + (f", {r['verdict']}" if r.get("verdict") else ""),
+            human_seconds(r["seconds"]),
+            history.record_text(runs, r["scenario"]),
+            str(artifacts / r["scenario"]),
+        )
+        for r in found
     ]
-    return table(("scenario", "result", "time", "artifacts"), rows)
+    return table(("scenario", "result", "time", "passed", "artifacts"), rows)
 
 
 def _times(title: str, times: dict[str, float]) -> str:

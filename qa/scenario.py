@@ -28,6 +28,8 @@ from qa.stages.key import StageKey, source_digests
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
 UNLIMITED = 2**63
+OUTPUT = "output.txt"
+"""What the scenario's process printed, when it is one of several."""
 LAST = 9
 """The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
 
@@ -173,9 +175,13 @@ class Scenario:
         return path
 
     def prepare(self) -> None:
-        """An empty folder for the artifacts."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        """Empty the folder for the artifacts; the output of this process, which may go there, stays."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != OUTPUT:
+                path.unlink()
 
     def spec(self, name: str, **values: Any) -> MachineSpec:
         """A machine's description with the run's settings; ``values`` are fields of :class:`qa.command.MachineSpec`."""

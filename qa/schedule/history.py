@@ -90,6 +90,11 @@ def append(artifacts: Path, run: Run) -> None:
         file.write(begin + json.dumps(asdict(run), sort_keys=True).encode() + b"\n")
 
 
+def verdict(first: str, second: str) -> str:
+    """Return what two runs of a scenario say; "" when one of them says nothing about the product."""
+    return {("failed", "failed"): "fails always", ("failed", "passed"): "sometimes"}.get((first, second), "")
+
+
 def of(runs: Iterable[Run], scenario: str) -> list[Run]:
     """Return the runs of one scenario."""
     return [run for run in runs if run.scenario == scenario]

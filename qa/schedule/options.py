@@ -1,0 +1,97 @@
+"""The arguments of ``dom0kit qa`` that concern choosing and scheduling."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from qa.metadata import SETS
+
+EXIT_FAILED, EXIT_UNFINISHED, EXIT_STARVED = 1, 3, 4
+EPILOG = """\
+exit codes:
+  0    all scenarios passed
+  1    a scenario failed, or cannot run here
+  3    not finished, nothing failed: the time budget is used up
+  4    a scenario was starved of processor time, nothing failed: run it again on a less busy machine
+  130  interrupted
+
+examples:
+  dom0kit qa --list --set san                     what is in a set, how long it takes, how it ended last
+  dom0kit qa install-bios                         one scenario, its output on this terminal
+  dom0kit qa --set install --jobs auto            as many at a time as memory and cores allow
+  dom0kit qa --set nightly --budget 100m --resume what fits into 100 minutes; call again to go on
+
+environment:
+  DOM0KIT_QA_PATIENCE=FACTOR  stretch all limits
+  DOM0KIT_QA_ACCEL=kvm|tcg    skip the probe of KVM
+  DOM0KIT_QA_CPUS=NUMBER      processors of a machine
+  DOM0KIT_QA_DOCS=1           put the pictures of tui-uefi-vga into docs/screens
+"""
+
+
+def duration(text: str) -> float:
+    """Return a duration in minutes out of ``100m``, ``2h``, ``1h30m`` or ``90``, which are minutes.
+
+    :raises argparse.ArgumentTypeError: for anything else.
+    """
+    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m?)?", text)
+    minutes = float(found[1] or 0) * 60 + float(found[2] or 0) if found else 0.0
+    if minutes <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; give minutes as 90 or 100m, or hours as 2h")
+    return minutes
+
+
+def jobs(text: str) -> int | None:
+    """Return how many scenarios run at a time, None for ``auto``.
+
+    :raises argparse.ArgumentTypeError: for anything else than ``auto`` or a positive number.
+    """
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of jobs; give auto, or 1 or more")
+    return int(text)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments, exit codes and examples."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    sets = "; ".join(f"{name}: {text}" for name, text in SETS.items())
+    choose = parser.add_argument_group("choosing")
+    choose.add_argument(
+        "--set", dest="sets", action="append", default=[], choices=SETS, metavar="SET", help=f"a named set, repeatable ({sets})"
+    )
+    choose.add_argument("--tag", dest="tags", action="append", default=[], metavar="TAG", help="only those with this tag")
+    choose.add_argument("--list", action="store_true", help="print a table of the scenarios and stop")
+    choose.add_argument("--json", action="store_true", help="with --list: print JSON")
+    run = parser.add_argument_group("scheduling")
+    run.add_argument(
+        "--jobs",
+        type=jobs,
+        default=1,
+        metavar="auto|N",
+        help="the most scenarios at a time; never more than memory and cores allow; auto: as many as that (default: 1)",
+    )
+    run.add_argument(
+        "--budget",
+        type=duration,
+        metavar="TIME",
+        help="start no scenario that is not expected to end within this time, as 100m or 2h; what is left out makes exit code 3",
+    )
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out scenarios that passed with this commit, without uncommitted changes, and this ISO",
+    )
+    run.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="run what failed once more and say 'fails always' or 'sometimes'; both make exit code 1",
+    )
+    run.add_argument(
+        "--allow-flaky", action="store_true", help="with --retry-failed: a scenario that passes the second time is a success"
+    )
+    # A child of the scheduler: runs one scenario and leaves history and report to its parent.
+    run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

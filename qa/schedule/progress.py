@@ -1,0 +1,55 @@
+"""What a person sees while scenarios run: a line for each start and end, and on a terminal a line that is kept up to date."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from dom0kit.units import human_seconds
+from qa.schedule.history import Run
+from qa.schedule.plan import Job
+
+
+def status(running: Sequence[tuple[Job, float]], waiting: int, ended: int, width: int) -> str:
+    """Return the status in one line.
+
+    :param running: each job with the seconds since its start.
+    :param width: of the terminal in characters.
+    """
+    parts = [f"{job.name} {human_seconds(seconds)} of {job.minutes:.0f} min" for job, seconds in running]
+    text = f"{ended} ended, {waiting} waiting; running: {', '.join(parts) or 'none'}"
+    return text if len(text) < width else f"{text[: width - 2]}…"
+
+
+def end_line(run: Run) -> str:
+    """Return the line about a run that has ended: result, duration, and the error's first line."""
+    verdict = f" ({run.verdict})" if run.verdict else ""
+    error = f": {run.error}" if run.error and run.result != "passed" else ""
+    return f"{run.result:<11} {run.scenario}, {human_seconds(run.seconds)}{verdict}{error}"
+
+
+class Progress:
+    """Print lines, and below them the status when the output is a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._terminal = self._stream.isatty()
+
+    def line(self, text: str) -> None:
+        """Print a line that stays."""
+        self._stream.write(f"\r\033[K{text}\n" if self._terminal else f"{text}\n")
+        self._stream.flush()
+
+    def update(self, running: Sequence[tuple[Job, float]], waiting: int, ended: int) -> None:
+        """Show the status; nothing when the output is no terminal."""
+        if self._terminal:
+            self._stream.write(f"\r\033[K{status(running, waiting, ended, shutil.get_terminal_size().columns)}")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Remove the status."""
+        if self._terminal:
+            self._stream.write("\r\033[K")
+            self._stream.flush()
