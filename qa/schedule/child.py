@@ -20,7 +20,8 @@ from qa.results import PROJECT, commit, iso_digest, utc_now
 from qa.scenario import OUTPUT, Settings
 from qa.schedule import history
 
-LOCKS = ".locks"
+PRIVATE = ".schedule"
+"""The folder for locks and for what is moved aside, below the folder of artifacts: no report finds it there."""
 FIRST_ATTEMPT = "attempt-1"
 INTERRUPT_SECONDS = 60.0
 """How long a child may take to end its machines and servers before it is killed."""
@@ -44,8 +45,8 @@ def lock(artifacts: Path, scenario: str, *, wait: bool = False) -> IO[str] | Non
 
     :return: None when another run has it and ``wait`` is false.
     """
-    (artifacts / LOCKS).mkdir(parents=True, exist_ok=True)
-    file = (artifacts / LOCKS / scenario).open("w")
+    (artifacts / PRIVATE).mkdir(parents=True, exist_ok=True)
+    file = (artifacts / PRIVATE / f"{scenario}.lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -64,14 +65,15 @@ def clear(artifacts: Path, scenario: str) -> Path:
 
 def set_first_attempt_aside(artifacts: Path, scenario: str) -> None:
     """Move the artifacts of a failed run out of the way of its repetition."""
-    aside = artifacts / f".{scenario}-{FIRST_ATTEMPT}"
+    aside = artifacts / PRIVATE / f"{scenario}-{FIRST_ATTEMPT}"
     shutil.rmtree(aside, ignore_errors=True)
+    aside.parent.mkdir(exist_ok=True)
     (artifacts / scenario).rename(aside)
 
 
 def keep_first_attempt(artifacts: Path, scenario: str) -> None:
     """Move the artifacts of the first run into those of the repetition, as ``attempt-1``."""
-    aside = artifacts / f".{scenario}-{FIRST_ATTEMPT}"
+    aside = artifacts / PRIVATE / f"{scenario}-{FIRST_ATTEMPT}"
     if aside.is_dir():
         aside.rename(artifacts / scenario / FIRST_ATTEMPT)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.units import human_seconds
+from dom0kit.units import counted, human_seconds
 from qa import report, selection
 from qa.metadata import DEFAULT_MEMORY_MIB, Metadata
 from qa.results import commit, iso_digest, utc_now
@@ -43,7 +43,7 @@ def estimate(jobs: Sequence[Job], limit: Capacity) -> str:
     together = plan.total_minutes(jobs, limit)
     width = min(limit.jobs, limit.cores)
     at_a_time = f", about {together:.0f} min with up to {width} at a time" if width > 1 else ""
-    return f"{len(jobs)} scenarios, about {alone:.0f} min one after the other{at_a_time}"
+    return f"{counted(len(jobs), 'scenario')}, about {alone:.0f} min one after the other{at_a_time}"
 
 
 def exit_code(outcome: Outcome, *, too_big: Collection[str] = (), allow_flaky: bool = False) -> int:
@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     settings.check(selected.programs, lab=selected.lab)
     passed_before = skipped(chosen, settings) if arguments.resume else set()
     if passed_before:
-        print(f"{len(passed_before)} of {len(chosen)} scenarios have passed with this commit and ISO")
+        print(f"{len(passed_before)} of {counted(len(chosen), 'scenario')} passed before with this commit and ISO")
     rest = [item for item in chosen if item.name not in passed_before]
     if not rest:
         return 0
@@ -150,7 +150,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         outcome = run_one(rest[0], settings)
     else:
         outcome, big = run_all(rest, settings, arguments)
-    report.write(settings.artifacts, list(outcome.last()))
+    if outcome.runs:
+        report.write(settings.artifacts, list(outcome.last()))
     return finish(outcome, arguments, big)
 
 
@@ -166,6 +167,8 @@ def finish(outcome: Outcome, arguments: argparse.Namespace, big: Sequence[str]) 
     if outcome.left_out or outcome.interrupted:
         if outcome.left_out:
             time_left = human_seconds((arguments.budget or 0) * 60)
-            print(f"not started within {time_left}: {', '.join(outcome.left_out)}", file=sys.stderr)
+            print(f"does not fit into the time budget of {time_left}: {', '.join(outcome.left_out)}", file=sys.stderr)
+            if not outcome.runs:
+                print("none of them fits into this budget: give a longer one", file=sys.stderr)
         print(f"go on with: {resume_command(sys.argv[1:] if sys.argv[1:2] != ['qa'] else sys.argv[2:])}", file=sys.stderr)
     return exit_code(outcome, too_big=big, allow_flaky=arguments.allow_flaky)
