@@ -37,6 +37,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when nothing is chosen")
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="where results go (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="use no stage of an earlier run, and keep none for later ones")
     parser.add_argument("--keep", action="store_true", help="keep disks and media afterwards")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
     parser.add_argument(
@@ -61,7 +62,12 @@ def qa(arguments: argparse.Namespace) -> int:
         chosen = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
         return _list(arguments, chosen)
     settings = _load("qa.scenario").Settings(
-        iso=arguments.iso, artifacts=arguments.artifacts, keep=arguments.keep, cpus=arguments.cpus, memory=arguments.memory
+        iso=arguments.iso,
+        artifacts=arguments.artifacts,
+        keep=arguments.keep,
+        fresh=arguments.fresh,
+        cpus=arguments.cpus,
+        memory=arguments.memory,
     )
     return int(_load("qa.schedule.command").run(arguments, settings))
 

@@ -37,6 +37,7 @@ def child_argv(scenario: str, settings: Settings) -> list[str]:
         *("--iso", str(settings.iso), "--artifacts", str(settings.artifacts)),
         *("--memory", str(settings.memory), "--cpus", str(settings.cpus)),
         *(["--keep"] if settings.keep else []),
+        *(["--fresh"] if settings.fresh else []),
     ]
 
 

@@ -18,7 +18,7 @@ def status(running: Sequence[tuple[Job, float]], waiting: int, ended: int, width
     :param running: each job with the seconds since its start.
     :param width: of the terminal in characters.
     """
-    parts = [f"{job.name} {human_seconds(seconds)} of {job.minutes:.0f} min" for job, seconds in running]
+    parts = [f"{job.name} {human_seconds(seconds)} of {human_seconds(job.minutes * 60)}" for job, seconds in running]
     text = f"{ended} ended, {waiting} waiting; running: {', '.join(parts) or 'none'}"
     return text if len(text) < width else f"{text[: width - 2]}…"
 
