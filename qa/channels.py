@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from qa.failure import ScenarioFailed
 from qa.progress import Progress
+from qa.recording.recorder import Recorder
 from qa.scan import Cleaner, Finding, findings
 
 Message = dict[str, Any]
@@ -106,7 +107,7 @@ class Channels:
     :param expected_failures: sources of events that may fail in this scenario.
     ``reset_place`` is where the console's text of the present boot begins; ``watchers`` are called with the console's bytes.
 
-    ``progress``, when set, is notified of every sign of life.
+    ``progress``, when set, is notified of every sign of life of the guest; ``recorder``, when set, records the screen meanwhile.
 
     :param stop_at_fatal: raise as soon as the console shows that nothing good will come any more.
     """
@@ -132,6 +133,7 @@ class Channels:
         self.closed = False
         self.judging = True
         self.progress: Progress | None = None
+        self.recorder: Recorder | None = None
         self._start = time.monotonic()
         self._event_log = event_log
         self._expected_failures = expected_failures
@@ -164,13 +166,16 @@ class Channels:
                 data = b""
             if data:
                 came = True
-                if self.progress:
+                # QEMU answers also for a guest that hangs.
+                if self.progress and key.fileobj is not self._qmp:
                     self.progress.note()
                 key.data(data)
             else:
                 self._selector.unregister(key.fileobj)
                 key.fileobj.close()
                 self.closed = True
+        if self.recorder:
+            self.recorder.tick(self)
         self._judge()
         return came
 
@@ -232,6 +237,8 @@ class Channels:
                 self.greeted = True
             elif "event" in message:
                 self.qmp_events.append(message)
+                if self.progress:
+                    self.progress.note()
                 if message["event"] == "RESET":
                     self.reset_place = len(self.transcript.text)
             elif "id" in message:

@@ -20,6 +20,7 @@ from qa.failure import ScenarioFailed
 from qa.machine_time import CLOCK, Deadline, Meter, meter
 from qa.machine_waits import Waits
 from qa.progress import Progress
+from qa.recording.recorder import Recorder
 
 FAST = 2**33
 """Bytes a second for a machine's state: nobody waits beside it."""
@@ -165,6 +166,7 @@ class Machine(Waits):
         if spec.state:
             self._wait_migration()
         self.qmp("cont")
+        self._channels.recorder = Recorder(self.artifacts / f"frames-{self.name}")
 
     def qmp(self, command: str, arguments: Message | None = None, limit: float = patience.QEMU) -> Any:
         """Give QEMU a command and return its answer.
@@ -273,6 +275,8 @@ class Machine(Waits):
                 self._process.kill()
             self._process.wait()
         if self._channels:
+            if self._channels.recorder:
+                self._channels.recorder.close()
             self._channels.close()
         while self._files:
             self._files.pop().close()

@@ -172,3 +172,50 @@ def test_close_twice(guest: Guest) -> None:
     """A machine may be ended more than once."""
     guest.channels.close()
     guest.channels.close()
+
+
+class Signs:
+    """Counts signs of life."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def note(self) -> None:
+        """Count one."""
+        self.count += 1
+
+
+def test_only_what_comes_from_the_guest_is_a_sign_of_life(guest: Guest) -> None:
+    """QEMU answers to the recorder's requests also while the guest hangs."""
+    signs = guest.channels.progress = Signs()  # type: ignore[assignment]
+    guest.qmp.sendall(b'{"return": {}, "id": 1}\n')
+    guest.channels.pump(1)
+    assert 1 in guest.channels.answers
+    assert signs.count == 0
+    guest.qmp.sendall(b'{"event": "RESET", "data": {}}\n')
+    guest.channels.pump(1)
+    assert signs.count == 1
+    guest.console.sendall(b"hello\n")
+    guest.channels.pump(1)
+    assert signs.count == 2
+    guest.tell(event="note", source="installer")
+    guest.channels.pump(1)
+    assert signs.count == 3
+
+
+class Ticks:
+    """A recorder that counts how often it gets its turn."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def tick(self, line: object) -> None:
+        """Count one."""
+        self.count += 1
+
+
+def test_a_recorder_gets_its_turn_whenever_the_lines_are_drained(guest: Guest) -> None:
+    recorder = guest.channels.recorder = Ticks()  # type: ignore[assignment]
+    guest.channels.pump(0.01)
+    guest.channels.pump(0.01)
+    assert recorder.count == 2

@@ -1,0 +1,1 @@
+"""The screens of a machine, recorded while it runs."""
