@@ -7,10 +7,10 @@ SET ?= $(if $(SCENARIO),,nightly)
 JOBS ?= auto
 BUDGET ?=
 
-.PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures lock clean distclean
+.PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures report-check test-results lock clean distclean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 prepare: ## install system packages and the virtual environment (every other target does this first)
 	@python3 -m prepare
@@ -51,9 +51,16 @@ bench: prepare ## time builds (cold, after a changed file, unchanged) and render
 	@.venv/bin/python bench/build.py
 	@.venv/bin/python bench/render.py
 
-pictures: prepare ## install by hand under QEMU and renew the pictures in docs/screens
+pictures: prepare ## install under QEMU and renew all pictures of README.md and docs/
 	@$(DOM0KIT) iso
-	@DOM0KIT_QA_DOCS=1 $(DOM0KIT) qa tui-uefi-vga
+	@$(DOM0KIT) qa install-uefi tui-uefi-vga
+	@$(DOM0KIT) qa --pictures
+
+report-check: prepare ## use the report in headless Chromium, which must be installed, as a reader does
+	@$(DOM0KIT) qa --check-report
+
+test-results: prepare ## renew docs/test-results.md from the artifacts of the scenarios that ran
+	@$(DOM0KIT) qa --test-results
 
 docs: prepare ## renew the references that are made from the code: answers, their schema, time limits
 	@.venv/bin/python -m answerfiles.reference docs

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from qa.metadata import Metadata
+from qa.report import command as report_command
 from qa.schedule import options
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
         "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of a machine (default: 1)"
     )
     options.add(parser)
+    report_command.add(parser)
 
 
 def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
@@ -58,6 +60,8 @@ def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
 def qa(arguments: argparse.Namespace) -> int:
     """Run scenarios; see :data:`qa.schedule.options.EPILOG` for the exit codes."""
     selection = _load("qa.selection")
+    if report_command.chosen(arguments):
+        return report_command.run(arguments)
     if arguments.list:
         chosen = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
         return _list(arguments, chosen)

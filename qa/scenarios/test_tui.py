@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from qa import host, media, patience
 from qa.answers import DISK_SERIAL, HOST_NAME
@@ -20,7 +17,6 @@ from qa.tui import tty, walk
 from qa.tui.person import Person
 from qa.tui.sights import side_pools, side_screens
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "screens"
 SECOND = "DISK2"
 
 
@@ -28,15 +24,6 @@ def wanted(scenario: Scenario) -> walk.Choices:
     """What the scenarios' administrator wants."""
     credentials = scenario.settings.credentials
     return walk.Choices(credentials.password, credentials.public)
-
-
-def publish(pictures: list[Path], machine: str) -> None:
-    """Put pictures into the documentation when DOM0KIT_QA_DOCS=1 asks for it (``make pictures``)."""
-    if os.environ.get("DOM0KIT_QA_DOCS") == "1":
-        DOCS.mkdir(exist_ok=True)
-        for picture in pictures:
-            if picture.exists():
-                shutil.copyfile(picture, DOCS / picture.name.removeprefix(f"screen-{machine}-"))
 
 
 @scenario("tui-bios-serial", firmware="bios", minutes=9, tags={"tui"})
@@ -79,7 +66,6 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
         def look(label: str) -> None:
             # The installation goes on while the picture is taken.
             person.picture(label, check=label != "progress")
-            publish(machine.screenshots[-1:], machine.name)
 
         with scenario.phase("boot to the first screen"):
             person.at_screen(walk.FIRST, limit=patience.BOOT)
@@ -117,7 +103,6 @@ def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
         display = tty.Tty(machine, ssh)
         display.see(HOST_NAME, "10.0.2.", "All is well.")
         Person(machine, at="display").picture("host-console", check=False)
-        publish(machine.screenshots[-1:], machine.name)
         with scenario.phase("keys of the console"):
             tty.use_the_keys(display, password)
             need(machine.wait_end() == "guest-reset", "the key for a restart did not restart the host")

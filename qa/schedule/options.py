@@ -21,12 +21,12 @@ examples:
   dom0kit qa install-bios                         one scenario, its output on this terminal
   dom0kit qa --set install --jobs auto            as many at a time as memory and cores allow
   dom0kit qa --set nightly --budget 100m --resume what fits into 100 minutes; call again to go on
+  dom0kit qa --report-only                        write artifacts/report.html again, run nothing
 
 environment:
   DOM0KIT_QA_PATIENCE=FACTOR  stretch all limits
   DOM0KIT_QA_ACCEL=kvm|tcg    skip the probe of KVM
   DOM0KIT_QA_CPUS=NUMBER      processors of a machine
-  DOM0KIT_QA_DOCS=1           put the pictures of tui-uefi-vga into docs/screens
 """
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from dom0kit.errors import UserError
-from qa import accelerator, patience, report, run
+from qa import accelerator, patience, run
 from qa.command import MachineSpec
 from qa.credentials import Credentials
 from qa.failure import ScenarioFailed
@@ -70,35 +69,6 @@ def test_expected_finding_must_be_there(tmp_path: Path) -> None:
     scenario.prepare()
     with pytest.raises(ScenarioFailed, match="not there: kernel panic"):
         scenario.judge()
-
-
-def test_report(tmp_path: Path) -> None:
-    """The page links everything that is kept, and text from a guest is text."""
-    folder = tmp_path / "live-xen"
-    folder.mkdir()
-    (folder / "console-live.log").write_text("x")
-    result = {
-        "scenario": "live-xen",
-        "result": "failed",
-        "error": "<b>&",
-        "seconds": 75.0,
-        "finished": "2026-01-01T00:00:00Z",
-        "iso": {"path": "x.iso", "sha256": "0" * 64},
-        "screenshots": ["screen.png"],
-    }
-    (folder / "result.json").write_text(json.dumps(result))
-    (folder / "timings.json").write_text(json.dumps({"phases": {"install": 3.0}, "steps": {}}))
-    found = report.results(tmp_path)
-    page = report.page(found)
-    assert "&lt;b&gt;&amp;" in page
-    assert 'href="live-xen/console-live.log"' in page
-    assert 'src="live-xen/screen.png"' in page
-    assert "1 min 15 s" in report.text_table(found, tmp_path)
-
-
-def test_nothing_to_report(tmp_path: Path) -> None:
-    """No results, no page."""
-    assert report.write(tmp_path, []) is None
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1.0), ("2.5", 2.5)])
