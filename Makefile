@@ -21,8 +21,8 @@ iso: prepare ## build build/dom0kit.iso
 release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
 	@$(DOM0KIT) iso --release
 
-test: check unit iso ## style checks, unit tests, an ISO build, installations on BIOS and UEFI
-	@$(DOM0KIT) qa --set smoke
+test: check unit iso ## style checks, unit tests, an ISO build, the set smoke: installations on BIOS and UEFI (JOBS=1: one by one)
+	@$(DOM0KIT) qa --set smoke --jobs $(JOBS)
 
 check: prepare ## style and types: ruff, mypy, shellcheck
 	@.venv/bin/ruff check .

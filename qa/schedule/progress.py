@@ -5,11 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from dom0kit.units import human_seconds
+from qa.scan import strip_ansi
+from qa.scenario import OUTPUT
 from qa.schedule.history import Run
 from qa.schedule.plan import Job
+
+EXPLANATION = "failure.txt"
+"""What a failed scenario leaves to explain itself."""
+TAIL = 40
 
 
 def status(running: Sequence[tuple[Job, float]], waiting: int, ended: int, width: int) -> str:
@@ -28,6 +35,22 @@ def end_line(run: Run) -> str:
     verdict = f" ({run.verdict})" if run.verdict else ""
     error = f": {run.error}" if run.error and run.result != "passed" else ""
     return f"{run.result:<11} {run.scenario}, {human_seconds(run.seconds)}{verdict}{error}"
+
+
+def failure_block(folder: Path, lines: int = TAIL) -> str:
+    """Return what explains a failure, for whoever sees this terminal alone: the explanation, or the end of the output.
+
+    :param folder: the scenario's artifacts.
+    :param lines: how many lines of the output are shown when there is no explanation.
+    """
+    explanation = folder / EXPLANATION
+    if explanation.exists():
+        return explanation.read_text(errors="replace").rstrip()
+    output = folder / OUTPUT
+    if not output.exists():
+        return ""
+    tail = output.read_text(errors="replace").rstrip().splitlines()[-lines:]
+    return "\n".join([f"the end of {output}:", *(f"    {strip_ansi(line)}" for line in tail)])
 
 
 class Progress:

@@ -12,7 +12,7 @@ from qa.scenario import Settings
 from qa.schedule import child, history, plan
 from qa.schedule.child import Child
 from qa.schedule.plan import Capacity, Job
-from qa.schedule.progress import Progress, end_line
+from qa.schedule.progress import Progress, end_line, failure_block
 
 POLL_SECONDS = 0.5
 
@@ -133,6 +133,8 @@ class Runner:
         history.append(self.settings.artifacts, run)
         self.outcome.runs.append(run)
         self.progress.line(end_line(run))
+        if not self.show and run.result not in ("passed", "interrupted"):
+            self.progress.line(failure_block(self.settings.artifacts / run.scenario))
 
     def _interrupt(self, first: dict[str, str]) -> None:
         child.ignore_signals()
