@@ -160,8 +160,7 @@ class StageCache:
     def _make(self, key: StageKey, make: Make) -> Stage:
         name = key.folder_name
         partial, final = self.folder / f"{name}.partial", self.folder / name
-        for old in (partial, final):
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
         try:
             data = dict(make(partial))
@@ -169,6 +168,7 @@ class StageCache:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         write_json(partial / RECORD, {"name": key.name, "digest": key.digest, "parameters": dict(key.parameters), "data": data})
+        shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         return Stage(final, data, made=True)
 

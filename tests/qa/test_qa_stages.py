@@ -97,6 +97,17 @@ def test_a_stage_in_use_elsewhere_is_not_made_again(tmp_path: Path) -> None:
     assert renewed.made
 
 
+def test_a_renewal_that_fails_leaves_the_stage_as_it_was(tmp_path: Path) -> None:
+    def breaks(folder: Path) -> Mapping[str, Any]:
+        raise AssertionError("the installer failed")
+
+    cache = StageCache(tmp_path, LARGE)
+    cache.get(KEY, fill)
+    with pytest.raises(AssertionError):
+        cache.put(KEY, breaks)
+    assert not StageCache(tmp_path, LARGE).get(KEY, never).made
+
+
 def test_a_failed_renewal_keeps_the_lock_on_what_is_used(tmp_path: Path) -> None:
     user, other, third = (StageCache(tmp_path, 0) for _ in range(3))
     user.get(KEY, fill)
