@@ -54,11 +54,6 @@ class Row:
     sets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
-    @property
-    def empty(self) -> int:
-        """How many cells before the first run are empty."""
-        return COLUMNS - len(self.cells)
-
 
 def short_time(seconds: float) -> str:
     """Return a duration for a small cell: ``45s``, ``12m``, ``2h05``."""

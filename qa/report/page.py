@@ -164,7 +164,7 @@ def page(recorded: Sequence[ScenarioRun], found: Sequence[matrix.Row]) -> str:
         heading=matrix.heading(found),
         totals=matrix.totals(found),
         rows=found,
-        columns=matrix.COLUMNS,
+        columns=max([4, *(len(row.cells) for row in found)]),
         sections=[section(by_name[row.name], row) for row in found if row.recorded],
         sets=[name for name in SETS if name in words],
         tags=sorted(words - set(SETS)),

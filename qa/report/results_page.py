@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dom0kit.errors import UserError
 from dom0kit.files import write_atomic
 from dom0kit.units import human_seconds
 from qa.metadata import Metadata
@@ -71,7 +72,12 @@ def page(rows: Sequence[matrix.Row], recorded: Iterable[ScenarioRun]) -> str:
 
 
 def write(artifacts: Path, scenarios: Sequence[Metadata], path: Path = PAGE) -> Path:
-    """Write the page from a folder of artifacts."""
+    """Write the page from a folder of artifacts.
+
+    :raises UserError: when nothing is recorded there.
+    """
     recorded = read(artifacts)
+    if not recorded:
+        raise UserError(f"no result is recorded in {artifacts}", "run scenarios first, or name a folder with --artifacts")
     write_atomic(path, page(matrix.rows(recorded, history.read(artifacts), scenarios), recorded))
     return path

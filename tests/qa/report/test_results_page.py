@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from dom0kit.errors import UserError
 from qa.metadata import Metadata
 from qa.report import results_page, sample
 from qa.report.results_page import HEADER
@@ -35,6 +38,12 @@ def test_the_page_has_the_last_run_of_each_scenario(artifacts: Path, tmp_path: P
 def test_the_same_artifacts_give_the_same_page(artifacts: Path, tmp_path: Path) -> None:
     first = results_page.write(artifacts, [], tmp_path / "a.md").read_text()
     assert results_page.write(artifacts, [], tmp_path / "b.md").read_text() == first
+
+
+def test_without_results_no_page_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no result is recorded"):
+        results_page.write(tmp_path, [Metadata("never-ran", "bios", 5)], tmp_path / "page.md")
+    assert not (tmp_path / "page.md").exists()
 
 
 def test_a_page_in_the_docs_was_made_by_the_command() -> None:
