@@ -103,20 +103,43 @@ def section(run: ScenarioRun, row: matrix.Row) -> Section:
     return Section(run, row, picture, tuple(_table(run)), {} if row.result == "passed" else failure_parts(run))
 
 
+def readable(value: object, indent: str = "") -> str:
+    """Return a value of JSON as lines of text: one for each item of a list, ``key: value`` for an object."""
+    if isinstance(value, dict):
+        lines = []
+        for key, item in value.items():
+            nested = isinstance(item, dict | list) and item
+            text = readable(item, indent + "  ")
+            lines.append(f"{indent}{key}:\n{text}" if nested else f"{indent}{key}: {text.strip()}".rstrip())
+        return "\n".join(lines)
+    if isinstance(value, list):
+        if value and all(isinstance(item, dict) for item in value):
+            return "\n".join(indent + ", ".join(f"{key} {text_of(part)}" for key, part in item.items()) for item in value)
+        return "\n".join(indent + text_of(item) for item in value)
+    return indent + text_of(value)
+
+
 def failure_parts(run: ScenarioRun) -> dict[str, Any]:
     """Return the parts of a failure's explanation as texts by title, the sentence and the command that reproduces it first."""
     failure = run.failure
-    texts = {"step": text_of(failure.get("step")), "expected": text_of(failure.get("expected"))}
+    texts = {key: readable(failure.get(key)) for key in ("step", "expected", "where", "stages")}
     parts: list[tuple[str, str]] = []
-    titles = {"console_tail": "console of", "journal_tail": "journal of", "failed_units": "failed units of"}
+    titles = {
+        "failed_units": "failed units of",
+        "unit_status": "status of failed units of",
+        "console_tail": "console of",
+        "journal_warnings": "warnings in the journal of",
+        "journal_tail": "journal of",
+        "emulator": "messages of the emulator of",
+    }
     for key, title in titles.items():
         for machine, lines in mapping(failure.get(key)).items():
-            text = "\n".join(text_of(line) for line in lines) if isinstance(lines, list) else text_of(lines)
+            text = readable(lines)
             if text.strip():
                 parts.append((f"{title} {machine}", text))
     since = failure.get("since_last_good")
     if since:
-        parts.append(("since the last run that passed", text_of(since)))
+        parts.append(("since the last run that passed", readable(since)))
     if not failure and run.failure_text:
         parts.append(("explanation", run.failure_text))
     return {

@@ -100,6 +100,22 @@ def test_without_an_explanation_the_error_is_shown(tmp_path: Path) -> None:
     assert page.failure_parts(scenario_run(folder))["parts"] == [("explanation", "a block")]
 
 
+def test_objects_of_an_explanation_are_readable() -> None:
+    since = {"commit": "0123", "commits": ["a", "b"], "same_iso": True, "slower": [{"what": "install", "now": 9}], "packages": {}}
+    assert page.readable(since).splitlines() == [
+        "commit: 0123",
+        "commits:",
+        "  a",
+        "  b",
+        "same_iso: true",
+        "slower:",
+        "  what install, now 9",
+        "packages:",
+    ]
+    assert page.readable({"packages": {"added": ["x 1"]}}) == "packages:\n  added:\n    x 1"
+    assert page.readable(None) == page.readable([]) == ""
+
+
 def test_data_files_of_scenarios_that_are_gone_go_too(artifacts: Path) -> None:
     write(artifacts, [], [])
     (artifacts / sample.OLD / "result.json").unlink()
