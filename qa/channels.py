@@ -185,9 +185,25 @@ class Channels:
         while (rest := end - time.monotonic()) > 0:
             self.pump(min(rest, 0.5))
 
+    @property
+    def console_attached(self) -> bool:
+        """Whether the console's line is connected."""
+        return any(key.fileobj is self._console for key in (self._selector.get_map() or {}).values())
+
+    def detach_console(self) -> None:
+        """Hang up the console's line, so that another program can connect; harmless a second time."""
+        if self.console_attached:
+            self._selector.unregister(self._console)
+            self._console.close()
+
+    def attach_console(self, line: socket.socket) -> None:
+        """Read the console from another connection, after :meth:`detach_console`."""
+        self._console = line
+        self._selector.register(line, selectors.EVENT_READ, self._take_console)
+
     def send_console(self, data: bytes) -> None:
         """Type on the console."""
-        if not self.closed:
+        if not self.closed and self._console.fileno() >= 0:
             self._console.sendall(data)
 
     def send_qmp(self, command: str, arguments: Message) -> int:

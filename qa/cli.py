@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
+from qa.interactive import options as interactive_options
 from qa.metadata import Metadata
 from qa.report import command as report_command
 from qa.schedule import options
@@ -46,6 +47,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
     )
     options.add(parser)
     report_command.add(parser)
+    interactive_options.add(parser)
 
 
 def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
@@ -73,7 +75,10 @@ def qa(arguments: argparse.Namespace) -> int:
         cpus=arguments.cpus,
         memory=arguments.memory,
     )
-    return int(_load("qa.schedule.command").run(arguments, settings))
+    interactive = _load("qa.interactive.command")
+    interactive.prepare(arguments, settings)
+    module = interactive if interactive_options.chosen(arguments) else _load("qa.schedule.command")
+    return int(module.run(arguments, settings))
 
 
 def configure_run(parser: argparse.ArgumentParser) -> None:

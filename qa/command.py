@@ -97,6 +97,7 @@ class MachineSpec:
     :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
     :param devices: further words of QEMU's command line, for a card of another kind.
     :param restore: the snapshot (``savevm``) to go on from; all writable drives are qcow2 then.
+    :param interactive: with sockets for a person: VNC, QEMU's monitor, and a second QMP.
     """
 
     folder: Path
@@ -117,6 +118,7 @@ class MachineSpec:
     state: Path | None = None
     devices: tuple[str, ...] = ()
     restore: str = ""
+    interactive: bool = False
     clock: str = "utc"
 
     @property
@@ -133,6 +135,21 @@ class MachineSpec:
     def event_socket(self) -> Path:
         """Where the events come out."""
         return self.folder / "events"
+
+    @property
+    def vnc_socket(self) -> Path:
+        """Where a person sees the screen; ``interactive`` only, as the next two."""
+        return self.folder / "vnc"
+
+    @property
+    def monitor_socket(self) -> Path:
+        """Where a person types commands for QEMU."""
+        return self.folder / "monitor"
+
+    @property
+    def user_qmp_socket(self) -> Path:
+        """QMP besides the harness's own, which serves one client."""
+        return self.folder / "qmp-user"
 
     @property
     def variable_store(self) -> Path:
@@ -271,14 +288,22 @@ def channel_words(spec: MachineSpec) -> list[str]:
     def socket(name: str, path: Path) -> list[str]:
         return ["-chardev", f"socket,id={name},path={escaped(path)},server=on,wait=off"]
 
+    interactive = [
+        *socket("monitor", spec.monitor_socket),
+        *("-mon", "chardev=monitor,mode=readline"),
+        *socket("qmp-user", spec.user_qmp_socket),
+        *("-mon", "chardev=qmp-user,mode=control"),
+    ]
+    display = f"vnc=unix:{escaped(spec.vnc_socket)}" if spec.interactive else spec.display
     return [
-        *("-vga", "std", "-display", spec.display, "-S"),
+        *("-vga", "std", "-display", display, "-S"),
         *socket("serial", spec.serial_socket),
         *("-serial", "chardev:serial"),
         *socket("events", spec.event_socket),
         *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=events,name={EVENT_PORT}"),
         *socket("qmp", spec.qmp_socket),
         *("-mon", "chardev=qmp,mode=control"),
+        *(interactive if spec.interactive else []),
     ]
 
 

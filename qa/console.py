@@ -106,12 +106,13 @@ class Console:
     """The serial console of a running machine.
 
     All limits are seconds of machine time, stretched by the user's patience.
+
+    :param place: where to begin in the console's text; None: at the last reset, for prompts before it are void.
     """
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, place: int | None = None) -> None:
         self._channels = channels
-        # Prompts of a boot before the last reset are nobody's any more.
-        self._spawn = _Spawn(channels, channels.reset_place)
+        self._spawn = _Spawn(channels, channels.reset_place if place is None else place)
         self._marks = count(1)
 
     def expect(self, *patterns: str, limit: float = patience.COMMAND) -> int:

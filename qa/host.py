@@ -151,7 +151,8 @@ def check_layout(listing: str) -> None:
     need(boot["size"] == mib, f"bios_grub has {boot['size']} bytes")
     # FAT32 has a least number of clusters, which 256 MiB in sectors of 4096 bytes do not reach.
     size = (260 if esp.get("log-sec") == 4096 else 256) * mib
-    need(esp["size"] == size and esp["fstype"] == "vfat", f"the ESP is {shown[1]}")
+    wrong = f"the ESP is {esp['size'] / mib:g} MiB of {esp['fstype']}, not {size / mib:g} MiB of vfat"
+    need(esp["size"] == size and esp["fstype"] == "vfat", wrong)
     need(system["fstype"] == "ext4" and system["label"] == "dom0kit-system", f"the system partition is {shown[2]}")
     need(system["size"] <= 10 * 1024 * mib, f"the system partition has {system['size']} bytes")
     need(guests["fstype"] == "LVM2_member", f"the guests' partition is {shown[3]}")

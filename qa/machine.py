@@ -21,6 +21,7 @@ from qa.machine_time import CLOCK, Deadline, Meter, meter
 from qa.machine_waits import Waits
 from qa.progress import Progress
 from qa.recording.recorder import Recorder
+from qa.watcher import Watcher
 
 FAST = 2**33
 """Bytes a second for a machine's state: nobody waits beside it."""
@@ -74,6 +75,7 @@ class Machine(Waits):
         self.seconds = 0.0
         self.began = 0.0
         self.screenshots: list[Path] = []
+        self.watchers: list[Watcher] = []
 
     def __enter__(self) -> Machine:
         try:
@@ -85,6 +87,8 @@ class Machine(Waits):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
+            for watcher in self.watchers:
+                watcher.machine_ends(self, error)
             if self._channels and self.running:
                 self._channels.judging = False
                 self.screenshot("failed" if kind else "end")

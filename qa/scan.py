@@ -102,6 +102,10 @@ SYMPTOMS = (
 
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(
+        re.compile(r"E9Z\|"),
+        "the journal of a guest that is asked for it after a failure: what it tells happened before",
+    ),
+    Allowed(
         re.compile(r"I/O error, dev (loop|fd)\d+"),
         "probing an empty drive is how blkid finds out that it is empty",
     ),

@@ -24,6 +24,7 @@ from qa.results import iso_digest, utc_now
 from qa.scan import Finding, findings
 from qa.stages.cache import Make, Stage, StageCache, default_folder, default_limit
 from qa.stages.key import StageKey, source_digests
+from qa.watcher import Phase, Watcher, timed
 
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
@@ -43,6 +44,7 @@ class Settings:
     :param keep: leave disks and media in place and say where they are.
     :param cpus: processors of each machine.
     :param memory: memory of each machine in MiB.
+    :param interactive: "", or who takes part: ``stop`` at a failure, ``shell`` with a prompt at ``step``.
     :param fresh: use no stage of an earlier run, and keep none for later ones.
     """
 
@@ -52,6 +54,8 @@ class Settings:
     cpus: int = 2
     memory: int = 3072
     fresh: bool = False
+    interactive: str = ""
+    step: str = ""
 
     @cached_property
     def work(self) -> Path:
@@ -130,15 +134,6 @@ class Settings:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class Phase:
-    """A part of a scenario; times in seconds, ``started_at`` since the scenario's start."""
-
-    name: str
-    started_at: float
-    seconds: float
-
-
 @dataclass
 class Scenario:
     """What a scenario's test talks to.
@@ -147,6 +142,7 @@ class Scenario:
     :param expected: kinds of findings that this scenario provokes; they must then be there.
     :param secrets: tokens and the like that no artifact may hold, beside root's password and its hash.
     :param stages: the stages that it used, each with its folder's name in the cache.
+    :param watchers: are informed of phases, machines and the failure.
     :param problems: what went wrong around the machines, such as a server that did not end.
     """
 
@@ -159,6 +155,7 @@ class Scenario:
     secrets: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    watchers: list[Watcher] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     started: str = field(default_factory=utc_now)
 
@@ -192,6 +189,7 @@ class Scenario:
             "memory": self.settings.memory,
             # No scenario wants a second try in the same machine: a guest that resets itself has crashed or has finished.
             "reset_ends": True,
+            "interactive": bool(self.settings.interactive),
         }
         return MachineSpec(folder=self.work / name, **{**base, **values})
 
@@ -200,6 +198,7 @@ class Scenario:
     ) -> Machine:
         """A machine whose console and events are judged at the scenario's end; start it by ``with``."""
         machine = Machine(spec, name, self.folder, expected_failures=expected_failures, stop_at_fatal=stop_at_fatal)
+        machine.watchers = self.watchers
         self.machines.append(machine)
         return machine
 
@@ -220,11 +219,8 @@ class Scenario:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a part of the scenario."""
-        start = time.monotonic()
-        try:
+        with timed(self.phases, self.began, name, self.watchers):
             yield
-        finally:
-            self.phases.append(Phase(name, round(start - self.began, 1), round(time.monotonic() - start, 1)))
 
     def stage(self, name: str, sources: Sequence[str], make: Make, *, renew: bool = False, **parameters: object) -> Stage:
         """Return a stage of the cache; make it when it is not there.

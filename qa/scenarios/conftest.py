@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from qa.failure import MachineStarved
+from qa.failure import MachineStarved, last_good
 from qa.installed import InstalledDisks
+from qa.interactive.command import add_watchers
 from qa.lab.lab import Lab
 from qa.machine import Machine
 from qa.metadata import declared, parameters
@@ -19,6 +20,10 @@ from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab
 from qa.results import record
 from qa.scenario import Scenario, Settings
 from qa.selection import PLUGIN, Selection, result_key, starved_key
+from qa.watcher import Watcher
+
+raised_key = pytest.StashKey[BaseException]()
+watchers_key = pytest.StashKey[list[Watcher]]()
 
 
 @pytest.fixture(scope="session")
@@ -49,23 +54,30 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
     """The scenario named by the test's parameter; judged and recorded at its end."""
     value = Scenario(request.param, settings)
     value.prepare()
+    recorder = add_watchers(value, settings)
+    request.node.stash[watchers_key] = value.watchers
     start = time.monotonic()
     yield value
     report = request.node.stash.get(result_key, None)
     # Without a report the test did not come to its end: it was interrupted, which is no success.
     starved = request.node.stash.get(starved_key, False)
+    raised: BaseException | None = request.node.stash.get(raised_key, None)
     error = "interrupted" if report is None else "" if report.passed else str(report.longrepr)
     try:
         if not error:
             value.judge()
     except AssertionError as verdict:
-        error, starved = str(verdict), isinstance(verdict, MachineStarved)
+        error, starved, raised = str(verdict), isinstance(verdict, MachineStarved), verdict
         raise
     finally:
         for machine in value.machines:
             machine.kill()
         outcome = "interrupted" if report is None else "starved" if starved else "failed" if error else "passed"
+        if outcome in ("failed", "starved"):
+            error = f"{recorder.write(raised, error, result=outcome).sentence}\n{error}"
         record(value, outcome, error, time.monotonic() - start)
+        if outcome == "passed":
+            last_good.keep(settings.artifacts, value.name, settings.iso)
 
 
 @pytest.fixture
@@ -116,8 +128,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Let the fixture know how the test itself ended, and the run that a machine was starved."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    if report.when == "call":
+    # A scenario whose machines could not be brought to where it begins has failed as well.
+    if report.when == "call" or (report.when == "setup" and report.failed):
         item.stash[result_key] = report
+    if call.excinfo and report.when != "teardown":
+        item.stash[raised_key] = call.excinfo.value
+        for watcher in item.stash.get(watchers_key, []):
+            watcher.failed(call.excinfo.value)
     if call.excinfo and isinstance(call.excinfo.value, MachineStarved):
         item.stash[starved_key] = True
         report.user_properties.append(("starved", item.name))

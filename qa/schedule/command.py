@@ -14,6 +14,7 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.units import counted, human_seconds
 from qa import report, selection
+from qa.failure.recorder import TEXT as FAILURE_TEXT
 from qa.metadata import DEFAULT_MEMORY_MIB, Metadata
 from qa.results import commit, iso_digest, utc_now
 from qa.scenario import Settings
@@ -151,8 +152,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         outcome, big = run_all(rest, settings, arguments)
     if outcome.runs:
+        show_failures(outcome, settings.artifacts)
         report.write(settings.artifacts, list(outcome.last()))
     return finish(outcome, arguments, big)
+
+
+def show_failures(outcome: Outcome, artifacts: Path) -> None:
+    """Print the explanation of each scenario that has not passed; see :mod:`qa.failure`."""
+    for name, last in outcome.last().items():
+        path = artifacts / name / FAILURE_TEXT
+        if last.result in ("failed", "starved") and path.exists():
+            print(f"\n{'=' * 80}\n{path.read_text()}{'=' * 80}")
 
 
 def finish(outcome: Outcome, arguments: argparse.Namespace, big: Sequence[str]) -> int:

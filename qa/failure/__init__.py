@@ -1,4 +1,4 @@
-"""The two ways in which a scenario ends without success."""
+"""The two ways in which a scenario ends without success; the modules in here explain a failure."""
 
 from __future__ import annotations
 

@@ -1,0 +1,222 @@
+"""From an error and the evidence to an explanation: the sentence that names the fault, the step, what was expected. Pure."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import traceback
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from qa.channels import Message
+from qa.failure import MachineStarved, ScenarioFailed
+from qa.failure.evidence import MachineEvidence
+from qa.failure.guest_state import unit_reason
+from qa.scan import Finding
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+KERNEL_TIME = re.compile(r"^(?:\[ *\d+\.\d+\]|\(XEN\)) +(?:\[[^\]]*\] +)?")
+FINDINGS = re.compile(r"^\S+: (\d+) findings\n +([^\n]+)")
+"""How :meth:`qa.scenario.Scenario.judge` begins."""
+FAILED_UNIT = re.compile(r"Failed to start (\S+\.\w+)(?: - ([^.]*))?|Dependency failed for (\S+\.\w+)")
+WAITED = re.compile(r"^(?:no |waited on the console|the machine did not|the machine ended before|the boot is not complete)")
+"""How the errors of waits begin."""
+WAITS = {
+    ("qa/machine_waits.py", "wait_until"): "what",
+    ("qa/console.py", "expect"): "what",
+    ("qa/machine_waits.py", "wait_end"): "",
+    ("qa/credentials.py", "run_beside_machines"): "command",
+}
+"""Functions that wait, and their variable that says for what."""
+CHECKS = ("need", "need_in", "ok", "check", "expect", "wait_until", "wait_event", "pump", "_judge", "_give_up")
+"""Functions that only raise, or wait for others: what was checked or waited for is where they are called."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An explained failure; see :meth:`to_json`.
+
+    :param sentence: names the fault.
+    :param step: phase of the scenario and step of the product.
+    :param expected: what did not come or was not so.
+    :param where: file, line and code, from the scenario's function to the check.
+    """
+
+    scenario: str
+    result: str
+    sentence: str
+    step: str
+    expected: str
+    where: list[str]
+    reproduce: str
+    machines: Sequence[MachineEvidence] = ()
+    stages: Sequence[str] = ()
+    since_last_good: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``failure.json``."""
+        guests = {m.name: m.guest for m in self.machines if m.guest}
+        return {
+            "scenario": self.scenario,
+            "result": self.result,
+            "sentence": self.sentence,
+            "step": self.step,
+            "expected": self.expected,
+            "where": self.where,
+            "reproduce": self.reproduce,
+            "console_tail": {m.name: m.console_tail for m in self.machines},
+            "events_tail": {m.name: m.events[-8:] for m in self.machines},
+            "failed_units": {name: [f"{u}: {unit_reason(s)}" for u, s in g.failed_units.items()] for name, g in guests.items()},
+            "unit_status": {name: dict(g.failed_units) for name, g in guests.items()},
+            "journal_warnings": {name: g.warnings for name, g in guests.items()},
+            "journal_tail": {name: g.journal for name, g in guests.items()},
+            "guests": {m.name: {"running": m.running, "asked": m.way} for m in self.machines},
+            "emulator": {m.name: m.emulator for m in self.machines if m.emulator},
+            "screenshots": [shot for m in self.machines for shot in m.screenshots],
+            "stages": list(self.stages),
+            "since_last_good": self.since_last_good,
+            "error": self.error,
+        }
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception as text; one that is no verdict of a scenario has its type before it."""
+    text = str(error).strip()
+    return text if isinstance(error, ScenarioFailed) or not text else f"{type(error).__name__}: {text}"
+
+
+def finding_sentence(machine: str, finding: Finding) -> str:
+    """Return the sentence for a line of a console that no healthy machine prints."""
+    line = KERNEL_TIME.sub("", finding.line.strip())
+    unit = FAILED_UNIT.search(line)
+    if unit:
+        about = f": {unit[2]}" if unit[2] else ""
+        return f"the unit {unit[1] or unit[3]} failed on {machine}{about}"
+    return f"{finding.kind} on {machine}: {line}"
+
+
+def unit_sentence(machines: Sequence[MachineEvidence]) -> str:
+    """Return the sentence for units that have failed, "" when there is none."""
+    for machine in machines:
+        units = machine.guest.failed_units if machine.guest else {}
+        if len(units) == 1:
+            [(unit, status)] = units.items()
+            reason = unit_reason(status)
+            return f"the unit {unit} failed on {machine.name}" + (f" ({reason})" if reason else "")
+        if units:
+            return f"the units {', '.join(units)} failed on {machine.name}"
+    return ""
+
+
+def event_sentence(machine: str, event: Message) -> str:
+    """Return the sentence for an event of kind ``failed``."""
+    text = str(event.get("text") or event.get("error") or event).strip().splitlines()[0]
+    return f"{event.get('source', '?')} failed on {machine}: {text}"
+
+
+def sentence(
+    error: str,
+    machines: Sequence[MachineEvidence],
+    *,
+    starved: bool = False,
+    allowed: Collection[str] = (),
+    failed_events: Sequence[tuple[str, Message]] = (),
+) -> str:
+    """Return the sentence that names the fault.
+
+    A panic names it before everything else; then what the product itself reported; then a failed unit, when the scenario
+    only waited in vain or looked for failed units; otherwise the scenario's assertion.
+
+    :param error: the exception's text.
+    :param starved: the scenario ended because its machines got no processor time.
+    :param allowed: kinds of findings that this scenario provokes.
+    :param failed_events: each unexpected ``failed`` event with its machine.
+    """
+    first = (error.strip().splitlines() or ["no reason was given"])[0].strip()
+    if starved:
+        return first
+    found = [(m.name, finding) for m in machines for finding in m.findings if finding.kind not in allowed]
+    for name, finding in found:
+        if finding.fatal:
+            return finding_sentence(name, finding)
+    if failed_events:
+        return event_sentence(*failed_events[0])
+    judged = FINDINGS.match(error.strip())
+    waited = bool(WAITED.match(first))
+    if waited or judged or "failed unit" in first:
+        reason = unit_sentence(machines)
+        if not reason and found:
+            reason = finding_sentence(*found[0])
+        if reason:
+            return f"{reason}; {first}" if waited else reason
+    if judged:
+        more = int(judged[1]) - 1
+        return judged[2].strip() + (f" (and {more} more)" if more else "")
+    return first.removesuffix(":")
+
+
+def frames(error: BaseException) -> Iterator[tuple[FrameType, int, str]]:
+    """Yield each frame of the exception's way through this project, from the outermost: frame, line number, path."""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(PROJECT) and ".venv" not in path.parts:
+            yield frame, number, str(path.relative_to(PROJECT))
+
+
+def waited_for(error: BaseException) -> str:
+    """Return what the scenario waited for when the exception was raised, "" when it did not wait."""
+    found = ""
+    for frame, _, path in frames(error):
+        variable = WAITS.get((path, frame.f_code.co_name))
+        if variable is None:
+            continue
+        what = str(frame.f_locals.get(variable, "")) if variable else "the machine's end"
+        limit = frame.f_locals.get("limit")
+        found = what + (f" (limit: {limit:.0f} s of machine time)" if isinstance(limit, int | float) else "")
+    return found
+
+
+def where(error: BaseException) -> list[str]:
+    """Return the scenario's line, and the line of the check when that is another one: ``qa/host.py:151: need(…)``."""
+    lines = [
+        (path, f"{path}:{number}: {linecache.getline(frame.f_code.co_filename, number).strip()}")
+        for frame, number, path in frames(error)
+        if frame.f_code.co_name not in CHECKS
+    ]
+    in_scenario = [line for path, line in lines if path.startswith("qa/scenarios/test_")]
+    ends = [*in_scenario[-1:], *(line for _, line in lines[-1:])]
+    return list(dict.fromkeys(ends))
+
+
+def expected(error: BaseException) -> str:
+    """Return what did not come or was not so."""
+    waited = waited_for(error)
+    if waited:
+        return waited
+    lines = where(error)
+    return f"the check at {lines[-1]}" if lines else ""
+
+
+def step_text(phase: str, finished: Sequence[str], machines: Sequence[MachineEvidence]) -> str:
+    """Return where the scenario and the product were.
+
+    :param phase: the scenario's phase in which the failure happened, "" when it was in none.
+    :param finished: the phases that were over.
+    """
+    parts = [f"phase '{phase}'" if phase else f"after phase '{finished[-1]}'" if finished else "before the first phase"]
+    running = [m for m in machines if m.running] or list(machines)[-1:]
+    for machine in running:
+        if machine.step:
+            parts.append(f"{machine.name}: {machine.step}")
+        elif machine.last_step:
+            parts.append(f"{machine.name}: the last step was {machine.last_step}, which finished")
+    return "; ".join(parts)
+
+
+def is_starved(error: BaseException | None) -> bool:
+    """Return whether the scenario says nothing about the product, for its machines got no processor time."""
+    return isinstance(error, MachineStarved)
