@@ -13,13 +13,14 @@ import pytest
 from dom0kit import cpio
 from dom0kit.run import run
 from qa import host, media, patience
-from qa.command import DirectKernel, Drive, MachineSpec
+from qa.command import DirectKernel, Drive, MachineSpec, Nic
 from qa.console import Console
 from qa.failure import ScenarioFailed
 from qa.failure.recorder import JSON, TEXT, FailureRecorder
 from qa.host import need
 from qa.live import open_live_shell
 from qa.metadata import scenario
+from qa.ports import reserve
 from qa.scenario import Scenario
 
 FIRST_LINES = 6
@@ -36,14 +37,18 @@ ESP_MIB = 200
 """The product makes it larger (:func:`qa.host.check_layout`)."""
 
 
+def recorder_of(scenario: Scenario) -> FailureRecorder:
+    """Return what explains the scenario's failures."""
+    return next(watcher for watcher in scenario.watchers if isinstance(watcher, FailureRecorder))
+
+
 def explained(scenario: Scenario, error: BaseException, name: str) -> tuple[list[str], dict[str, Any]]:
     """Explain an error as it is done for a scenario that failed; return the terminal block's first lines and the JSON.
 
     :param name: of the folder among the artifacts.
     """
-    recorder = next(watcher for watcher in scenario.watchers if isinstance(watcher, FailureRecorder))
     folder = scenario.folder / name
-    recorder.write(error, folder=folder)
+    recorder_of(scenario).write(error, folder=folder)
     return (folder / TEXT).read_text().splitlines()[:FIRST_LINES], json.loads((folder / JSON).read_text())
 
 
@@ -87,6 +92,13 @@ def fill_disk(console: Console, disk: str) -> None:
     ).ok()
 
 
+def let_in(console: Console, key: str) -> None:
+    """Start sshd in a live system, which has none, at the address that QEMU's forwarded port leads to."""
+    console.run(f"mkdir -p -m 700 /root/.ssh && echo '{key}' >/root/.ssh/authorized_keys && ssh-keygen -A").ok()
+    console.run("d=$(ls /sys/class/net | grep -m 1 '^e'); ip link set $d up; ip address replace 10.0.2.15/24 dev $d").ok()
+    console.run("systemctl unmask ssh; systemctl start ssh").ok()
+
+
 def check_partitions(scenario: Scenario, console: Console) -> None:
     """Look at the wrong disk as at that of an installed host."""
     with scenario.phase("wrong partition"):
@@ -105,10 +117,14 @@ def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
         open_live_shell(scenario, console)
         with pytest.raises(ScenarioFailed) as layout:
             check_partitions(scenario, console)
-        lines, _ = explained(scenario, layout.value, "seeded-partition")
+        recorder_of(scenario).failed(layout.value)  # as when it leaves the block
+        lines, found = explained(scenario, layout.value, "seeded-partition")
         need_in(f"the ESP is {ESP_MIB} MiB", lines[0])
         need_in("phase 'wrong partition'", lines[2])
         need_in("need(", lines[3:])
+        need_in("serial console", found["guests"]["live"]["asked"])
+        need_in(REASON, found["unit_status"]["live"][UNIT])
+        let_in(console, scenario.settings.credentials.public)
         with scenario.phase("failed units"):
             host.check_no_failed_unit(console.run)
     raise AssertionError("the unit did not fail")
@@ -128,7 +144,7 @@ def test_harness_explains_faults(scenario: Scenario) -> None:
         # Place 0 in the boot order is the kernel's.
         drives=(scenario.cd(1), Drive(wrong_disk(scenario.work / "wrong.img"), serial="WRONG", bootindex=2)),
         devices=("-smbios", f"type=11,value={credential}"),
-        nics=(),
+        nics=(Nic(ssh_port=reserve()),),
     )
     scenario.expected.add("failed unit")  # it is what this scenario asked for
     with pytest.raises(ScenarioFailed) as unit:
@@ -136,5 +152,6 @@ def test_harness_explains_faults(scenario: Scenario) -> None:
     lines, found = explained(scenario, unit.value, "seeded-unit")
     need(lines[0].startswith(f"the unit {UNIT} failed on live (result exit-code"), f"the first line is {lines[0]!r}")
     need_in("phase 'failed units'", lines[2])
+    need(found["guests"]["live"]["asked"] == "ssh", f"the guest was asked by {found['guests']}")
     need_in(REASON, found["unit_status"]["live"][UNIT])
     need_in(f"{UNIT}: Failed with result", found["journal_warnings"]["live"])
