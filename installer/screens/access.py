@@ -164,6 +164,8 @@ def open_access(
         commands.runner(["chpasswd", "-e"], stdin=f"root:{make_hash(password)}\n")
     commands(["systemctl", "stop", UNIT], check=False)
     # Of the unit only the server ends when it is stopped: whoever is logged in stays so.
-    words = ["systemd-run", "--quiet", "--collect", "--property=KillMode=process", f"--unit={UNIT}"]
+    # A server of the type "notify" has started when it listens (sd_notify(3), READY=1): what the screen says then holds.
+    properties = ["--property=Type=notify", "--property=KillMode=process"]
+    words = ["systemd-run", "--quiet", "--collect", *properties, f"--unit={UNIT}"]
     commands([*words, "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
     return Access(wait_addresses(commands, sleep), password)
