@@ -71,7 +71,9 @@ def test_access_by_password(tmp_path: Path) -> None:
     assert not any(found.password in path.read_text() for path in tmp_path.iterdir())
     assert "hash of" not in log.getvalue()
     assert any(
-        word.startswith("systemd-run --quiet --collect --property=Type=notify --property=KillMode=process --unit=dom0kit-ssh /usr/sbin/sshd")
+        word.startswith(
+            "systemd-run --quiet --collect --property=Type=notify --property=KillMode=process --unit=dom0kit-ssh /usr/sbin/sshd"
+        )
         for word in recorder.words
     )
     assert "PasswordAuthentication yes" in (tmp_path / "config").read_text()
