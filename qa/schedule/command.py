@@ -14,14 +14,13 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.units import counted, human_seconds
 from qa import report, selection
-from qa.failure.recorder import TEXT as FAILURE_TEXT
 from qa.metadata import DEFAULT_MEMORY_MIB, Metadata
 from qa.results import commit, iso_digest, utc_now
 from qa.scenario import Settings
 from qa.schedule import child, history, plan
 from qa.schedule.options import EXIT_FAILED, EXIT_STARVED, EXIT_UNFINISHED
 from qa.schedule.plan import Capacity, Job
-from qa.schedule.progress import Progress
+from qa.schedule.progress import Progress, failure_block
 from qa.schedule.runner import Outcome, Runner, available_mib
 
 MEMINFO = Path("/proc/meminfo")
@@ -94,6 +93,8 @@ def run_one(item: Metadata, settings: Settings) -> Outcome:
     history.append(settings.artifacts, run)
     if held:
         held.close()
+    if run.result not in ("passed", "interrupted"):
+        print(f"\n{failure_block(settings.artifacts / item.name)}")
     return Outcome([run], interrupted=code == 2)
 
 
@@ -152,17 +153,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         outcome, big = run_all(rest, settings, arguments)
     if outcome.runs:
-        show_failures(outcome, settings.artifacts)
         report.write(settings.artifacts, list(outcome.last()))
     return finish(outcome, arguments, big)
-
-
-def show_failures(outcome: Outcome, artifacts: Path) -> None:
-    """Print the explanation of each scenario that has not passed; see :mod:`qa.failure`."""
-    for name, last in outcome.last().items():
-        path = artifacts / name / FAILURE_TEXT
-        if last.result in ("failed", "starved") and path.exists():
-            print(f"\n{'=' * 80}\n{path.read_text()}{'=' * 80}")
 
 
 def finish(outcome: Outcome, arguments: argparse.Namespace, big: Sequence[str]) -> int:

@@ -133,7 +133,7 @@ class Runner:
         history.append(self.settings.artifacts, run)
         self.outcome.runs.append(run)
         self.progress.line(end_line(run))
-        if not self.show and run.result not in ("passed", "interrupted"):
+        if run.result not in ("passed", "interrupted"):
             self.progress.line(failure_block(self.settings.artifacts / run.scenario))
 
     def _interrupt(self, first: dict[str, str]) -> None:
