@@ -47,7 +47,9 @@ repro: prepare ## build twice from nothing and compare byte for byte
 refresh: prepare ## fetch newer package lists and build with them
 	@$(DOM0KIT) iso --refresh
 
-bench: prepare ## time builds (cold, after a changed file, unchanged) and rendering 10,000 hosts
+bench: prepare ## instructions of a boot (BIOS, UEFI, PXE) into bench/results; times of builds and of rendering 10,000 hosts
+	@$(DOM0KIT) iso
+	@.venv/bin/python -m bench.boot $(patsubst %,--firmware %,$(or $(FIRMWARE),bios uefi pxe))
 	@.venv/bin/python bench/build.py
 	@.venv/bin/python bench/render.py
 

@@ -1,0 +1,1 @@
+"""Measurements: builds, rendering, and what a boot costs."""
