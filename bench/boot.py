@@ -24,6 +24,7 @@ from image.keys import PROJECT
 from qa import media, netboot, patience
 from qa.answers import DISK_SERIAL, answers
 from qa.command import XEN_CPU, Drive, Firmware, MachineSpec
+from qa.failure import ScenarioFailed
 from qa.installed import Installed, own_copy
 from qa.lab import access
 from qa.lab.lab import Lab
@@ -178,10 +179,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     name = arguments.name or f"{__version__}-{commit()}"
     settings = Settings(iso=arguments.iso, artifacts=PROJECT / "artifacts", cpus=1)
+    target = RESULTS / f"boot-{name}.json"
     try:
         settings.check()
         with tempfile.TemporaryDirectory(prefix="dom0kit-bench-") as folder:
             plugin = counter.compile_plugin(Path(folder))
+            boots: dict[str, Any] = {}
             result = {
                 "format": 1,
                 "name": name,
@@ -189,16 +192,19 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "order": int(run(["git", "rev-list", "--count", "HEAD"], cwd=PROJECT).output),
                 "qemu": run(["qemu-system-x86_64", "--version"]).output.partition("\n")[0],
                 "bytes": sizes(arguments.iso, Path(folder)),
-                "boots": {kind: measure(settings, kind, plugin) for kind in arguments.firmware or ["bios"]},
+                "boots": boots,
             }
-    except UserError as error:
+            RESULTS.mkdir(exist_ok=True)
+            for kind in arguments.firmware or ["bios"]:
+                boots[kind] = measure(settings, kind, plugin)
+                # A boot takes long: what is measured stays when the next one fails.
+                write_json(target, result)
+    except (UserError, ScenarioFailed) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:
         settings.close()
-    RESULTS.mkdir(exist_ok=True)
-    write_json(RESULTS / f"boot-{name}.json", result)
-    print(f"{RESULTS / f'boot-{name}.json'}; plot: {draw()}")
+    print(f"{target}; plot: {draw()}")
     return 0
 
 
