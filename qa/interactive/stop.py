@@ -14,6 +14,9 @@ from qa.interactive import access
 from qa.machine import Machine, pump_all
 from qa.scenario import Scenario
 
+HELD: set[str] = set()
+"""Scenarios of this process that were held before."""
+
 
 def release(machine: Machine) -> None:
     """Hang up the machine's console: QEMU serves one client at a time. Its output is missing in the artifacts from then on."""
@@ -61,9 +64,12 @@ def wait_for_enter() -> None:
 
 def hold(scenario: Scenario, recorder: FailureRecorder, error: BaseException) -> None:
     """Print the failure and how to reach its machines, and wait until the person wants to end them."""
+    running = [machine for machine in scenario.machines if machine.running]
+    if not running and scenario.name in HELD:
+        return  # the failure that follows from the one that a person has looked at
+    HELD.add(scenario.name)
     recorder.write(error)
     print(f"\n{'=' * 80}\n{(scenario.folder / TEXT).read_text()}{'=' * 80}", flush=True)
-    running = [machine for machine in scenario.machines if machine.running]
     print("\n".join(describe(scenario)), flush=True)
     with without_verdict():
         for machine in running:
