@@ -97,7 +97,7 @@ def let_in(console: Console, key: str) -> None:
     """Start sshd in a live system, which has none, at the address that QEMU's forwarded port leads to."""
     console.run(f"mkdir -p -m 700 /root/.ssh && echo '{key}' >/root/.ssh/authorized_keys && ssh-keygen -A").ok()
     console.run("d=$(ls /sys/class/net | grep -m 1 '^e'); ip link set $d up; ip address replace 10.0.2.15/24 dev $d").ok()
-    console.run("systemctl unmask ssh; systemctl start ssh").ok()
+    console.run("mkdir -p /run/sshd && /usr/sbin/sshd").ok()  # ssh.service is for installed hosts alone
 
 
 def check_partitions(scenario: Scenario, console: Console) -> None:
