@@ -26,6 +26,8 @@ TAKEN = 120.0
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
+MARKS = count(1)
+"""Numbers of commands, no two alike in this process: two dialogues on one console must not take each other's answers."""
 KERNEL_LINE = re.compile(r"^(\[ *\d+\.\d{6}\]|\(XEN\)) ")
 
 
@@ -113,7 +115,6 @@ class Console:
     def __init__(self, channels: Channels, place: int | None = None) -> None:
         self._channels = channels
         self._spawn = _Spawn(channels, channels.reset_place if place is None else place)
-        self._marks = count(1)
 
     def expect(self, *patterns: str, limit: float = patience.COMMAND) -> int:
         """Wait for the first of these regular expressions; return which one, from 0.
@@ -200,7 +201,7 @@ class Console:
 
         :raises ScenarioFailed: when the shell does not take it, or it does not end within the limit.
         """
-        mark = f"Q{next(self._marks)}Z"
+        mark = f"Q{next(MARKS)}Z"
         self._type(script(command, mark), f"{mark}0<")
         self.expect(rf"{mark}=\d+[ \t]*\n", limit=limit)
         said = f"{self._spawn.before}{self._spawn.after}"

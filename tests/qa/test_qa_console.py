@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
+import socket
+import threading
+from contextlib import closing
 
 import pytest
 
-from qa.console import LOGIN, PROMPT, Answer, parse, script
+from qa.channels import Channels
+from qa.console import LOGIN, PROMPT, Answer, Console, parse, script
 from qa.failure import ScenarioFailed
 
 
@@ -53,3 +58,25 @@ def test_prompt(text: str) -> None:
 def test_login_prompt() -> None:
     """agetty's prompt with a host name."""
     assert re.search(LOGIN, "Debian GNU/Linux 13 xen1 hvc0\n\nxen1 login: ")
+
+
+def answer_commands(line: socket.socket) -> None:
+    """Be a shell that answers to each command with its number, from 1."""
+    rest, number = "", 0
+    while data := line.recv(4096):
+        rest += data.decode()
+        while found := re.search(r'echo "(\w+Z)\$[^\0]*?\|/\'\n', rest):
+            rest, number = rest[found.end() :], number + 1
+            line.sendall(f"{found[1]}0<\n{found[1]}|{number}\n{found[1]}|{found[1]}=0\n".encode())
+
+
+def test_two_dialogues_on_one_console_get_their_own_answers() -> None:
+    """A dialogue that began earlier has the other one's answers before it, and must not take them for its own."""
+    pairs = [socket.socketpair() for _ in range(3)]
+    threading.Thread(target=answer_commands, args=(pairs[0][1],), daemon=True).start()
+    with closing(Channels(*(near for near, _ in pairs), console_log=io.StringIO(), event_log=io.StringIO())) as channels:
+        earlier, later = Console(channels), Console(channels)
+        assert later.run("uname").output == "1"
+        assert earlier.run("id").output == "2"
+    for _, far in pairs:
+        far.close()
