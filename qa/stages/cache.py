@@ -1,8 +1,8 @@
-"""A cache of stages on disk, shared by runs one after the other and beside each other, with a limit to its size.
+"""A cache of stages on disk, shared by runs one after the other and side by side, with a limit to its size.
 
 Each stage is a folder that appears whole, by a rename. A lock file next to it is held exclusively by the process that
 makes the stage, and shared by those that use it (flock(2)), which is for as long as they live: overlays refer to its
-files. What nobody uses is removed, the longest unused first, when the cache is larger than its limit.
+files. Unused stages are removed, the longest unused first, when the cache is larger than its limit.
 """
 
 from __future__ import annotations
@@ -110,28 +110,21 @@ class StageCache:
                 stage = self._read(name) or self._make(key, make)  # another process may have made it meanwhile
         except BaseException as error:
             self._failed[name] = str(error).partition("\n")[0]
-            self._release(name)
+            self._give_up(name)
             raise
-        fcntl.flock(self._locks[name], fcntl.LOCK_SH)
-        self._open[name] = stage
-        self.shrink()
-        return stage
+        return self._use(name, stage)
 
     def put(self, key: StageKey, make: Make) -> Stage | None:
         """Make a stage although it may be there already; return None when it is in use elsewhere, and was not made."""
         name = key.folder_name
         if not self._acquire(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            if name in self._open:  # a lock that could not be converted is lost (flock(2))
-                fcntl.flock(self._locks[name], fcntl.LOCK_SH)
             return None
         try:
             stage = self._make(key, make)
         except BaseException:
-            self._release(name)
+            self._give_up(name)
             raise
-        fcntl.flock(self._locks[name], fcntl.LOCK_SH)
-        self._open[name] = stage
-        return stage
+        return self._use(name, stage)
 
     def names(self) -> list[str]:
         """Return the folders' names, the longest unused first."""
@@ -156,6 +149,20 @@ class StageCache:
         for name in list(self._locks):
             self._release(name)
         self._open.clear()
+
+    def _use(self, name: str, stage: Stage) -> Stage:
+        """Keep a shared lock on a stage, and make room for it."""
+        fcntl.flock(self._locks[name], fcntl.LOCK_SH)
+        self._open[name] = stage
+        self.shrink()
+        return stage
+
+    def _give_up(self, name: str) -> None:
+        """Give up a lock that was not granted or is of no use, but not that on a stage which this process uses already."""
+        if name in self._open:  # a lock that could not be converted is lost (flock(2))
+            fcntl.flock(self._locks[name], fcntl.LOCK_SH)
+        else:
+            self._release(name)
 
     def _make(self, key: StageKey, make: Make) -> Stage:
         name = key.folder_name
@@ -189,8 +196,7 @@ class StageCache:
         try:
             fcntl.flock(self._locks[name], how)
         except BlockingIOError:
-            if name not in self._open:
-                self._release(name)
+            self._give_up(name)
             return False
         return True
 
@@ -198,7 +204,7 @@ class StageCache:
         os.close(self._locks.pop(name))
 
     def _remove(self, folder: Path) -> bool:
-        """Remove a stage that nobody uses; return whether it is gone."""
+        """Remove a stage unless it is in use; return whether it is gone."""
         name = folder.name.removesuffix(".partial")
         if name in self._locks or not self._acquire(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return False

@@ -1,4 +1,4 @@
-"""Stages are kept by the hash of what they were made from, appear whole, and are removed when nobody uses them."""
+"""Stages are kept by the hash of what they were made from, appear whole, and are removed when they are unused."""
 
 from __future__ import annotations
 
@@ -106,6 +106,27 @@ def test_a_renewal_that_fails_leaves_the_stage_as_it_was(tmp_path: Path) -> None
     with pytest.raises(AssertionError):
         cache.put(KEY, breaks)
     assert not StageCache(tmp_path, LARGE).get(KEY, never).made
+
+
+def test_a_renewal_that_fails_keeps_the_lock_on_what_is_used(tmp_path: Path) -> None:
+    def breaks(folder: Path) -> Mapping[str, Any]:
+        raise AssertionError("the installer failed")
+
+    user = StageCache(tmp_path, LARGE)
+    user.get(KEY, fill)
+    with pytest.raises(AssertionError):
+        user.put(KEY, breaks)
+    assert StageCache(tmp_path, 0).shrink() == []
+    assert user.get(KEY, never).folder.exists()
+
+
+def test_a_renewal_makes_room_as_well(tmp_path: Path) -> None:
+    other = replace(KEY, name="other")
+    first = StageCache(tmp_path, LARGE)
+    first.get(other, fill)
+    first.close()
+    StageCache(tmp_path, 150_000).put(KEY, fill)
+    assert [path.parent.name for path in tmp_path.glob(f"*/{RECORD}")] == [KEY.folder_name]
 
 
 def test_a_failed_renewal_keeps_the_lock_on_what_is_used(tmp_path: Path) -> None:
