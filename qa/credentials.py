@@ -96,7 +96,7 @@ class Ssh:
         :raises MachineStarved: when the emulator got too little processor time to say anything.
         :raises ScenarioFailed: past the limit.
         """
-        return run_beside_machines(self.argv(command), command, Deadline(limit))
+        return run_and_drain(self.argv(command), command, Deadline(limit))
 
     def wait(self, *, limit: float = patience.COMMAND) -> None:
         """Wait until the guest lets root in.
@@ -109,7 +109,7 @@ class Ssh:
             time.sleep(2)
 
 
-def run_beside_machines(argv: Sequence[str], command: str, deadline: Deadline) -> Answer:
+def run_and_drain(argv: Sequence[str], command: str, deadline: Deadline) -> Answer:
     """Run a program to its end and drain the machines' lines until then.
 
     Only the main thread drains: two readers would tear each other's lines apart.

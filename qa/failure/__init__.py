@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+EXPLANATION_JSON, EXPLANATION_TEXT = "failure.json", "failure.txt"
+"""What a failed scenario leaves among its artifacts to explain itself."""
+
 
 class ScenarioFailed(AssertionError):
     """The product or the machine did not do what the scenario asks for; the text says what and shows the evidence."""

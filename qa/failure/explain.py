@@ -28,7 +28,7 @@ WAITS = {
     ("qa/machine_waits.py", "wait_until"): "what",
     ("qa/console.py", "expect"): "what",
     ("qa/machine_waits.py", "wait_end"): "",
-    ("qa/credentials.py", "run_beside_machines"): "command",
+    ("qa/credentials.py", "run_and_drain"): "command",
 }
 """Functions that wait, and their variable that says for what."""
 CHECKS = ("need", "need_in", "ok", "check", "expect", "wait_until", "wait_event", "pump", "_judge", "_give_up")

@@ -12,7 +12,7 @@ from dom0kit.files import write_atomic, write_json
 from dom0kit.redact import Redactor
 from qa import patience, results
 from qa.channels import Message
-from qa.failure import evidence, explain, last_good, reach, reproduce, text
+from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT, evidence, explain, last_good, reach, reproduce, text
 from qa.failure.evidence import MachineEvidence
 from qa.failure.explain import Failure
 from qa.failure.guest_state import GuestState
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ALL_MACHINES = 2 * patience.DIAGNOSTIC
 """Seconds of machine time after which no further machine is asked: a pool's hosts may all have gone silent."""
-JSON, TEXT = "failure.json", "failure.txt"
 
 
 class FailureRecorder(Watcher):
@@ -188,6 +187,6 @@ class FailureRecorder(Watcher):
             failure = Failure(scenario.name, result, explain.sentence(said, []), "unknown", "", [], "", error=bug)
         record = history.record_text(history.read(scenario.settings.artifacts), scenario.name)
         shown = text.block(failure, seconds=time.monotonic() - scenario.began, record=record, artifacts=str(scenario.folder))
-        write_json(folder / JSON, redactor.value(failure.to_json()))
-        write_atomic(folder / TEXT, redactor(shown) + "\n")
+        write_json(folder / EXPLANATION_JSON, redactor.value(failure.to_json()))
+        write_atomic(folder / EXPLANATION_TEXT, redactor(shown) + "\n")
         return failure

@@ -7,9 +7,9 @@ import sys
 from contextlib import suppress
 
 from qa.channels import connect
-from qa.failure import ScenarioFailed
+from qa.failure import EXPLANATION_TEXT, ScenarioFailed
 from qa.failure.reach import ssh_clients, without_verdict
-from qa.failure.recorder import TEXT, FailureRecorder
+from qa.failure.recorder import FailureRecorder
 from qa.interactive import access
 from qa.machine import Machine, pump_all
 from qa.scenario import Scenario
@@ -69,7 +69,7 @@ def hold(scenario: Scenario, recorder: FailureRecorder, error: BaseException) ->
         return  # the failure that follows from the one that a person has looked at
     HELD.add(scenario.name)
     recorder.write(error)
-    print(f"\n{'=' * 80}\n{(scenario.folder / TEXT).read_text()}{'=' * 80}", flush=True)
+    print(f"\n{'=' * 80}\n{(scenario.folder / EXPLANATION_TEXT).read_text()}{'=' * 80}", flush=True)
     print("\n".join(describe(scenario)), flush=True)
     with without_verdict():
         for machine in running:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT
 from qa.scan import findings
 
 LINE = re.compile(r" *([0-9]+(?:\.[0-9]+)?) \| ?(.*)")
@@ -239,8 +240,8 @@ def scenario_run(folder: Path) -> ScenarioRun:
         machines=tuple(_machines(folder, records(result.get("machines")))),
         phases=tuple(_phases(result, timings)),
         steps={name: number(seconds) for name, seconds in mapping(timings.get("steps")).items()},
-        failure=read_json(folder / "failure.json"),
-        failure_text=read_text(folder / "failure.txt"),
+        failure=read_json(folder / EXPLANATION_JSON),
+        failure_text=read_text(folder / EXPLANATION_TEXT),
         # In the order in which they were taken.
         screenshots=tuple(dict.fromkeys([*(name for name in known if name in pictures), *pictures])),
         files=tuple(name for name in files if not name.endswith(PICTURES)),

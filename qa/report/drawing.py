@@ -37,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Tick:
-    """A minute on the axis: place in percent; ``label`` is empty where there is no room for one."""
+    """A minute on the axis: place in percent; ``label`` is empty where it does not fit."""
 
     x: float
     label: str

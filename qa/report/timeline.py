@@ -83,26 +83,26 @@ class Lane:
 
 def _marks(lines: Iterable[ConsoleLine], events: Iterable[Mapping[str, Any]]) -> list[tuple[float, str]]:
     """Return the beginning of each stage in seconds since power-on."""
-    told = []
+    noted = []
     for event in events:
         source, kind = text_of(event.get("source")), event.get("event")
         if "at" not in event or source not in SOURCES:
             continue
         if kind == "started":
-            told.append((number(event["at"]), source))
+            noted.append((number(event["at"]), source))
         elif kind in ("finished", "failed"):
-            told.append((number(event["at"]), "ending" if source == "installer" else "running"))
-    told.sort(key=lambda mark: mark[0])
+            noted.append((number(event["at"]), "ending" if source == "installer" else "running"))
+    noted.sort(key=lambda mark: mark[0])
     marks, now, place = [(0.0, "firmware")], "firmware", 0
     for line in lines:
-        while place < len(told) and told[place][0] <= line.at:
-            marks.append(told[place])
-            now, place = told[place][1], place + 1
+        while place < len(noted) and noted[place][0] <= line.at:
+            marks.append(noted[place])
+            now, place = noted[place][1], place + 1
         found = next((kind for kind, pattern, after in MARKS if now in after and pattern.search(line.text)), None)
         if found:
             marks.append((line.at, found))
             now = found
-    return marks + told[place:]
+    return marks + noted[place:]
 
 
 def stages(lines: Sequence[ConsoleLine], events: Sequence[Mapping[str, Any]], end: float) -> list[Segment]:

@@ -15,8 +15,8 @@ from dom0kit.run import run
 from qa import host, media, patience
 from qa.command import DirectKernel, Drive, MachineSpec, Nic
 from qa.console import Console
-from qa.failure import ScenarioFailed
-from qa.failure.recorder import JSON, TEXT, FailureRecorder
+from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT, ScenarioFailed
+from qa.failure.recorder import FailureRecorder
 from qa.host import need
 from qa.live import open_live_shell
 from qa.metadata import scenario
@@ -49,7 +49,7 @@ def explained(scenario: Scenario, error: BaseException, name: str) -> tuple[list
     """
     folder = scenario.folder / name
     recorder_of(scenario).write(error, folder=folder)
-    return (folder / TEXT).read_text().splitlines()[:FIRST_LINES], json.loads((folder / JSON).read_text())
+    return (folder / EXPLANATION_TEXT).read_text().splitlines()[:FIRST_LINES], json.loads((folder / EXPLANATION_JSON).read_text())
 
 
 def need_in(text: str, where: object) -> None:

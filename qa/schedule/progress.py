@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TextIO
 
 from dom0kit.units import human_seconds
+from qa.failure import EXPLANATION_TEXT
 from qa.scan import strip_ansi
 from qa.scenario import OUTPUT
 from qa.schedule.history import Run
 from qa.schedule.plan import Job
 
-EXPLANATION = "failure.txt"
-"""What a failed scenario leaves to explain itself."""
 TAIL = 40
 
 
@@ -43,7 +42,7 @@ def failure_block(folder: Path, lines: int = TAIL) -> str:
     :param folder: the scenario's artifacts.
     :param lines: how many lines of the output are shown when there is no explanation.
     """
-    explanation = folder / EXPLANATION
+    explanation = folder / EXPLANATION_TEXT
     if explanation.exists():
         return explanation.read_text(errors="replace").rstrip()
     output = folder / OUTPUT

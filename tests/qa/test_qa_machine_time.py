@@ -1,4 +1,4 @@
-"""Limits count machine time: a busy build host does not use them up, and a hung guest is told from a starved one."""
+"""Limits count machine time: a busy build host does not use them up, and a hung guest is distinguished from a starved one."""
 
 from __future__ import annotations
 

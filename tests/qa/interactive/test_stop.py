@@ -17,8 +17,8 @@ import pytest
 from qa.channels import Channels, connect
 from qa.command import MachineSpec, Nic
 from qa.credentials import Credentials
-from qa.failure import ScenarioFailed
-from qa.failure.recorder import TEXT, FailureRecorder
+from qa.failure import EXPLANATION_TEXT, ScenarioFailed
+from qa.failure.recorder import FailureRecorder
 from qa.interactive import stop
 from qa.machine import RUNNING, Machine
 from qa.scenario import Scenario, Settings
@@ -32,7 +32,7 @@ class Recorder:
 
     def write(self, error: BaseException) -> None:
         self._scenario.folder.mkdir(parents=True)
-        (self._scenario.folder / TEXT).write_text(f"{error}\n")
+        (self._scenario.folder / EXPLANATION_TEXT).write_text(f"{error}\n")
 
 
 def test_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
