@@ -17,19 +17,22 @@ from dom0kit import cpio
 from dom0kit.errors import UserError
 from dom0kit.files import write_json
 from dom0kit.run import run, stream
-from image import carried, manifest
+from image import bytecode, carried, manifest
 from image import job as jobs
 from image.audit import identities
 
 # Mounted by diskimage-builder while hooks run, or left by it.
 MOUNTED = ("proc", "sys", "dev", "tmp", "run")
 
+BLOCKS = {"zstd": "128K", "gzip": "128K", "xz": "1M"}
+"""The squashfs's block size by algorithm: xz makes the smallest image, and needs large blocks for it."""
+
 
 def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
     """The mksquashfs command line (mksquashfs(1)); SOURCE_DATE_EPOCH in its environment makes it reproducible.
 
-    xz gets the x86 filter (bcj) and the largest block: 1 MiB blocks cost little at run time, since the page cache keeps
-    what was unpacked.
+    The kernel unpacks a whole block for each small file in it, and a start reads thousands of small files: small blocks make a
+    start cheap, and large ones an image small. xz gets the x86 filter (bcj).
     """
     algorithm, _, level = compression.partition(":")
     options = {
@@ -39,7 +42,7 @@ def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
     }[algorithm]
     excluded = [f"{name}/*" for name in MOUNTED] + ["boot/*", "boot-artifacts"]
     return [
-        "mksquashfs", str(tree), str(target), "-noappend", "-no-recovery", "-progress", "-xattrs", "-b", "1M",
+        "mksquashfs", str(tree), str(target), "-noappend", "-no-recovery", "-progress", "-xattrs", "-b", BLOCKS[algorithm],
         *options, "-wildcards", "-e", *excluded,
     ]  # fmt: skip
 
@@ -78,6 +81,11 @@ def export(job: jobs.Job, tree: Path) -> None:
     if shared := identities(tree):
         raise UserError(f"the image would carry what only a host may have: {'; '.join(shared)}", "see dom0-export's 80-clean")
     (output / "boot").mkdir(parents=True, exist_ok=True)
+    bytecode.check_by_time(tree / "usr", job.epoch)
+    if stale := bytecode.late(tree / "usr"):
+        raise UserError(
+            f"{len(stale)} modules of the image are compiled at each start, the first is {stale[0]}", "see image/bytecode.py"
+        )
     boot = tree / "boot"
     kernel = only(boot, "vmlinuz-*")
     shutil.copyfile(kernel, output / "vmlinuz")

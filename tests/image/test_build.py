@@ -116,15 +116,19 @@ def test_two_cached_trees_are_kept_beside_the_one_in_use(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("compression", "words"),
-    [("zstd:3", ["-comp", "zstd", "-Xcompression-level", "3"]), ("xz", ["-comp", "xz", "-Xbcj", "x86", "-Xdict-size", "100%"])],
+    ("compression", "words", "block"),
+    [
+        ("zstd:3", ["-comp", "zstd", "-Xcompression-level", "3"], "128K"),
+        ("xz", ["-comp", "xz", "-Xbcj", "x86", "-Xdict-size", "100%"], "1M"),
+    ],
 )
-def test_squash_command(compression: str, words: list[str]) -> None:
+def test_squash_command(compression: str, words: list[str], block: str) -> None:
     command = export.squash_command(Path("/tree"), Path("/out"), compression)
     start = command.index("-comp")
     assert command[start : start + len(words)] == words
     assert "proc/*" in command
     assert "boot/*" in command
+    assert command[command.index("-b") + 1] == block
 
 
 def test_what_is_mounted_in_the_tree_stays_out_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
