@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from answerfiles.legacy.convert import convert
-from answerfiles.legacy.dump import to_yaml
+from answerfiles.json_schema import schema_text
 from answerfiles.password import ask_password, make_hash
 from answerfiles.reader import is_xml, read_text, to_stderr
-from answerfiles.schema import schema_text
+from answerfiles.xenserver.convert import convert
+from answerfiles.xenserver.yaml_dump import to_yaml
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
+from dom0kit.fs import write_atomic
 
 
 def register(add: Add) -> None:

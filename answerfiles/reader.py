@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from answerfiles import positions
-from answerfiles.explain import Problem, explain, found
+from answerfiles import yaml_positions
+from answerfiles.error_messages import Problem, explain, found
 from answerfiles.model import Answers
-from answerfiles.positions import Position, dotted
+from answerfiles.yaml_positions import Position, dotted
 from dom0kit.errors import UserError
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=BaseModel)
-Place = Callable[[positions.Path, bool], Position]
+Place = Callable[[yaml_positions.Path, bool], Position]
 """Where a path is: its key when the second argument is true, else its value."""
 Warn = Callable[[str], None]
 """Told, in one sentence, what a file of another format says and answers cannot carry."""
@@ -94,13 +94,13 @@ def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> A
     """
     if is_xml(text):
         # The converter needs this module's errors.
-        from answerfiles.legacy.convert import convert  # noqa: PLC0415
+        from answerfiles.xenserver.convert import convert  # noqa: PLC0415
 
         converted = convert(text, file)
         for warning in converted.warnings:
             warn(warning.render(file))
         return converted.answers
-    document = positions.read_document(text)
+    document = yaml_positions.read_document(text)
     problems = [Problem(fault.position, dotted(fault.path), fault.text) for fault in document.faults]
     if document.value is None and problems:
         raise AnswersError(file, problems)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Seri
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from answerfiles.paths import Path, dotted
+from answerfiles.field_paths import Path, dotted
 
 MASK = "********"
 REVEAL = "reveal"

@@ -17,19 +17,21 @@ from typing import Any
 from bench import counter, marks, plot
 from dom0kit import __version__
 from dom0kit.errors import UserError
-from dom0kit.files import write_json
-from dom0kit.run import run
+from dom0kit.fs import write_json
+from dom0kit.process import run
 from dom0kit.units import table
-from image.keys import PROJECT
-from qa import media, netboot, patience
-from qa.answers import DISK_SERIAL, answers
-from qa.command import XEN_CPU, Drive, Firmware, MachineSpec
+from image.cache_keys import PROJECT
+from qa import timeouts
 from qa.failure import ScenarioFailed
-from qa.installed import Installed, own_copy
-from qa.lab import access
+from qa.install import netboot
+from qa.install.answers import DISK_SERIAL, answers
+from qa.install.installed_disk import Installed, own_copy
+from qa.lab import access_log
 from qa.lab.lab import Lab
-from qa.machine import Machine
 from qa.scenario import Scenario, Settings
+from qa.vm import media
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import XEN_CPU, Drive, Firmware, MachineSpec
 
 RESULTS = PROJECT / "bench" / "results"
 KINDS = ("bios", "uefi", "pxe")
@@ -81,7 +83,7 @@ class Recorder:
                     note(reached)
             return any(event.get("source") == source and event.get("event") == "finished" for event in fresh)
 
-        machine.wait_until(look, f"event finished from {source}", limit=patience.INSTALL)
+        machine.wait_until(look, f"event finished from {source}", limit=timeouts.INSTALL)
 
 
 def from_cd(scenario: Scenario, recorder: Recorder, firmware: Firmware) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def from_network(scenario: Scenario, recorder: Recorder) -> dict[str, Any]:
             spec = netboot.machine_spec(scenario, lab, boot, nic, disk)
             with scenario.machine("host", recorder.counted(spec)) as machine:
                 recorder.follow(machine, "host", "firstboot")
-            return {"http_bytes": sum(access.bytes_by_client(served.requests).values())}
+            return {"http_bytes": sum(access_log.bytes_by_client(served.requests).values())}
         finally:
             for problem in lab.close():
                 print(f"the network left something behind: {problem}", file=sys.stderr)

@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from dom0kit.run import run
+from dom0kit.process import run
 from dom0kit.units import human_seconds, table
-from image.keys import PROJECT
+from image.cache_keys import PROJECT
 
 TOUCHED = PROJECT / "installer" / "bench_marker.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.polling import poll
-from dom0kit.run import run
+from dom0kit.process import run
 
 SOURCE = Path(__file__).with_name("instructions.c")
 EMULATION = ("-accel", "tcg,thread=single")

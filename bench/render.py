@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from answerfiles.inventory import read_inventory
+from answerfiles.inventory.inventory import read_inventory
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes, human_seconds, table
-from image.keys import PROJECT
-from pipeline import netboot, netimage
+from image.cache_keys import PROJECT
+from pipeline.netboot import image_source, render
 
 HOSTS = 10_000
 HEAD = """\
@@ -56,14 +56,14 @@ def main() -> int:
         path = folder / "inventory.yaml"
         path.write_text(inventory(hosts))
         (folder / "root.hash").write_text("$6$saltsalt$" + "a" * 86 + "\n")
-        image = netimage.from_folder(PROJECT / "build/image")
+        image = image_source.from_folder(PROJECT / "build/image")
         rows: list[tuple[str, ...]] = []
         for turn in ("first", "again"):
             reporter = Reporter("render", [TerminalSink()])
             start = time.monotonic()
             with reporter.step("read the inventory"):
                 read = read_inventory(path)
-            result = netboot.render(read, image, folder / "tree", "http://192.0.2.1", reporter)
+            result = render.render(read, image, folder / "tree", "http://192.0.2.1", reporter)
             rows.append((turn, str(result.hosts), str(result.files), human_seconds(time.monotonic() - start)))
         print(f"inventory of {human_bytes(path.stat().st_size)}")
         print(table(("render", "hosts", "files", "time"), rows))

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dom0kit import web
+from dom0kit import http_client
 from dom0kit.events import Event
-from dom0kit.identity import Identity
-from dom0kit.web import SYSTEM, Response, Trust, WebError
+from dom0kit.http_client import SYSTEM, Response, Trust, WebError
+from dom0kit.machine_identity import Identity
 
 QUEUE = 1000
 """Messages that wait at most; past it the oldest step is given up, never a first or last word."""
@@ -66,7 +66,7 @@ Post = Callable[..., Response]
 class Target:
     """Where reports go.
 
-    :param url: with the places of :class:`dom0kit.identity.Identity` filled in when it is used.
+    :param url: with the places of :class:`dom0kit.machine_identity.Identity` filled in when it is used.
     :param token: sent as ``Authorization: Bearer``; in no log and no ``repr``.
     """
 
@@ -114,7 +114,7 @@ class Webhook:
         held: bool = False,
         redact: Callable[[Any], Any] = lambda value: value,
         note: Callable[[str], None] = lambda text: None,
-        post: Post = web.request,
+        post: Post = http_client.request,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.identity = identity
@@ -277,7 +277,7 @@ class Webhook:
         total = BUNDLE_TOTAL if message.kind == "bundle" else TRY_TOTAL
         answer = self._post("POST", url, trust=target.trust, body=message.body, headers=headers, timeout=TRY_SECONDS, total=total)
         if not 200 <= answer.status < 300:
-            raise web.status_error(answer.status, url)
+            raise http_client.status_error(answer.status, url)
 
 
 def bundle_name(identity: Identity, run: str) -> str:

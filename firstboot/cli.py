@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
-from dom0kit.run import COMMAND_SECONDS
+from dom0kit.process import COMMAND_SECONDS
 from firstboot.host import Host
+from firstboot.multipath_monitor.cli import configure_initramfs, configure_paths, initramfs, paths
 from firstboot.network.apply import arrived
-from firstboot.paths.commands import configure_initramfs, configure_paths, initramfs, paths
 from firstboot.pool import cli as pool_cli
 from firstboot.pool import selftest
-from firstboot.reports import NETWORK_STEP, attach
+from firstboot.reporting import NETWORK_STEP, attach
 from firstboot.retry import SERVICE, now, schedule
 from firstboot.runner import Outcome, Wish, next_pause, report, run_steps, tell_systemd
-from firstboot.stamps import Busy, Stamps
 from firstboot.status import LOG, log_text, read_status, status_text
-from firstboot.steps import STEPS, Step
+from firstboot.step_records import Busy, Stamps
+from firstboot.steps.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
@@ -68,7 +68,7 @@ def _configure_none(parser: argparse.ArgumentParser) -> None:
 
 def console(arguments: argparse.Namespace) -> int:
     """``dom0ctl console``."""
-    from firstboot import console as screen  # noqa: PLC0415 - its terminal modules are of no use elsewhere
+    from firstboot import status_screen as screen  # noqa: PLC0415 - its terminal modules are of no use elsewhere
 
     return screen.main()
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.files import replace_secret
-from dom0kit.run import QUERY_SECONDS
-from firstboot.forget import masked, secret_at
+from dom0kit.fs import replace_secret
+from dom0kit.process import QUERY_SECONDS
 from firstboot.network import state
-from firstboot.network.layout import told_bonds, told_families, told_port
-from pool.place import Local
+from firstboot.secret_erasure import masked, secret_at
+from network.model import told_bonds, told_families, told_port
+from pool.host_access import Local
 
 if TYPE_CHECKING:
     from answerfiles.model import Answers

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.run import COMMAND_SECONDS
+from dom0kit.process import COMMAND_SECONDS
 from dom0kit.units import human_seconds
 
 if TYPE_CHECKING:

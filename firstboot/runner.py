@@ -16,8 +16,8 @@ from dom0kit.errors import UserError
 from dom0kit.events import Reporter, first_line
 from firstboot.host import Host
 from firstboot.retry import SLACK, Moment, NotAgain, first_try, left, next_text, now
-from firstboot.stamps import Stamps, fingerprint
-from firstboot.steps import Step
+from firstboot.step_records import Stamps, fingerprint
+from firstboot.steps.steps import Step
 
 Say = Callable[[str], None]
 

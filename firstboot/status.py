@@ -9,18 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dom0kit.run import QUERY_SECONDS
+from dom0kit.process import QUERY_SECONDS
 from dom0kit.units import human_seconds, table
 from firstboot.host import Host
+from firstboot.multipath_monitor.cli import count_paths
+from firstboot.multipath_monitor.map_changes import summary
 from firstboot.network import state
-from firstboot.network.layout import told_management
-from firstboot.paths.commands import count_paths
-from firstboot.paths.maps import summary
-from firstboot.pool.drivers import pool_state
+from firstboot.pool.driver_factory import pool_state
 from firstboot.pool.steps import pool_text
 from firstboot.retry import Moment, clock, left, now
-from firstboot.stamps import Stamps, fingerprint
-from firstboot.steps import Step
+from firstboot.step_records import Stamps, fingerprint
+from firstboot.steps.steps import Step
+from network.model import told_management
 from pool.driver import PoolState
 
 LOG = "var/log/dom0kit/firstboot-events.jsonl"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
-from dom0kit.files import write_atomic
-from dom0kit.run import CommandFailed, run
+from dom0kit.fs import write_atomic
+from dom0kit.process import CommandFailed, run
 from image.recipe import Recipe, line_of
 
 STALE_DAYS = 14

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from dom0kit.run import run, stream
-from image import job as jobs
+from dom0kit.process import run, stream
+from image import build_job as jobs
 from image.apt import Cache
-from image.leftovers import sole_downloader
 from image.recipe import Recipe
+from image.work_dir import sole_downloader
 
 # Documentation but licences, and translations, stay out of the image.
 EXCLUDED = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/lintian/*")

@@ -1,6 +1,6 @@
 """Builds the image: check, decide what is needed, let diskimage-builder work, keep the result.
 
-The top function reads as the recipe; everything it decides comes from the keys in :mod:`image.keys`.
+The top function reads as the recipe; everything it decides comes from the keys in :mod:`image.cache_keys`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from dom0kit import __version__
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.run import CommandFailed, stream
-from image import apt, job, keys
-from image.diagnosis import Diagnosis
-from image.leftovers import clear, sole_builder
+from dom0kit.process import CommandFailed, stream
+from image import apt, build_job, cache_keys
+from image.dib_log import Diagnosis
 from image.recipe import Recipe, load
+from image.work_dir import clear, sole_builder
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
@@ -55,17 +55,19 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     text = options.recipe.read_text()
     cache = apt.Cache(options.cache)
     lists = apt.fetch_lists(cache, recipe, reporter, refresh=options.refresh)
-    base = keys.base_key(recipe, apt.releases(lists))
-    image_id = keys.image_key(base, recipe, release=options.release, version=__version__)
+    base = cache_keys.base_key(recipe, apt.releases(lists))
+    image_id = cache_keys.image_key(base, recipe, release=options.release, version=__version__)
     if not options.force and (manifest := current(options.output, image_id)):
         reporter.emit("note", text=f"image {image_id} is up to date")
         return manifest
-    task = job.Job(
+    task = build_job.Job(
         recipe=str(options.recipe.resolve()),
         cache=str(options.cache),
         output=str(options.output.resolve().with_name(options.output.name + ".new")),
         base=str(options.work.resolve() / f"base-{base}.tar"),
-        initramfs_cache=str(options.work.resolve() / f"initrd-{keys.initramfs_key(base, recipe, release=options.release)}.img"),
+        initramfs_cache=str(
+            options.work.resolve() / f"initrd-{cache_keys.initramfs_key(base, recipe, release=options.release)}.img"
+        ),
         epoch=apt.epoch(lists),
         release=options.release,
         image_id=image_id,
@@ -103,11 +105,11 @@ def current(output: Path, image_id: str) -> dict[str, object] | None:
     return manifest if same and manifest.get("id") == image_id else None
 
 
-def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:
+def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:
     """The variables that diskimage-builder and the hooks read."""
-    project = str(keys.PROJECT)
+    project = str(cache_keys.PROJECT)
     return {
-        job.VARIABLE: str(job_file),
+        build_job.VARIABLE: str(job_file),
         "DOM0KIT_SOURCE": project,
         "DOM0KIT_PYTHON": sys.executable,
         "DOM0KIT_ID": task.image_id,
@@ -132,10 +134,10 @@ def environment(task: job.Job, job_file: Path, recipe: Recipe, work: Path) -> di
     }
 
 
-def run_builder(task: job.Job, recipe: Recipe, work: Path, reporter: Reporter) -> None:
+def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Reporter) -> None:
     """Run diskimage-builder over the elements; steps that the hooks announce appear as steps of the build."""
     job_file = work / "job.json"
-    job.save(task, job_file)
+    build_job.save(task, job_file)
     log_path = work / "image.log"
     command = [str(Path(sys.executable).parent / "disk-image-create"), "-n", "-u", "-t", "none",
                "-o", str(work / "tmp" / "unused"), *ELEMENTS]  # fmt: skip
@@ -147,7 +149,7 @@ def run_builder(task: job.Job, recipe: Recipe, work: Path, reporter: Reporter) -
 
     with log_path.open("w") as log:
         try:
-            stream(command, log=log, on_line=follow, env=environment(task, job_file, recipe, work), cwd=keys.PROJECT)
+            stream(command, log=log, on_line=follow, env=environment(task, job_file, recipe, work), cwd=cache_keys.PROJECT)
         except CommandFailed as error:
             raise UserError(diagnosis.sentence(), f"the whole log is {log_path}") from error
         finally:
@@ -181,7 +183,7 @@ class _Steps:
             self._reporter.emit("step", name=self._name, state="finished", seconds=round(seconds, 2))
 
     def __call__(self, line: str) -> None:
-        mark = job.marked(line)
+        mark = build_job.marked(line)
         if mark is None:
             return
         kind, rest = mark

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dom0kit import cpio
 from dom0kit.errors import UserError
-from dom0kit.files import write_json
-from dom0kit.run import run, stream
-from image import bytecode, carried, manifest
-from image import job as jobs
-from image.audit import identities
+from dom0kit.fs import write_json
+from dom0kit.linux import cpio
+from dom0kit.process import run, stream
+from image import build_job as jobs
+from image import bytecode, initramfs_checksums, manifest
+from image.identity_audit import identities
 
 # Mounted by diskimage-builder while hooks run, or left by it.
 MOUNTED = ("proc", "sys", "dev", "tmp", "run")
@@ -108,7 +108,7 @@ def export(job: jobs.Job, tree: Path) -> None:
         stream(command, log=log, on_line=follow, env={"SOURCE_DATE_EPOCH": str(job.epoch)}, terminal=True)
     jobs.end()
     # The cached initramfs stays without it: it fits many images.
-    cpio.append(output / "initrd.img", cpio.archive({carried.NAME: carried.sums(output)}, job.epoch))
+    cpio.append(output / "initrd.img", cpio.archive({initramfs_checksums.NAME: initramfs_checksums.sums(output)}, job.epoch))
     value = manifest.build(
         version=job.version,
         image_id=job.image_id,

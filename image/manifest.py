@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dom0kit.files import sha256_file
+from dom0kit.fs import sha256_file
 
 FORMAT = 1
 IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")

@@ -1,8 +1,8 @@
-"""``python3 -m installer``: see :mod:`installer.main`."""
+"""``python3 -m installer``: see :mod:`installer.unattended`."""
 
 import sys
 
-from installer.main import main
+from installer.unattended import main
 
 if __name__ == "__main__":
     sys.exit(main())

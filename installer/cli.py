@@ -11,11 +11,11 @@ from answerfiles.model import Answers
 from answerfiles.reader import read_answers
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
-from dom0kit.identity import read_identity
-from installer import check
-from installer.facts import collect
+from dom0kit.machine_identity import read_identity
+from installer import answers_check
+from installer.answer_source.source import Arguments, fetch, parse_source, understand
+from installer.hardware.probe import collect
 from installer.session import IMAGE, LOGS, Session, adopt, ask, carry_out, finish, guarded, only_planned, open_session, plan_for
-from installer.source import Arguments, fetch, parse_source, understand
 
 NETWORK_SECONDS = 30
 """Get the answers from the network for `dom0kit install`.
@@ -27,7 +27,7 @@ each card and its last failure.
 
 def register(add: Add) -> None:
     """Add the room's subcommands."""
-    check.register(add)
+    answers_check.register(add)
     add("install", "install a host by a file of answers", configure_install, run_install)
     add("facts", "show the disks, network cards and firmware of this machine", configure_facts, run_facts)
 

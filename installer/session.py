@@ -15,16 +15,18 @@ from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
-from installer import apply as work
-from installer import asking, multipath, packages, packages_here, scripts, storage
-from installer.commands import Commands
-from installer.debs import Package
-from installer.facts import collect
-from installer.machine import MEDIUM, Facts
-from installer.manifest import read_manifest
-from installer.plan import Options, Plan, make_plan
-from installer.reports import Reports, log_tail, make_reports, refuse_references, to_text
-from installer.scripts import Ready
+from installer import pool_preflight, user_scripts
+from installer.apply import executor as work
+from installer.command_log import Commands
+from installer.hardware.probe import collect
+from installer.model.deb_package import Package
+from installer.model.hardware import MEDIUM, Facts
+from installer.model.image_manifest import read_manifest
+from installer.packages import install_live, package_store
+from installer.plan.plan import Options, Plan, make_plan
+from installer.reporting import Reports, log_tail, make_reports, refuse_references, to_text
+from installer.storage_network import bring_up, multipath
+from installer.user_scripts import Ready
 
 LOGS = Path("/var/log/dom0kit")
 IMAGE = Path("/run/dom0kit/image")
@@ -83,7 +85,7 @@ class Session:
         who = self.reports.webhook.identity
         told = {"DOM0KIT_HOST": who.host, "DOM0KIT_MAC": who.mac, "DOM0KIT_UUID": who.uuid, "DOM0KIT_SERIAL": who.serial}
         told |= {"DOM0KIT_LOG": str(self.log), **self.environment}
-        scripts.run_stage(self.scripts, stage, told, self.commands, self.reporter.step)
+        user_scripts.run_stage(self.scripts, stage, told, self.commands, self.reporter.step)
 
 
 def open_session(out: TextIO, logs: Path = LOGS, *, image: Path = IMAGE, loops: bool = False) -> Session:
@@ -124,10 +126,10 @@ def adopt(answers: Answers, session: Session) -> Answers:
     refuse_references(answers)
     if answers.scripts:
         with session.reporter.step("fetch the scripts"):
-            answers, session.scripts = scripts.prepare(answers, session.reports.trust_for)
+            answers, session.scripts = user_scripts.prepare(answers, session.reports.trust_for)
     if answers.packages:
         with session.reporter.step("read the packages") as step:
-            store = packages.Store(session.commands, session.reports.trust_for, step.progress)
+            store = package_store.Store(session.commands, session.reports.trust_for, step.progress)
             session.packages = store.prepare(answers.packages)
     return answers
 
@@ -142,14 +144,14 @@ def plan_for(answers: Answers, session: Session) -> Plan:
     session.run_scripts("start")
     if session.packages:
         with session.reporter.step("install the packages here") as step:
-            packages_here.install_here(session.packages, session.commands, step.progress)
+            install_live.install_here(session.packages, session.commands, step.progress)
     facts = look(answers, session)
     session.commands.note(facts.render())
     session.reports.texts["facts.json"] = to_text(facts.to_json())
     with session.reporter.step("make the plan"):
         clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         manifest = read_manifest(session.image)
-        options = Options(str(session.image.resolve()), uuid.uuid4(), clock, session.packages, packages.kernel())
+        options = Options(str(session.image.resolve()), uuid.uuid4(), clock, session.packages, package_store.kernel())
         plan = make_plan(facts, answers, manifest, options)
     session.commands.note(plan.render())
     session.reports.texts["plan.json"] = to_text(plan.to_json())
@@ -163,7 +165,7 @@ def look(answers: Answers, session: Session) -> Facts:
     :raises UserError: when they cannot be had.
     """
     with session.reporter.step("find paths to disks") as step:
-        raw = storage.bring_up(answers, session.commands, step.progress)
+        raw = bring_up.bring_up(answers, session.commands, step.progress)
     with session.reporter.step("look at this machine") as step:
         facts = collect(loops=session.loops)
         if single := multipath.declared(raw, facts, answers):
@@ -179,9 +181,9 @@ def carry_out(plan: Plan, session: Session) -> None:
     """
     session.run_scripts("planned")
     if plan.question is not None:
-        session.reports.redactor.add(asking.secrets(plan.question.pool))
-        with session.reporter.step(asking.TITLE) as step:
-            asking.ask(plan.question, session.image, session.commands, step)
+        session.reports.redactor.add(pool_preflight.secrets(plan.question.pool))
+        with session.reporter.step(pool_preflight.TITLE) as step:
+            pool_preflight.ask(plan.question, session.image, session.commands, step)
     done = work.Work(session.commands, logs=[session.log, session.logs / "installer-events.jsonl"])
 
     def after(stage: str) -> None:

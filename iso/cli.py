@@ -9,8 +9,8 @@ from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
+from iso.grub_menu import MenuOptions
 from iso.master import build
-from iso.menu import MenuOptions
 from iso.verify import verify
 
 

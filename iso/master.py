@@ -19,11 +19,11 @@ import pycdlib.pycdlib
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.files import sha256_file, sync_folder, write_atomic
-from iso import embed, gpt, hybrid
-from iso.fat import make_uefi_image
-from iso.menu import MenuOptions, marker_path, render_menu
-from iso.tree import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, read_image
+from dom0kit.fs import sha256_file, sync_folder, write_atomic
+from iso import embed_answers, gpt, hybrid_mbr_gpt
+from iso.esp_image import make_uefi_image
+from iso.grub_menu import MenuOptions, marker_path, render_menu
+from iso.layout import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, read_image
 from iso.verify import verify
 
 COPY_BLOCK = 4 * 1024 * 1024
@@ -116,7 +116,7 @@ def collect(
     menu = render_menu(volume_id=manifest.volume_id, image_id=manifest.id, title=manifest.title, options=options)
     contents.made[MENU] = menu.encode()
     contents.made[marker_path(manifest.id)] = f"{manifest.title} {manifest.id}\n".encode()
-    contents.made.update(embed.blank())
+    contents.made.update(embed_answers.blank())
     contents.made[UEFI_IMAGE] = uefi_image((image_dir / "boot/bootx64.efi").read_bytes(), manifest.id, manifest.epoch)
     return contents
 
@@ -156,10 +156,10 @@ def master(contents: Contents, manifest: Manifest, boot_hybrid: bytes, output: P
         bios, uefi = extent(iso, BIOS_IMAGE), extent(iso, UEFI_IMAGE)
         iso.write_fp(file, blocksize=COPY_BLOCK, progress_cb=progress)
         try:
-            patched = hybrid.patch_bios_image(bios_source, bios.block)
-            identity = hybrid.Identity.of(manifest.id)
+            patched = hybrid_mbr_gpt.patch_bios_image(bios_source, bios.block)
+            identity = hybrid_mbr_gpt.Identity.of(manifest.id)
             write_hybrid(file, bios_image=patched, boot_hybrid=boot_hybrid, bios=bios, uefi=uefi, identity=identity)
-        except (hybrid.HybridError, gpt.GptError) as error:
+        except (hybrid_mbr_gpt.HybridError, gpt.GptError) as error:
             raise UserError(str(error), "build the image again with the element dom0-boot") from error
         contents.made[BIOS_IMAGE] = patched
         file.flush()
@@ -171,21 +171,21 @@ def write_hybrid(
     *,
     bios_image: bytes,
     boot_hybrid: bytes,
-    bios: hybrid.Extent,
-    uefi: hybrid.Extent,
-    identity: hybrid.Identity,
+    bios: hybrid_mbr_gpt.Extent,
+    uefi: hybrid_mbr_gpt.Extent,
+    identity: hybrid_mbr_gpt.Identity,
 ) -> None:
     """Make a finished ISO 9660 image, open for reading and writing, bootable as a disk; it grows by the padding."""
-    size = hybrid.padded_size(file.seek(0, io.SEEK_END))
-    table = hybrid.partition_table(identity, uefi, size)
+    size = hybrid_mbr_gpt.padded_size(file.seek(0, io.SEEK_END))
+    table = hybrid_mbr_gpt.partition_table(identity, uefi, size)
     file.truncate(size)
-    descriptor_at = hybrid.PRIMARY_DESCRIPTOR * hybrid.BLOCK
+    descriptor_at = hybrid_mbr_gpt.PRIMARY_DESCRIPTOR * hybrid_mbr_gpt.BLOCK
     file.seek(descriptor_at)
-    descriptor = hybrid.patch_volume_space(file.read(hybrid.BLOCK), size)
+    descriptor = hybrid_mbr_gpt.patch_volume_space(file.read(hybrid_mbr_gpt.BLOCK), size)
     for offset, data in (
-        (0, hybrid.system_area(boot_hybrid, bios, table, identity.mbr)),
+        (0, hybrid_mbr_gpt.system_area(boot_hybrid, bios, table, identity.mbr)),
         (descriptor_at, descriptor),
-        (bios.block * hybrid.BLOCK, bios_image),
+        (bios.block * hybrid_mbr_gpt.BLOCK, bios_image),
         (size - gpt.BACKUP_SECTORS * gpt.SECTOR, gpt.backup(table)),
     ):
         file.seek(offset)
@@ -245,10 +245,10 @@ def iso_name(path: str, *, folder: bool = False) -> str:
     return "/" + "/".join([*(allowed(parent) for parent in parents), last])
 
 
-def extent(iso: pycdlib.PyCdlib, path: str) -> hybrid.Extent:
+def extent(iso: pycdlib.PyCdlib, path: str) -> hybrid_mbr_gpt.Extent:
     """Where a file lies in a consistent image."""
     record = iso.get_record(iso_path=iso_name(path))
-    return hybrid.Extent(record.extent_location(), record.get_data_length())
+    return hybrid_mbr_gpt.Extent(record.extent_location(), record.get_data_length())
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from dom0kit.errors import UserError
-from dom0kit.run import run
-from iso import gpt, hybrid
-from iso.menu import marker_path
-from iso.tree import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, parse_manifest
+from dom0kit.process import run
+from iso import gpt, hybrid_mbr_gpt
+from iso.grub_menu import marker_path
+from iso.layout import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, parse_manifest
 
 READ_BLOCK = 4 * 1024 * 1024
 HINT = "make the ISO again; when it happens twice, look at the disk and the memory of this machine"
@@ -69,7 +69,7 @@ def verify(path: Path, expected: Mapping[str, str] | None = None, *, tables: Che
     return Verified(size, volume_id, manifest, len(found))
 
 
-def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid.Extent], str]:
+def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid_mbr_gpt.Extent], str]:
     """The extent of every file by its Rock Ridge path, and the volume identifier.
 
     :raises UserError: when it is no ISO 9660 image or its folders are damaged.
@@ -85,7 +85,7 @@ def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid.Extent], 
             for name in names:
                 inside = f"{folder.rstrip('/')}/{name}"
                 record = iso.get_record(rr_path=inside)
-                extents[inside] = hybrid.Extent(record.extent_location(), record.get_data_length())
+                extents[inside] = hybrid_mbr_gpt.Extent(record.extent_location(), record.get_data_length())
         return extents, iso.pvd.volume_identifier.decode("ascii", "replace").rstrip()
     except PyCdlibException as error:
         raise UserError(f"{path} has damaged folders: {error}", HINT) from error
@@ -93,7 +93,7 @@ def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid.Extent], 
         iso.close()
 
 
-def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid.Extent], str, Manifest]:
+def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid_mbr_gpt.Extent], str, Manifest]:
     """The SHA-256 and the extent of every file by its Rock Ridge path, the volume identifier and the manifest.
 
     :raises UserError: when it is no ISO of dom0kit.
@@ -105,16 +105,16 @@ def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybr
     return {inside: hash_extent(file, extents[inside]) for inside in sorted(extents)}, extents, volume_id, manifest
 
 
-def read_extent(file: BinaryIO, where: hybrid.Extent) -> bytes:
+def read_extent(file: BinaryIO, where: hybrid_mbr_gpt.Extent) -> bytes:
     """A file's content, read past pycdlib: the place that GRUB and Linux will read."""
-    file.seek(where.block * hybrid.BLOCK)
+    file.seek(where.block * hybrid_mbr_gpt.BLOCK)
     return file.read(where.length)
 
 
-def hash_extent(file: BinaryIO, where: hybrid.Extent) -> str:
+def hash_extent(file: BinaryIO, where: hybrid_mbr_gpt.Extent) -> str:
     """The SHA-256 of a file's content in hexadecimal digits."""
     digest = hashlib.sha256()
-    file.seek(where.block * hybrid.BLOCK)
+    file.seek(where.block * hybrid_mbr_gpt.BLOCK)
     left = where.length
     while left and (block := file.read(min(left, READ_BLOCK))):
         digest.update(block)
@@ -143,52 +143,54 @@ def volume_problems(volume_id: str, manifest: Manifest) -> list[str]:
     return [f"the volume is called {volume_id}, its manifest wants {manifest.volume_id}"]
 
 
-def hybrid_problems(file: BinaryIO, size: int, extents: Mapping[str, hybrid.Extent], manifest: Manifest) -> list[str]:
+def hybrid_problems(file: BinaryIO, size: int, extents: Mapping[str, hybrid_mbr_gpt.Extent], manifest: Manifest) -> list[str]:
     """Boot images, El Torito catalogue, MBR, both partition tables and the padding, each parsed from the bytes."""
     if BIOS_IMAGE not in extents or UEFI_IMAGE not in extents:
         return ["a boot image is missing"]
     bios, uefi = extents[BIOS_IMAGE], extents[UEFI_IMAGE]
-    if size % hybrid.MIB:
+    if size % hybrid_mbr_gpt.MIB:
         return [f"its size of {size} bytes is not a whole number of MiB: it was cut off"]
     problems = boot_image_problems(file, bios, manifest)
     problems += catalog_problems(file, bios, uefi)
-    end = max(where.block * hybrid.BLOCK + where.length for where in extents.values())
-    if end + hybrid.READ_AHEAD + gpt.BACKUP_SECTORS * gpt.SECTOR > size:
-        problems.append(f"fewer than {hybrid.READ_AHEAD} bytes of padding follow the last file")
-    file.seek(hybrid.PRIMARY_DESCRIPTOR * hybrid.BLOCK)
-    descriptor = file.read(hybrid.BLOCK)
-    if descriptor != hybrid.patch_volume_space(descriptor, size):
+    end = max(where.block * hybrid_mbr_gpt.BLOCK + where.length for where in extents.values())
+    if end + hybrid_mbr_gpt.READ_AHEAD + gpt.BACKUP_SECTORS * gpt.SECTOR > size:
+        problems.append(f"fewer than {hybrid_mbr_gpt.READ_AHEAD} bytes of padding follow the last file")
+    file.seek(hybrid_mbr_gpt.PRIMARY_DESCRIPTOR * hybrid_mbr_gpt.BLOCK)
+    descriptor = file.read(hybrid_mbr_gpt.BLOCK)
+    if descriptor != hybrid_mbr_gpt.patch_volume_space(descriptor, size):
         problems.append("the volume descriptor has another size than the medium")
     return problems + table_problems(file, size, uefi, manifest)
 
 
-def boot_image_problems(file: BinaryIO, bios: hybrid.Extent, manifest: Manifest) -> list[str]:
+def boot_image_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, manifest: Manifest) -> list[str]:
     """GRUB for BIOS: the right images, patched for the place where they lie."""
     problems = []
     patched = read_extent(file, bios)
-    original = hybrid.restore_bios_image(patched)
+    original = hybrid_mbr_gpt.restore_bios_image(patched)
     if hashlib.sha256(original).hexdigest() != manifest.files["boot/bios-eltorito.img"][0]:
         problems.append(f"{BIOS_IMAGE} is not what the manifest says")
-    elif patched != hybrid.patch_bios_image(original, bios.block):
+    elif patched != hybrid_mbr_gpt.patch_bios_image(original, bios.block):
         problems.append(f"{BIOS_IMAGE} has wrong boot information")
     file.seek(0)
     record = file.read(gpt.SECTOR)
-    original = hybrid.restore_boot_hybrid(record)
+    original = hybrid_mbr_gpt.restore_boot_hybrid(record)
     if hashlib.sha256(original).hexdigest() != manifest.files[BOOT_HYBRID][0]:
         problems.append("the first sector is not GRUB's MBR of the manifest")
-    elif record != hybrid.master_boot_record(original, bios, hybrid.Identity.of(manifest.id).mbr, file.seek(0, 2) // gpt.SECTOR):
+    elif record != hybrid_mbr_gpt.master_boot_record(
+        original, bios, hybrid_mbr_gpt.Identity.of(manifest.id).mbr, file.seek(0, 2) // gpt.SECTOR
+    ):
         problems.append("the MBR does not point at GRUB or does not protect the whole medium")
     return problems
 
 
-def catalog_problems(file: BinaryIO, bios: hybrid.Extent, uefi: hybrid.Extent) -> list[str]:
+def catalog_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, uefi: hybrid_mbr_gpt.Extent) -> list[str]:
     """The El Torito catalogue: a validation entry, the BIOS image first, then one section with the UEFI image."""
-    file.seek((hybrid.PRIMARY_DESCRIPTOR + 1) * hybrid.BLOCK)
-    record = file.read(hybrid.BLOCK)
+    file.seek((hybrid_mbr_gpt.PRIMARY_DESCRIPTOR + 1) * hybrid_mbr_gpt.BLOCK)
+    record = file.read(hybrid_mbr_gpt.BLOCK)
     if record[:39] != b"\x00CD001\x01" + b"EL TORITO SPECIFICATION".ljust(32, b"\0"):
         return ["there is no El Torito boot record"]
-    file.seek(struct.unpack_from("<I", record, 71)[0] * hybrid.BLOCK)
-    catalog = file.read(hybrid.BLOCK)
+    file.seek(struct.unpack_from("<I", record, 71)[0] * hybrid_mbr_gpt.BLOCK)
+    catalog = file.read(hybrid_mbr_gpt.BLOCK)
     problems = []
     if sum(struct.unpack("<16H", catalog[:32])) & 0xFFFF or catalog[30:32] != b"\x55\xaa":
         problems.append("the El Torito catalogue has a wrong checksum")
@@ -196,16 +198,16 @@ def catalog_problems(file: BinaryIO, bios: hybrid.Extent, uefi: hybrid.Extent) -
     if (catalog[32], count, block) != (0x88, 4, bios.block):
         problems.append("the El Torito catalogue does not start the BIOS image")
     _, _, _, _, count, block = struct.unpack_from("<BBHHHI", catalog, 96)
-    sectors = -(-uefi.length // hybrid.BLOCK) * hybrid.SECTORS_PER_BLOCK
+    sectors = -(-uefi.length // hybrid_mbr_gpt.BLOCK) * hybrid_mbr_gpt.SECTORS_PER_BLOCK
     if (catalog[64:66], catalog[96], count, block) != (b"\x91\xef", 0x88, sectors, uefi.block):
         problems.append("the El Torito catalogue does not start the UEFI image")
     return problems
 
 
-def table_problems(file: BinaryIO, size: int, uefi: hybrid.Extent, manifest: Manifest) -> list[str]:
+def table_problems(file: BinaryIO, size: int, uefi: hybrid_mbr_gpt.Extent, manifest: Manifest) -> list[str]:
     """Both partition tables hold exactly the one partition over the UEFI image."""
     sectors = size // gpt.SECTOR
-    wanted = hybrid.partition_table(hybrid.Identity.of(manifest.id), uefi, size)
+    wanted = hybrid_mbr_gpt.partition_table(hybrid_mbr_gpt.Identity.of(manifest.id), uefi, size)
     file.seek(gpt.SECTOR)
     head = file.read(gpt.SECTOR + gpt.ENTRY_COUNT * gpt.ENTRY_SIZE)
     file.seek(size - gpt.BACKUP_SECTORS * gpt.SECTOR)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from answerfiles.serve import command as serve
+from answerfiles.lab_server import cli as serve
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from image import cli as image
-from pipeline import commands, iso, repro
+from pipeline import answers_cli, pipeline, reproducibility
 
 
 def register(add: Add) -> None:
     """Offer the commands of this room."""
     add("iso", "build the ISO: image, boot files, partition tables, verification", _configure_iso, _make_iso)
-    add("answers render", "make the network-boot tree of an inventory", commands.configure_render, commands.run_render)
-    add("answers embed", "make an unattended ISO of an ISO and answers", commands.configure_embed, commands.run_embed)
+    add("answers render", "make the network-boot tree of an inventory", answers_cli.configure_render, answers_cli.run_render)
+    add("answers embed", "make an unattended ISO of an ISO and answers", answers_cli.configure_embed, answers_cli.run_embed)
     add("answers serve", "serve a network-boot tree in a lab: DHCP, TFTP, HTTP, reports", serve.configure, serve.serve)
     add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro)
 
@@ -30,7 +30,7 @@ def _make_iso(arguments: argparse.Namespace) -> int:
     reporter = image.reporter(arguments.build)
     name = "dom0kit-release.iso" if arguments.release else "dom0kit.iso"
     output: Path = arguments.output or arguments.build / name
-    made = iso.make(image.options(arguments), reporter, output)
+    made = pipeline.make(image.options(arguments), reporter, output)
     if reporter.times:
         print(reporter.time_table())
     state = "built" if made.fresh else "up to date"
@@ -42,7 +42,7 @@ def _make_iso(arguments: argparse.Namespace) -> int:
 
 def _repro(arguments: argparse.Namespace) -> int:
     reporter = image.reporter(arguments.build)
-    found = repro.compare(image.options(arguments), reporter)
+    found = reproducibility.compare(image.options(arguments), reporter)
     if found:
         for line in found:
             print(line)

@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.run import COMMAND_SECONDS, run
+from dom0kit.process import COMMAND_SECONDS, run
 from dom0kit.units import counted, table
-from pool import keyfile
-from pool.answer import Desk, read_line
 from pool.driver import Joiner
-from pool.facts import PoolFacts
-from pool.ganeti import elsewhere
 from pool.ganeti.facts import candidates, is_live, read_facts
-from pool.ledger import Entry, Ledger, since
-from pool.place import Local
-from pool.queue import Queue
-from pool.token import JoinToken
-from pool.worker import UNIT, queue_folder, work
+from pool.ganeti.peers import connections
+from pool.host_access import Local
+from pool.join import openssh_keys
+from pool.join.pool_facts import PoolFacts
+from pool.join.queue import Queue
+from pool.join.queue_worker import UNIT, queue_folder, work
+from pool.join.server import Desk, read_line
+from pool.join.token import JoinToken
+from pool.join.token_store import Entry, Ledger, since
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
@@ -100,7 +100,7 @@ def create(arguments: argparse.Namespace) -> int:
         raise UserError(f"{facts.me} is not the pool's master", f"run it on {facts.master}")
     token = JoinToken(host_key(root), secrets.token_bytes(32), tuple(arguments.address) or addresses(facts, root), arguments.port)
     text = token.write()
-    key = keyfile.ed25519_line(keyfile.public_of(token.seed))
+    key = openssh_keys.ed25519_line(openssh_keys.public_of(token.seed))
     guarded(lambda: ledger(root).add(Entry(token.id, key, round(now, 3), round(now + seconds, 3), uses), now))
     print(text)
     hosts = "any number of hosts" if uses is None else counted(uses, "host")
@@ -148,7 +148,7 @@ def answer(arguments: argparse.Namespace) -> int:
     say({"hello": 1, "clock": round(time.time(), 3)})
 
     def hang_up(joiner: Joiner) -> None:
-        elsewhere.hang_up(Local(root), joiner.addresses)
+        connections.hang_up(Local(root), joiner.addresses)
 
     waiting = Queue(queue_folder(root))
     desk = Desk(root, ledger(root), waiting, lambda: read_facts(root), is_live, lambda: wake(root), hang_up)
@@ -160,9 +160,9 @@ def answer(arguments: argparse.Namespace) -> int:
 def run_work(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool work``."""
     root = arguments.root
-    if importlib.util.find_spec("pool.ganeti.add") is None:
+    if importlib.util.find_spec("pool.ganeti.add_node") is None:
         raise UserError("this image cannot add hosts to a pool", "install with an image that has the toolstack ganeti")
-    module: Any = importlib.import_module("pool.ganeti.add")
+    module: Any = importlib.import_module("pool.ganeti.add_node")
     book = ledger(root)
 
     def add(joiner: Any) -> None:
@@ -192,9 +192,9 @@ def say(value: dict[str, Any]) -> None:
 def ledger(root: Path) -> Ledger:
     """The book of this host, which brings what changes to the other candidates when Ganeti's part can."""
     command = f"{root / PROGRAM} pool answer" + ("" if root == Path("/") else f" --root {root}")
-    if root != Path("/") or importlib.util.find_spec("pool.ganeti.copies") is None:
+    if root != Path("/") or importlib.util.find_spec("pool.ganeti.peers.file_replication") is None:
         return Ledger(root, command)
-    module: Any = importlib.import_module("pool.ganeti.copies")
+    module: Any = importlib.import_module("pool.ganeti.peers.file_replication")
 
     def spread(files: list[Path]) -> None:
         # What was written here holds here; a candidate that is away must not turn that into a failure.
@@ -218,7 +218,7 @@ def host_key(root: Path) -> bytes:
     """The host key that all nodes of the pool share: Ganeti copies RSA, DSA and ECDSA keys to each node, and no ed25519 ones."""
     path = root / HOST_KEY
     try:
-        return keyfile.short_host_key(path.read_text())
+        return openssh_keys.short_host_key(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"/{HOST_KEY} is not there or not as expected: {error}", "ssh-keygen -A makes host keys") from error
 

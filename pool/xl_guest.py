@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pool import guest
+from pool import trial_guest
 
 if TYPE_CHECKING:
-    from pool.place import Member
+    from pool.host_access import Member
 
 
 def config(name: str, member: Member, address: str | None) -> str:
@@ -16,11 +16,11 @@ def config(name: str, member: Member, address: str | None) -> str:
     values = {
         "name": name,
         "type": "pv",
-        "kernel": guest.KERNEL,
-        "ramdisk": guest.INITRAMFS,
-        "cmdline": guest.arguments(name, address),
+        "kernel": trial_guest.KERNEL,
+        "ramdisk": trial_guest.INITRAMFS,
+        "cmdline": trial_guest.arguments(name, address),
         "on_crash": "destroy",
     }
     lines = [f'{key} = "{value}"' for key, value in values.items()]
-    lines += [f"memory = {guest.MEMORY}", "vcpus = 1", f'vif = ["bridge={bridge},script=vif-openvswitch"]']
+    lines += [f"memory = {trial_guest.MEMORY}", "vcpus = 1", f'vif = ["bridge={bridge},script=vif-openvswitch"]']
     return "\n".join(lines) + "\n"

@@ -15,9 +15,9 @@ from typing import TextIO
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
-from dom0kit.files import sha256_file, write_atomic
-from dom0kit.run import run, stream
-from prepare import packages
+from dom0kit.fs import sha256_file, write_atomic
+from dom0kit.process import run, stream
+from prepare import apt_packages
 from prepare.checks import Machine, problems
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -83,13 +83,13 @@ def ask(mirror: str) -> str:
         return str(getattr(error, "reason", error))
 
 
-def missing_packages(release: dict[str, str]) -> list[packages.Package]:
+def missing_packages(release: dict[str, str]) -> list[apt_packages.Package]:
     """The system packages that are not installed."""
     if shutil.which("dpkg-query") is None:
         return []
     query = run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\\n"], check=False).output
-    wanted = packages.parse(packages.LIST.read_text())
-    return packages.missing(wanted, packages.installed(query), bookworm=release.get("VERSION_CODENAME") == "bookworm")
+    wanted = apt_packages.parse(apt_packages.LIST.read_text())
+    return apt_packages.missing(wanted, apt_packages.installed(query), bookworm=release.get("VERSION_CODENAME") == "bookworm")
 
 
 def venv_stamp() -> str:
@@ -115,14 +115,14 @@ def prepare(release: dict[str, str]) -> None:
             make_venv(reporter, log)
 
 
-def install(lacking: list[packages.Package], release: dict[str, str], reporter: Reporter, log: TextIO) -> None:
+def install(lacking: list[apt_packages.Package], release: dict[str, str], reporter: Reporter, log: TextIO) -> None:
     """apt-get install, from backports where the list says so on Debian 12."""
     bookworm = release.get("VERSION_CODENAME") == "bookworm"
     hint = f"the whole log is {LOG}"
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     later = [p.name for p in lacking if bookworm and p.suite]
     if later and not backports_configured():
-        write_atomic(BACKPORTS, packages.backports_source(own_mirror()))
+        write_atomic(BACKPORTS, apt_packages.backports_source(own_mirror()))
     with reporter.step("update package lists"):
         stream(["apt-get", "-q", "update"], log=log, env=env, hint=hint)
     command = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"]
@@ -136,10 +136,10 @@ def install(lacking: list[packages.Package], release: dict[str, str], reporter: 
                 step.progress(min(0.99, count / (4 * len(lacking))), line.partition(" (")[0].lower())
 
         now = [p.name for p in lacking if p.name not in later]
-        with packages.services_stay_off():
+        with apt_packages.services_stay_off():
             if now:
                 stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
-        if services := packages.unwanted_services(now):
+        if services := apt_packages.unwanted_services(now):
             # Nor at the next boot: the servers of "answers serve" and of scenarios run only while those do.
             run(["systemctl", "disable", *services], check=False)
         if later:
@@ -160,7 +160,7 @@ def apt_sources() -> str:
 
 def own_mirror() -> str:
     """The mirror this machine uses for Debian itself."""
-    return packages.host_mirror(apt_sources(), "http://deb.debian.org/debian")
+    return apt_packages.host_mirror(apt_sources(), "http://deb.debian.org/debian")
 
 
 def make_venv(reporter: Reporter, log: TextIO) -> None:

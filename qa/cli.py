@@ -61,7 +61,7 @@ def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
 
 def qa(arguments: argparse.Namespace) -> int:
     """Run scenarios; see :data:`qa.schedule.options.EPILOG` for the exit codes."""
-    selection = _load("qa.selection")
+    selection = _load("qa.schedule.selection")
     if report_command.chosen(arguments):
         return report_command.run(arguments)
     if arguments.list:
@@ -99,7 +99,7 @@ def configure_run(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot the ISO for a person."""
-    return int(_load("qa.run").boot(arguments))
+    return int(_load("qa.run_vm").boot(arguments))
 
 
 def register(add: Add) -> None:

@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from dom0kit.run import run
-from qa import accelerator, credentials, folders, media, needs, patience
-from qa.command import Drive, MachineSpec, cpu_model
-from qa.console import Answer
+from dom0kit.process import run
+from qa import requirements, timeouts, work_dirs
+from qa.console_scan import Finding, findings
 from qa.failure import MachineStarved, ScenarioFailed
-from qa.leaks import leaks
-from qa.machine import Machine
-from qa.results import iso_digest, utc_now
-from qa.scan import Finding, findings
+from qa.guest import ssh_access
+from qa.observers import Phase, Watcher, timed
+from qa.result_files import iso_digest, utc_now
+from qa.secret_scan import leaks
 from qa.stages.cache import Make, Stage, StageCache, default_folder, default_limit
 from qa.stages.key import StageKey, source_digests
-from qa.watcher import Phase, Watcher, timed
+from qa.vm import accelerator, media
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import Drive, MachineSpec, cpu_model
+from qa.vm.serial_console import Answer
 
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
@@ -60,19 +62,19 @@ class Settings:
     @cached_property
     def work(self) -> Path:
         """The folder for disks."""
-        return folders.make(keep=self.keep)
+        return work_dirs.make(keep=self.keep)
 
     @cached_property
     def public(self) -> Path:
         """The folder for what servers offer, which do not run as root: others may pass it, and not list it."""
-        path = folders.make("served-", keep=self.keep)
+        path = work_dirs.make("served-", keep=self.keep)
         path.chmod(0o711)
         return path
 
     @cached_property
-    def credentials(self) -> credentials.Credentials:
+    def credentials(self) -> ssh_access.Credentials:
         """Root's password and key: those that the hosts in the cache of stages let in."""
-        return credentials.make(self.work) if self.fresh else credentials.load_or_make(default_folder() / "credentials")
+        return ssh_access.make(self.work) if self.fresh else ssh_access.load_or_make(default_folder() / "credentials")
 
     @cached_property
     def stages(self) -> StageCache:
@@ -92,7 +94,7 @@ class Settings:
             iso_sha256=iso_digest(self.iso),
             emulator=" ".join(machine),
             credentials=self.credentials.public,
-            sources=source_digests(("answers.py", "command.py", "media.py", *sources)),
+            sources=source_digests(("install/answers.py", "vm/qemu_args.py", "vm/media.py", *sources)),
             parameters={key: str(value) for key, value in parameters.items()},
         )
 
@@ -112,13 +114,13 @@ class Settings:
         return accelerator.accelerator(self.kernel)
 
     def check(self, programs: Iterable[str] = (), *, lab: bool = False) -> None:
-        """Look for what the chosen scenarios need before the first one starts; see :func:`qa.needs.check`.
+        """Look for what the chosen scenarios need before the first one starts; see :func:`qa.requirements.check`.
 
         :raises UserError: when it is missing.
         """
         if not self.iso.is_file():
             raise UserError(f"there is no ISO {self.iso}", "build it with: make iso, or name another one with --iso")
-        needs.check(programs, lab=lab)
+        requirements.check(programs, lab=lab)
 
     def close(self) -> None:
         """Remove disks and keys, or say where they are."""
@@ -181,7 +183,7 @@ class Scenario:
                 path.unlink()
 
     def spec(self, name: str, **values: Any) -> MachineSpec:
-        """A machine's description with the run's settings; ``values`` are fields of :class:`qa.command.MachineSpec`."""
+        """A machine's description with the run's settings; ``values`` are fields of :class:`qa.vm.qemu_args.MachineSpec`."""
         base: dict[str, Any] = {
             "accelerator": self.settings.accelerator,
             "cpu": cpu_model(self.settings.accelerator),
@@ -253,10 +255,10 @@ class Scenario:
     def diagnose(self, name: str, run: Callable[..., Answer], command: str) -> None:
         """Keep the output of a command among the artifacts. It is for readers: no failure of it fails the scenario.
 
-        :param run: executes a command in the guest and takes ``limit`` in seconds, as :meth:`qa.credentials.Ssh.run`.
+        :param run: executes a command in the guest and takes ``limit`` in seconds, as :meth:`qa.guest.ssh_access.Ssh.run`.
         """
         try:
-            self.keep(name, run(command, limit=patience.DIAGNOSTIC).output)
+            self.keep(name, run(command, limit=timeouts.DIAGNOSTIC).output)
         except ScenarioFailed as error:
             self.keep(name, f"not available: {error}")
 

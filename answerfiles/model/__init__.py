@@ -10,8 +10,8 @@ from answerfiles.model.network import Bond, Bridge, Management, Network, NicSele
 from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool, PoolCreate, PoolJoin
 from answerfiles.model.record import Record
-from answerfiles.model.run import Reports, Script, Webhook
 from answerfiles.model.san import AllPathsDown, Chap, Iscsi, Portal, San
+from answerfiles.model.scripts_and_reports import Reports, Script, Webhook
 from answerfiles.model.storage import DiskSelector, Guests, SizeRange, Target
 
 __all__ = [

@@ -8,14 +8,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import HostName, KeyMap, refuse
+from answerfiles.field_types import HostName, KeyMap, refuse
 from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
 from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool
 from answerfiles.model.record import Record
-from answerfiles.model.run import Finish, OnFailure, Reports, Script
 from answerfiles.model.san import San
+from answerfiles.model.scripts_and_reports import Finish, OnFailure, Reports, Script
 from answerfiles.model.storage import Guests, GuestSpace, Target
 from answerfiles.secret import REVEAL
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.kinds import Flag, Server, Size, SshKey, Zone, refuse
+from answerfiles.field_types import Flag, Server, Size, SshKey, Zone, refuse
 from answerfiles.model.record import Record
 from answerfiles.secret import HINT, PasswordHash
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import Sha256, Url, VolumeFolder, refuse
+from answerfiles.field_types import Sha256, Url, VolumeFolder, refuse
 from answerfiles.model.record import Record
 
 

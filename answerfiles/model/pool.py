@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import Fingerprint, HostName, IpAddress, Name, Server, refuse
+from answerfiles.field_types import Fingerprint, HostName, IpAddress, Name, Server, refuse
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.kinds import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
+from answerfiles.field_types import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
 from answerfiles.model.network import FixedAddress, IpInterface
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret

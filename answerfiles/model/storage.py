@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.kinds import DevicePath, Flag, Name, Size, VolumeGroupName, refuse
+from answerfiles.field_types import DevicePath, Flag, Name, Size, VolumeGroupName, refuse
 from answerfiles.model.record import Record
 from dom0kit.units import human_bytes
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dom0kit.linux.udev import settle
 from dom0kit.polling import TimedOut, poll
-from dom0kit.run import QUERY_SECONDS
-from dom0kit.udev import settle
-from firstboot import texts
-from firstboot.network import cards, netplan, state, switch
-from firstboot.network.layout import Layout, lay_out
+from dom0kit.process import QUERY_SECONDS
+from firstboot import config_files
+from firstboot.network import nic_list, state
+from network import netplan, openvswitch
+from network.model import Layout, lay_out
 
 if TYPE_CHECKING:
     from firstboot.host import Host
@@ -55,9 +56,9 @@ def network(host: Host) -> None:
     for command in renames:
         host.run(command)
     host.run(["systemctl", "start", "openvswitch-switch.service"], timeout=SERVICE_SECONDS)
-    queries = [switch.find_command("Bridge", "bridge"), switch.find_command("Port", "port")]
-    bridges, ports = (switch.names(host.run(query, timeout=SERVICE_SECONDS).output) for query in queries)
-    host.run(switch.command(layout, switch.Present(bridges, ports)), timeout=SERVICE_SECONDS)
+    queries = [openvswitch.find_command("Bridge", "bridge"), openvswitch.find_command("Port", "port")]
+    bridges, ports = (openvswitch.names(host.run(query, timeout=SERVICE_SECONDS).output) for query in queries)
+    host.run(openvswitch.command(layout, openvswitch.Present(bridges, ports)), timeout=SERVICE_SECONDS)
     host.run(["systemctl", "reload-or-restart", "systemd-networkd.service"], timeout=SERVICE_SECONDS)
 
 
@@ -72,18 +73,18 @@ def _drop_in(host: Host, layout: Layout) -> None:
 
 def _cards(host: Host, layout: Layout) -> list[list[str]]:
     """The commands that name the cards. Cards that are not there are a warning while one for management is."""
-    nics = cards.read_nics(host.root)
-    if cards.missing(layout.cards, nics):
+    nics = nic_list.read_nics(host.root)
+    if nic_list.missing(layout.cards, nics):
         # Drivers of some cards take their time; the events under way are worth waiting for.
         settle(host.run, host.root)
-        nics = cards.read_nics(host.root)
-    gone = cards.missing(layout.cards, nics)
+        nics = nic_list.read_nics(host.root)
+    gone = nic_list.missing(layout.cards, nics)
     management = layout.switches[0].cards
     if all(card in gone for card in management):
-        raise cards.missing_error(management, nics)
+        raise nic_list.missing_error(management, nics)
     if gone:
-        host.warnings.append(cards.missing_text(gone, nics))
-    return cards.rename_commands(layout.cards, nics)
+        host.warnings.append(nic_list.missing_text(gone, nics))
+    return nic_list.rename_commands(layout.cards, nics)
 
 
 def address(host: Host) -> None:
@@ -130,7 +131,7 @@ def _missing(host: Host, family: int) -> str:
 def _write_own_name(host: Host, found: dict[int, list[str]]) -> None:
     best = state.best(found, host.families)
     if best is not None:
-        host.write("etc/hosts", texts.hosts_text(host.read("etc/hosts"), host.name, best))
+        host.write("etc/hosts", config_files.hosts_text(host.read("etc/hosts"), host.name, best))
 
 
 def _down_members(host: Host) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from firstboot.host import Host
-from firstboot.pool.drivers import driver, pool_state, with_new, with_token
+from firstboot.pool.driver_factory import driver, pool_state, with_new, with_token
 from firstboot.pool.member import told_pool
 from firstboot.pool.steps import joiner, pool_text
 
@@ -72,9 +72,9 @@ def status(arguments: argparse.Namespace) -> int:
 def create(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool create NAME``."""
     host = _ganeti()
-    from pool.ganeti import prepare  # noqa: PLC0415
+    from pool.ganeti import daemons  # noqa: PLC0415
 
-    prepare.prepare(host)
+    daemons.prepare(host)
     with_new(host, arguments.name, arguments.address).create()
     print(pool_text(pool_state(host)))
     return 0
@@ -84,9 +84,9 @@ def join(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool join TOKEN``."""
     host = _ganeti()
     token = arguments.token or _ask_token()
-    from pool.ganeti import prepare  # noqa: PLC0415
+    from pool.ganeti import daemons  # noqa: PLC0415
 
-    prepare.prepare(host)
+    daemons.prepare(host)
     with_token(host, token).join(joiner(host))
     print(pool_text(pool_state(host)))
     return 0
@@ -106,7 +106,7 @@ def leave(arguments: argparse.Namespace) -> int:
 
 def names(arguments: argparse.Namespace) -> int:
     """``dom0ctl pool names``."""
-    from pool.ganeti.prepare import follow  # noqa: PLC0415
+    from pool.ganeti.daemons import follow  # noqa: PLC0415
 
     follow(Host())
     return 0

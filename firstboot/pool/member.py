@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from firstboot.network.layout import told_management, told_port
-from pool.place import Member
+from network.model import told_management, told_port
+from pool.host_access import Member
 
 if TYPE_CHECKING:
     from firstboot.host import Host

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from dom0kit.polling import poll
-from dom0kit.run import COMMAND_SECONDS
+from dom0kit.process import COMMAND_SECONDS
 from firstboot.host import Host
 from firstboot.pool.member import member
-from pool import guest
-from pool.ganeti import guests
+from pool import trial_guest
+from pool.ganeti import instance_commands
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 from pool.xl_guest import config
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
-    from pool.place import Member
+    from pool.host_access import Member
 
 JOB_SECONDS = 7200
 """Make, list or remove a guest by Ganeti.
@@ -85,16 +85,16 @@ def selftest(arguments: argparse.Namespace) -> int:
     if pool is None and (arguments.host or arguments.partner):
         raise UserError("this host is in no pool: --host and --partner say nothing here", "dom0ctl selftest")
     with _own_address(host, me, arguments.address) as address:
-        guest.build(host, guest.kernel_release())
+        trial_guest.build(host, trial_guest.kernel_release())
         if pool is None:
             _by_xl(host, me, name, address, keep=arguments.keep)
         else:
-            wanted = guests.Wanted(name, arguments.host or host.name, me.bridge, address, me.vlan, arguments.partner)
+            wanted = instance_commands.Wanted(name, arguments.host or host.name, me.bridge, address, me.vlan, arguments.partner)
             _in_pool(host, pool, wanted, keep=arguments.keep)
     return 0
 
 
-def _in_pool(host: Host, pool: Ssconf, wanted: guests.Wanted, *, keep: bool) -> None:
+def _in_pool(host: Host, pool: Ssconf, wanted: instance_commands.Wanted, *, keep: bool) -> None:
     for name in (wanted.host, *([wanted.partner] if wanted.partner else [])):
         if name not in pool.hosts:
             raise UserError(f"{name} is not in the pool {pool.pool}", f"its hosts are: {', '.join(sorted(pool.hosts))}")
@@ -102,13 +102,13 @@ def _in_pool(host: Host, pool: Ssconf, wanted: guests.Wanted, *, keep: bool) -> 
     try:
         with _step(f"make the guest {wanted.name} on {wanted.host}"):
             made = True
-            host.run(guests.add_command(wanted), timeout=JOB_SECONDS)
+            host.run(instance_commands.add_command(wanted), timeout=JOB_SECONDS)
         _ping(host, str(wanted.address))
         made = not keep
     finally:
-        if made and wanted.name in host.run(guests.list_command(), check=False, timeout=JOB_SECONDS).output.split():
+        if made and wanted.name in host.run(instance_commands.list_command(), check=False, timeout=JOB_SECONDS).output.split():
             with _step("remove it"):
-                host.run(guests.remove_command(wanted.name), timeout=JOB_SECONDS)
+                host.run(instance_commands.remove_command(wanted.name), timeout=JOB_SECONDS)
 
 
 def _by_xl(host: Host, me: Member, name: str, address: str, *, keep: bool) -> None:

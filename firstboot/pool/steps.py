@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from dom0kit.identity import machine_uuid
+from dom0kit.machine_identity import machine_uuid
 from dom0kit.units import counted
-from firstboot.pool.drivers import driver
+from firstboot.pool.driver_factory import driver
 from firstboot.pool.member import told_pool
 from firstboot.retry import NotAgain
-from pool import guest
+from pool import trial_guest
 from pool.driver import Joiner, PoolState
-from pool.facts import read_image
-from pool.ganeti import prepare
+from pool.ganeti import daemons
+from pool.join.pool_facts import read_image
 
 if TYPE_CHECKING:
     from firstboot.host import Host
@@ -28,12 +28,12 @@ def toolstack(host: Host) -> None:
     """The toolstack of the answers is ready, and its daemons run if this host is in a pool; the other ones are quiet."""
     told = told_pool(host.told)
     if told["toolstack"] != "ganeti":
-        prepare.quiet(host)
-    elif prepare.installed(host) or told.get("create") or told.get("join"):
-        prepare.prepare(host)
+        daemons.quiet(host)
+    elif daemons.installed(host) or told.get("create") or told.get("join"):
+        daemons.prepare(host)
         # The guest of the self test starts on any host of the pool: the master makes it, and each host has its files.
         try:
-            guest.build(host, guest.kernel_release())
+            trial_guest.build(host, trial_guest.kernel_release())
         except UserError as error:  # no reason to keep a host out of its pool
             host.warnings.append(f"no guest for dom0ctl selftest: {error.message}")
 

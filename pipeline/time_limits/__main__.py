@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dom0kit.files import write_atomic
+from dom0kit.fs import write_atomic
 from pipeline.time_limits.page import PAGE, collect, render
 
 

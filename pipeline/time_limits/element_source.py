@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.time_limits.record import Limit, duration, fields
 
-FOLDERS = ("image/elements", "installer/templates")
+FOLDERS = ("image/elements", "installer/bootloader/templates")
 SETTINGS = (
     re.compile(r"^(?P<name>[A-Z]\w*Sec)=(?P<value>\S+)$"),  # systemd.service(5), systemd-system.conf(5), logind.conf(5)
     re.compile(r"^ExecStart=.*(?P<name>--timeout)=(?P<value>\d+)"),

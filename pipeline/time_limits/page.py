@@ -10,7 +10,7 @@ from pipeline.time_limits.record import KINDS, Limit
 PAGE = "docs/reference/time-limits.md"
 TITLES = (
     ("dom0kit/", "Shared basics"),
-    ("installer/screens/", "Installer's screens"),
+    ("installer/tui/", "Installer's screens"),
     ("installer/", "Installer"),
     ("firstboot/", "First boot and the running host"),
     ("pool/", "Pools"),

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from dom0kit.run import COMMAND_SECONDS
-from pool.ganeti import prepare, rapi
-from pool.ganeti.clean import forget_pool, left_overs
-from pool.ganeti.hosts import write_hosts
-from pool.ganeti.prepare import MAKING
+from dom0kit.process import COMMAND_SECONDS
+from pool.ganeti import daemons, rapi
+from pool.ganeti.cleanup import forget_pool, left_overs
+from pool.ganeti.daemons import MAKING
+from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import read_ssconf
 
 if TYPE_CHECKING:
-    from pool.place import Member, Place
+    from pool.host_access import Member, Place
 
 INIT_SECONDS = 7200
 """Make a pool with gnt-cluster init.
@@ -89,7 +89,7 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
     if there is not None and not place.path(MAKING).exists():
         if there.pool != pool.name:
             raise UserError(f"this host is in the pool {there.pool} already", "take it out first: dom0ctl pool leave")
-        prepare.start(place, there)
+        daemons.start(place, there)
         return
     if place.path(MAKING).exists():
         forget_pool(place)
@@ -98,7 +98,7 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
             f"/var/lib/ganeti holds a pool that is not whole: {', '.join(found[:5])}", "dom0ctl pool leave removes it"
         )
     address = own_address(place, member, pool)
-    group = prepare.volume_group(place, member)
+    group = daemons.volume_group(place, member)
     place.write(MAKING, json.dumps({"pool": pool.name}) + "\n", 0o600)
     write_hosts(place, {pool.name: address})
     place.path(SHARED.lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
     place.path(MAKING).unlink()
     write_hosts(place)
     if (made := read_ssconf(place)) is not None:
-        prepare.start(place, made)
+        daemons.start(place, made)
 
 
 def own_address(place: Place, member: Member, pool: NewPool) -> str:

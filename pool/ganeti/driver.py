@@ -12,19 +12,19 @@ from dom0kit.errors import UserError
 from dom0kit.units import counted
 from pool.driver import Joiner, PoolAnswer, PoolState
 from pool.ganeti import join as joining
-from pool.ganeti.clean import forget_pool, left_overs
+from pool.ganeti.cleanup import forget_pool, left_overs
 from pool.ganeti.create import NewPool, create
-from pool.ganeti.hosts import write_hosts
+from pool.ganeti.daemons import JOINING
+from pool.ganeti.health import state
 from pool.ganeti.leave import leave
-from pool.ganeti.prepare import JOINING
+from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import read_ssconf
-from pool.ganeti.state import state
-from pool.messages import Refused
-from pool.token import read_token
-from pool.wire import Conversation, Progress
+from pool.join.client import Conversation, Progress
+from pool.join.messages import Refused
+from pool.join.token import read_token
 
 if TYPE_CHECKING:
-    from pool.place import Member, Place
+    from pool.host_access import Member, Place
 
 
 def print_line(text: str) -> None:

@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from pool.facts import Member, PoolFacts, read_image
-from pool.ganeti.elsewhere import SECONDS
-from pool.ganeti.state import SECONDS as LOCAL_SECONDS
+from pool.ganeti.health import SECONDS as LOCAL_SECONDS
+from pool.ganeti.peers.connections import SECONDS
+from pool.join.pool_facts import Member, PoolFacts, read_image
 
 SSCONF = "var/lib/ganeti"
 SOCKET = "run/ganeti/socket/ganeti-query"

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from pool.ganeti import keys, prepare
-from pool.ganeti.hosts import write_hosts
+from pool.ganeti import daemons
+from pool.ganeti.peers import ssh_keys
+from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
-    from pool.place import Member, Place
+    from pool.host_access import Member, Place
 
 
 def is_member(place: Place, name: str) -> bool:
@@ -27,8 +28,8 @@ def before(place: Place, member: Member, public_keys: Iterable[str]) -> None:
     """
     if member.address is None:
         raise UserError(f"{member.port} has no IPv4 address, which a pool needs", f"networkctl status {member.port}")
-    prepare.volume_group(place, member)
-    keys.let_in(place, public_keys)
+    daemons.volume_group(place, member)
+    ssh_keys.let_in(place, public_keys)
 
 
 def after(place: Place, member: Member) -> Ssconf:
@@ -42,5 +43,5 @@ def after(place: Place, member: Member) -> Ssconf:
         raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
     write_hosts(place)
     # The master has started the node daemon here, and no other.
-    prepare.start(place, pool)
+    daemons.start(place, pool)
     return pool

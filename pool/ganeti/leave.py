@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from pool.ganeti.clean import forget_pool, left_overs
-from pool.ganeti.prepare import MAKING
-from pool.ganeti.shell import command_on
+from pool.ganeti.cleanup import forget_pool, left_overs
+from pool.ganeti.daemons import MAKING
+from pool.ganeti.peers.ssh_command import command_on
 from pool.ganeti.ssconf import read_ssconf
 
 if TYPE_CHECKING:
-    from pool.place import Place
+    from pool.host_access import Place
 
 REMOVE_SECONDS = 7200
 """Take a host out of the pool, or remove the pool.

@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pool.place import Place
+    from pool.host_access import Place
 
 USER = "dom0kit"
 REALM = "Ganeti Remote API"

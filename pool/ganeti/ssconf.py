@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pool.place import Place
+    from pool.host_access import Place
 
 DATA = "var/lib/ganeti"
 CONFIG = f"{DATA}/config.data"

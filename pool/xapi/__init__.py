@@ -5,6 +5,6 @@ Nothing of the toolstack itself is here; it comes from the apt repository that t
 
 from pool.xapi.driver import Xapi
 from pool.xapi.errors import PoolRefused
-from pool.xapi.look import preflight
+from pool.xapi.pool_checks import preflight
 
 __all__ = ["PoolRefused", "Xapi", "preflight"]

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from dom0kit import web
+from dom0kit import http_client
 from dom0kit.errors import UserError
-from dom0kit.web import Trust, WebError
-from pool.xapi.wire import WIRES, NotThisFormat, Refusal, Wire
+from dom0kit.http_client import Trust, WebError
+from pool.xapi.rpc_codec import WIRES, NotThisFormat, Refusal, Wire
 
 API_VERSION = "1.0"
 ORIGINATOR = "dom0kit"
@@ -83,7 +83,7 @@ class HttpsDoor:
     def post(self, path: str, body: bytes, content_type: str, seconds: float) -> tuple[int, bytes]:
         """See :class:`Door`."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        answer = web.request(
+        answer = http_client.request(
             "POST",
             f"https://{host}:{self.port}{path}",
             trust=Trust(fingerprint=self.fingerprint.replace(":", "").lower()),

@@ -1,4 +1,4 @@
-"""The driver of xapi: join, leave, status, create; asking the pool is in :mod:`pool.xapi.look`."""
+"""The driver of xapi: join, leave, status, create; asking the pool is in :mod:`pool.xapi.pool_checks`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dom0kit.redact import MASK
 from pool.driver import Joiner, PoolAnswer, PoolState, Problem
 from pool.xapi.client import LONG, Door, Session, UnixDoor, is_pin
 from pool.xapi.errors import PoolRefused, explain, refused
-from pool.xapi.look import Login, Moved, ask, login_of, moved_problem, read_pool, records, taken
-from pool.xapi.wire import Refusal
+from pool.xapi.pool_checks import Login, Moved, ask, login_of, moved_problem, read_pool, records, taken
+from pool.xapi.rpc_codec import Refusal
 
 if TYPE_CHECKING:
     from answerfiles.model.pool import PoolCreate, PoolJoin
@@ -56,7 +56,7 @@ class Xapi:
     port: int = 443
 
     def preflight(self, joiner: Joiner) -> PoolAnswer:
-        """Ask the pool whether it would take the host; see :func:`pool.xapi.look.preflight`."""
+        """Ask the pool whether it would take the host; see :func:`pool.xapi.pool_checks.preflight`."""
         return ask(self._login(), joiner)
 
     @in_words

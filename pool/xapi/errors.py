@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dom0kit.errors import UserError
 from pool.driver import Code, Problem
-from pool.xapi.wire import Refusal
+from pool.xapi.rpc_codec import Refusal
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qa.channels import Message
+from qa.console_scan import Finding, findings
 from qa.failure.guest_state import GuestState
-from qa.machine import Machine
-from qa.scan import Finding, findings
+from qa.vm.channels import Message
+from qa.vm.machine import Machine
 
 CONSOLE_LINES, EMULATOR_LINES = 40, 10
 BEFORE, AFTER = 8, 16
 """Lines of a console that are shown before and after the line that names a fault, when it is not among the last ones."""
 ALL = 10**6
 DIAGNOSIS = "E9Z"
-"""Begins what the guest says on the console when it is asked about itself; :data:`qa.scan.ALLOWED` has it, too."""
+"""Begins what the guest says on the console when it is asked about itself; :data:`qa.console_scan.ALLOWED` has it, too."""
 GAP = "        | …"
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from qa.channels import Message
+from qa.console_scan import Finding
 from qa.failure import MachineStarved, ScenarioFailed
 from qa.failure.evidence import MachineEvidence
 from qa.failure.guest_state import unit_reason
-from qa.scan import Finding
+from qa.vm.channels import Message
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 KERNEL_TIME = re.compile(r"^(?:\[ *\d+\.\d+\]|\(XEN\)) +(?:\[[^\]]*\] +)?")
@@ -25,10 +25,10 @@ FAILED_UNIT = re.compile(r"Failed to start (\S+\.\w+)(?: - ([^.]*))?|Dependency 
 WAITED = re.compile(r"^(?:no |waited on the console|the machine did not|the machine ended before|the boot is not complete)")
 """How the errors of waits begin."""
 WAITS = {
-    ("qa/machine_waits.py", "wait_until"): "what",
-    ("qa/console.py", "expect"): "what",
-    ("qa/machine_waits.py", "wait_end"): "",
-    ("qa/credentials.py", "run_and_drain"): "command",
+    ("qa/vm/waits.py", "wait_until"): "what",
+    ("qa/vm/serial_console.py", "expect"): "what",
+    ("qa/vm/waits.py", "wait_end"): "",
+    ("qa/guest/ssh_access.py", "run_and_drain"): "command",
 }
 """Functions that wait, and their variable that says for what."""
 CHECKS = ("need", "need_in", "ok", "check", "expect", "wait_until", "wait_event", "pump", "_judge", "_give_up")
@@ -181,7 +181,7 @@ def waited_for(error: BaseException) -> str:
 
 
 def where(error: BaseException) -> list[str]:
-    """Return the scenario's line, and the line of the check when that is another one: ``qa/host.py:151: need(…)``."""
+    """Return the scenario's line, and the line of the check when that is another one: ``qa/host_checks.py:151: need(…)``."""
     lines = [
         (path, f"{path}:{number}: {linecache.getline(frame.f_code.co_filename, number).strip()}")
         for frame, number, path in frames(error)

@@ -87,7 +87,7 @@ def prompt(text: str) -> str:
         return "login"
     if any(INITRAMFS.match(line) or SHELL.match(line) for line in last):
         return "shell"
-    # A shell that the harness has prepared has no prompt (qa.console.Console.tame).
+    # A shell that the harness has prepared has no prompt (qa.vm.serial_console.Console.tame).
     prepared = list(TAMED.finditer(text))
     if prepared and not re.search(r"^[\w.-]+ login: ", text[prepared[-1].end() :], re.MULTILINE):
         return "shell"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from dom0kit.files import write_json
-from dom0kit.run import run
-from qa import media
-from qa.results import PROJECT
+from dom0kit.fs import write_json
+from dom0kit.process import run
+from qa.result_files import PROJECT
+from qa.vm import media
 
 FOLDER = "good"
 """Below the folder of artifacts: what is kept of each scenario's last run that passed."""

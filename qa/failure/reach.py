@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from dom0kit.run import run
-from qa import patience
-from qa.console import LOGIN, PASSWORD, PROMPT, Console, parse, script
-from qa.credentials import Credentials, Ssh, run_and_drain
+from dom0kit.process import run
+from qa import timeouts
 from qa.failure import guest_state
 from qa.failure.evidence import DIAGNOSIS as MARK
 from qa.failure.guest_state import GuestState
-from qa.machine import RUNNING, Machine
-from qa.machine_time import Deadline
+from qa.guest.ssh_access import Credentials, Ssh, run_and_drain
+from qa.vm.machine import RUNNING, Machine
+from qa.vm.machine_time import Deadline
+from qa.vm.serial_console import LOGIN, PASSWORD, PROMPT, Console, parse, script
 
 Said = tuple[GuestState | None, str]
 """What the guest said, None when it cannot be asked, and by which way, or why not."""
@@ -76,7 +76,7 @@ def ask_by_ssh(machine: Machine, credentials: Credentials) -> Said:
     reason = "it has no forwarded port and no address in its lab network"
     command = guest_state.script(guest_state.SSH_LINES)
     for client in ssh_clients(machine, credentials):
-        answer = run_and_drain(short_argv(client.argv(command)), "journal", Deadline(patience.DIAGNOSTIC))
+        answer = run_and_drain(short_argv(client.argv(command)), "journal", Deadline(timeouts.DIAGNOSTIC))
         if answer.code == 0:
             return guest_state.parse(answer.output), ""
         reason = (answer.output.strip().splitlines() or [f"exit code {answer.code}"])[-1]

@@ -8,25 +8,25 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dom0kit.files import write_atomic, write_json
+from dom0kit.fs import write_atomic, write_json
 from dom0kit.redact import Redactor
-from qa import patience, results
-from qa.channels import Message
+from qa import result_files, timeouts
 from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT, evidence, explain, last_good, reach, reproduce, text
 from qa.failure.evidence import MachineEvidence
 from qa.failure.explain import Failure
 from qa.failure.guest_state import GuestState
-from qa.machine import Machine
-from qa.machine_time import Deadline
+from qa.observers import Watcher
 from qa.schedule import history
-from qa.watcher import Watcher
+from qa.vm.channels import Message
+from qa.vm.machine import Machine
+from qa.vm.machine_time import Deadline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.scenario import Scenario
 
-ALL_MACHINES = 2 * patience.DIAGNOSTIC
+ALL_MACHINES = 2 * timeouts.DIAGNOSTIC
 """Seconds of machine time after which no further machine is asked: a pool's hosts may all have gone silent."""
 
 
@@ -128,7 +128,7 @@ class FailureRecorder(Watcher):
         failed_events: list[tuple[str, Message]] = [
             (m.name, event) for m in scenario.machines if m.started for event in m.events if m.channels.unexpected(event)
         ]
-        commit, digest = results.commit(), results.iso_digest(settings.iso)
+        commit, digest = result_files.commit(), result_files.iso_digest(settings.iso)
         timings = {"phases": {phase.name: phase.seconds for phase in scenario.phases}, "steps": scenario.steps()}
         return Failure(
             scenario=scenario.name,

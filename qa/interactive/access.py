@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from qa.command import MachineSpec
+from qa.vm.qemu_args import MachineSpec
 
 INTERACTIVE_OPTIONS = ("BatchMode", "ConnectTimeout")
 """Options of the harness's ssh client that a person does not want."""

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from qa import selection
 from qa.failure.recorder import FailureRecorder
 from qa.failure.reproduce import check_iso
 from qa.interactive import stop
 from qa.interactive.attach import attach
 from qa.interactive.options import ATTACH
 from qa.interactive.shell import BEFORE, ShellWatcher
-from qa.results import iso_digest
+from qa.result_files import iso_digest
 from qa.scenario import Scenario, Settings
+from qa.schedule import selection
 
 FOLDER = "shell"
 """Below the folder of artifacts: a run in which a person took part is no result."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qa import patience
-from qa.console import Answer
+from qa import timeouts
 from qa.failure import ScenarioFailed
-from qa.machine_time import Deadline
+from qa.vm.machine_time import Deadline
+from qa.vm.serial_console import Answer
 
 Run = Callable[[str], Answer]
 
@@ -15,7 +15,7 @@ Run = Callable[[str], Answer]
 class Guest:
     """A guest as one way of running commands in it shows it.
 
-    :param run: such as :meth:`qa.console.Console.run` or :meth:`qa.credentials.Ssh.run`.
+    :param run: such as :meth:`qa.vm.serial_console.Console.run` or :meth:`qa.guest.ssh_access.Ssh.run`.
     """
 
     def __init__(self, run: Run) -> None:
@@ -41,7 +41,7 @@ class Guest:
             outputs.append(answer.output)
         return "\n".join(outputs)
 
-    def wait_until_succeeds(self, command: str, *, limit: float = patience.COMMAND, pause: str = "sleep 2") -> str:
+    def wait_until_succeeds(self, command: str, *, limit: float = timeouts.COMMAND, pause: str = "sleep 2") -> str:
         """Run a command until it succeeds; return its output.
 
         :param limit: seconds of machine time.
@@ -54,7 +54,7 @@ class Guest:
             self._run(pause)
         return answer.output
 
-    def wait_for_unit(self, unit: str, *, limit: float = patience.COMMAND) -> None:
+    def wait_for_unit(self, unit: str, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until a unit is active.
 
         :raises ScenarioFailed: when it has failed, with its status, or past the limit in seconds of machine time.
@@ -67,7 +67,7 @@ class Guest:
             deadline.check(f"the unit {unit} is {state} after {deadline.describe()}")
             self._run("sleep 2")
 
-    def wait_for_open_port(self, port: int, *, limit: float = patience.COMMAND) -> None:
+    def wait_for_open_port(self, port: int, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until something listens on a TCP port in the guest.
 
         :raises ScenarioFailed: past the limit in seconds of machine time.

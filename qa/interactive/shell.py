@@ -12,15 +12,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qa.console import Console
-from qa.credentials import Ssh
 from qa.failure.reach import ssh_clients, without_verdict
+from qa.guest.ssh_access import Ssh
 from qa.interactive import stop
 from qa.interactive.attach import raw_terminal, until_escape
 from qa.interactive.guest import Guest
-from qa.machine import Machine, pump_all
+from qa.observers import Watcher
 from qa.scenario import Scenario
-from qa.watcher import Watcher
+from qa.vm.machine import Machine, pump_all
+from qa.vm.serial_console import Console
 
 BEFORE = "before:"
 """Begins ``--step before:PHASE``: the prompt opens when the phase begins, in place of when it ends."""

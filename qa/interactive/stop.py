@@ -6,13 +6,13 @@ import select
 import sys
 from contextlib import suppress
 
-from qa.channels import connect
 from qa.failure import EXPLANATION_TEXT, ScenarioFailed
 from qa.failure.reach import ssh_clients, without_verdict
 from qa.failure.recorder import FailureRecorder
 from qa.interactive import access
-from qa.machine import Machine, pump_all
 from qa.scenario import Scenario
+from qa.vm.channels import connect
+from qa.vm.machine import Machine, pump_all
 
 HELD: set[str] = set()
 """Scenarios of this process that were held before."""

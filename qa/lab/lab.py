@@ -1,4 +1,4 @@
-"""The laboratory itself: what :mod:`qa.lab.commands` decides is done here, and undone."""
+"""The laboratory itself: what :mod:`qa.lab.netns_commands` decides is done here, and undone."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
-from dom0kit.run import Result, run
-from qa.command import Nic
+from dom0kit.process import Result, run
 from qa.failure import ScenarioFailed
-from qa.lab import commands, vlan, web
-from qa.lab.server import Server
-from qa.machine import pump_all
-from qa.machine_time import Deadline
+from qa.lab import netns_commands, report_server, vlan_bridge
+from qa.lab.server_process import Server
+from qa.vm.machine import pump_all
+from qa.vm.machine_time import Deadline
+from qa.vm.qemu_args import Nic
 
 NUMBERS = count()
 PROJECT = Path(__file__).resolve().parent.parent.parent
-DHCP = f"{commands.ADDRESS.rsplit('.', 1)[0]}.100,{commands.ADDRESS.rsplit('.', 1)[0]}.199,1h"
+DHCP = f"{netns_commands.ADDRESS.rsplit('.', 1)[0]}.100,{netns_commands.ADDRESS.rsplit('.', 1)[0]}.199,1h"
 """The addresses that a plain DHCP server gives out."""
 DNSMASQ_READY = r"DHCP, (?:IP range|proxy)|DHCPv6|router advertisement on"
 
@@ -56,7 +56,7 @@ def clear(namespace: str) -> list[str]:
     end = time.monotonic() + 5
     while still and processes(namespace) and time.monotonic() < end:
         time.sleep(0.05)
-    for command in commands.remove(namespace):
+    for command in netns_commands.remove(namespace):
         run(command, check=False)
     # What `ip netns exec` found in this folder was shown in place of files in /etc.
     shutil.rmtree(Path("/etc/netns") / namespace, ignore_errors=True)
@@ -65,7 +65,7 @@ def clear(namespace: str) -> list[str]:
 
 def sweep() -> list[str]:
     """Remove what killed runs have left behind; the names of the namespaces."""
-    found = commands.left_overs(commands.listed(run(["ip", "netns", "list"]).output), alive)
+    found = netns_commands.left_overs(netns_commands.listed(run(["ip", "netns", "list"]).output), alive)
     for namespace in found:
         clear(namespace)
     return found
@@ -81,7 +81,7 @@ class Lab:
     def __init__(self, artifacts: Path, work: Path) -> None:
         self.artifacts = artifacts
         self.work = work
-        self.namespace = commands.name(os.getpid(), next(NUMBERS))
+        self.namespace = netns_commands.name(os.getpid(), next(NUMBERS))
         self._site = ""
         self._taps = count()
         self._servers: list[Server] = []
@@ -90,7 +90,7 @@ class Lab:
     def __enter__(self) -> Lab:
         sweep()
         try:
-            self._do(commands.make(self.namespace))
+            self._do(netns_commands.make(self.namespace))
         except BaseException:
             clear(self.namespace)
             raise
@@ -128,7 +128,7 @@ class Lab:
 
     def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 600) -> Result:
         """Run a command inside; ``timeout`` in seconds."""
-        return run(commands.inside(self.namespace, argv), check=check, timeout=timeout)
+        return run(netns_commands.inside(self.namespace, argv), check=check, timeout=timeout)
 
     def reaches(self, address: str, *, limit: float = 240) -> bool:
         """Return whether an address answers to ping within ``limit`` seconds of machine time."""
@@ -145,33 +145,33 @@ class Lab:
 
     def bridge(self, device: str, *addresses: str) -> str:
         """A further bridge; its name."""
-        self._do(commands.bridge(self.namespace, device, *addresses))
+        self._do(netns_commands.bridge(self.namespace, device, *addresses))
         return device
 
     def vlan(self, bridge: str, tag: int, address: str) -> None:
         """The laboratory's own address in a VLAN, as ``10.77.77.1/24``; nobody without the tag reaches it."""
-        self._do(commands.vlan(self.namespace, bridge, tag, address))
-        argv = [sys.executable, "-m", "qa.lab.vlan", *commands.vlan_devices(tag), str(tag)]
-        self.serve(f"vlan{tag}", argv, ready=vlan.READY, env={"PYTHONPATH": str(PROJECT)})
+        self._do(netns_commands.vlan(self.namespace, bridge, tag, address))
+        argv = [sys.executable, "-m", "qa.lab.vlan_bridge", *netns_commands.vlan_devices(tag), str(tag)]
+        self.serve(f"vlan{tag}", argv, ready=vlan_bridge.READY, env={"PYTHONPATH": str(PROJECT)})
 
     def nic(
         self,
         mac: str,
         *,
-        bridge: str = commands.BRIDGE,
+        bridge: str = netns_commands.BRIDGE,
         rom: bool = False,
         bootindex: int | None = None,
     ) -> Nic:
         """A machine's network card with its cable in a bridge; for one machine at a time."""
         device = f"tap{next(self._taps)}"
-        self._do(commands.tap(self.namespace, device, bridge))
+        self._do(netns_commands.tap(self.namespace, device, bridge))
         return Nic(mac=mac, tap=device, rom=rom, bootindex=bootindex)
 
     def needs_site(self) -> str:
         """The site's namespace, which is made when it is first asked for."""
         if not self._site:
-            self._site = commands.site_name(self.namespace)
-            self._do(commands.site(self.namespace))
+            self._site = netns_commands.site_name(self.namespace)
+            self._do(netns_commands.site(self.namespace))
         return self._site
 
     def serve(
@@ -185,7 +185,7 @@ class Lab:
             self.needs_site()
         namespace = self._site if site else self.namespace
         log = self.artifacts / f"server-{name}.log"
-        server = Server(name, commands.inside(namespace, argv), ready=ready, log=log, env=env)
+        server = Server(name, netns_commands.inside(namespace, argv), ready=ready, log=log, env=env)
         self._servers.append(server)
         server.start()
         return server
@@ -196,23 +196,30 @@ class Lab:
 
     def site_dhcp(self) -> Server:
         """The site's DHCP server: addresses and nothing about booting."""
-        argv = commands.dnsmasq(commands.SITE_CARD, ranges=[DHCP])
+        argv = netns_commands.dnsmasq(netns_commands.SITE_CARD, ranges=[DHCP])
         return self.serve("site-dhcp", argv, ready=DNSMASQ_READY, site=True)
 
     def dhcp(self, *options: str) -> Server:
         """A plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``."""
-        argv = commands.dnsmasq(commands.BRIDGE, ranges=[DHCP], options=options)
+        argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=[DHCP], options=options)
         return self.serve("dhcp", argv, ready=DNSMASQ_READY)
 
     def advertise(self) -> Server:
         """IPv6 router advertisements: addresses by autoconfiguration, no DHCPv6."""
-        argv = commands.dnsmasq(commands.BRIDGE, ranges=["fd77::,ra-only,64"], flags=["--enable-ra"])
+        argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=["fd77::,ra-only,64"], flags=["--enable-ra"])
         return self.serve("ra", argv, ready=DNSMASQ_READY)
 
-    def web(self, name: str, *, files: Path, address: str = commands.ADDRESS, port: int = 8077, tls: bool = False) -> web.Web:
+    def web(
+        self, name: str, *, files: Path, address: str = netns_commands.ADDRESS, port: int = 8077, tls: bool = False
+    ) -> report_server.Web:
         """A small web server that offers ``files`` and takes reports, for scenarios without ``dom0kit answers serve``."""
         folder = self.artifacts / name
-        certificate = web.certificate(self.work / f"{name}.pem", address) if tls else None
-        argv = web.argv(sys.executable, files, folder, address=address, port=port, certificate=certificate)
-        server = self.serve(name, argv, ready=web.READY, env={"PYTHONPATH": str(PROJECT)})
-        return web.Web(server, folder, web.url(address, port, tls=tls), web.fingerprint(certificate) if certificate else "")
+        certificate = report_server.certificate(self.work / f"{name}.pem", address) if tls else None
+        argv = report_server.argv(sys.executable, files, folder, address=address, port=port, certificate=certificate)
+        server = self.serve(name, argv, ready=report_server.READY, env={"PYTHONPATH": str(PROJECT)})
+        return report_server.Web(
+            server,
+            folder,
+            report_server.url(address, port, tls=tls),
+            report_server.fingerprint(certificate) if certificate else "",
+        )

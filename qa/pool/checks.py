@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from qa import host
-from qa.host import need
-from qa.pool.hosts import POOL, POOL_ADDRESS, SNAPSHOT, SOURCES, PoolDisks, PoolLab, to_create
+from qa import host_checks
+from qa.host_checks import need
+from qa.pool.pool_hosts import POOL, POOL_ADDRESS, SNAPSHOT, SOURCES, PoolDisks, PoolLab, to_create
 from qa.scenario import Scenario
 from qa.stages.cache import Stage
 
@@ -70,4 +70,4 @@ def check_member(pool: PoolLab, number: int) -> None:
     need(units == ["active"] * 2, f"Ganeti's daemons on h{number} are {units}")
     weights = pool.run(number, "cd /sys/fs/cgroup/ganeti.slice && cat cpu.weight ganeti-noded.service/cpu.weight").ok().split()
     need(weights == ["1000"] * 2, f"the weights of Ganeti's daemons on h{number} are {weights}")
-    host.check_no_failed_unit(pool.ssh(number).run)
+    host_checks.check_no_failed_unit(pool.ssh(number).run)

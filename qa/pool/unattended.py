@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pool.token import JoinToken
-from qa import answers, media, patience
-from qa.answers import DISK_SERIAL
-from qa.command import Drive, Nic
-from qa.credentials import Credentials
-from qa.host import need
+from pool.join.token import JoinToken
+from qa import timeouts
+from qa.guest.ssh_access import Credentials
+from qa.host_checks import need
+from qa.install import answers
+from qa.install.answers import DISK_SERIAL
+from qa.install.netboot import Boot, Served, Tree, render, serve
 from qa.lab.lab import Lab
-from qa.machine import Machine
-from qa.netboot import Boot, Served, Tree, render, serve
-from qa.pool.hosts import DISK_SIZE, POOL_ADDRESS, address, mac, name, to_create
+from qa.pool.pool_hosts import DISK_SIZE, POOL_ADDRESS, address, mac, name, to_create
 from qa.scenario import Scenario
+from qa.vm import media
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import Drive, Nic
 
 BOOT = Boot("bios", rom=True)
 TOKEN_FILE = "join.token"
@@ -76,7 +78,7 @@ class Site:
         :raises ScenarioFailed: when something of it did not happen.
         """
         with self.scenario.phase(f"h{number}: boot from the network and install"):
-            machine.wait_event("installer", "started", limit=patience.BOOT)
-            machine.wait_event("installer", limit=patience.INSTALL)
-            machine.wait_qmp_event("RESET", limit=patience.REBOOT)
+            machine.wait_event("installer", "started", limit=timeouts.BOOT)
+            machine.wait_event("installer", limit=timeouts.INSTALL)
+            machine.wait_qmp_event("RESET", limit=timeouts.REBOOT)
         need(self.served.tree.is_done(f"h{number}"), f"h{number} is installed, and done/h{number}.cfg is not there")

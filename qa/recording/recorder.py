@@ -30,7 +30,7 @@ BLINKING = 2
 
 
 class Line(Protocol):
-    """The part of :class:`qa.channels.Channels` that a recorder needs."""
+    """The part of :class:`qa.vm.channels.Channels` that a recorder needs."""
 
     answers: dict[int, dict[str, Any]]
 

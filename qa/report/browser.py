@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.run import run
+from dom0kit.process import run
 from qa.report import matrix, sample, writer
 from qa.report.artifacts import read
 from qa.report.page import TEMPLATES

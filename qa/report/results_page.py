@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.files import write_atomic
+from dom0kit.fs import write_atomic
 from dom0kit.units import human_seconds
 from qa.metadata import Metadata
 from qa.report import matrix

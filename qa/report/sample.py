@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qa.schedule.history import FILE, Run
-from qa.tui.picture import Picture, write_png
+from qa.tui.screenshots import Picture, write_png
 
 INJECTION = "<script>window.injected = true</script>"
 MARKUP = '"\'><img src=x onerror="window.injected = true">&lt;{{ 7 * 7 }}'

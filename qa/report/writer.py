@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from dom0kit.files import write_atomic
+from dom0kit.fs import write_atomic
 from dom0kit.units import human_seconds, table
 from qa.metadata import Metadata
 from qa.report import matrix, page
@@ -54,7 +54,7 @@ def write_pages(artifacts: Path, recorded: Sequence[ScenarioRun], rows: Sequence
 
 def _catalog() -> Sequence[Metadata]:
     # pytest, which finds the scenarios, is only there where scenarios can run.
-    from qa.selection import catalog  # noqa: PLC0415
+    from qa.schedule.selection import catalog  # noqa: PLC0415
 
     return catalog()
 

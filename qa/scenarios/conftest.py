@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from qa.failure import MachineStarved, last_good
-from qa.installed import InstalledDisks
+from qa.install.installed_disk import InstalledDisks
+from qa.install.netboot import Trees
 from qa.interactive.command import add_watchers
 from qa.lab.lab import Lab
-from qa.machine import Machine
 from qa.metadata import declared, parameters
-from qa.netboot import Trees
+from qa.observers import Watcher
 from qa.pool.checks import pool_of_one
-from qa.pool.hosts import SNAPSHOT, PoolDisks, PoolLab
-from qa.results import record
+from qa.pool.pool_hosts import SNAPSHOT, PoolDisks, PoolLab
+from qa.result_files import record
 from qa.scenario import Scenario, Settings
-from qa.selection import PLUGIN, Selection, result_key, starved_key
-from qa.watcher import Watcher
+from qa.schedule.selection import PLUGIN, Selection, result_key, starved_key
+from qa.vm.machine import Machine
 
 raised_key = pytest.StashKey[BaseException]()
 watchers_key = pytest.StashKey[list[Watcher]]()

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from dom0kit.files import write_json
-from qa.results import PROJECT, commit, iso_digest, utc_now
+from dom0kit.fs import write_json
+from qa.result_files import PROJECT, commit, iso_digest, utc_now
 from qa.scenario import OUTPUT, Settings
 from qa.schedule import history
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from dom0kit.units import human_seconds
+from qa.console_scan import strip_ansi
 from qa.failure import EXPLANATION_TEXT
-from qa.scan import strip_ansi
 from qa.scenario import OUTPUT
 from qa.schedule.history import Run
 from qa.schedule.plan import Job

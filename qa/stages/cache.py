@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from dom0kit.files import write_json
+from dom0kit.fs import write_json
 from qa.stages.key import StageKey
 
 RECORD = "stage.json"

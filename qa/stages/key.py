@@ -44,5 +44,5 @@ class StageKey:
 
 
 def source_digests(modules: Sequence[str], package: Path = PACKAGE) -> dict[str, str]:
-    """Return the SHA-256 of files of the harness by their names, such as ``installed.py`` or ``pool/hosts.py``."""
+    """Return the SHA-256 of files of the harness by their names, such as ``host_checks.py`` or ``pool/pool_hosts.py``."""
     return {module: hashlib.sha256((package / module).read_bytes()).hexdigest() for module in modules}

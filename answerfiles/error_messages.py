@@ -1,0 +1,151 @@
+"""pydantic's errors in our words: what was found, what is allowed, what may have been meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
+
+from answerfiles import model_introspection
+from answerfiles.model_introspection import Shape, Spot
+from answerfiles.yaml_positions import Path, Position, dotted
+
+LONGEST_FOUND = 60
+OF_PYDANTIC = frozenset(get_args(ErrorType))
+"""Errors that pydantic words; the model's own say themselves what is allowed."""
+SWITCH = {"yes": True, "on": True, "1": True, "true": True, "no": False, "off": False, "0": False, "false": False}
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: where it is, which setting, what was found, what is allowed."""
+
+    position: Position
+    field: str
+    text: str
+
+    def render(self, file: str) -> str:
+        """As compilers write it: ``file:line:column: field: text``."""
+        field = f"{self.field}: " if self.field else ""
+        return f"{file}:{self.position.line}:{self.position.column}: {field}{self.text}"
+
+
+def explain(
+    details: Iterable[ErrorDetails], value: Any, place: Callable[[Path, bool], Position], model: type[BaseModel]
+) -> list[Problem]:
+    """Every error of a validation at its place.
+
+    :param value: what was validated.
+    :param place: where a path's key (true) or value (false) is.
+    """
+    located = [(detail, model_introspection.find(model, detail["loc"])) for detail in details]
+    wrong = {spot.path for _, spot in located}
+    problems: dict[tuple[Path, str], Problem] = {}
+    for detail, spot in located:
+        kind = detail["type"]
+        if kind == "too_short" and any(len(path) > len(spot.path) and path[: len(spot.path)] == spot.path for path in wrong):
+            continue  # a list is too short for pydantic also when one of its entries is wrong, which is said already
+        if kind == "missing" and spot.path and isinstance(spot.path[-1], int):
+            spot = model_introspection.find(model, detail["loc"][:-1])  # noqa: PLW2901 - a list that is too short is what people see
+            kind = "too_short"
+        key = (spot.path, kind if kind in ("missing", "extra_forbidden") else "")
+        problems.setdefault(key, _problem(kind, detail["msg"], spot, _Read(value, place, model)))
+    return list(problems.values())
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was validated, and where its parts are."""
+
+    value: Any
+    place: Callable[[Path, bool], Position]
+    model: type[BaseModel]
+
+
+def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
+    name = dotted(spot.path)
+    if kind == "extra_forbidden":
+        keys = list(spot.parent.fields) if spot.parent else []
+        guess = did_you_mean(str(spot.path[-1]), keys) or elsewhere(str(spot.path[-1]), read.model)
+        return Problem(read.place(spot.path, True), name, f"unknown key{guess}; allowed: {', '.join(keys)}")
+    if kind == "missing":
+        field = spot.parent.record.model_fields.get(str(spot.path[-1])) if spot.parent and spot.parent.record else None
+        what = f"it says {field.description}" if field and field.description else "it is needed"
+        return Problem(read.place(spot.path, True), name, f"missing; {what}")
+    here = value_at(read.value, spot.path)
+    hidden = spot.may_hold_secret and not isinstance(here, dict | list | None)
+    # The keys of a record may be shown; where a secret belongs, a key could be one.
+    hidden = hidden or (spot.shape is not None and spot.shape.is_secret and isinstance(here, dict))
+    shown = "a value that is not shown" if hidden else found(here)
+    if spot.shape is None or not (kind in OF_PYDANTIC or kind.startswith("ip_v")):
+        return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {said}")
+    allowed = f"{spot.shape.allowed()}{nearest(here, spot.shape)}"
+    return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {allowed}")
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """What stands at a path; None when nothing does."""
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def found(value: Any) -> str:
+    """What a file holds, short enough for a line, passwords in URLs left out."""
+    if value is None or value == {}:
+        return "nothing"
+    if isinstance(value, dict):
+        keys = [str(key) for key in value]
+        return f"the key{'s' if len(keys) > 1 else ''} {', '.join(keys[:8])}{', ...' if len(keys) > 8 else ''}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = re.sub(r"//[^/\s]*@", "//********@", str(value))
+    text = text if len(text) <= LONGEST_FOUND else text[:LONGEST_FOUND] + "..."
+    return repr(text) if isinstance(value, str) else text
+
+
+def nearest(value: Any, shape: Shape) -> str:
+    """Which of the words that a field takes may have been meant."""
+    words = shape.words
+    if isinstance(value, dict | list | None) or not words:
+        return ""
+    text = str(value).lower()
+    if shape.type is bool:
+        return f", did you mean {str(SWITCH[text]).lower()}?" if text in SWITCH else ""
+    if isinstance(value, bool):
+        text = next((word for word in (("on", "yes") if value else ("off", "no", "none")) if word in words), text)
+    return did_you_mean(text, [str(word) for word in words])
+
+
+def did_you_mean(word: str, allowed: list[str]) -> str:
+    """A guess at what was meant, or nothing."""
+    plain = word.lower().replace("-", "_").replace(" ", "_")
+    near = plain if plain in allowed else next(iter(difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)), "")
+    return f", did you mean '{near}'?" if near else ""
+
+
+@cache
+def _homes(model: type[BaseModel]) -> dict[str, str]:
+    homes: dict[str, str] = {}
+    for path, _, _ in model_introspection.rows(model):
+        homes.setdefault(path.rpartition(".")[2], path)
+    return homes
+
+
+def elsewhere(word: str, model: type[BaseModel]) -> str:
+    """Where a key belongs that stands at the wrong place, or nothing."""
+    home = _homes(model).get(word.lower().replace("-", "_"))
+    return f", did you mean '{home}'?" if home else ""

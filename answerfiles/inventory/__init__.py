@@ -1,0 +1,1 @@
+"""Inventories of many hosts: templates, rendering of answer files, install markers."""

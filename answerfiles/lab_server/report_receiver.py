@@ -1,0 +1,182 @@
+"""Takes what installing hosts report, keeps it, and marks a host as installed when its installer says so.
+
+``POST /report/HOST`` carries one event as a JSON object, or a bundle (``Content-Type: application/gzip``). The host proves itself
+by the token that render put into its answers. A machine that has not read its answers has no token: what it sends and a
+small bundle are taken as well, marked as unproven, but never a ``finished``: it cannot change what a host boots.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import socketserver
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+from answerfiles.inventory.install_markers import mark_done
+from answerfiles.inventory.render import report_token
+
+LARGEST_EVENT = 256 * 1024
+LARGEST_BUNDLE = 64 * 1024 * 1024
+LARGEST_UNPROVEN = 8 * 1024 * 1024
+LARGEST_LOG = 32 * 1024 * 1024
+"""Bytes of events of one host; what comes after is refused."""
+CLIENT_SECONDS = 60
+"""Wait between two parts of a report.
+
+Kind: protocol. Reason: nginx in front of it has the whole report before it passes it on. Expiry: the connection is closed; the
+host sends the report again.
+"""
+MOST_BUNDLES = 5
+KINDS = ("started", "step", "progress", "note", "retrying", "finished", "failed")
+
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class Refused(Exception):
+    """A report that is not taken: HTTP status and why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Receiver:
+    """Keeps reports below a folder.
+
+    :param tree: the network-boot tree: its ``hosts.json`` says which hosts there are, its ``done/`` gets the marks.
+    :param tell: called with the host's name and each event that was taken.
+    """
+
+    def __init__(self, tree: Path, reports: Path, key: bytes, tell: Tell = lambda host, event: None) -> None:
+        self.tree = tree
+        self.reports = reports
+        self.key = key
+        self.tell = tell
+        self._hosts: tuple[int, frozenset[str]] = (0, frozenset())
+
+    def limit(self, host: str, kind: str, authorization: str) -> tuple[bool, int]:
+        """Whether the sender is proven to be the host, and how many bytes may come.
+
+        :raises Refused: for a host that is not in the tree, and for a wrong token.
+        """
+        if host not in self.known():
+            raise Refused(404, "no such host")
+        proven = hmac.compare_digest(authorization.encode(), f"Bearer {report_token(self.key, host)}".encode())
+        if authorization and not proven:
+            raise Refused(403, "wrong token")
+        if kind == "application/gzip":
+            return proven, LARGEST_BUNDLE if proven else LARGEST_UNPROVEN
+        return proven, LARGEST_EVENT
+
+    def known(self) -> frozenset[str]:
+        """The hosts of the tree, read again when it was rendered again."""
+        path = self.tree / "hosts.json"
+        try:
+            stamp = path.stat().st_mtime_ns
+            if stamp != self._hosts[0]:
+                self._hosts = (stamp, frozenset(json.loads(path.read_text())["hosts"]))
+        except (OSError, ValueError, KeyError):
+            return frozenset()
+        return self._hosts[1]
+
+    def take(self, host: str, kind: str, body: bytes, *, proven: bool) -> None:
+        """Keep a report.
+
+        :raises Refused: when it is none, or the host has sent too much.
+        """
+        if kind == "application/gzip":
+            self._bundle(host, body, proven)
+            return
+        try:
+            event = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, "no JSON") from error
+        if not isinstance(event, dict) or event.get("event") not in KINDS:
+            raise Refused(400, "no event")
+        if not proven and event["event"] == "finished":
+            raise Refused(401, "a token is needed")
+        record = {**event, "received": round(time.time(), 3), "proven": proven}
+        path = self.reports / f"{host}.jsonl"
+        # A stranger must not use up the room of the host itself.
+        if path.exists() and path.stat().st_size > (LARGEST_LOG if proven else LARGEST_LOG // 4):
+            raise Refused(507, "this host has reported too much")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, sort_keys=True) + "\n")
+        if proven and event["event"] == "finished" and event.get("source") == "installer":
+            mark_done(self.tree, host)
+        self.tell(host, record)
+
+    def _bundle(self, host: str, body: bytes, proven: bool) -> None:
+        if not body.startswith(b"\x1f\x8b"):
+            raise Refused(400, "no gzip file")
+        word = "bundle" if proven else "unproven"
+        kept = sorted(self.reports.glob(f"{host}.{word}-*.tar.gz"))
+        for old in kept[: max(0, len(kept) - MOST_BUNDLES + 1)]:
+            old.unlink(missing_ok=True)
+        path = self.reports / f"{host}.{word}-{time.time_ns()}.tar.gz"
+        path.write_bytes(body)
+        path.chmod(0o600)
+        self.tell(host, {"event": "bundle", "file": str(path), "proven": proven})
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """HTTP on a Unix socket, for nginx alone."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    """The request handler of a receiver."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = CLIENT_SECONDS
+
+        def do_POST(self) -> None:
+            kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
+            head, _, host = self.path.partition("?")[0].rpartition("/")
+            try:
+                if head != "/report":
+                    raise Refused(404, "reports go to /report/HOST")
+                proven, most = receiver.limit(host, kind, self.headers.get("Authorization", ""))
+                length = int(self.headers.get("Content-Length", "-1"))
+                if length < 0:
+                    raise Refused(411, "a length is needed")
+                if length > most:
+                    raise Refused(413, f"at most {most} bytes")
+                body = self.rfile.read(length)
+                if len(body) != length:
+                    raise Refused(400, "the body was cut off")
+                receiver.take(host, kind, body, proven=proven)
+                self._answer(200, "taken")
+            except Refused as error:
+                self._answer(error.status, str(error))
+            except ValueError:
+                self._answer(400, "no length")
+            except OSError as error:
+                self._answer(507, f"cannot be kept: {error.strerror}")
+
+        def do_GET(self) -> None:
+            self._answer(405, "reports are sent by POST")
+
+        def _answer(self, status: int, text: str) -> None:
+            data = f"{text}\n".encode()
+            self.close_connection = True
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """nginx logs each request already."""
+
+        def address_string(self) -> str:
+            return "nginx"
+
+    return Handler

@@ -1,0 +1,54 @@
+"""What goes on around the installation: scripts, reports, and what comes at the end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from answerfiles.field_types import Fingerprint, Sha256, Url, refuse
+from answerfiles.model.record import Record
+from answerfiles.secret import Secret
+
+Stage = Literal["start", "planned", "written", "complete", "first-boot", "failed"]
+Finish = Literal["reboot", "poweroff", "halt", "wait"]
+OnFailure = Literal["wait", "reboot", "poweroff", "halt"]
+
+
+class Script(Record):
+    """A script at a stage; an exit code other than 0 fails the installation."""
+
+    stage: Stage = Field(
+        description="start: before the machine is looked at; planned: before the disk is touched; written: the system is on the "
+        "disk, mounted at $DOM0KIT_TARGET; complete: bootable; first-boot: on the host; failed: after a failure"
+    )
+    content: str | None = Field(default=None, min_length=1, description="the script itself; its first line names the interpreter")
+    url: Url | None = Field(default=None, description="where to fetch it")
+    sha256: Sha256 | None = Field(default=None, description="checksum of what is fetched; required for a plain http URL")
+    timeout: int = Field(
+        default=600, strict=True, ge=1, le=86400, description="seconds until it is ended, which counts as a failure"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Script:
+        if (self.content is None) == (self.url is None):
+            raise refuse("script", "exactly one of content and url")
+        if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
+            raise refuse("script", "sha256 beside a plain http url: anybody on the way could change the script")
+        if self.content is not None and not self.content.startswith("#!"):
+            raise refuse("script", "a content whose first line names the interpreter, as #!/bin/sh")
+        return self
+
+
+class Webhook(Record):
+    """Where events are sent by HTTP POST, each a JSON object."""
+
+    url: Url = Field(description="http or https; {host} stands for the host's name, {mac}, {uuid} and {serial} for the machine's")
+    token: Secret | None = Field(default=None, description="sent as 'Authorization: Bearer ...'")
+    fingerprint: Fingerprint | None = Field(default=None, description="SHA-256 of the server's certificate")
+
+
+class Reports(Record):
+    """Who is told of started, step, finished and failed."""
+
+    webhook: Webhook | None = Field(default=None, description="an address for events")

@@ -1,0 +1,1 @@
+"""Interfaces of the Linux storage stack: udev, multipathd, device-mapper maps, initramfs archives."""

@@ -1,0 +1,180 @@
+"""What is one host's own in its initramfs: a small cpio archive behind the image's initrd.img.
+
+The image's initramfs is the same for every host. What multipath and iSCSI must know of one host before its root is mounted lies
+behind it: the WWIDs that are multipath disks, the bindings with their header, the initiator's name. Whoever changes these files
+on a host makes the archive anew with ``dom0ctl initramfs``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.fs import BLOCK, sync_folder
+from dom0kit.linux import cpio
+
+MULTIPATH_CONF = "etc/multipath.conf"
+POLICY = "etc/multipath/conf.d/dom0kit.conf"
+BINDINGS = "etc/multipath/bindings"
+WWIDS = "etc/multipath/wwids"
+INITIATOR = "etc/iscsi/initiatorname.iscsi"
+IQN_PREFIX = "iqn.1993-08.org.debian:01"
+"""Before the random part of a name that nobody gave; Debian's open-iscsi makes names with it as well."""
+ISCSI = "etc/dom0kit/iscsi"
+LVM_LOCAL = "etc/lvm/lvmlocal.conf"
+LVM_DEVICES = "etc/lvm/devices/system.devices"
+PATTERNS = (
+    MULTIPATH_CONF,
+    "etc/multipath/conf.d/*.conf",
+    BINDINGS,
+    WWIDS,
+    INITIATOR,
+    ISCSI,
+    LVM_LOCAL,
+    LVM_DEVICES,
+)
+"""The files that are taken, below the root, as in ``Path.glob``."""
+FILES = "etc/dom0kit/initramfs.files"
+"""Names further files, a path a line: drivers of packages with the indexes of all modules, firmware, settings of modprobe."""
+LOAD = "etc/dom0kit/initramfs.modules"
+"""Modules that the live-root script loads by name, before it looks for the root."""
+SECRET = 0o600
+HEADER_LINES = 7
+"""``multipathd -B`` ends when the bindings lack a line of their header, and with it the host's root."""
+RECORD = "initramfs.json"
+"""Beside the host's state: what the initramfs with the host's part is, see :func:`record`."""
+
+
+def collect(*roots: Path) -> dict[str, bytes]:
+    """The files by path without a leading slash; one in an earlier root hides that of the same name in a later one.
+
+    The initiator's name is wanted only where the initramfs logs in to targets.
+    """
+    found: dict[str, bytes] = {}
+    named = tuple(dict.fromkeys(name for root in roots for name in listed(root)))
+    for root in reversed(roots):
+        for pattern in (*PATTERNS, *named):
+            for path in sorted(root.glob(pattern)):
+                if path.is_file():
+                    found[str(path.relative_to(root))] = path.read_bytes()
+    if ISCSI not in found:
+        found.pop(INITIATOR, None)
+    return found
+
+
+def listed(root: Path) -> list[str]:
+    """The further files that a root names."""
+    path = root / FILES
+    return [name for name in path.read_text().splitlines() if name and not name.startswith("/")] if path.is_file() else []
+
+
+def make(files: Mapping[str, bytes], epoch: int) -> bytes:
+    """The archive; nobody but root reads it. The same files give the same bytes."""
+    return cpio.archive(files, epoch, dict.fromkeys(files, SECRET))
+
+
+def wwids_text(wwids: Iterable[str], header: str) -> str:
+    """The file ``wwids``: those that are there with the new ones behind, each once.
+
+    :param header: the file as the image has it, its comment lines and perhaps entries.
+    """
+    lines = header.rstrip("\n").splitlines()
+    lines += [f"/{wwid}/" for wwid in dict.fromkeys(wwids) if f"/{wwid}/" not in lines]
+    return "\n".join(lines) + "\n"
+
+
+def problems(files: Mapping[str, bytes], wwids: Iterable[str]) -> list[str]:
+    """What keeps the initramfs from finding the host's root on multipath disks; nothing when all is well.
+
+    :param wwids: those of the disks that it must find.
+    """
+    wrong = []
+    if not files.get(MULTIPATH_CONF, b"").strip():
+        wrong.append(f"/{MULTIPATH_CONF} is missing or empty")
+    header = [line for line in files.get(BINDINGS, b"").splitlines() if line.startswith(b"#")]
+    if len(header) != HEADER_LINES or not header[0].startswith(b"# Multipath bindings"):
+        wrong.append(f"/{BINDINGS} has {len(header)} lines of its header, not {HEADER_LINES}")
+    known = files.get(WWIDS, b"").decode(errors="replace").split()
+    wrong += [f"/{WWIDS} does not name {wwid}" for wwid in wwids if f"/{wwid}/" not in known]
+    return wrong
+
+
+def differing(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]:
+    """The files that differ. LVM writes its list of devices anew when the host's name changes: its entries count alone."""
+
+    def content(files: Mapping[str, bytes], name: str) -> object:
+        text = files.get(name)
+        if name != LVM_DEVICES or text is None:
+            return text
+        return sorted(line for line in text.splitlines() if line.startswith(b"IDTYPE="))
+
+    return sorted(name for name in one.keys() | other.keys() if content(one, name) != content(other, name))
+
+
+@dataclass(frozen=True)
+class Written:
+    """An initramfs with the host's part, as it is on the disk; sizes in bytes."""
+
+    image_size: int
+    image_sha256: str
+    size: int
+    sha256: str
+
+    def record(self, files: Iterable[str]) -> dict[str, object]:
+        """What is noted beside the host's state."""
+        return {
+            "image_size": self.image_size,
+            "image_sha256": self.image_sha256,
+            "size": self.size,
+            "sha256": self.sha256,
+            "files": sorted(files),
+        }
+
+
+def write(initrd: Path, image_size: int, image_sha256: str, data: bytes) -> Written:
+    """Put the host's part behind the image's initramfs, in place of the one that is there: beside, fsync, rename.
+
+    :param image_size: bytes of the image's initramfs, and ``image_sha256`` its checksum, from the manifest.
+    :raises UserError: when the image's initramfs is not what the manifest says; nothing is changed then.
+    """
+    beside = initrd.with_name(f".{initrd.name}.new")
+    image, whole = hashlib.sha256(), hashlib.sha256()
+    left = image_size
+    try:
+        with initrd.open("rb") as source, beside.open("wb") as target:
+            os.fchmod(target.fileno(), SECRET)
+            while left and (block := source.read(min(BLOCK, left))):
+                image.update(block)
+                whole.update(block)
+                target.write(block)
+                left -= len(block)
+            if left or image.hexdigest() != image_sha256:
+                raise UserError(f"{initrd} is not the image's initramfs any more", "its checksum differs from the manifest's")
+            tail = bytes(-image_size % cpio.UNIT) + data
+            whole.update(tail)
+            target.write(tail)
+            target.flush()
+            os.fsync(target.fileno())
+        os.rename(beside, initrd)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(initrd.parent)
+    return Written(image_size, image_sha256, image_size + len(tail), whole.hexdigest())
+
+
+def read(initrd: Path, image_size: int) -> dict[str, bytes]:
+    """The host's part of an initramfs; empty when there is none.
+
+    :raises UserError: when what follows the image's initramfs is no archive.
+    """
+    with initrd.open("rb") as file:
+        file.seek(image_size)
+        data = file.read()
+    try:
+        return cpio.read(data[-image_size % cpio.UNIT :])
+    except ValueError as error:
+        raise UserError(f"the host's part of {initrd} is damaged: {error}", "make it anew: dom0ctl initramfs") from error

@@ -1,0 +1,69 @@
+"""The first-boot step ``scripts``: the user's own scripts, as the installer wrote them into ``host.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from dom0kit.errors import UserError
+from dom0kit.process import run
+from dom0kit.redact import Redactor, secrets_in
+from dom0kit.user_script import Runner, run_script
+
+if TYPE_CHECKING:
+    from firstboot.host import Host
+
+STAGE = "first-boot"
+LOG = "var/log/dom0kit/scripts.log"
+DONE = "var/lib/dom0kit/firstboot/scripts"
+DEFAULT_SECONDS = 600
+"""Run a user's script at first boot.
+
+Kind: configured. Reason: `scripts[].timeout` of the answers sets another value, and this is the model's default. Expiry: the
+step fails and names the script.
+"""
+
+
+def scripts(host: Host, runner: Runner = run) -> None:
+    """Run them in their order. One that has ended well does not run again, unless its text changes.
+
+    :raises UserError: when one fails; those after it are not tried.
+    """
+    redact = Redactor()
+    redact.add(secrets_in(host.told))
+
+    def note(text: str) -> None:
+        path = host.path(LOG)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600)
+        with path.open("a") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {redact(text)}\n")
+
+    for number, entry in enumerate(host.told.get("scripts", ()), 1):
+        if entry.get("stage") != STAGE:
+            continue
+        title = f"script {number} ({STAGE})"
+        content = text_of(entry, title)
+        mark = host.path(DONE) / f"{number}-{hashlib.sha256(content).hexdigest()[:16]}"
+        if mark.exists():
+            continue
+        try:
+            environment = {"DOM0KIT_STAGE": STAGE, "DOM0KIT_HOST": host.name, "DOM0KIT_LOG": f"/{LOG}"}
+            seconds = int(entry.get("timeout") or DEFAULT_SECONDS)
+            run_script(content, title, seconds=seconds, environment=environment, note=note, runner=runner)
+        except UserError as error:
+            raise UserError(redact(error.message), f"its output is in /{LOG}; again: dom0ctl firstboot retry scripts") from error
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+
+
+def text_of(entry: dict[str, Any], title: str) -> bytes:
+    """A script's content, which the installer has written out and checked.
+
+    :raises UserError: when host.json holds none.
+    """
+    content = entry.get("content")
+    if not isinstance(content, str) or not content:
+        raise UserError(f"/etc/dom0kit/host.json has no content for {title}", "write it there; only the installer follows a URL")
+    return content.encode()

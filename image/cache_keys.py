@@ -1,0 +1,66 @@
+"""What a result depends on, as a hash: the same key means that the result can be used again.
+
+diskimage-builder rebuilds everything every time; these keys decide what need not be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from image.recipe import Recipe
+
+PROJECT = Path(__file__).resolve().parent.parent
+TRAVELLING = ("dom0kit", "answerfiles", "network", "pool", "installer", "firstboot")
+"""The Python rooms that travel into the image."""
+
+IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file and link below a folder, sorted, without caches and without what is only read by people."""
+    found = (p for p in folder.rglob("*") if (p.is_file() or p.is_symlink()) and not IGNORED & set(p.parts))
+    return sorted(p for p in found if p.suffix != ".md")
+
+
+def hash_files(paths: Iterable[Path], root: Path = PROJECT) -> str:
+    """A hash over names, modes and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        mode = "link" if path.is_symlink() else f"{path.stat().st_mode & 0o111 != 0}"
+        digest.update(f"{path.relative_to(root)}\0{mode}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def hash_values(*values: object) -> str:
+    """A hash over plain values (strings, numbers, lists, mappings)."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def base_key(recipe: Recipe, releases: dict[str, str]) -> str:
+    """The bootstrapped tree: the packages, where they come from, and the code that installs them."""
+    code = hash_files([PROJECT / "image/bootstrap.py"])
+    keys = [hashlib.sha256(Path(source.key).read_bytes()).hexdigest() for source in recipe.apt]
+    return hash_values(recipe.debian.architecture, recipe.image_sources(), recipe.all_packages(), releases, code, keys)[:16]
+
+
+def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
+    """The initramfs: the tree below it and every element but those that only add host software."""
+    elements = PROJECT / "image/elements"
+    late = {"dom0-host", "dom0-firstboot", "dom0-boot"}
+    code = [p for p in files_below(elements) if p.relative_to(elements).parts[0] not in late]
+    settings = [recipe.firmware.model_dump(mode="json"), recipe.drivers.model_dump(mode="json")]
+    return hash_values(base, settings, recipe.compression.initramfs.of(release), hash_files(code))[:16]
+
+
+def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
+    """The whole image: the tree, the recipe, the elements, the image's own code, and all that travels."""
+    folders = [PROJECT / "image", *(PROJECT / room for room in TRAVELLING)]
+    code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
+    # Further repositories are in the base's key, without the place of their keys on this machine.
+    settings = recipe.model_dump(mode="json", exclude={"apt"})
+    return hash_values(base, settings, release, version, code)[:16]

@@ -1,0 +1,1 @@
+"""Find and read the answer file: kernel arguments, volumes, network."""

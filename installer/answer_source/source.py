@@ -1,0 +1,213 @@
+"""Where the answers come from: the kernel's ``dom0kit.answers=`` and what belongs to it, parsed and then fetched."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from answerfiles.model import Answers
+from answerfiles.reader import parse_answers
+from dom0kit import http_client
+from dom0kit.errors import UserError
+from dom0kit.http_client import SYSTEM, Trust
+from dom0kit.machine_identity import Identity
+from dom0kit.redact import Redactor, secrets_in_text
+from installer.answer_source import from_network
+from installer.answer_source.volumes import OnLabel, OnMedium, Tell, decode, read_file
+from installer.command_log import Commands
+
+FORMS = "give dom0kit.answers= one of /path/on/the/medium, label:LABEL/path, http://SERVER/path, https://SERVER/path, dhcp"
+NETWORK_SECONDS = 600
+"""Get the answers from the network in an unattended installation.
+
+Kind: configured. Reason: servers and switches that were powered on together need minutes; `dom0kit.network-timeout=` sets
+another value. Expiry: the installation fails with the state of each card.
+"""
+
+
+@dataclass(frozen=True)
+class OnUrl:
+    """A file on a web server; ``url`` may hold ``{mac}``, ``{uuid}`` and ``{serial}``."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return http_client.shown(self.url)
+
+
+@dataclass(frozen=True)
+class FromDhcp:
+    """A file on a web server whose URL is in DHCP option 224, as a text."""
+
+    def __str__(self) -> str:
+        return "the URL that DHCP option 224 names"
+
+
+Source = OnMedium | OnLabel | OnUrl | FromDhcp
+TrustSource = OnMedium | OnLabel | Trust
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the kernel's command line asks of the installer.
+
+    :param trust: whom to believe on https, or the place of a CA's PEM file.
+    :param report: the URL for reports until the answers name one.
+    :param nic: the MAC address of the NIC that the machine was started from, if the boot loader said so.
+    :param network_seconds: how long to try to get the answers from the network.
+    """
+
+    answers: Source | None
+    plan_only: bool
+    trust: TrustSource = SYSTEM
+    report: str = ""
+    nic: str = ""
+    network_seconds: int = NETWORK_SECONDS
+
+
+def words_of(cmdline: str) -> list[str]:
+    """The words of a kernel command line; double quotes hold blanks together."""
+    try:
+        return shlex.split(cmdline)
+    except ValueError:
+        return cmdline.split()
+
+
+def last(words: list[str], name: str) -> str:
+    """The value of ``name=value``; the last one counts."""
+    return next((word.partition("=")[2] for word in reversed(words) if word.startswith(f"{name}=")), "")
+
+
+def parse_cmdline(cmdline: str) -> Arguments:
+    """What ``/proc/cmdline`` asks for; of several arguments of one name the last counts.
+
+    :raises UserError: when something cannot be understood.
+    """
+    words = words_of(cmdline)
+    answers, trust = last(words, "dom0kit.answers"), last(words, "dom0kit.trust")
+    seconds = last(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
+    if not seconds.isdigit() or int(seconds) < 1:
+        raise UserError(f"dom0kit.network-timeout={seconds} is no number of seconds", "e.g. dom0kit.network-timeout=600")
+    return Arguments(
+        answers=parse_source(answers) if answers else None,
+        plan_only=any(word in ("dom0kit.plan-only", "dom0kit.plan-only=1") for word in words),
+        trust=parse_trust(trust) if trust else SYSTEM,
+        report=report_url(cmdline),
+        nic=boot_nic(cmdline),
+        network_seconds=int(seconds),
+    )
+
+
+def report_url(cmdline: str) -> str:
+    """Where ``dom0kit.report=`` wants reports; empty without. Known even when the rest cannot be understood."""
+    return last(words_of(cmdline), "dom0kit.report")
+
+
+def boot_nic(cmdline: str) -> str:
+    """The MAC address that the boot loader passed on: ``dom0kit.nic=MAC``, or PXELINUX's ``BOOTIF=01-52-54-...``; or nothing."""
+    words = words_of(cmdline)
+    text = last(words, "dom0kit.nic") or re.sub("^01-", "", last(words, "BOOTIF"))
+    plain = text.lower().replace("-", ":")
+    return plain if re.fullmatch(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", plain) else ""
+
+
+def parse_source(text: str) -> Source:
+    """A source from its text.
+
+    :raises UserError: for anything that is no source.
+    """
+    if text == "dhcp":
+        return FromDhcp()
+    if re.match(r"https?://", text):
+        http_client.split(re.sub(r"[{}]", "", text))
+        return OnUrl(text)
+    found = _volume(text)
+    if found is None:
+        raise UserError(f"the source of answers {http_client.shown(text)!r} cannot be understood", FORMS)
+    return found
+
+
+def parse_trust(text: str) -> TrustSource:
+    """What ``dom0kit.trust=`` names.
+
+    :raises UserError: when it is neither a fingerprint nor a file.
+    """
+    if text.lower().startswith("sha256:"):
+        return http_client.parse_trust(text)
+    found = _volume(text)
+    if found is None:
+        raise UserError(
+            f"dom0kit.trust={text} cannot be understood",
+            "give sha256:HEX, or a CA's PEM file as /path/on/the/medium or label:LABEL/path",
+        )
+    return found
+
+
+def _volume(text: str) -> OnMedium | OnLabel | None:
+    if text.startswith("/"):
+        return OnMedium(_inside(text, text))
+    label, slash, path = text.removeprefix("label:").partition("/")
+    if text.startswith("label:") and label and slash and path:
+        return OnLabel(label, _inside(path, text))
+    return None
+
+
+def _inside(path: str, text: str) -> str:
+    parts = PurePosixPath(path.lstrip("/")).parts
+    if not parts or ".." in parts:
+        raise UserError(f"{text!r} names no file on the volume", FORMS)
+    return "/".join(parts)
+
+
+def read_trust(source: TrustSource, commands: Commands, tell: Tell = lambda fraction, text: None) -> Trust:
+    """Whom to believe; a CA's file is read from its volume.
+
+    :raises UserError: when it is not there or no certificate.
+    """
+    if isinstance(source, Trust):
+        return source
+    trust = Trust(ca=read_file(source, commands, tell))
+    trust.context()
+    return trust
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The text of the answers, where it came from, and the URL and machine that it was fetched for (None: not by network)."""
+
+    text: str
+    place: str
+    url: str = ""
+    identity: Identity | None = None
+
+
+def fetch(
+    arguments: Arguments, commands: Commands, identity: Identity, trust: Trust = SYSTEM, tell: Tell = lambda fraction, text: None
+) -> Fetched:
+    """Get the text of the answers.
+
+    :param identity: the machine; its MAC address may be empty, then each NIC's is tried.
+    :param tell: called while something has not appeared yet.
+    :raises UserError: when it cannot be had.
+    """
+    source = arguments.answers
+    assert source is not None
+    if isinstance(source, OnMedium | OnLabel):
+        return Fetched(read_file(source, commands, tell), str(source))
+    template = source.url if isinstance(source, OnUrl) else None
+    got = from_network.fetch(template, identity, trust, commands, tell, seconds=arguments.network_seconds)
+    return Fetched(decode(got.data, http_client.shown(got.url)), http_client.shown(got.url), got.url, got.identity)
+
+
+def understand(fetched: Fetched, redactor: Redactor) -> Answers:
+    """The answers; secrets of a file that cannot be read are masked from here on too.
+
+    :raises UserError: with all that is wrong with them.
+    """
+    try:
+        return parse_answers(fetched.text, fetched.place)
+    except UserError:
+        redactor.add(secrets_in_text(fetched.text))
+        raise

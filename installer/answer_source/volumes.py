@@ -1,0 +1,138 @@
+"""Files on the boot medium and on volumes with a label: USB sticks, virtual media."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.linux.udev import settle
+from dom0kit.polling import poll
+from dom0kit.process import run
+from installer.command_log import Commands
+from installer.model.hardware import MEDIUM
+
+BY_LABEL = Path("/dev/disk/by-label")
+SECONDS_FOR_LABEL = 60.0
+"""Wait for a volume with a label or a UUID, such as a USB stick or virtual media.
+
+Kind: protocol. Reason: management controllers attach virtual media up to a minute after power-on; the time counts from the
+moment at which udev has processed all events. Expiry: an error that names the label and the time.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks for a volume.
+
+Kind: pace. Reason: a look starts blkid, which reads each device. Expiry: the next look.
+"""
+LARGEST = 1024 * 1024
+
+Tell = Callable[[float, str], None]
+"""Called with a fraction of the waiting time and a text, while something has not appeared yet."""
+
+
+@dataclass(frozen=True)
+class OnMedium:
+    """A file on the medium that the system was started from; ``path`` is relative to it."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"/{self.path} on the boot medium"
+
+
+@dataclass(frozen=True)
+class OnLabel:
+    """A file on the file system with a label; ``path`` is relative to it."""
+
+    label: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"/{self.path} on the volume {self.label}"
+
+
+def read_file(source: OnMedium | OnLabel, commands: Commands, tell: Tell = lambda fraction, text: None) -> str:
+    """A file's text; a volume is mounted read-only for a moment.
+
+    :raises UserError: when it is not there, too large or no text.
+    """
+    if isinstance(source, OnMedium):
+        return _read(Path(MEDIUM), source.path, str(source))
+    device = wait_for_label(source.label, tell)
+    with tempfile.TemporaryDirectory(prefix="dom0kit-volume-") as name:
+        commands(["mount", "-o", "ro", device, name])
+        try:
+            return _read(Path(name), source.path, str(source))
+        finally:
+            commands(["umount", name])
+
+
+def decode(data: bytes, source: str) -> str:
+    """Bytes as text.
+
+    :raises UserError: when they are not UTF-8.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source} is not text in UTF-8: byte {error.start}") from error
+
+
+def _read(root: Path, path: str, source: str) -> str:
+    try:
+        with (root / path).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        there = ", ".join(sorted(entry.name for entry in root.iterdir())[:20]) if root.is_dir() else "nothing"
+        raise UserError(f"cannot read {source}: {error.strerror}", f"at its top there is: {there}") from error
+    if len(data) > LARGEST:
+        raise UserError(f"{source} is larger than {LARGEST // 1024} KiB")
+    return decode(data, source)
+
+
+def find_label(label: str) -> Path | None:
+    """The device of the file system with a label, as udev or blkid know it."""
+    # udev writes characters that a path cannot hold as \x2f.
+    escaped = "".join(c if c.isalnum() or c in "#+-.:=@_" else "".join(f"\\x{b:02x}" for b in c.encode()) for c in label)
+    link = BY_LABEL / escaped
+    if link.exists():
+        return link.resolve()
+    # blkid by name tries every device itself; it exits with 2 when there is none.
+    found = run(["blkid", "--label", label], check=False)
+    return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
+
+
+def find_uuid(uuid: str) -> Path | None:
+    """The device of the file system with a UUID, as blkid knows it."""
+    found = run(["blkid", "--uuid", uuid], check=False)
+    return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
+
+
+def wait_for_label(
+    label: str,
+    tell: Tell = lambda fraction, text: None,
+    *,
+    find: Callable[[str], Path | None] = find_label,
+    seconds: float = SECONDS_FOR_LABEL,
+    kind: str = "label",
+    settled: Callable[[], object] = lambda: settle(run),
+) -> Path:
+    """Wait for a volume: USB sticks and virtual media may appear long after the system is up.
+
+    :param kind: what ``label`` is, in a word; ``find`` looks for that.
+    :param settled: waits for udev, so that ``seconds`` count from the moment at which every device that is there is known.
+    :raises TimedOut: when it does not appear within ``seconds``.
+    """
+    if (device := find(label)) is not None:
+        return device
+    settled()
+    return poll(
+        lambda: find(label),
+        seconds,
+        LOOK_SECONDS,
+        f"a volume with the {kind} {label} to appear",
+        hint="'lsblk -f' shows those that are there",
+        progress=lambda spent, limit: tell(spent / limit, f"waiting for the volume {label}, {limit - spent:.0f} s left"),
+    )

@@ -1,0 +1,1 @@
+"""Execute a plan: partitions, RAID, file systems, image copy, host configuration."""

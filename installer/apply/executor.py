@@ -1,0 +1,126 @@
+"""Carry out a plan, one step an action. Everything was decided before; here it happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dom0kit.events import Reporter, Step
+from dom0kit.fs import sync_folder, write_atomic
+from installer.apply import host_initramfs, image_copy, partitioning
+from installer.bootloader import grub
+from installer.command_log import Commands
+from installer.model import actions
+from installer.model.actions import Action
+from installer.packages import install_target
+from installer.plan.plan import Plan
+
+MOUNT_POINT = Path("/run/dom0kit/target")
+
+
+@dataclass
+class Work:
+    """What the actions share while they run.
+
+    :param logs: files that are copied to the installed host.
+    :param mounted: whether the system's file system is mounted at ``system``.
+    :param after: called with ``written`` when everything is on the disk but what makes it bootable.
+    """
+
+    commands: Commands
+    system: Path = MOUNT_POINT
+    logs: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    mounted: bool = False
+    after: Callable[[str], None] = lambda stage: None
+
+    def mount(self, device: str) -> None:
+        """Mount the system's file system."""
+        self.system.mkdir(parents=True, exist_ok=True)
+        self.commands(["mount", "-t", "ext4", "-o", "noatime", device, self.system])
+        self.mounted = True
+
+    def unmount(self) -> None:
+        """Unmount it; what was written is on the disk afterwards."""
+        if self.mounted:
+            self.commands(["umount", self.system])
+            self.mounted = False
+
+
+def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
+    """Install. When a step fails, the disk is left with a menu that says so, and nothing stays mounted.
+
+    :returns: warnings: what went wrong without spoiling the host.
+    :raises UserError: when a step fails.
+    """
+    with clean_up(work):
+        for action in plan.actions:
+            if isinstance(action, actions.Finish):
+                work.after("written")
+            with reporter.step(action.title) as step:
+                carry_out(action, work, step)
+    return work.warnings
+
+
+@contextmanager
+def clean_up(work: Work) -> Iterator[None]:
+    """Leave nothing mounted, whatever happens; an error of the clean-up never hides the first one."""
+    try:
+        yield
+    except BaseException as error:
+        work.commands.note(f"failed: {error}")
+        if work.mounted:
+            os.sync()
+            if work.commands(["umount", work.system], check=False).returncode:
+                work.commands(["umount", "--lazy", work.system], check=False)
+            work.mounted = False
+        raise
+    work.unmount()
+
+
+def carry_out(action: Action, work: Work, step: Step) -> None:
+    """One action."""
+    match action:
+        case actions.Stage():
+            image_copy.stage(action, step, work.commands)
+        case actions.Wipe():
+            partitioning.wipe(action, work.commands)
+        case actions.PartitionDisks():
+            partitioning.partition(action, work.commands)
+        case actions.MakeArrays():
+            partitioning.make_arrays(action, work.commands)
+        case actions.MakeFileSystems():
+            partitioning.make_file_systems(action, work.commands)
+            work.mount(action.system)
+        case actions.InstallBootLoaders():
+            grub.install(action, work.system, work.commands)
+        case actions.CopyImage():
+            image_copy.copy_image(action, work.system, step, work.commands)
+        case actions.WriteState():
+            image_copy.write_state(action, work.system)
+        case actions.AddPackages():
+            install_target.add(action, work.system, work.commands)
+        case actions.MakeVolumeGroup():
+            partitioning.make_volume_group(action, work.commands)
+        case actions.WriteHostPart():
+            host_initramfs.write_host_part(action, work.system, work.commands)
+        case actions.Finish():
+            finish(action, work)
+
+
+def finish(action: actions.Finish, work: Work) -> None:
+    """Everything is on the disk: only now may it be booted. The marker is the very last file."""
+    os.sync()
+    write_atomic(work.system / "boot/grub/grub.cfg", action.menu)
+    warning = grub.set_boot_entries(action, work.commands)
+    if warning:
+        work.warnings.append(warning)
+        work.commands.note(f"warning: {warning}")
+    image_copy.keep_logs(work.logs, work.system, action.version)
+    state = work.system / "state" / action.version
+    write_atomic(state / "installed.json", action.marker)
+    sync_folder(state.parent)
+    work.unmount()

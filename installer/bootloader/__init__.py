@@ -1,0 +1,1 @@
+"""Install GRUB on BIOS and UEFI machines, and its menus."""

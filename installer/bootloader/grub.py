@@ -1,0 +1,153 @@
+"""GRUB for BIOS and UEFI, one image each with all modules inside, so that the disk needs no folder of modules.
+
+``grub-mkimage`` once for each platform takes a second; ``grub-install`` probes and copies for many.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from dom0kit.errors import UserError
+from dom0kit.fs import sha256_file, write_atomic
+from installer.bootloader import grub_bios
+from installer.command_log import Commands
+from installer.model.actions import Finish, InstallBootLoaders
+
+GRUB = Path("/usr/lib/grub")
+MODULES = {
+    "i386-pc": "biosdisk",
+    "x86_64-efi": "efifwsetup",
+}
+COMMON_MODULES = """
+    part_gpt ext2 fat search search_fs_uuid search_label search_fs_file
+    normal configfile test true echo sleep ls cat regexp loadenv minicmd reboot halt
+    serial terminal terminfo video video_fb all_video font gfxterm
+    gzio linux multiboot2 chain
+"""
+EFI_FILES = ("EFI/dom0kit/grubx64.efi", "EFI/BOOT/BOOTX64.EFI")
+LABEL = "dom0kit"
+SECOND_LABEL = "dom0kit (second disk)"
+NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
+
+# mtools would ask about a FAT that it finds odd; there is nobody to answer.
+MTOOLS = {"MTOOLS_SKIP_CHECK": "1"}
+
+
+def make_image(platform: str, early: Path, output: Path, commands: Commands) -> None:
+    """Build GRUB's core image with an embedded configuration."""
+    folder = GRUB / platform
+    words: list[str | Path] = ["grub-mkimage", "--directory", folder, "--format", platform, "--prefix", "/boot/grub"]
+    commands([*words, "--config", early, "--output", output, MODULES[platform], *COMMON_MODULES.split()])
+
+
+def install(action: InstallBootLoaders, system: Path, commands: Commands) -> None:
+    """Write both boot loaders; their menu says that the installation did not finish.
+
+    :param system: where the system's file system is mounted.
+    """
+    grub = system / "boot/grub"
+    grub.mkdir(parents=True, exist_ok=True)
+    write_atomic(grub / "grub.cfg", action.unfinished_menu)
+    with tempfile.TemporaryDirectory(prefix="dom0kit-grub-") as name:
+        scratch = Path(name)
+        early = scratch / "early.cfg"
+        early.write_text(action.early_config)
+        efi = scratch / "bootx64.efi"
+        make_image("x86_64-efi", early, efi, commands)
+        core = scratch / "core.img"
+        if any(target.core_start is not None for target in action.targets):
+            make_image("i386-pc", early, core, commands)
+        for target in action.targets:
+            write_esp(target.esp, efi, scratch, commands)
+            if target.core_start is not None:
+                write_bios(target.disk, core.read_bytes(), target.core_start, target.core_size)
+                commands.note(f"wrote GRUB's boot sector and core image to {target.disk}")
+
+
+def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None:
+    """Put the boot loader on the ESP in both places, and read it back.
+
+    mtools writes the file system without mounting it: nothing can be left mounted, and no kernel module is needed.
+
+    :raises UserError: when what is read back differs.
+    """
+    folders = sorted({str(folder) for file in EFI_FILES for folder in Path(file).parents if folder.name}, key=len)
+    commands(["mmd", "-i", device, *(f"::/{folder}" for folder in folders)], env=MTOOLS)
+    for file in EFI_FILES:
+        commands(["mcopy", "-o", "-i", device, efi, f"::/{file}"], env=MTOOLS)
+    commands(["blockdev", "--flushbufs", device])
+    expected = sha256_file(efi)
+    for number, file in enumerate(EFI_FILES):
+        back = scratch / f"read-back-{number}"
+        back.unlink(missing_ok=True)
+        commands(["mcopy", "-n", "-i", device, f"::/{file}", back], env=MTOOLS)
+        if sha256_file(back) != expected:
+            raise UserError(f"{file} on {device} differs from what was written", "the disk loses data; replace it")
+
+
+def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
+    """Write boot sector and core image; the core first, so that the sector never points at nothing."""
+    boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
+    first = core_start // grub_bios.SECTOR
+    with open(disk, "r+b", buffering=0) as file:
+        file.seek(core_start)
+        file.write(grub_bios.core_image(core, first, core_size))
+        os.fsync(file.fileno())
+        file.seek(0)
+        current = file.read(grub_bios.SECTOR)
+        file.seek(0)
+        file.write(grub_bios.boot_sector(boot_img, current, first))
+        os.fsync(file.fileno())
+
+
+def boot_entries(listing: str, label: str) -> list[str]:
+    """Numbers of the firmware's boot entries with a label, from the output of ``efibootmgr``. Pure."""
+    # Also those of single paths to the same disk.
+    return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?: \(path \d+\))?(?:\t.*)?$", listing, re.MULTILINE)
+
+
+def first_entry(listing: str) -> str:
+    """Number of the first entry in the firmware's boot order, from the output of ``efibootmgr``; empty without an order. Pure."""
+    found = re.search(r"^BootOrder: ([0-9A-F]{4})", listing, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def set_boot_entries(action: Finish, commands: Commands) -> str:
+    """Make the host the firmware's first choice, also on a machine that was started from the network.
+
+    :returns: a warning; empty when all went well. A full or read-only NVRAM must not spoil an installation:
+        ``EFI/BOOT/BOOTX64.EFI`` is found without an entry.
+    """
+    if not action.entries:
+        return ""
+    try:
+        old = commands(["efibootmgr"]).output
+        # Those of an earlier installation, of one disk or of two, would lead nowhere.
+        for label in (LABEL, SECOND_LABEL):
+            for number in boot_entries(old, label):
+                commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+        # --create also puts the new entry first in BootOrder, so the first disk comes last.
+        for entry in reversed(action.entries):
+            where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
+            words = ["--create", *where, "--label", entry.label, "--loader", NVRAM_LOADER]
+            if entry.by_path:
+                # The table was written through the map: what is cached of it on this path may be that of an earlier one.
+                commands(["blockdev", "--flushbufs", entry.disk], check=False)
+                # Not every bus can be written down; the entry by GUID finds the partition on every path that is up.
+                commands(["efibootmgr", "--quiet", "--full-dev-path", *words], check=False)
+            else:
+                commands(["efibootmgr", "--quiet", *words])
+        # Some firmware takes the entry and keeps its own order.
+        listing = commands(["efibootmgr"]).output
+    except UserError as error:
+        said = error.message.splitlines()[-1].strip()
+        return f"the firmware did not take a boot entry ({said}); it will start the host from EFI/BOOT/BOOTX64.EFI"
+    if first_entry(listing) not in boot_entries(listing, action.entries[0].label):
+        return (
+            f"the firmware did not put {action.entries[0].label} first in its boot order; "
+            "set it in the firmware's setup, or the machine may start from elsewhere"
+        )
+    return ""

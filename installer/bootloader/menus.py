@@ -1,0 +1,80 @@
+"""The texts that GRUB reads, rendered from templates. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+
+from answerfiles.model import Dom0, SerialConsole
+from installer.model.image_manifest import Manifest
+from installer.model.partition_layout import MIB
+
+Serial = SerialConsole | Literal["none"]
+DOM0 = Dom0()
+SERIAL = SerialConsole()
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _render(name: str, **values: object) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 -- the output is a GRUB script, HTML escapes would break it
+    )
+    return environment.get_template(name).render(**values)
+
+
+UNITS = {"com1": 0, "com2": 1}
+
+
+def installed_menu(
+    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", further: str = ""
+) -> str:
+    """The ``grub.cfg`` of an installed host, the same for BIOS and UEFI.
+
+    :param device: the system partition's device, in place of the UUID: on a multipath map an initramfs that does not know the
+        map must find nothing, where the UUID would lead it to one of the paths.
+    :param further: kernel arguments that this host needs beside the usual ones.
+    """
+    return _render(
+        "grub.cfg.j2",
+        product=manifest.product,
+        version=manifest.version,
+        uuid=str(system),
+        source=f"dev:{device}" if device else f"uuid:{system}",
+        further=f" {further}" if further else "",
+        dom0_memory=dom0_memory_mib(manifest, dom0),
+        dom0_cpus=dom0.cpus,
+        **serial_words(serial),
+    )
+
+
+def unfinished_menu(manifest: Manifest, serial: Serial = SERIAL) -> str:
+    """The ``grub.cfg`` that stands in until the installation is complete."""
+    return _render("unfinished.cfg.j2", product=manifest.product, version=manifest.version, **serial_words(serial))
+
+
+def dom0_memory_mib(manifest: Manifest, dom0: Dom0) -> int:
+    """What dom0 gets, in MiB."""
+    return manifest.dom0_memory_mib if dom0.memory is None else dom0.memory // MIB
+
+
+def serial_words(serial: Serial) -> dict[str, object]:
+    """What the templates know of the serial line; ``port`` is empty when there is to be none."""
+    if isinstance(serial, str):
+        return {"port": "", "unit": 0, "speed": 0}
+    return {"port": serial.port, "unit": UNITS[serial.port], "speed": serial.speed}
+
+
+def early_config(system: uuid.UUID) -> str:
+    """What GRUB's core executes before it can read a menu: finds the system's file system by its UUID.
+
+    Only plain commands: GRUB reads it with its rescue parser, which knows no ``if``.
+    """
+    return f"search --no-floppy --fs-uuid --set=root {system}\nset prefix=($root)/boot/grub\n"

@@ -1,0 +1,65 @@
+"""Commands of the installer: each is written to the log with its output and its time."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from dom0kit.errors import UserError
+from dom0kit.process import COMMAND_SECONDS, CommandFailed, Result, run
+
+Runner = Callable[..., Result]
+
+
+@dataclass
+class Commands:
+    """Runs commands and keeps a log of them.
+
+    :param log: where they are written; an open text file.
+    :param runner: :func:`dom0kit.process.run`, or something that looks like it in tests.
+    :param redact: filters all that goes into the log.
+    """
+
+    log: TextIO
+    runner: Runner = field(default=run)
+    redact: Callable[[str], str] = field(default=lambda text: text)
+
+    def __call__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        timeout: float = COMMAND_SECONDS,
+        quiet: bool = False,
+    ) -> Result:
+        """Run a command to its end.
+
+        :param quiet: leave its output out of the log, for listings of many pages.
+        :param timeout: seconds until it is killed.
+        :raises CommandFailed: on a non-zero exit code when ``check`` is set.
+        """
+        words = [str(word) for word in argv]
+        self.note(f"+ {shlex.join(words)}")
+        try:
+            result = self.runner(words, check=check, env=env, timeout=timeout)
+        except CommandFailed as error:
+            self.note(f"{error.tail}\n= exit code {error.returncode}")
+            raise
+        except UserError as error:
+            self.note(f"= {error}")
+            raise
+        for text in () if quiet else (result.output, result.errors):
+            if text.strip():
+                self.note(text.rstrip())
+        self.note(f"= exit code {result.returncode}, {result.seconds:.2f} s")
+        return result
+
+    def note(self, text: str) -> None:
+        """Write a line of our own to the log."""
+        self.log.write(f"{time.strftime('%H:%M:%S')} {self.redact(text)}\n")
+        self.log.flush()

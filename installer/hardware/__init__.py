@@ -1,0 +1,1 @@
+"""Probe disks, network cards and firmware of the machine."""

@@ -1,0 +1,92 @@
+"""The network cards and their addresses as they are at a moment, read from the kernel and from networkd."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dom0kit.machine_identity import MAC
+from dom0kit.process import QUERY_SECONDS
+from installer.command_log import Runner
+
+NET = "sys/class/net"
+LEASES = "run/systemd/netif/leases"
+BOOT_NIC = "run/dom0kit/boot-nic"
+ANSWERS_OPTION = "OPTION_224"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network card.
+
+    :param carrier: whether there is a link partner; None while the card is down and nobody knows.
+    :param addresses: those that reach beyond the cable.
+    :param url: what its DHCP server said in option 224.
+    """
+
+    name: str
+    mac: str
+    carrier: bool | None = None
+    addresses: tuple[str, ...] = ()
+    url: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether something can be fetched over it."""
+        return bool(self.carrier and self.addresses)
+
+
+def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
+    """Every card with hardware behind it, in the order of their names."""
+    addresses = global_addresses(runner(["ip", "-json", "address"], check=False, timeout=QUERY_SECONDS).output)
+    links = []
+    for folder in sorted((root / NET).glob("*")):
+        if not (folder / "device").exists():
+            continue
+        url = option_text(_read(root / LEASES / _read(folder / "ifindex")))
+        carrier = {"1": True, "0": False}.get(_read(folder / "carrier"))
+        links.append(Link(folder.name, _read(folder / "address").lower(), carrier, addresses.get(folder.name, ()), url))
+    return links
+
+
+def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
+    """The MAC address of the card that fetched the image, as the initramfs noted it by address or by name; or nothing."""
+    text = _read(root / BOOT_NIC)
+    if MAC.fullmatch(text.lower()):
+        return text.lower()
+    return next((link.mac for link in links if link.name == text), "")
+
+
+def global_addresses(text: str) -> dict[str, tuple[str, ...]]:
+    """Addresses by interface from ``ip -json address``; those that are still being tested (RFC 4862) are left out."""
+    try:
+        value: list[dict[str, Any]] = json.loads(text or "[]")
+    except ValueError:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for link in value:
+        good = [a["local"] for a in link.get("addr_info", []) if a.get("scope") == "global" and not a.get("tentative")]
+        found[str(link.get("ifname"))] = tuple(good)
+    return found
+
+
+def option_text(lease: str) -> str:
+    """DHCP option 224 from one of networkd's lease files, which hold private options (224 to 254) as hexadecimal digits."""
+    for line in lease.splitlines():
+        name, _, value = line.partition("=")
+        if name == ANSWERS_OPTION:
+            try:
+                return bytes.fromhex(value.strip()).rstrip(b"\0").decode("ascii").strip()
+            except ValueError:
+                return ""
+    return ""
+
+
+def _read(path: Path) -> str:
+    # The carrier of a card that is down gives EINVAL.
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,251 @@
+"""Facts about the machine: pure functions over the output of commands, and one function that collects it all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dom0kit.errors import UserError
+from dom0kit.linux.multipath_maps import Map, parse_maps
+from dom0kit.process import run
+from installer.hardware.iscsi_sessions import read_sessions
+from installer.hardware.sysfs import read
+from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
+
+LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
+DISK_KINDS = frozenset({"disk", "mpath", "loop"})
+# Devices that no one installs on: RAM disks, floppies, network block devices without a server.
+# Members of a map say more about a disk than the map does.
+FROM_PATHS = ("model", "serial", "wwn", "tran")
+ETHERNET = "1"
+"""ARPHRD_ETHER of linux/if_arp.h."""
+PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
+
+Node = Mapping[str, Any]
+
+
+def parse_lsblk(text: str) -> list[Node]:
+    """The trees of ``lsblk --json``."""
+    devices = json.loads(text or "{}").get("blockdevices", [])
+    return [device for device in devices if isinstance(device, dict)]
+
+
+def below(node: Node) -> Iterator[Node]:
+    """Everything stacked on a device, the device itself left out."""
+    for child in node.get("children") or ():
+        yield child
+        yield from below(child)
+
+
+def _text(node: Node, key: str) -> str:
+    return str(node.get(key) or "").strip()
+
+
+def _mounts(node: Node) -> list[str]:
+    mounts = {str(m) for part in (node, *below(node)) for m in part.get("mountpoints") or () if m}
+    return sorted(mounts)
+
+
+def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
+    # A GPT brings its protective MBR; naming both says nothing more.
+    words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
+    own, title = f"{_text(node, 'fstype')} signature", _text(node, "label")
+    words = [f"{word} (label '{title}')" if title and word == own else word for word in words]
+    for part in (node, *below(node)):
+        kind, name = _text(part, "type"), _text(part, "path")
+        label = _text(part, "label") or _text(part, "partlabel")
+        holds = " ".join(word for word in (_text(part, "fstype"), f"'{label}'" if label else "") if word)
+        if part is node:
+            table = _text(part, "pttype")
+            if holds and not signatures:
+                words.append(holds)
+            elif table and not signatures:
+                words.append(f"{table} partition table")
+        elif kind != "mpath":
+            words.append(f"{kind} {name}" + (f" with {holds}" if holds else ""))
+    return tuple(dict.fromkeys(words))
+
+
+def disk_from(
+    node: Node,
+    signatures: tuple[str, ...] = (),
+    *,
+    aliases: tuple[str, ...] = (),
+    paths: tuple[str, ...] = (),
+) -> Disk:
+    """A disk from its lsblk tree and its signatures."""
+    maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
+    return Disk(
+        path=_text(node, "path"),
+        kind=_text(node, "type"),
+        size=int(node.get("size") or 0),
+        sector=int(node.get("log-sec") or 512),
+        model=_text(node, "model"),
+        serial=_text(node, "serial"),
+        wwn=_text(node, "wwn"),
+        transport=transport(node),
+        rotational=bool(node.get("rota")),
+        removable=bool(node.get("rm")),
+        read_only=bool(node.get("ro")),
+        partitions=tuple(_text(part, "path") for part in below(node) if part.get("type") == "part"),
+        contents=_contents(node, signatures),
+        mounts=tuple(_mounts(node)),
+        volumes=tuple(
+            dict.fromkeys((_text(p, "type"), _text(p, "path")) for p in below(node) if p.get("type") not in ("part", "mpath"))
+        ),
+        aliases=aliases,
+        paths=paths,
+        map=maps[0] if maps else "",
+    )
+
+
+def transport(node: Node) -> str:
+    """How a disk is attached, in the words of answers; lsblk has none for most SCSI controllers, virtio-scsi among them."""
+    word = {"spi": "scsi", "fcoe": "fc"}.get(_text(node, "tran"), _text(node, "tran"))
+    return word or ("scsi" if _text(node, "path").startswith("/dev/sd") else "")
+
+
+def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
+    """The nodes of disks: top-level ones, and multipath maps once each with their paths.
+
+    A map gets serial number, WWN, model and transport of its first path: device-mapper has none of its own.
+    """
+    maps: dict[str, tuple[Node, list[str]]] = {}
+    disks: list[tuple[Node, tuple[str, ...]]] = []
+    for tree in trees:
+        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(_text(tree, "path")) and int(tree.get("size") or 0) > 0:
+            disks.append((tree, ()))
+        for child in tree.get("children") or ():
+            if child.get("type") == "mpath":
+                known = {key: _text(child, key) or _text(tree, key) for key in FROM_PATHS}
+                known["tran"] = known["tran"] or transport(tree)
+                maps.setdefault(_text(child, "path"), ({**child, **known}, []))[1].append(_text(tree, "path"))
+    return disks + [(node, tuple(paths)) for node, paths in maps.values()]
+
+
+def parse_wipefs(text: str) -> tuple[str, ...]:
+    """The names of the signatures that ``wipefs --json`` found, each once; it prints nothing for a blank disk."""
+    if not text.strip():
+        return ()
+    return tuple(dict.fromkeys(str(found["type"]) for found in json.loads(text).get("signatures", [])))
+
+
+def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
+    """Physical volumes from ``pvs --reportformat json -o pv_name,vg_name``."""
+    if not text.strip():
+        return ()
+    rows = [row for report in json.loads(text).get("report", []) for row in report.get("pv", [])]
+    return tuple(PhysicalVolume(str(row["pv_name"]), str(row["vg_name"])) for row in rows)
+
+
+def parse_memory(meminfo: str) -> int:
+    """Bytes of RAM from ``/proc/meminfo``."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def parse_cpus(cpuinfo: str) -> int:
+    """Logical processors in ``/proc/cpuinfo``."""
+    return len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE))
+
+
+def parse_virtualization(cpuinfo: str) -> str:
+    """``vmx``, ``svm`` or nothing, from ``/proc/cpuinfo``."""
+    found = re.search(r"^flags\s*:.*?\b(vmx|svm)\b", cpuinfo, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def luns(text: str) -> dict[str, Map]:
+    """What ``multipathd show maps json`` printed, by the maps' devices; nothing without multipathd."""
+    try:
+        return {f"/dev/mapper/{item.name}": item for item in parse_maps(text)}
+    except ValueError:
+        return {}
+
+
+def read_nics(folder: Path) -> tuple[Nic, ...]:
+    """The physical network cards below ``/sys/class/net``: those with a device behind them that speak Ethernet.
+
+    CAN and InfiniBand have interfaces, too, but neither a MAC address nor a place in a bridge.
+    """
+    nics = []
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not (entry / "device").exists() or read(entry / "type") not in ("", ETHERNET):
+            continue
+        driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
+        # A virtio card's device is a child of its PCI function; the last PCI address on the way is the card's own.
+        slots = PCI_ADDRESS.findall(str((entry / "device").resolve()))
+        # Reading the carrier of a card that is down fails with EINVAL.
+        carrier = {"1": True, "0": False}.get(read(entry / "carrier"))
+        nics.append(Nic(entry.name, read(entry / "address").lower(), driver, carrier, slots[-1] if slots else ""))
+    return tuple(nics)
+
+
+def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Links below ``/dev/disk/by-*`` by the device that they point to."""
+    aliases: dict[str, list[str]] = {}
+    for link in sorted(folder.glob("by-*/*")):
+        if link.is_symlink():
+            aliases.setdefault(str(link.resolve()), []).append(str(link))
+    return {target: tuple(links) for target, links in aliases.items()}
+
+
+def fill_from_sysfs(node: Node, folder: Path) -> Node:
+    """Add what lsblk leaves out when udev does not know the device, from ``/sys/class/block/<name>``."""
+    name = _text(node, "kname") or _text(node, "name")
+    serial = _text(node, "serial") or read(folder / name / "serial") or read(folder / name / "device/serial")
+    wwn = _text(node, "wwn") or read(folder / name / "wwid") or read(folder / name / "device/wwid")
+    return {**node, "serial": serial, "wwn": wwn}
+
+
+def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None = None, loops: bool = False) -> Facts:
+    """Look at the machine; nothing is changed.
+
+    :param root: where ``sys``, ``proc`` and ``dev`` are; another folder in tests.
+    :param output: gives the standard output of a command; runs it by default.
+    :param loops: count loop devices as disks; for tests of the installer itself.
+    :raises UserError: when lsblk fails.
+    """
+    ask = output or _output
+    found = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
+    trees = [fill_from_sysfs(tree, root / "sys/class/block") for tree in found]
+    if not trees:
+        raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
+    aliases = read_aliases(root / "dev/disk")
+    known = luns(ask(["multipathd", "show", "maps", "json"]))
+    disks = []
+    for node, paths in disk_nodes(trees):
+        if node.get("type") == "loop" and not loops:
+            continue
+        path = _text(node, "path")
+        signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
+        # Links to a map end at /dev/dm-0, while its path is below /dev/mapper.
+        links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
+        disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
+    cpuinfo = read(root / "proc/cpuinfo")
+    under_xen = read(root / "sys/hypervisor/type") == "xen"
+    return Facts(
+        disks=tuple(disks),
+        nics=read_nics(root / "sys/class/net"),
+        firmware="uefi" if (root / "sys/firmware/efi").exists() else "bios",
+        memory=parse_memory(read(root / "proc/meminfo")),
+        virtualization=None if under_xen else parse_virtualization(cpuinfo),
+        under_xen=under_xen,
+        physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
+        cpus=parse_cpus(cpuinfo),
+        sessions=read_sessions(root, ask),
+    )
+
+
+def _output(argv: list[str]) -> str:
+    try:
+        return run(argv, check=argv[0] == "lsblk").output
+    except UserError:
+        if argv[0] == "lsblk":
+            raise
+        return ""

@@ -1,0 +1,201 @@
+"""What a machine is, as frozen values: the facts that a plan is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from dom0kit.linux import multipath_maps
+from dom0kit.linux.multipath_maps import Map
+from dom0kit.units import human_bytes, table
+
+MEDIUM = "/run/dom0kit/medium"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk that could be installed on, or the reason why it could not.
+
+    :param kind: ``disk``, ``mpath`` (a multipath map), ``loop``, as lsblk says.
+    :param size: bytes.
+    :param sector: logical sector size in bytes, 512 or 4096.
+    :param partitions: paths of its partitions.
+    :param contents: what was found on it, for people: file systems, partition tables, volumes.
+    :param mounts: where any part of it is mounted; ``[SWAP]`` is swap.
+    :param volumes: what is stacked on it, as (kind, path): logical volumes, RAID arrays.
+    :param aliases: other paths of the same disk, from ``/dev/disk/by-*``.
+    :param paths: of a multipath map, the disks that are its paths.
+    :param map: of a raw path of a multipath map, the map's path.
+    :param lun: of a multipath map, what multipathd says: vendor, ALUA, and the paths' states by their groups.
+    """
+
+    path: str
+    kind: str
+    size: int
+    sector: int = 512
+    model: str = ""
+    serial: str = ""
+    wwn: str = ""
+    transport: str = ""
+    rotational: bool = False
+    removable: bool = False
+    read_only: bool = False
+    partitions: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    volumes: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    map: str = ""
+    lun: Map | None = None
+
+    @property
+    def is_medium(self) -> bool:
+        """Whether the running system's image is on it."""
+        return MEDIUM in self.mounts
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Software RAID arrays that the disk or a partition of it belongs to; one that did not start has the kind ``md``."""
+        return tuple(path for kind, path in self.volumes if kind.startswith(("raid", "md")) or path.startswith("/dev/md"))
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The disk, its partitions and what is stacked on them."""
+        return frozenset({self.path, *self.partitions, *self.aliases, *(path for _, path in self.volumes)})
+
+    def describe(self) -> str:
+        """The disk in a few words."""
+        parts = [self.path, human_bytes(self.size), self.model, f"serial {self.serial}" if self.serial else "", self.wwn]
+        return ", ".join(part for part in (*parts, self.describe_paths()) if part)
+
+    def describe_paths(self) -> str:
+        """How many of a map's paths carry data; empty for another disk."""
+        if self.lun is None:
+            return f"{len(self.paths)} paths" if self.paths else ""
+        return f"{len(self.lun.good)} of {len(self.lun.paths)} paths carry data"
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A physical network card.
+
+    :param carrier: whether a cable is connected; None while the card is down and nobody knows.
+    :param slot: the PCI address, as 0000:03:00.0; empty for a card that is not on that bus.
+    """
+
+    name: str
+    mac: str
+    driver: str = ""
+    carrier: bool | None = None
+    slot: str = ""
+
+    def describe(self) -> str:
+        """The card in a few words."""
+        cable = {True: "cable connected", False: "no cable", None: "not up"}[self.carrier]
+        slot = f", {self.slot}" if self.slot else ""
+        return f"{self.mac} ({self.name}, {self.driver or 'driver unknown'}{slot}, {cable})"
+
+
+@dataclass(frozen=True)
+class IscsiSession:
+    """A session to an iSCSI target at one of its portals, and the network card that carries it.
+
+    :param group: the portal's group tag, which the target has told.
+    :param disks: paths of the disks that come over it.
+    :param card: the interface with the session's own address; ``mac`` is that of the card below it. Empty: nobody knows.
+    :param local: the session's own address with its network's length, as 10.77.1.10/24.
+    :param gateway: the router on the way, empty when there is none.
+    :param leased: whether the own address came by DHCP.
+    """
+
+    target: str
+    address: str
+    port: int = 3260
+    group: int = 1
+    disks: tuple[str, ...] = ()
+    card: str = ""
+    mac: str = ""
+    local: str = ""
+    vlan: int = 0
+    mtu: int = 1500
+    gateway: str = ""
+    leased: bool = False
+
+    def describe(self) -> str:
+        """The session in a few words."""
+        return f"the iSCSI session to {self.target} at {self.address}"
+
+
+@dataclass(frozen=True)
+class PhysicalVolume:
+    """An LVM physical volume; ``group`` is empty when it belongs to none."""
+
+    path: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known about a machine.
+
+    :param firmware: ``bios`` or ``uefi``.
+    :param memory: bytes of RAM that Linux sees.
+    :param virtualization: ``vmx``, ``svm`` or empty; None under Xen, which hides it.
+    :param cpus: logical processors that Linux sees; 0 when nobody knows.
+    """
+
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    firmware: str
+    memory: int
+    virtualization: str | None
+    under_xen: bool = False
+    physical_volumes: tuple[PhysicalVolume, ...] = field(default=())
+    cpus: int = 0
+    sessions: tuple[IscsiSession, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as plain values."""
+        return dataclasses.asdict(self)
+
+    def render(self) -> str:
+        """The facts as tables for a person."""
+        virtualization = "hidden by Xen" if self.virtualization is None else self.virtualization or "none"
+        disks: list[tuple[str, ...]] = [
+            (d.path, human_bytes(d.size), d.model, d.serial, d.wwn, d.transport, state(d)) for d in self.disks
+        ]
+        nics: list[tuple[str, ...]] = [
+            (n.name, n.mac, n.driver, n.slot, {True: "yes", False: "no", None: "?"}[n.carrier]) for n in self.nics
+        ]
+        sessions: list[tuple[str, ...]] = [
+            (s.target, f"{s.address} {s.port}", " ".join(s.disks), f"{s.card} {s.mac}", s.local) for s in self.sessions
+        ]
+        return "\n\n".join(
+            [
+                f"firmware {self.firmware}, RAM {human_bytes(self.memory)}, {self.cpus or '?'} processors, "
+                f"virtualization {virtualization}, "
+                f"{'under Xen' if self.under_xen else 'not under Xen'}",
+                table(("disk", "size", "model", "serial", "wwn", "bus", "content"), disks),
+                *(
+                    f"{multipath_maps.title(disk.lun)}\n{table(multipath_maps.TITLES, multipath_maps.rows(disk.lun))}"
+                    for disk in self.disks
+                    if disk.lun
+                ),
+                table(("card", "MAC", "driver", "slot", "cable"), nics),
+                *([table(("iSCSI target", "portal", "disks", "card", "own address"), sessions)] if sessions else []),
+            ]
+        )
+
+
+def state(disk: Disk) -> str:
+    """What is on a disk or keeps it from being chosen, for a table."""
+    if disk.map:
+        return f"a path of {disk.map}"
+    if disk.is_medium:
+        return "the boot medium"
+    words = list(disk.contents) or ["blank"]
+    if disk.mounts:
+        words.append(f"mounted on {', '.join(disk.mounts)}")
+    return "; ".join(words)

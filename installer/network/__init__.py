@@ -1,0 +1,1 @@
+"""Network sessions that the installer opens for a while."""

@@ -1,0 +1,261 @@
+"""Further packages: brought here from sticks and web servers, and checked before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerfiles.model import PackageSource
+from dom0kit import http_client
+from dom0kit.errors import UserError
+from dom0kit.fs import sha256_file, write_json
+from dom0kit.http_client import Trust, WebError
+from dom0kit.process import CommandFailed
+from dom0kit.units import human_bytes
+from installer.answer_source.volumes import Tell, find_label, find_uuid, wait_for_label
+from installer.command_log import Commands
+from installer.model import deb_package
+from installer.model.deb_package import Package
+from installer.model.hardware import MEDIUM
+
+STAGE = Path("/var/lib/dom0kit/packages")
+"""Where they are kept in RAM; a stick may be taken out once they are there."""
+RECORD = "sources.json"
+OVERLAY = Path("/run/dom0kit/overlay")
+LARGEST = 512 * deb_package.MIB
+TRIES = 6
+FIRST_PAUSE_SECONDS = 1.0
+"""Pause after the first failed try to fetch a file; doubled after each further one.
+
+Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
+the file.
+"""
+FETCH_SECONDS = 600.0
+"""Fetch a package from a web server.
+
+Kind: protocol. Reason: 512 MiB, the largest package, at 1 MB/s. Expiry: another try; after the last one the installation fails
+and names the URL.
+"""
+QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+
+TrustFor = Callable[[str], Trust]
+
+
+def quiet(fraction: float, text: str) -> None:
+    """Tell nobody."""
+
+
+def kernel() -> str:
+    """The release of the running kernel, which is the image's."""
+    return os.uname().release
+
+
+def is_live(medium: Path = Path(MEDIUM), overlay: Path = OVERLAY) -> bool:
+    """Whether this system forgets at its end what is installed into it: neither an installed host nor a developer's machine."""
+    return medium.is_dir() and overlay.is_dir() and not overlay.is_symlink()
+
+
+@dataclass
+class Store:
+    """Where packages are kept in RAM while the installer runs.
+
+    :param get: fetches a URL, as :func:`dom0kit.http_client.get`.
+    """
+
+    commands: Commands
+    trust_for: TrustFor
+    tell: Tell = quiet
+    get: Callable[..., bytes] = http_client.get
+    sleep: Callable[[float], None] = time.sleep
+    stage: Path = STAGE
+
+    def prepare(self, sources: Sequence[PackageSource], fresh: str = "") -> tuple[Package, ...]:
+        """Bring the packages of all sources here and check them together. A source that was brought before is not asked again.
+
+        :param fresh: a source that is asked again all the same: the stick may be another one, or hold more by now.
+        :raises UserError: when one cannot be had, or they cannot be installed; what was brought before stays then.
+        """
+        if not is_live():
+            raise UserError("packages can be added in the installer alone", "boot the installer, or leave 'packages' out")
+        self.stage.mkdir(parents=True, exist_ok=True)
+        before = self.known()
+        files: dict[str, Path] = {}
+        try:
+            for source in sources:
+                there = [] if str(source) == fresh else self.brought(str(source))
+                for path in there or self.bring(source):
+                    # The same file from two sources is one.
+                    files.setdefault(sha256_file(path), path)
+            self.tell(0.5, "reading the packages")
+            packages = tuple(read_package(path, self.commands) for path in files.values())
+            check(packages, self.commands)
+        except UserError:
+            # Whoever mends a stick wants it read again; and the room is RAM.
+            write_json(self.stage / RECORD, before)
+            kept = {Path(name).parts[0] for names in before.values() for name in names}
+            for folder in self.stage.glob("set-*"):
+                if folder.name not in kept:
+                    shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return packages
+
+    def known(self) -> dict[str, list[str]]:
+        """The names of the files by source, below the stage."""
+        try:
+            value: dict[str, list[str]] = json.loads((self.stage / RECORD).read_text())
+        except (OSError, ValueError):
+            return {}
+        return value
+
+    def brought(self, source: str) -> list[Path]:
+        """The files of a source that are here already."""
+        paths = [self.stage / name for name in self.known().get(source, [])]
+        return paths if all(path.is_file() for path in paths) else []
+
+    def bring(self, source: PackageSource) -> list[Path]:
+        """Copy or fetch the files of a source.
+
+        :raises UserError: when there are none, or they cannot be had.
+        """
+        home = Path(tempfile.mkdtemp(prefix="set-", dir=self.stage))
+        if source.url is not None:
+            self.tell(0.1, f"fetching {source}")
+            (home / "fetched.deb").write_bytes(self.fetch(source, source.url))
+        else:
+            with volume(str(source.folder), self.commands, self.tell) as (root, folder):
+                copy(root / folder, str(source.folder), home, self.tell)
+        found = sorted(home.iterdir())
+        write_json(self.stage / RECORD, {**self.known(), str(source): [str(path.relative_to(self.stage)) for path in found]})
+        return found
+
+    def fetch(self, source: PackageSource, url: str) -> bytes:
+        """A package from its URL, with a few tries: the network may still be coming up.
+
+        :raises UserError: when it does not come, or is another one.
+        """
+        data = b""
+        for tries in range(1, TRIES + 1):
+            try:
+                data = self.get(url, trust=self.trust_for(url), largest=LARGEST, total=FETCH_SECONDS)
+                break
+            except WebError as error:
+                passing = error.kind in ("dns", "connect", "timeout") or error.status >= 500
+                if tries == TRIES or not passing:
+                    raise UserError(f"the package {source} cannot be fetched: {error.message}", error.hint) from error
+            self.sleep(FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
+        found = hashlib.sha256(data).hexdigest()
+        if source.sha256 is not None and found != source.sha256:
+            raise UserError(
+                f"the package {source} has another checksum: expected {source.sha256}, found {found}",
+                "if it was changed on purpose, write its new sha256 into the answers",
+            )
+        return data
+
+
+@contextmanager
+def volume(source: str, commands: Commands, tell: Tell = quiet) -> Iterator[tuple[Path, str]]:
+    """A volume as ``label:LABEL/folder``, ``uuid:UUID/folder`` or ``/folder`` names it, readable for a while: root and folder.
+
+    :raises UserError: when it does not appear, or cannot be mounted.
+    """
+    name, _, folder = source.partition("/")
+    folder = folder.strip("/")
+    if not name:
+        yield Path(MEDIUM), folder
+        return
+    kind, _, value = name.partition(":")
+    find, word = (find_label, "label") if kind == "label" else (find_uuid, "UUID")
+    device = wait_for_label(value, tell, find=find, kind=word)
+    with mounted(device, commands) as root:
+        yield root, folder
+
+
+@contextmanager
+def mounted(device: Path, commands: Commands) -> Iterator[Path]:
+    """A device's file system, read-only, for a while.
+
+    :raises UserError: when it cannot be mounted.
+    """
+    with tempfile.TemporaryDirectory(prefix="dom0kit-packages-") as name:
+        commands(["mount", "-o", "ro", device, name])
+        try:
+            yield Path(name)
+        finally:
+            commands(["umount", name])
+
+
+def folders(root: Path) -> dict[str, int]:
+    """The folders of a volume, two levels deep, that hold packages, with how many; the top is an empty name."""
+    found: dict[str, int] = {}
+    for pattern in ("*.deb", "*/*.deb", "*/*/*.deb"):
+        for path in sorted(root.glob(pattern)):
+            folder = str(path.parent.relative_to(root))
+            found["" if folder == "." else folder] = found.get("" if folder == "." else folder, 0) + 1
+    return found
+
+
+def copy(folder: Path, source: str, target: Path, tell: Tell) -> None:
+    """Copy the packages of a folder.
+
+    :raises UserError: when there are none, they do not fit into RAM, or cannot be read.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if path.name.endswith(".deb") and path.is_file())
+        size = sum(path.stat().st_size for path in found)
+    except OSError as error:
+        raise UserError(f"cannot read the folder {source}: {error.strerror}", "is it the right stick?") from error
+    if not found:
+        raise UserError(f"there is no .deb file in {source}", "name the folder that has them")
+    # What is unpacked takes room beside the files.
+    free = shutil.disk_usage(target).free
+    if size * 4 > free:
+        raise UserError(
+            f"the packages in {source} have {human_bytes(size)}, too much for {human_bytes(free)} of free RAM",
+            "leave out what this machine does not need, and install it on the host later",
+        )
+    for number, path in enumerate(found):
+        tell(0.4 * number / len(found), f"copying {path.name}")
+        try:
+            shutil.copyfile(path, target / path.name)
+        except OSError as error:
+            raise UserError(f"cannot read {path.name} in {source}: {error.strerror}", "write the stick anew") from error
+
+
+def read_package(path: Path, commands: Commands) -> Package:
+    """A package from its file; all of it is read.
+
+    :raises UserError: when it is none, or damaged.
+    """
+    try:
+        shown = commands(["dpkg-deb", "--show", f"--showformat={deb_package.FORMAT}", path]).output
+        contents = commands(["dpkg-deb", "--contents", path], quiet=True, env=QUIET).output
+        return deb_package.make_package(str(path), shown, contents, path.stat().st_size, sha256_file(path))
+    except (CommandFailed, ValueError) as error:
+        raise UserError(f"{path.name} is no Debian package, or is damaged", "copy it anew") from error
+
+
+def check(packages: tuple[Package, ...], commands: Commands) -> None:
+    """Whether the image takes all of them together; nothing is changed.
+
+    :raises UserError: with everything that is wrong.
+    """
+    found = deb_package.problems(packages, kernel())
+    if not found:
+        words = ["apt-get", "install", "--simulate", "--quiet", "--no-download", "--no-remove", "--no-install-recommends"]
+        result = commands([*words, *(package.file for package in packages)], check=False, env=QUIET)
+        found = deb_package.unmet(result.output + "\n" + result.errors) if result.returncode else []
+        if result.returncode and not found:
+            found = ["apt-get refuses them; its words are in the log"]
+    if found:
+        hint = "put what they need beside them, or take them away; nothing was changed"
+        if len(found) == 1:
+            raise UserError(f"the packages cannot be installed: {found[0]}", hint)
+        raise UserError("\n".join(["the packages cannot be installed", *(f"- {text}" for text in found)]), hint)

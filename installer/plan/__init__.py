@@ -1,0 +1,1 @@
+"""Decide what an installation does, from facts and answers (pure)."""

@@ -1,0 +1,306 @@
+"""The actions of an installation, in their order. Pure."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, replace
+
+from answerfiles.model import AllPathsDown, Answers
+from installer.bootloader import menus
+from installer.bootloader.grub import LABEL, SECOND_LABEL
+from installer.model import actions, partition_layout
+from installer.model.actions import Action
+from installer.model.deb_package import Package
+from installer.model.hardware import Disk, Facts
+from installer.model.image_manifest import Manifest
+from installer.model.partition_layout import GIB, MIB, Partition, partition_path
+from installer.plan.preconditions import own_groups
+from installer.selection.disks import Chosen
+from installer.storage_network.iscsi_host_config import make_part
+
+POOL_METADATA_LEAST = 32 * MIB
+POOL_METADATA_MOST = 15 * GIB
+"""A thin pool's metadata cannot be larger than 15.81 GiB (lvmthin(7))."""
+ERASE = 1 * MIB
+POLLING_SECONDS = 5
+"""Interval of multipathd's path checker, `polling_interval` of the image's multipath.conf.
+
+Kind: pace. Reason: no_path_retry counts checks, so that queue_seconds of the answers is divided by it. Expiry: the next check.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a plan needs beside facts and answers.
+
+    :param image: the folder with the image's files.
+    :param identity: the system file system's UUID; all other identifiers derive from it.
+    :param clock: the time to write into the completion marker, as text.
+    :param packages: further packages that are here and were checked.
+    :param kernel: the release of the image's kernel, for their drivers.
+    """
+
+    image: str
+    identity: uuid.UUID
+    clock: str = ""
+    packages: tuple[Package, ...] = ()
+    kernel: str = ""
+
+
+def seeds(identity: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
+    """What the identifiers of the first and of the second disk derive from."""
+    return identity, uuid.uuid5(identity, "second disk")
+
+
+def mirrored(identity: uuid.UUID, disks: tuple[Disk, ...], partitions: tuple[Partition, ...]) -> tuple[actions.Array, ...]:
+    """The arrays of a mirror: the system, and the guests' space when there is any; nothing for a single disk.
+
+    Their names end in a part of the identity, for another mirror of dom0kit may be in the same machine.
+    """
+    if len(disks) == 1:
+        return ()
+    tail = identity.hex[:8]
+    system = actions.Array(
+        f"dom0kit-system-{tail}", uuid.uuid5(identity, "system array"), "1.0", members(disks, partition_layout.SYSTEM)
+    )
+    guests = actions.Array(
+        f"dom0kit-guests-{tail}",
+        uuid.uuid5(identity, "guests array"),
+        "1.2",
+        members(disks, partition_layout.GUESTS),
+        partition_layout.ARRAY_DATA_OFFSET,
+    )
+    return (system, guests) if any(p.number == partition_layout.GUESTS for p in partitions) else (system,)
+
+
+def members(disks: tuple[Disk, ...], number: int) -> tuple[str, ...]:
+    """A partition's device on each disk."""
+    return tuple(partition_path(disk.path, number) for disk in disks)
+
+
+def to_erase(partitions: tuple[Partition, ...]) -> tuple[tuple[int, int], ...]:
+    """Both ends of each partition that is to come, and where an array's data begins, as (offset, length) in bytes."""
+    places = []
+    for p in partitions:
+        start = partition_layout.ARRAY_DATA_OFFSET + ERASE if p.number == partition_layout.GUESTS else ERASE
+        places += [(p.start, min(start, p.size)), (p.end - ERASE, ERASE)]
+    return tuple(places)
+
+
+def mdadm_conf(arrays: tuple[actions.Array, ...]) -> str:
+    """The host's ``mdadm.conf``: its arrays by their identity; empty without any. Without an address the monitor would end."""
+    if not arrays:
+        return ""
+    lines = [f"ARRAY {array.device} metadata={array.metadata} UUID={array.md_uuid}" for array in arrays]
+    return "\n".join(["# Written by the installer of dom0kit.", "HOMEHOST <system>", "MAILADDR root", *lines]) + "\n"
+
+
+def pool_metadata(answers: Answers, partitions: tuple[Partition, ...], chosen: Chosen) -> int | None:
+    """Bytes for the metadata of the thin pool; None without one.
+
+    64 bytes for each chunk of 64 KiB, the smallest chunk: it need not grow when all of the pool is used (thin_metadata_size(8)).
+    """
+    if isinstance(answers.guests, str) or not answers.guests.thin:
+        return None
+    size = partitions[-1].size + sum(disk.size for disk in chosen.guests)
+    wanted = -(-size // 1024 // (4 * MIB)) * 4 * MIB
+    return min(max(wanted, POOL_METADATA_LEAST), POOL_METADATA_MOST)
+
+
+def disk_wwid(disk: Disk) -> str:
+    """The WWID of a multipath map: its name, for the image's maps have no friendly ones."""
+    return disk.path.removeprefix("/dev/mapper/")
+
+
+def boot_menu(manifest: Manifest, identity: uuid.UUID, answers: Answers, disks: tuple[Disk, ...]) -> str:
+    """The host's ``grub.cfg``; on a multipath map it names the map."""
+    device = partition_path(disks[0].path, partition_layout.SYSTEM) if len(disks) == 1 and disks[0].kind == "mpath" else ""
+    return menus.installed_menu(manifest, identity, answers.dom0, answers.serial_console, device=device)
+
+
+def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
+    """The firmware's entries, the first one first.
+
+    The usual entry names the partition by its GUID, which firmware looks for on every disk that it has brought up. Firmware
+    that only brings up what an entry names needs one for each path of a multipath map.
+    """
+    entries = []
+    for disk, label in zip(disks, (LABEL, SECOND_LABEL), strict=False):
+        paths = disk.paths if disk.kind == "mpath" else (disk.path,)
+        entries.append(actions.BootEntry(disk.path, partition_layout.ESP, label))
+        if len(paths) > 1:
+            entries += [
+                actions.BootEntry(path, partition_layout.ESP, f"{label} (path {number})", by_path=True)
+                for number, path in enumerate(paths, 1)
+            ]
+    return tuple(entries)
+
+
+def policy_text(answers: Answers) -> str:
+    """The host's own ``conf.d`` file: what becomes of requests without a path; empty when the image's defaults are wanted."""
+    wanted = answers.san.all_paths_down
+    if wanted == AllPathsDown():
+        return ""
+    checks = "fail" if wanted.queue_seconds == 0 else str(-(-wanted.queue_seconds // POLLING_SECONDS))
+    return (
+        "# Written by the installer of dom0kit from san.all_paths_down; a file that comes later in the alphabet wins.\n"
+        f"overrides {{\n    no_path_retry {'queue' if wanted.forever else checks}\n}}\n"
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the actions are made from.
+
+    :param tables: the partitions of each disk of the system; those of a mirror differ in their GUIDs alone.
+    """
+
+    facts: Facts
+    answers: Answers
+    manifest: Manifest
+    options: Options
+    chosen: Chosen
+    tables: tuple[tuple[Partition, ...], ...]
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """The disks of the system."""
+        return self.chosen.system
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The partitions of the first disk."""
+        return self.tables[0]
+
+    @property
+    def arrays(self) -> tuple[actions.Array, ...]:
+        """The arrays of a mirror."""
+        return mirrored(self.options.identity, self.disks, self.partitions)
+
+    def device(self, array: int, number: int) -> str:
+        """A file system's or physical volume's device: an array of a mirror, or else a partition."""
+        return self.arrays[array].device if self.arrays else partition_path(self.disks[0].path, number)
+
+
+def list_actions(job: Job) -> tuple[Action, ...]:
+    """The actions in their order; boot menu and completion marker come last."""
+    options, manifest = job.options, job.manifest
+    steps: list[Action | None] = [
+        actions.Stage(options.image, manifest.files),
+        wipe(job),
+        partition(job),
+        actions.MakeArrays(job.arrays) if job.arrays else None,
+        file_systems(job),
+        boot_loaders(job),
+        actions.CopyImage(options.image, manifest.version, manifest.files),
+        actions.WriteState(manifest.version, job.answers.to_json(reveal=True), mdadm_conf(job.arrays)),
+        add_packages(job),
+        volume_group(job),
+        host_part(job),
+        finish(job),
+    ]
+    return tuple(step for step in steps if step is not None)
+
+
+def wipe(job: Job) -> actions.Wipe:
+    """Clear all chosen disks; on those of the system also where the new partitions begin and end."""
+    erase = {disk.path: to_erase(job.partitions) for disk in job.disks}
+    return actions.Wipe(
+        disks=tuple(actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ())) for d in job.chosen.all),
+        volume_groups=tuple(sorted(own_groups(job.chosen, job.facts))),
+        arrays=tuple(dict.fromkeys(array for disk in job.chosen.all for array in disk.arrays)),
+    )
+
+
+def partition(job: Job) -> actions.PartitionDisks:
+    """A table for each disk of the system."""
+    return actions.PartitionDisks(
+        tuple(
+            actions.Table(disk.path, disk.sector, uuid.uuid5(seed, "disk"), table)
+            for disk, table, seed in zip(job.disks, job.tables, seeds(job.options.identity), strict=False)
+        )
+    )
+
+
+def file_systems(job: Job) -> actions.MakeFileSystems:
+    """An ESP on each disk, and the system's file system."""
+    esps = zip(members(job.disks, partition_layout.ESP), seeds(job.options.identity), strict=False)
+    return actions.MakeFileSystems(
+        esps=tuple((esp, uuid.uuid5(seed, "esp").hex[:8].upper()) for esp, seed in esps),
+        system=job.device(0, partition_layout.SYSTEM),
+        system_uuid=job.options.identity,
+    )
+
+
+def boot_loaders(job: Job) -> actions.InstallBootLoaders:
+    """GRUB on each disk, with the menu that says that the installation did not finish."""
+    core = next(p for p in job.partitions if p.number == partition_layout.BIOS_GRUB)
+    return actions.InstallBootLoaders(
+        targets=tuple(
+            actions.BootTarget(disk.path, esp, core.start if disk.sector == 512 else None, core.size)
+            for disk, esp in zip(job.disks, members(job.disks, partition_layout.ESP), strict=True)
+        ),
+        early_config=menus.early_config(job.options.identity),
+        unfinished_menu=menus.unfinished_menu(job.manifest, job.answers.serial_console),
+    )
+
+
+def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
+    """The guests' volume group, when there is to be one."""
+    name = job.answers.volume_group()
+    if name is None:
+        return None
+    devices = (job.device(1, partition_layout.GUESTS), *(disk.path for disk in job.chosen.guests))
+    return actions.MakeVolumeGroup(devices, name, pool_metadata(job.answers, job.partitions, job.chosen))
+
+
+def add_packages(job: Job) -> actions.AddPackages | None:
+    """Further packages under the names that Debian gives to their files, when there are any."""
+    if not job.options.packages:
+        return None
+    named = tuple(replace(package, file=package.file_name) for package in job.options.packages)
+    files = tuple(package.file for package in job.options.packages)
+    return actions.AddPackages(job.manifest.version, job.options.kernel, named, files)
+
+
+def early_packages(job: Job) -> actions.AddPackages | None:
+    """The packages, when drivers or firmware in them may be needed before the root is mounted."""
+    kernel = job.options.kernel
+    return add_packages(job) if any(p.firmware or p.for_kernel(kernel) for p in job.options.packages) else None
+
+
+def host_part(job: Job) -> actions.WriteHostPart | None:
+    """What the initramfs must know of this host; nothing on a machine without multipath maps, iSCSI and drivers of its own.
+
+    LVM looks at named devices alone as soon as one of its physical volumes is on a map.
+    """
+    maps = tuple(disk_wwid(disk) for disk in job.facts.disks if disk.kind == "mpath")
+    policy, early = policy_text(job.answers), early_packages(job)
+    iscsi = make_part(job.facts, job.chosen, job.answers)
+    if not maps and not policy and early is None and not iscsi:
+        return None
+    needed = tuple(disk_wwid(disk) for disk in job.disks if disk.kind == "mpath")
+    on_maps = any(disk.kind == "mpath" for disk in job.chosen.all)
+    initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
+    group = job.answers.volume_group() if on_maps else None
+    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early, iscsi)
+
+
+def finish(job: Job) -> actions.Finish:
+    """The boot menu, the firmware's entries, and the marker that the host is complete."""
+    manifest = job.manifest
+    marker = {
+        "format": 1,
+        "product": manifest.product,
+        "version": manifest.version,
+        "id": manifest.id,
+        "host_name": job.answers.host_name,
+        "installed": job.options.clock,
+    }
+    return actions.Finish(
+        version=manifest.version,
+        menu=boot_menu(manifest, job.options.identity, job.answers, job.disks),
+        entries=boot_entries(job.disks) if job.facts.firmware == "uefi" else (),
+        marker=json.dumps(marker, indent=2, sort_keys=True) + "\n",
+    )

@@ -1,0 +1,240 @@
+"""From facts and answers to a plan: everything is decided here, and nothing is touched. Pure."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from answerfiles.model import Answers
+from dom0kit.errors import UserError
+from dom0kit.units import human_bytes, table
+from installer.model import partition_layout
+from installer.model.actions import Action, Array
+from installer.model.deb_package import Package
+from installer.model.hardware import Disk, Facts, state
+from installer.model.image_manifest import Manifest
+from installer.model.partition_layout import DoesNotFit, Partition, lay_out
+from installer.plan import preconditions
+from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
+from installer.pool_preflight import TITLE, Question, make_question, token_problems
+from installer.selection.disks import Chosen, choose_disks
+from installer.selection.nics import Uplink, choose_uplinks, resolve
+from installer.storage_network import iscsi_host_config
+
+__all__ = ["Options", "Plan", "PlanError", "make_plan"]
+
+
+class PlanError(UserError):
+    """The machine and the answers do not go together; holds every problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        if len(problems) == 1:
+            text = problems[0]
+        else:
+            text = "\n".join([f"the installation has {len(problems)} obstacles", *(f"- {problem}" for problem in problems)])
+        super().__init__(text, "nothing was changed on any disk; 'dom0kit facts' shows what this machine has")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A complete, checked installation; sizes in bytes.
+
+    :param disks: the disk to install on, or the two of a mirror.
+    :param guest_disks: further disks that the volume group takes as a whole.
+    :param partitions: those of the first disk; on the second only the GUIDs differ.
+    :param arrays: of a mirror.
+    :param packages: beside those of the image.
+    :param uplinks: the management network's cards, then those of each further bridge.
+    :param question: what the pool is asked before the first action; None without a pool to join.
+    """
+
+    host_name: str
+    disks: tuple[Disk, ...]
+    guest_disks: tuple[Disk, ...]
+    uplinks: tuple[Uplink, ...]
+    firmware: str
+    manifest: Manifest
+    identity: uuid.UUID
+    partitions: tuple[Partition, ...]
+    arrays: tuple[Array, ...]
+    volume_group: str | None
+    thin: bool
+    finish: str
+    menu: str
+    answers: str
+    actions: tuple[Action, ...] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+    question: Question | None = None
+
+    @property
+    def disk(self) -> Disk:
+        """The disk to install on, or the first of a mirror."""
+        return self.disks[0]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The titles of all steps in order."""
+        return (*([TITLE] if self.question else []), *(action.title for action in self.actions))
+
+    @property
+    def nic_mac(self) -> str:
+        """The management network's first card."""
+        return self.uplinks[0].cards[0][0].mac
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All disks that will be erased."""
+        return tuple(disk.path for disk in (*self.disks, *self.guest_disks))
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values; secrets are masked."""
+        return {
+            "host_name": self.host_name,
+            "disk": disk_json(self.disk),
+            "disks": [disk_json(disk) for disk in self.disks],
+            "guest_disks": [disk_json(disk) for disk in self.guest_disks],
+            "arrays": [
+                {"device": a.device, "uuid": a.md_uuid, "metadata": a.metadata, "members": list(a.members)} for a in self.arrays
+            ],
+            "management_mac": self.nic_mac,
+            "uplinks": [
+                {
+                    "bridge": uplink.bridge,
+                    "role": uplink.role,
+                    "bond": uplink.bond or None,
+                    "cards": [{"name": nic.name, "mac": nic.mac, "reason": reason} for nic, reason in uplink.cards],
+                }
+                for uplink in self.uplinks
+            ],
+            "firmware": self.firmware,
+            "image": {"product": self.manifest.product, "version": self.manifest.version, "id": self.manifest.id},
+            "files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in self.manifest.files],
+            "partitions": [
+                {"number": p.number, "name": p.name, "start": p.start, "size": p.size, "guid": str(p.guid)}
+                for p in self.partitions
+            ],
+            "system_uuid": str(self.identity),
+            "volume_group": self.volume_group,
+            "thin": self.thin,
+            "packages": [package.to_json() for package in self.packages],
+            "grub_cfg": self.menu,
+            "host_json": json.loads(self.answers),
+            "actions": list(self.steps),
+            "question": self.question.describe() if self.question else None,
+            "warnings": list(self.warnings),
+            "finish": self.finish,
+        }
+
+    def render(self) -> str:
+        """The plan for a person; secrets are not in it."""
+        mirror = ", mirrored" if self.arrays else ""
+        content = {
+            partition_layout.BIOS_GRUB: "GRUB for BIOS",
+            partition_layout.ESP: "FAT32, GRUB for UEFI",
+            partition_layout.SYSTEM: f"ext4, image {self.manifest.version} and the host's state{mirror}",
+            partition_layout.GUESTS: f"LVM volume group {self.volume_group}{', thin pool thin' if self.thin else ''}{mirror}",
+        }
+        partitions: list[tuple[str, ...]] = [
+            (str(p.number), p.name, human_bytes(p.start), human_bytes(p.size), content[p.number]) for p in self.partitions
+        ]
+        files: list[tuple[str, ...]] = [(f.name, human_bytes(f.size), f.sha256[:16]) for f in self.manifest.files]
+        on = [f"{disk.describe()}, which holds now: {state(disk)}" for disk in self.disks]
+        lines = [
+            f"install {self.manifest.product} {self.manifest.version} as {self.host_name}",
+            f"on {on[0]}",
+            *(f"and on {text}" for text in on[1:]),
+            *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
+            *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
+            *(uplink.describe() for uplink in self.uplinks),
+            *(f"package {package.describe()}" for package in self.packages),
+            *([self.question.describe()] if self.question else []),
+            f"firmware {self.firmware}, then {self.finish}",
+            "",
+            table(("no", "partition", "start", "size", "content"), partitions),
+            "",
+            table(("file", "size", "sha256"), files),
+            "",
+            "steps: " + ", ".join(self.steps),
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+        return "\n".join(lines)
+
+
+def disk_json(disk: Disk) -> dict[str, Any]:
+    """A disk as plain values."""
+    return {"path": disk.path, "size": disk.size, "sector": disk.sector, "now": state(disk)}
+
+
+def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Options) -> Plan:
+    """Join facts and answers.
+
+    :raises PlanError: with every problem at once.
+    """
+    problems = preconditions.mode_problems(answers)
+    if problems:
+        raise PlanError(problems)
+    chosen, disk_problems = choose_disks(facts, answers)
+    uplinks, card_problems = choose_uplinks(facts, answers)
+    problems = [
+        *card_problems,
+        *disk_problems,
+        *preconditions.memory_problems(facts, answers, manifest),
+        *token_problems(answers),
+    ]
+    tables: tuple[tuple[Partition, ...], ...] = ()
+    if chosen is not None:
+        problems += preconditions.disk_problems(chosen, facts, answers)
+        tables, more = make_tables(chosen, answers, manifest, options)
+        problems += more
+    if problems or chosen is None:
+        raise PlanError(problems)
+    resolved = resolve(answers, uplinks)
+    if problems := iscsi_host_config.card_problems(facts, chosen, resolved):
+        raise PlanError(problems)
+    return Plan(
+        host_name=answers.host_name,
+        disks=chosen.system,
+        guest_disks=chosen.guests,
+        uplinks=uplinks,
+        firmware=facts.firmware,
+        manifest=manifest,
+        identity=options.identity,
+        partitions=tables[0],
+        arrays=mirrored(options.identity, chosen.system, tables[0]),
+        volume_group=answers.volume_group(),
+        thin=pool_metadata(answers, tables[0], chosen) is not None,
+        finish=answers.finish,
+        menu=boot_menu(manifest, options.identity, answers, chosen.system),
+        answers=resolved.to_json(),
+        actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
+        warnings=(
+            *preconditions.list_warnings(facts, answers, manifest, chosen, uplinks),
+            *iscsi_host_config.warnings(iscsi_host_config.make_part(facts, chosen, resolved)),
+            *iscsi_host_config.idle_cards(facts, resolved),
+        ),
+        packages=options.packages,
+        question=make_question(resolved, uplinks),
+    )
+
+
+def make_tables(
+    chosen: Chosen, answers: Answers, manifest: Manifest, options: Options
+) -> tuple[tuple[tuple[Partition, ...], ...], list[str]]:
+    """The partitions of each disk of the system: those of a mirror are of one size, that of the smaller. And problems."""
+    small = min(chosen.system, key=lambda disk: disk.size)
+    # A table for the larger sectors suits both; disks of a mirror that differ there are an obstacle of their own.
+    sector = max(disk.sector for disk in chosen.system)
+    guests, mirror = answers.volume_group() is not None, len(chosen.system) > 1
+    try:
+        tables = tuple(
+            lay_out(small.size, sector, guests=guests, seed=seed, mirror=mirror)
+            for _, seed in zip(chosen.system, seeds(options.identity), strict=False)
+        )
+    except DoesNotFit as error:
+        for_guests = ", guests included" if guests else ""
+        return (), [f"{small.describe()} is too small: at least {human_bytes(error.need)} are needed{for_guests}"]
+    return tables, preconditions.size_problems(tables[0], manifest, options.packages)

@@ -1,0 +1,1 @@
+"""Bring up multipath and iSCSI before disks are probed."""

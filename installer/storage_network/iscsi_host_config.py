@@ -1,0 +1,159 @@
+"""What a host keeps of its iSCSI sessions: for its initramfs those that the root is on, for iscsid records of all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from answerfiles.model import Answers
+from dom0kit.errors import UserError
+from dom0kit.linux import host_initramfs
+from installer.model.actions import IscsiPart
+from installer.model.hardware import Facts, IscsiSession
+from installer.selection.disks import Chosen
+from installer.storage_network.iscsi_login import RECORDS, record_files, unmanaged, with_values
+
+NETWORK = "etc/systemd/network/05-dom0kit-iscsi.network"
+WANTS = "etc/systemd/system/sysinit.target.wants"
+UNITS = {"iscsid.service": "/etc/systemd/system", "open-iscsi.service": "/usr/lib/systemd/system"}
+CHAP = ("username", "password", "username_in", "password_in")
+NEVER_WAIT = ("node.session.timeo.replacement_timeout", "5")
+"""Keep requests of a lost iSCSI session waiting (node.session.timeo.replacement_timeout).
+
+Kind: protocol. Reason: another path takes them, as open-iscsi's README recommends under multipath. Expiry: the requests go to
+another path.
+"""
+TRIES = ("node.session.initial_login_retry_max", "8")
+
+Put = Callable[[Path, str, str, int], None]
+
+
+def own_macs(answers: Answers) -> frozenset[str]:
+    """The cards of the host's bridges; in resolved answers each has its MAC address."""
+    uplinks = (answers.network.management, *answers.network.bridges)
+    return frozenset(selector.mac for uplink in uplinks for selector in uplink.selectors() if selector.mac)
+
+
+def of_disks(sessions: Iterable[IscsiSession], paths: Iterable[str]) -> tuple[IscsiSession, ...]:
+    """The sessions over which these disks come."""
+    wanted = frozenset(paths)
+    return tuple(session for session in sessions if wanted & frozenset(session.disks))
+
+
+def boot_sessions(facts: Facts, chosen: Chosen) -> tuple[IscsiSession, ...]:
+    """The sessions that the root is on."""
+    return of_disks(facts.sessions, [path for disk in chosen.system for path in (disk.path, *disk.paths)])
+
+
+def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | None:
+    """What the host is to know of the sessions that there are; None without any. Pure.
+
+    :param answers: resolved ones.
+    """
+    if not facts.sessions:
+        return None
+    boot = boot_sessions(facts, chosen)
+    mapped = [disk.path for disk in facts.disks if disk.map]
+    own = own_macs(answers)
+    return IscsiPart(
+        boot=boot,
+        data=tuple(session for session in facts.sessions if session not in boot),
+        cards=tuple(session for session in facts.sessions if session.mac and session.mac not in own),
+        mapped=of_disks(facts.sessions, mapped),
+    )
+
+
+def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
+    """Cards that carry the root's sessions and are wanted for a bridge: when it is made, the root would be gone."""
+    own = own_macs(answers)
+    problems = {}
+    for session in boot_sessions(facts, chosen):
+        if session.mac in own:
+            problems[session.mac] = (
+                f"the network card {session.card} {session.mac} is for a bridge, and it carries {session.describe()}, "
+                "which the host's disk is on\n  a bridge takes the card's address away; name another card for it"
+            )
+    return list(problems.values())
+
+
+def warnings(part: IscsiPart | None) -> list[str]:
+    """Addresses that somebody lent: nobody will ask for them again while the root depends on them."""
+    cards = part.cards if part else ()
+    leased = dict.fromkeys(f"{session.local} of {session.card} {session.mac}" for session in cards if session.leased)
+    return [f"the address {text} came by DHCP and is kept for iSCSI: reserve it, or set san.iscsi.nics" for text in leased]
+
+
+def idle_cards(facts: Facts, answers: Answers) -> list[str]:
+    """Cards that the answers have for iSCSI and that carry no session: the host would never bring them up. Pure."""
+    wanted = answers.san.iscsi.nics if answers.san.iscsi else ()
+    used = {session.mac for session in facts.sessions}
+    return [f"no iSCSI session goes over the network card {nic.mac} of san.iscsi.nics" for nic in wanted if nic.mac not in used]
+
+
+def boot_text(part: IscsiPart, chap: Callable[[IscsiSession], dict[str, str]]) -> str:
+    """``/etc/dom0kit/iscsi``, which scripts/dom0kit-iscsi of the initramfs reads and describes."""
+    cards = {s.mac: ("card", s.mac, s.local or "-", str(s.vlan), str(0 if s.mtu == 1500 else s.mtu)) for s in part.cards}
+    routes = {s.address: ("route", s.address, s.gateway) for s in part.boot if s.gateway}
+    targets = []
+    for s in part.boot:
+        values = chap(s)
+        targets.append(("target", s.target, s.address, str(s.port), str(s.group), *(values.get(name) or "-" for name in CHAP)))
+    return "".join("\t".join(words) + "\n" for words in (*cards.values(), *routes.values(), *targets))
+
+
+def chap_of(record: str) -> dict[str, str]:
+    """Users and secrets in a record's text."""
+    lines = (line.partition(" = ") for line in record.splitlines())
+    values = {name.removeprefix("node.session.auth."): value for name, _, value in lines}
+    return {name: values[name] for name in CHAP if values.get(name)} if values.get("authmethod") == "CHAP" else {}
+
+
+def host_values(session: IscsiSession, part: IscsiPart) -> dict[str, str]:
+    """What a session's record says on the host: the initramfs makes the root's, open-iscsi.service makes the others."""
+    values = {"node.tpgt": str(session.group), "node.startup": "onboot" if session in part.boot else "automatic", **dict([TRIES])}
+    return values | (dict([NEVER_WAIT]) if session in part.mapped else {})
+
+
+def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> None:
+    """Write the host's files: its name, the records, what the initramfs logs in to, units, and the cards to leave alone.
+
+    :param put: writes a file of the host's root with its permissions.
+    :param root: this system, which has logged in.
+    :raises UserError: when a session has no record here.
+    """
+    put(upper, host_initramfs.INITIATOR, (root / host_initramfs.INITIATOR).read_text(), 0o600)
+    texts = {}
+    for session in (*part.boot, *part.data):
+        files = record_files(root, session.target, session.address, session.port)
+        if not files:
+            raise UserError(f"there is no record of {session.describe()}", "log out of it, or name it in san.iscsi.portals")
+        texts[session] = files[0].read_text()
+        # iscsid looks for the record of a session that it has not made by the portal's group.
+        name = f"{RECORDS}/{session.target}/{session.address},{session.port},{session.group}/default"
+        put(upper, name, with_values(texts[session], host_values(session, part)), 0o600)
+    if part.boot or part.cards:
+        put(upper, host_initramfs.ISCSI, boot_text(part, lambda session: chap_of(texts[session])), 0o600)
+    if part.cards:
+        put(upper, NETWORK, unmanaged({session.mac for session in part.cards}), 0o644)
+    for unit in ("iscsid.service", *(["open-iscsi.service"] if part.data else [])):
+        put(upper, f"{WANTS}/.{unit}", "", 0o644)
+        (upper / WANTS / f".{unit}").unlink()
+        (upper / WANTS / unit).unlink(missing_ok=True)
+        os.symlink(f"{UNITS[unit]}/{unit}", upper / WANTS / unit)
+
+
+def problems(files: dict[str, bytes], part: IscsiPart) -> list[str]:
+    """What keeps the initramfs from logging in to the root's targets; nothing when all is well."""
+    wrong = []
+    if part.boot and not re.search(rb"^InitiatorName=\S+", files.get(host_initramfs.INITIATOR, b""), re.MULTILINE):
+        wrong.append(f"/{host_initramfs.INITIATOR} has no name")
+    lines = [line.split("\t") for line in files.get(host_initramfs.ISCSI, b"").decode(errors="replace").splitlines()]
+    known = {tuple(words[1:4]) for words in lines if words[0] == "target"}
+    wrong += [
+        f"/{host_initramfs.ISCSI} does not name {session.target} at {session.address}"
+        for session in part.boot
+        if (session.target, session.address, str(session.port)) not in known
+    ]
+    return wrong

@@ -1,0 +1,304 @@
+"""Logs in to iSCSI targets before anybody looks for disks: those of the firmware (iBFT), and those of the answers.
+
+iscsiadm(8). Secrets go into its records as files and not through its command line, which is in the log.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerfiles.model.san import Chap, Iscsi, Portal
+from dom0kit.errors import UserError
+from dom0kit.fs import write_atomic
+from dom0kit.linux.host_initramfs import INITIATOR, IQN_PREFIX
+from dom0kit.polling import TimedOut, poll
+from dom0kit.process import CommandFailed
+from installer.command_log import Commands
+from installer.hardware.ibft import Card, Ibft, Target, read_ibft
+from installer.hardware.iscsi_sessions import ADDRESSES, Link, on_link, parse_links
+
+RECORDS = Path("var/lib/iscsi/nodes")
+UNMANAGED = Path("run/systemd/network/05-dom0kit-iscsi.network")
+DISCOVERED = re.compile(r"^\[?(?P<address>[^\s\],]+)\]?:(?P<port>\d+),-?\d+ (?P<target>\S+)$", re.MULTILINE)
+REFUSED, UNPROVEN, PRESENT = 24, 19, 15
+"""Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, the session is there."""
+LINK_SECONDS = 20.0
+"""Wait until the cards for iSCSI have a link.
+
+Kind: protocol. Reason: autonegotiation takes up to 8 s, and one of several cables may be out. Expiry: the log-in is tried over
+the cards that have a link.
+"""
+LOOK_SECONDS = 0.5
+"""Pause between two looks at the links of the cards.
+
+Kind: pace. Reason: reading sysfs costs nothing. Expiry: the next look.
+"""
+TRIES = ("node.session.initial_login_retry_max", "2")
+"""A portal that is not there costs half a minute and not two."""
+
+Tell = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the answers and the firmware want.
+
+    :param named: targets that are named with their portal, those of the firmware first.
+    :param offered: portals whose targets are to be asked for.
+    """
+
+    cards: tuple[Card, ...]
+    named: tuple[Target, ...]
+    offered: tuple[Portal, ...]
+
+
+def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
+    """Join the answers and the firmware's table; a card of the answers replaces that of the firmware."""
+    portals = iscsi.portals if iscsi else ()
+    cards = {card.mac: card for card in (ibft.cards if ibft else ()) if card.address}
+    for nic in iscsi.nics if iscsi else ():
+        gateway = str(nic.gateway) if nic.gateway else ""
+        cards[nic.mac] = Card(nic.mac, nic.address.with_prefixlen, nic.vlan or 0, nic.mtu or 0, gateway)
+    named = [*(ibft.targets if ibft else ())]
+    named += [Target(portal.target, portal.address, portal.port, portal.chap) for portal in portals if portal.target]
+    return Asked(tuple(cards.values()), tuple(named), tuple(portal for portal in portals if not portal.target))
+
+
+def initiator_name(iscsi: Iscsi | None, ibft: Ibft | None, random: bytes) -> str:
+    """The host's name for targets: that of the answers, of the firmware, or a new one."""
+    return (iscsi.initiator if iscsi else None) or (ibft.initiator if ibft else "") or f"{IQN_PREFIX}:{random.hex()}"
+
+
+def name_problem(iscsi: Iscsi | None, ibft: Ibft | None) -> str:
+    """A name of the answers that is not the firmware's: the array would know one host by two names."""
+    own = iscsi.initiator if iscsi else None
+    if ibft and own and ibft.initiator and own != ibft.initiator:
+        return f"san.iscsi.initiator is {own}, the firmware logs in as {ibft.initiator}"
+    return ""
+
+
+def where(address: str, port: int) -> str:
+    """A portal as iscsiadm writes it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def discovered(output: str) -> list[tuple[str, str, int]]:
+    """Targets with address and port in the output of a discovery."""
+    return [(m["target"], m["address"], int(m["port"])) for m in DISCOVERED.finditer(output)]
+
+
+def chap_values(chap: Chap | None) -> dict[str, str]:
+    """The values of a record for CHAP, one-way or mutual."""
+    if chap is None:
+        return {}
+    values = {"authmethod": "CHAP", "username": chap.user, "password": chap.secret.reveal()}
+    if chap.target_user is not None and chap.target_secret is not None:
+        values |= {"username_in": chap.target_user, "password_in": chap.target_secret.reveal()}
+    return {f"node.session.auth.{name}": value for name, value in values.items()}
+
+
+def with_values(record: str, values: Mapping[str, str]) -> str:
+    """A record's text with these values in place of those it has; its lines are ``name = value``."""
+    lines = [line for line in record.splitlines() if line.partition(" = ")[0] not in values and line != "# END RECORD"]
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in values.items()), "# END RECORD"]) + "\n"
+
+
+def record_files(root: Path, target: str, address: str, port: int) -> list[Path]:
+    """A target's records at a portal: ``TARGET/ADDRESS,PORT,GROUP/default``, or without a group ``TARGET/ADDRESS,PORT``."""
+    folder = root / RECORDS / target
+    return sorted(
+        path for place in folder.glob(f"{address},{port}*") for path in ([place] if place.is_file() else place.glob("*"))
+    )
+
+
+def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Path("/")) -> None:
+    """Log in to everything; nothing is done on a machine without iSCSI.
+
+    :raises UserError: when a portal does not answer, or a target refuses.
+    """
+    commands(["modprobe", "iscsi_ibft"], check=False)
+    ibft = read_ibft(root)
+    if ibft is None and (iscsi is None or not (iscsi.portals or iscsi.nics)):
+        return
+    if problem := name_problem(iscsi, ibft):
+        raise UserError(problem, "leave san.iscsi.initiator out, or set the same name in the firmware")
+    name = initiator_name(iscsi, ibft, os.urandom(6))
+    write_atomic(root / INITIATOR, f"InitiatorName={name}\n", 0o600)
+    commands(["systemctl", "restart", "iscsid.service"])
+    wanted = asked(iscsi, ibft)
+    take_cards(wanted.cards, commands, root)
+    links = parse_links(commands(ADDRESSES, quiet=True).output)
+    targets, lost = list(wanted.named), list[UserError]()
+    for portal in wanted.offered:
+        tell(0.1, f"asking {where(portal.address, portal.port)} for targets")
+        targets += offers(portal, links, commands)
+    for number, target in enumerate(dict.fromkeys(targets)):
+        tell(0.2 + 0.8 * number / len(targets), f"logging in at {where(target.address, target.port)}")
+        add_route(target.address, wanted.cards, links, commands)
+        try:
+            enter(target, name, commands, root)
+        except UserError as error:
+            # One of the firmware's paths may be gone; the host will find it in the iBFT when it is back.
+            if not ibft or target not in ibft.targets or len(lost := [*lost, error]) == len(ibft.targets):
+                raise
+            commands.note(f"left out: {error.message}")
+    # What the firmware did not say and the array does: further portals of the same target, in networks that are at hand.
+    for target in ibft.targets if ibft else ():
+        further(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)
+
+
+def take_cards(cards: Iterable[Card], commands: Commands, root: Path) -> None:
+    """Give cards for iSCSI their addresses, and keep networkd away from them; it would take the addresses away again.
+
+    :raises UserError: when a card is not there.
+    """
+    cards = tuple(cards)
+    if not cards:
+        return
+    links = parse_links(commands(ADDRESSES, quiet=True).output)
+    names = {str(link.get("address", "")).lower(): str(link["ifname"]) for link in reversed(links) if "linkinfo" not in link}
+    if missing := [card.mac for card in cards if card.mac not in names]:
+        raise UserError(f"no network card has the address {', '.join(missing)}, which is for iSCSI", "see: dom0kit facts")
+    (root / UNMANAGED).parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(root / UNMANAGED, unmanaged(card.mac for card in cards))
+    commands(["networkctl", "reload"], check=False)
+    for card in cards:
+        name = names[card.mac]
+        if card.mtu:
+            commands(["ip", "link", "set", name, "mtu", str(card.mtu)])
+        commands(["ip", "link", "set", name, "up"])
+        device = name
+        if card.vlan:
+            device = f"{name}.{card.vlan}"
+            commands(["ip", "link", "add", "link", name, "name", device, "type", "vlan", "id", str(card.vlan)], check=False)
+            commands(["ip", "link", "set", device, "up"])
+        if card.address:
+            commands(["ip", "address", "replace", card.address, "dev", device])
+    wait_for_links([names[card.mac] for card in cards], root)
+
+
+def wait_for_links(names: list[str], root: Path) -> None:
+    """Wait until the cards have a link, or for a while: one of several cables may be out."""
+    with suppress(TimedOut):
+        poll(lambda: all(carrier(root, name) for name in names), LINK_SECONDS, LOOK_SECONDS, "the cards to have a link")
+
+
+def carrier(root: Path, name: str) -> bool:
+    """Whether an interface has a link."""
+    try:
+        return (root / "sys/class/net" / name / "carrier").read_text().strip() == "1"
+    except OSError:
+        return False
+
+
+def unmanaged(macs: Iterable[str]) -> str:
+    """A file for systemd-networkd, systemd.network(5), that keeps it away from cards.
+
+    It matches by ``MACAddress``, not by ``PermanentMACAddress``: a VLAN of a card has the card's address, but no permanent one.
+    """
+    words = " ".join(sorted(macs))
+    comment = "# Written by the installer of dom0kit: these cards carry iSCSI sessions, see /etc/dom0kit/iscsi."
+    return f"{comment}\n[Match]\nMACAddress={words}\n\n[Link]\nUnmanaged=yes\n"
+
+
+def add_route(address: str, cards: Iterable[Card], links: list[Link], commands: Commands) -> None:
+    """The way to a portal that no card is next to, by the first card that has a router."""
+    by = next((card.gateway for card in cards if card.gateway), "")
+    if by and re.fullmatch(r"[0-9a-fA-F.:]+", address) and not on_link(address, links):
+        commands(["ip", "route", "replace", address, "via", by])
+
+
+def discover(address: str, port: int, commands: Commands) -> list[tuple[str, str, int]]:
+    """All that a portal offers; records are left as they are, for discovery would put defaults in place of their secrets.
+
+    :raises UserError: when it does not answer.
+    """
+    return discovered(
+        commands(["iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", where(address, port), "-o", "nonpersistent"]).output
+    )
+
+
+def offers(portal: Portal, links: list[Link], commands: Commands) -> list[Target]:
+    """The targets of a portal, at this portal and at those others that are in a network at hand.
+
+    :raises UserError: when there is none.
+    """
+    place = where(portal.address, portal.port)
+    try:
+        found = discover(portal.address, portal.port, commands)
+    except UserError as error:
+        hint = "is the address right, and its network there? 'ip address' shows this machine's"
+        raise UserError(f"the iSCSI portal {place} does not answer: {last_line(error)}", hint) from error
+    near = [item for item in found if item[1] == portal.address or on_link(item[1], links)]
+    for name, address, port in found:
+        if (name, address, port) not in near:
+            commands.note(f"{name} at {where(address, port)} is left out: no card is in its network")
+    if not near:
+        raise UserError(f"the iSCSI portal {place} offers no target to this host", "does the array know its initiator name?")
+    return [Target(name, address, port, portal.chap) for name, address, port in near]
+
+
+def further(target: Target, known: list[Target], links: list[Link], commands: Commands, root: Path) -> None:
+    """Log in at further portals of a target of the firmware's; one that refuses is left out, for nobody has asked for it."""
+    try:
+        found = discover(target.address, target.port, commands)
+    except UserError:
+        return
+    there = {(item.address, item.port) for item in known}
+    for name, address, port in found:
+        if name != target.name or (address, port) in there or not on_link(address, links):
+            continue
+        try:
+            enter(Target(name, address, port, target.chap), "", commands, root)
+        except UserError as error:
+            commands.note(f"left out: {error.message}")
+
+
+def enter(target: Target, initiator: str, commands: Commands, root: Path) -> None:
+    """Log in to a target at one portal.
+
+    :param initiator: this host's name, for the error message.
+    :raises UserError: when it refuses or does not answer.
+    """
+    place = where(target.address, target.port)
+    record = ["iscsiadm", "-m", "node", "-T", target.name, "-p", place]
+    if not record_files(root, target.name, target.address, target.port):
+        commands([*record, "-o", "new"])
+    values = chap_values(target.chap) | dict([TRIES])
+    for path in record_files(root, target.name, target.address, target.port):
+        write_atomic(path, with_values(path.read_text(), values), 0o600)
+    try:
+        commands([*record, "--login"])
+    except CommandFailed as error:
+        if error.returncode != PRESENT:
+            raise refusal(target, initiator, error) from error
+
+
+def refusal(target: Target, initiator: str, error: CommandFailed) -> UserError:
+    """Why a log-in failed, in a sentence."""
+    place = where(target.address, target.port)
+    if error.returncode == REFUSED:
+        what = "the user or secret for CHAP is wrong" if target.chap else "the array asks for CHAP"
+        return UserError(
+            f"the iSCSI target {target.name} at {place} refuses this host: {what}, or it does not know {initiator}",
+            "compare san.iscsi in the answers, or the firmware's settings, with the array's",
+        )
+    if error.returncode == UNPROVEN and target.chap and target.chap.target_user:
+        return UserError(
+            f"the iSCSI target {target.name} at {place} does not prove who it is: its own user or secret for CHAP is another one",
+            "compare target_user and target_secret in the answers, or the firmware's settings, with the array's",
+        )
+    hint = "is the address right, and its network there? 'ip address' shows this machine's"
+    return UserError(f"no log-in to the iSCSI target {target.name} at {place}: {last_line(error)}", hint)
+
+
+def last_line(error: UserError) -> str:
+    """What a command said last, or first of several lines that say why."""
+    lines = [line.strip() for line in error.message.strip().splitlines()]
+    why = [line for line in lines if "error (" in line or "cannot make connection" in line]
+    return (why or lines)[-1].removeprefix("iscsiadm: ")

@@ -1,0 +1,1 @@
+"""What pages of the installer start: network tests, pool requests, exports."""

@@ -1,0 +1,151 @@
+"""The screens from the installation on: progress, the end, a failure. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dom0kit.events import Event
+from dom0kit.units import human_seconds
+from installer.tui.pages.field_validators import sentence
+from installer.tui.state import State
+from installer.tui.toolkit.forms import BACK, NEXT, REFRESH_MILLISECONDS, WIDTH, Form, Gap, Gauge, Scroll, Text, Update
+from installer.tui.toolkit.layout import wrap
+
+SCROLL = WIDTH - 3
+
+PROGRESS_HELP = """The files of the system are copied to the disk, read back and compared. This takes from half a minute to a \
+few minutes. Ctrl-T shows the log with every command; pressing it twice more comes back here.
+
+Nothing is asked until it is over: you can leave it alone."""
+
+FAILURE_HELP = """The log says more: it is shown in the second window (Ctrl-T).
+
+Retry does the same once more, after you have mended what was wrong. 'Change answers' goes back to the summary.
+
+'Save log' writes the log to a USB stick, or lets it out over the network. 'Shell' goes to the third \
+window, for whoever wants to look by hand."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an installation is, made from its events.
+
+    :param steps: titles of all steps, in order.
+    :param done: those that are over, with their seconds.
+    :param started: when it began, in seconds since 1970.
+    """
+
+    steps: tuple[str, ...]
+    started: float
+    done: tuple[tuple[str, float], ...] = ()
+    current: str = ""
+    fraction: float = 0.0
+    text: str = ""
+    failed: str = ""
+    hint: str = ""
+    warnings: tuple[str, ...] = ()
+    over: bool = False
+
+    def after(self, event: Event) -> Progress:
+        """The progress after an event."""
+        kind = event["event"]
+        if kind == "step" and event["state"] == "started":
+            return replace(self, current=str(event["name"]), fraction=0.0, text="")
+        if kind == "step" and event["state"] == "finished":
+            return replace(
+                self, done=(*self.done, (str(event["name"]), float(event["seconds"]))), current="", fraction=0.0, text=""
+            )
+        if kind == "progress":
+            return replace(self, fraction=float(event["fraction"]), text=str(event.get("text", "")))
+        if kind == "failed":
+            return replace(self, failed=str(event.get("text", "")), hint=str(event.get("hint", "")), over=True)
+        if kind == "finished":
+            return replace(self, warnings=tuple(str(w) for w in event.get("warnings", ())), over=True)
+        return self
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was written to a disk."""
+        return any(name.startswith("wipe") for name in (self.current, *(name for name, _ in self.done)))
+
+    def whole(self) -> float:
+        """The part that is done, from 0 to 1; reading and copying the image take most of the time."""
+        weights = {title: 8 if "copy" in title else 3 if "check" in title else 1 for title in self.steps}
+        total = sum(weights.values()) or 1
+        spent = sum(weights.get(name, 0) for name, _ in self.done) + self.fraction * weights.get(self.current, 0)
+        return min(spent / total, 1.0)
+
+
+def progress_update(progress: Progress, now: float) -> Update:
+    """What the screen shows now."""
+    percent = f" {progress.fraction:.0%}" if progress.fraction else ""
+    number = min(len(progress.done) + 1, len(progress.steps))
+    what = f"Step {number} of {len(progress.steps)}: {progress.current}{percent}" if progress.current else "Working ..."
+    rows = [f"{seconds:7.1f} s  {name}" for name, seconds in progress.done[-7:]]
+    return Update(
+        texts={
+            "progress.now": f"{what}\n{progress.text}",
+            "progress.time": f"Time so far: {human_seconds(int(now - progress.started))}".replace(".0 s", " s"),
+            "progress.done": "\n".join(rows),
+        },
+        gauges={"progress.bar": progress.whole()},
+        done=("failed" if progress.failed else NEXT) if progress.over else "",
+    )
+
+
+def progress(host: str) -> Form:
+    """The bar, what is happening, the time so far."""
+    return Form(
+        title=f"Installing {host}"[:60],
+        items=(
+            Gauge("progress.bar"),
+            Gap(),
+            Text("Starting ...", "progress.now", rows=2),
+            Gap(),
+            Text("", "progress.time", rows=1),
+            Gap(),
+            Text("", "progress.done", rows=7),
+        ),
+        buttons=(("log", "Show the log (Ctrl-T)"),),
+        help=PROGRESS_HELP,
+        every=REFRESH_MILLISECONDS,
+    )
+
+
+def done(state: State, progress: Progress, seconds: float) -> Form:
+    """It is over and well."""
+    warnings = "".join(f"\n* {warning}" for warning in progress.warnings)
+    address = state.text("static.address").partition("/")[0] if state.text("ip.v4") == "static" else ""
+    where = f"ssh root@{address}" if address else f"ssh root@{state.text('name.host')}, or by the address on its console"
+    return Form(
+        title="The host is installed",
+        items=(
+            Text(f"{state.text('name.host')} was installed in {human_seconds(int(seconds))}.".replace(".0 s", " s")),
+            Gap(),
+            Text("Take out the medium (or the USB stick), then restart. The first start takes a minute longer than later ones."),
+            Gap(),
+            Text(f"Afterwards: {where}"),
+            *((Gap(), Text("\n".join(wrap(f"Note:{warnings}")[:6]))) if warnings else ()),
+        ),
+        buttons=(("reboot", "Restart now"), ("poweroff", "Power off"), ("shell", "Shell")),
+        help="Restart starts the new host from its disk. Shell goes to the third window; Ctrl-T comes back here.",
+    )
+
+
+def failure(progress: Progress) -> Form:
+    """It failed: what, in words, and what can be done."""
+    hint = progress.hint or "The log says more; it is in the second window (Ctrl-T)."
+    where = progress.current or "the preparation"
+    lost = "The disk cannot be started from." if progress.touched else "Nothing was changed on any disk."
+    text = "\n".join(wrap(f"{sentence(progress.failed)}\n\nAdvice: {sentence(hint)}", SCROLL))
+    return Form(
+        title="The installation failed",
+        items=(
+            Text(f"It failed during: {where}. {lost}"),
+            Gap(),
+            Scroll(text, height=min(10, max(3, len(text.splitlines())))),
+        ),
+        buttons=(("retry", "Retry"), (BACK, "Change answers"), ("save", "Save log"), ("shell", "Shell"), ("reboot", "Restart")),
+        help=FAILURE_HELP,
+        default="retry",
+    )

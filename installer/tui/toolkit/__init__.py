@@ -1,0 +1,1 @@
+"""Building blocks of the text-mode screens: terminal, forms, wizard."""

@@ -1,0 +1,1 @@
+"""The host's management network: one model, and its renderers."""

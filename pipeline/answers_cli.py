@@ -1,0 +1,105 @@
+"""``dom0kit answers render`` and ``dom0kit answers embed``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from answerfiles import yaml_positions
+from answerfiles.field_types import digest
+from answerfiles.inventory.inventory import read_inventory
+from answerfiles.inventory.render import consoles, replaced
+from answerfiles.inventory.templating import References
+from answerfiles.reader import dotted, parse_answers, read_answers
+from answerfiles.secret import secret_paths
+from answerfiles.yaml_writer import to_yaml
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter, TerminalSink
+from dom0kit.units import human_bytes
+from iso import embed_answers as iso_embed
+from iso.grub_menu import EMBEDDED_ANSWERS, UNATTENDED
+from iso.netboot_menus import parse_url
+from pipeline.netboot import image_source, render
+
+
+def configure_render(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``dom0kit answers render``."""
+    parser.add_argument("inventory", type=Path, metavar="INVENTORY", help="a YAML file with defaults, groups and hosts")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="the network-boot tree; an older one is replaced"
+    )
+    parser.add_argument("--url", required=True, metavar="URL", help="where hosts will find DIR, as http://192.0.2.1")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--image", type=Path, default=Path("build/image"), metavar="FOLDER", help="default: %(default)s")
+    source.add_argument("--iso", type=Path, metavar="ISO", help="take the image out of an ISO")
+    parser.add_argument(
+        "--rearm", action="append", default=[], metavar="HOST", help="install this host again; may be given again"
+    )
+    parser.add_argument(
+        "--trust", default="", metavar="sha256:HEX", help="the certificate of an https server, as dom0kit answers serve prints it"
+    )
+    parser.add_argument("--group", metavar="NAME", help="the group that may read answers/ (default: www-data)")
+
+
+def run_render(arguments: argparse.Namespace) -> int:
+    """Render, and say what was written."""
+    reporter = Reporter("render", [TerminalSink()])
+    url = parse_url(arguments.url)
+    trust = ""
+    if arguments.trust:
+        try:
+            trust = digest(arguments.trust)
+        except ValueError as error:
+            raise UserError(f"--trust {arguments.trust} is not sha256: and 64 hexadecimal digits") from error
+    with reporter.step("read the inventory"):
+        inventory = read_inventory(arguments.inventory)
+    image = image_source.from_iso(arguments.iso) if arguments.iso else image_source.from_folder(arguments.image)
+    tree = arguments.output.absolute()
+    result = render.render(inventory, image, tree, url, reporter, rearm=arguments.rearm, trust=trust, group=arguments.group)
+    print(f"{arguments.output}: {result.hosts} hosts, {result.files} files, image {image.manifest.id}, to be served as {url}")
+    if result.installed:
+        names = sorted(result.installed)
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        print(f"installed already, and left alone: {', '.join(names[:5])}{more} (--rearm HOST installs one again)")
+    return 0
+
+
+def configure_embed(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``dom0kit answers embed``."""
+    parser.add_argument("iso", type=Path, metavar="ISO", help="an ISO made by dom0kit")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the answers of one host")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.iso", help="the unattended ISO")
+
+
+def run_embed(arguments: argparse.Namespace) -> int:
+    """Check the answers, then make the unattended ISO."""
+    reporter = Reporter("embed", [TerminalSink()])
+    with reporter.step("check the answers"):
+        text, host, console = complete_answers(arguments.file)
+    texts = {UNATTENDED: iso_embed.unattended_cfg(host, console), EMBEDDED_ANSWERS: text}
+    with reporter.step("copy and verify the ISO"):
+        sha256 = iso_embed.embed(arguments.iso, texts, arguments.output)
+    size = human_bytes(arguments.output.stat().st_size)
+    print(f"{arguments.output}  {size}  installs {host} {iso_embed.COUNTDOWN} seconds after its menu appears\nsha256 {sha256}")
+    return 0
+
+
+def complete_answers(path: Path) -> tuple[str, str, str]:
+    """A file's answers with every secret reference read, the host's name, and the kernel's console arguments.
+
+    :raises AnswersError: when they are not valid. :raises UserError: when a reference names nothing.
+    """
+    answers = read_answers(path)
+    text = path.read_text(encoding="utf-8")
+    references = References(path.parent)
+    secrets = [(place, secret) for place, secret in secret_paths(answers) if secret.is_reference]
+    if secrets:
+        values = yaml_positions.read_document(text).value
+        for place, secret in secrets:
+            try:
+                values = replaced(values, place, references.read(secret.reveal()))
+            except UserError as error:
+                raise UserError(f"{path}: {dotted(place)}: {error.message}") from error
+        text = to_yaml(values)
+        answers = parse_answers(text, f"{path} with its secrets")
+    return text, answers.host_name, consoles(answers)

@@ -1,0 +1,1 @@
+"""Network boot trees made from an ISO."""

@@ -1,0 +1,195 @@
+"""``dom0kit answers render``: an inventory and an image become the network-boot tree of docs/architecture.md."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from answerfiles.inventory import install_markers
+from answerfiles.inventory.inventory import Inventory
+from answerfiles.inventory.render import Rendered, Site, load_key, render_hosts
+from dom0kit.errors import UserError
+from dom0kit.events import Reporter, Step
+from dom0kit.fs import sync_folder
+from iso import netboot_menus
+from pipeline.atomic_swap import swap
+from pipeline.netboot.image_source import Image
+
+ANSWERS_MODE = 0o640
+ANSWERS_FOLDER = 0o750
+"""Answers hold password hashes and tokens: the web server's group reads them, nobody else on its machine does."""
+WEB_GROUP = "www-data"
+BOOT_FILES = {"boot/pxe-bios.0": "boot/pxe-bios.0", "boot/netx64.efi": "boot/netx64.efi"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was written: the number of hosts and files, and the hosts that are installed already."""
+
+    hosts: int
+    files: int
+    installed: set[str]
+
+
+@dataclass
+class Writer:
+    """Writes small files below a folder and keeps their checksums."""
+
+    folder: Path
+    group: int
+    sums: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        """A new file; its bytes reach the disk with the others, before the folder gets its name."""
+        data = text.encode()
+        fd = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            os.fchmod(fd, mode)
+            if mode == ANSWERS_MODE:
+                os.fchown(fd, -1, self.group)
+            os.write(fd, data)
+        finally:
+            os.close(fd)
+        self.sums[name] = hashlib.sha256(data).hexdigest()
+
+
+def key_path(tree: Path) -> Path:
+    """Where the key of a tree's report tokens is: beside the tree, never in it."""
+    return tree.with_name(tree.name + ".key")
+
+
+def web_group(name: str | None) -> int:
+    """The group that may read the answers: the web server's.
+
+    :raises UserError: when it does not exist.
+    """
+    try:
+        return grp.getgrnam(name or WEB_GROUP).gr_gid
+    except KeyError:
+        if name:
+            raise UserError(f"there is no group {name}", "give the group that the web server runs as") from None
+        return os.getgid()
+
+
+def render(
+    inventory: Inventory,
+    image: Image,
+    tree: Path,
+    url: str,
+    reporter: Reporter,
+    *,
+    rearm: list[str] | None = None,
+    trust: str = "",
+    group: str | None = None,
+) -> Result:
+    """Write the tree: everything beside it first, then the names are exchanged.
+
+    Hosts that are marked as installed stay so, but for those in ``rearm`` and those that the inventory no longer has.
+
+    :raises InventoryError: when any host is wrong; then nothing was written.
+    :raises UserError: when the image is damaged or the place is not the tree's to take.
+    """
+    known = {host.name for host in inventory.hosts}
+    if strangers := sorted(set(rearm or ()) - known):
+        raise UserError(f"--rearm {strangers[0]}: the inventory has no such host")
+    check_place(tree)
+    web = web_group(group)
+    with reporter.step("check every host") as step:
+        site = Site(url, load_key(key_path(tree)), trust)
+        hosts = render_hosts(inventory, site, step.progress)
+    staging = tree.with_name(f".{tree.name}.{os.getpid()}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        writer = Writer(staging, web)
+        for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", "done"):
+            (staging / folder).mkdir()
+            (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
+        os.chown(staging / "answers", -1, web)
+        with reporter.step("copy and verify the image") as step:
+            writer.sums.update(image.write(staging, old=tree, step=step))
+        with reporter.step("write every host's files") as step:
+            described = netboot_menus.Tree(url, image.manifest.id, image.manifest.title, trust)
+            write_hosts(writer, described, hosts, step)
+            write_common(writer, described, hosts)
+        with reporter.step("make it durable and give it its name"):
+            keep_done(tree, staging, known - set(rearm or ()))
+            os.sync()
+            replaced = swap(staging, tree)
+            if replaced:
+                # What reported between the first look and the exchange.
+                keep_done(staging, tree, known - set(rearm or ()))
+            sync_folder(tree.parent)
+        if replaced:
+            with reporter.step("remove the old tree"):
+                shutil.rmtree(staging)
+    except OSError as error:
+        raise UserError(f"{tree} cannot be written: {error.strerror}", "look at free space and permissions") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Result(len(hosts), len(writer.sums), install_markers.installed(tree))
+
+
+def check_place(tree: Path) -> None:
+    """Only a tree of ours is replaced, never a folder that merely has its name.
+
+    :raises UserError: when the place is something else.
+    """
+    if not tree.parent.is_dir():
+        raise UserError(f"the folder {tree.parent} does not exist", "make it, or choose another -o")
+    if not tree.exists():
+        return
+    if not tree.is_dir() or tree.is_symlink():
+        raise UserError(f"{tree} is not a folder", "choose another -o")
+    if any(tree.iterdir()) and not (tree / "hosts.json").is_file():
+        raise UserError(f"{tree} is no network-boot tree: it has other files and no hosts.json", "choose another -o")
+
+
+def keep_done(source: Path, target: Path, hosts: set[str]) -> None:
+    """Carry the marks of installed hosts over, those that the target lacks."""
+    for host in install_markers.installed(source) & hosts:
+        for name in install_markers.done_files(host):
+            with suppress(FileExistsError, FileNotFoundError):
+                os.link(source / install_markers.FOLDER / name, target / install_markers.FOLDER / name)
+
+
+def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered], step: Step) -> None:
+    """Each host's answers, under every name that the machine may ask for, and its boot files."""
+    for count, rendered in enumerate(hosts, 1):
+        name = rendered.host.name
+        writer.write(f"answers/{name}.yaml", rendered.answers, ANSWERS_MODE)
+        arguments = netboot_menus.host_arguments(
+            tree, name, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
+        )
+        for alias in netboot_menus.host_names(rendered.host.identities()):
+            os.symlink(f"{name}.yaml", writer.folder / f"answers/{alias}.yaml")
+            writer.write(f"boot/hosts/{alias}.cfg", netboot_menus.host_cfg(name, arguments))
+            writer.write(f"boot/hosts/{alias}.ipxe", netboot_menus.host_ipxe(name, arguments))
+        if count % 100 == 0:
+            step.progress(count / len(hosts), f"{count} of {len(hosts)} hosts")
+
+
+def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered]) -> None:
+    """What all hosts share, and the lists."""
+    writer.write("grub.cfg", netboot_menus.TOP_CFG)
+    for name, text in netboot_menus.NO_MODULES.items():
+        writer.write(name, text)
+    writer.write("boot/grub.cfg", netboot_menus.grub_cfg(tree))
+    writer.write("boot/boot.ipxe", netboot_menus.boot_ipxe(tree))
+    listing = {rendered.host.name: dict(_description(rendered)) for rendered in hosts}
+    whole = {"format": 1, "url": tree.url, "image": tree.id, "title": tree.title, "hosts": listing}
+    writer.write("hosts.json", json.dumps(whole, indent=1) + "\n")
+    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(writer.sums.items())]
+    writer.write("SHA256SUMS", "".join(lines))
+
+
+def _description(rendered: Rendered) -> Iterator[tuple[str, object]]:
+    yield from rendered.host.identities()
+    yield "groups", list(rendered.host.groups)
+    yield "answers", f"answers/{rendered.host.name}.yaml"

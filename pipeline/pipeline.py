@@ -1,0 +1,60 @@
+"""``dom0kit iso``: the whole way from the recipe to a verified ISO, skipping whatever has not changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dom0kit.events import Reporter
+from dom0kit.fs import write_json
+from image import build as image
+from image.cache_keys import PROJECT, files_below, hash_files, hash_values
+from iso import master
+from iso.grub_menu import MenuOptions
+
+
+@dataclass(frozen=True)
+class Made:
+    """An ISO, and whether this run had to make it."""
+
+    path: Path
+    size: int
+    sha256: str
+    volume_id: str
+    fresh: bool
+
+
+def iso_key(manifest: dict[str, Any]) -> str:
+    """What an ISO depends on: the image, file by file, and the code and menus that master it."""
+    return hash_values(manifest["files"], manifest["id"], hash_files(files_below(PROJECT / "iso")))[:16]
+
+
+def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
+    """Build what is missing or outdated.
+
+    :raises UserError: as the image's and the ISO's builders do.
+    """
+    manifest = image.build(options, reporter)
+    key = iso_key(manifest)
+    stamp = output.with_name(output.name + ".json")
+    if not options.force and (made := read_stamp(stamp, output, key)):
+        return made
+    memory = manifest["dom0_memory_mib"]
+    menu = MenuOptions(dom0_memory=f"dom0_mem={memory}M,max:{memory}M")
+    result = master.build(options.output, output, reporter, options=menu)
+    values = {"key": key, "size": result.size, "sha256": result.sha256, "volume_id": result.volume_id}
+    write_json(stamp, values)
+    return Made(output, result.size, result.sha256, result.volume_id, True)
+
+
+def read_stamp(stamp: Path, output: Path, key: str) -> Made | None:
+    """The ISO that is there already, when it was made from the same inputs and has its size."""
+    try:
+        values = json.loads(stamp.read_text())
+        if values["key"] != key or output.stat().st_size != values["size"]:
+            return None
+        return Made(output, values["size"], values["sha256"], values["volume_id"], False)
+    except (OSError, ValueError, KeyError):
+        return None

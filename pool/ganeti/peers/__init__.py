@@ -1,0 +1,1 @@
+"""What the nodes of a Ganeti pool share: SSH keys, /etc/hosts, files."""

@@ -1,0 +1,33 @@
+"""Commands on other hosts of the pool, with the keys that Ganeti gives its masters to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pool.ganeti.ssconf import KNOWN_HOSTS, Ssconf
+
+if TYPE_CHECKING:
+    from pool.host_access import Place
+
+CONNECT_SECONDS = 60
+"""Connect to another host of the pool by ssh (ConnectTimeout of ssh_config(5)).
+
+Kind: protocol. Reason: covers the key exchange of a busy host as well; one that is silent longer is down. Expiry: the command
+counts as failed on that host.
+"""
+
+
+def command_on(place: Place, pool: Ssconf, address: str, argv: Sequence[str]) -> list[str]:
+    """The ssh(1) command: all hosts of a pool share their RSA and ECDSA host keys, known by the pool's name."""
+    options = {
+        "BatchMode": "yes",
+        "HostKeyAlias": pool.pool,
+        "GlobalKnownHostsFile": str(place.path(KNOWN_HOSTS)),
+        "UserKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "ConnectTimeout": str(CONNECT_SECONDS),
+        "LogLevel": "ERROR",
+    }
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    return ["ssh", *words, f"root@{address}", *argv]

@@ -1,0 +1,1 @@
+"""Joining a pool: tokens, admission check, queue, transport."""

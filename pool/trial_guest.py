@@ -1,0 +1,134 @@
+"""A guest of a few MB, made of what every host has anyway: the dom0's own kernel, Debian's busybox, two modules.
+
+It takes an address, answers ping, counts its boots on its disk, and ends when it is asked to. Its initramfs is a ``newc`` archive
+(cpio(5), Linux: Documentation/driver-api/early-userspace/buffer-format.rst), the same bytes on all hosts of one image.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dom0kit.errors import UserError
+from dom0kit.fs import write_atomic
+from dom0kit.linux import cpio
+
+if TYPE_CHECKING:
+    from pool.host_access import Place
+
+KERNEL = "/run/dom0kit/image/vmlinuz"
+INITRAMFS = "/var/lib/dom0kit/guest/initrd.img"
+MEMORY = 192
+"""MiB: Debian's kernel unpacks to more than 100."""
+MODULES = ("drivers/net/xen-netfront.ko", "drivers/block/xen-blkfront.ko")
+SHELL = "bin/busybox"
+CARD_SECONDS = 600
+"""Wait in the test guest for its network card.
+
+Kind: cap. Reason: the card is the condition; dom0's hotplug scripts bring it, a second on an idle host. Expiry: the guest
+starts without an address, and the test says that it does not answer.
+"""
+IDLE_SECONDS = 3600
+"""Interval at which the test guest wakes.
+
+Kind: pace. Reason: it has nothing to do. Expiry: the next interval.
+"""
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /dev /proc /sys
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+exec </dev/hvc0 >/dev/hvc0 2>&1
+for module in /modules/*.ko; do insmod "$module"; done
+for word in $(cat /proc/cmdline); do
+    case "$word" in
+        guest.address=*) address=${word#*=} ;;
+        guest.name=*) hostname "${word#*=}" ;;
+    esac
+done
+ip link set lo up
+tries=0
+while [ ! -e /sys/class/net/eth0 ] && [ "$tries" -lt CARD_SECONDS ]; do tries=$((tries + 1)); sleep 1; done
+ip link set eth0 up
+if [ -n "$address" ]; then ip address add "$address" dev eth0; else udhcpc -b -i eth0 -s /bin/lease; fi
+if [ -b /dev/xvda ]; then
+    count=$(dd if=/dev/xvda bs=512 count=1 2>/dev/null | tr -cd 0-9)
+    count=$((${count:-0} + 1))
+    echo "$count" | dd of=/dev/xvda bs=512 count=1 conv=sync 2>/dev/null
+    sync
+fi
+echo "guest $(hostname) is up with ${address:-DHCP}, boot ${count:-without a disk}"
+while :; do sleep IDLE_SECONDS; done
+""".replace("CARD_SECONDS", str(CARD_SECONDS)).replace("IDLE_SECONDS", str(IDLE_SECONDS))
+LEASE = """#!/bin/busybox sh
+[ "$1" != bound ] || ip address replace "$ip/$mask" dev "$interface"
+"""
+POWEROFF = "#!/bin/busybox sh\nexec /bin/busybox poweroff -f\n"
+REBOOT = "#!/bin/busybox sh\nexec /bin/busybox reboot -f\n"
+
+
+def contents(libraries: Mapping[str, bytes], busybox: bytes, modules: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The whole guest, by path without a leading slash; every file may be executed.
+
+    :param libraries: what busybox is linked with, by absolute path.
+    :param modules: kernel modules, unpacked, by name, in the order in which they are loaded.
+    """
+    found = {path.lstrip("/"): data for path, data in libraries.items()}
+    found |= {f"modules/{number}-{name}": data for number, (name, data) in enumerate(modules.items())}
+    texts = {"init": INIT, "bin/lease": LEASE, "sbin/poweroff": POWEROFF, "sbin/reboot": REBOOT}
+    return {**found, SHELL: busybox, **{name: text.encode() for name, text in texts.items()}}
+
+
+def linked(text: str) -> list[str]:
+    """The absolute paths in the output of ldd(1)."""
+    return sorted({word for line in text.splitlines() for word in line.split() if word.startswith("/")})
+
+
+def unpacked(path: Path) -> bytes:
+    """A kernel module, whose file may be compressed.
+
+    :raises UserError: when it is not there.
+    """
+    for suffix, reader in (("", bytes), (".xz", lzma.decompress)):
+        name = path.with_name(path.name + suffix)
+        if name.is_file():
+            return reader(name.read_bytes())
+    raise UserError(f"the module {path} is not there", "is this the kernel of the image? uname -r")
+
+
+def build(place: Place, release: str) -> Path:
+    """Make the guest's initramfs on this host unless it is there for the running kernel.
+
+    :param release: the kernel's, as uname(1) tells it.
+    """
+    target = place.path(INITRAMFS.lstrip("/"))
+    mark = place.path(f"{INITRAMFS.lstrip('/')}.kernel")
+    if target.is_file() and place.read(f"{INITRAMFS.lstrip('/')}.kernel").strip() == release:
+        return target
+    busybox = place.path("usr/bin/busybox")
+    libraries = {name: place.path(name.lstrip("/")).read_bytes() for name in linked(place.run(["ldd", str(busybox)]).output)}
+    modules = {Path(name).name: unpacked(place.path(f"usr/lib/modules/{release}/kernel/{name}")) for name in MODULES}
+    files = contents(libraries, busybox.read_bytes(), modules)
+    data = gzip.compress(cpio.archive(files, 0, dict.fromkeys(files, 0o755)), 6, mtime=0)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, data)
+    write_atomic(mark, release + "\n")
+    return target
+
+
+def kernel_release() -> str:
+    """The running kernel's release."""
+    return os.uname().release
+
+
+def arguments(name: str, address: str | None) -> str:
+    """The guest's kernel arguments; no comma may be in them, for they go through Ganeti's own lists.
+
+    :param address: with its network's length; None: by DHCP.
+    """
+    return " ".join(["console=hvc0", "quiet", f"guest.name={name}", *([f"guest.address={address}"] if address else [])])

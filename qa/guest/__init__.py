@@ -1,0 +1,1 @@
+"""Reach and check a booted system: SSH, host.json, live checks."""

@@ -1,0 +1,65 @@
+"""A host arrives: its first boot comes to an end, and everything that an administrator would look at is looked at."""
+
+from __future__ import annotations
+
+from qa import host_checks, timeouts
+from qa.guest.ssh_access import Ssh
+from qa.install import answers
+from qa.scenario import Scenario
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import Firmware
+from qa.vm.serial_console import Console
+
+
+def arrive(scenario: Scenario, machine: Machine) -> Console:
+    """Wait for the end of the first boot, log in on the console, wait for the rest of the boot; the dialogue.
+
+    :raises ScenarioFailed: when the host is not Xen's dom0, or something failed.
+    """
+    with scenario.phase("first boot"):
+        machine.wait_event("firstboot", limit=timeouts.BOOT)
+    console = machine.console()
+    with scenario.phase("log-in on the console"):
+        console.login("root", scenario.settings.credentials.password)
+    with scenario.phase("the rest of the boot"):
+        host_checks.settle(console.run)
+    host_checks.check_mode(console.run, "host")
+    host_checks.check_xen(console.run)
+    host_checks.check_services(console.run)
+    return console
+
+
+def look_around(
+    scenario: Scenario,
+    machine: Machine,
+    ssh: Ssh,
+    *,
+    firmware: Firmware,
+    name: str = answers.HOST_NAME,
+    prefix: str = "10.0.2.",
+    neighbour: str = "10.0.2.2",
+    disk_first: bool = True,
+) -> None:
+    """Log in by ssh and look at everything.
+
+    :param name: the host's name in the answers.
+    :param disk_first: see :func:`qa.host_checks.check_storage`.
+    :param prefix: how its address begins; ``neighbour`` is another one in the same network.
+    :raises ScenarioFailed: for the first thing that is not as the answers say.
+    """
+    with scenario.phase("log-in by ssh"):
+        ssh.wait()
+    host_checks.check_xen(ssh.run)
+    scenario.diagnose(f"journal-{machine.name}.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
+    blame = "systemd-analyze; systemd-analyze blame --no-pager | head -n 40"
+    scenario.diagnose(f"blame-{machine.name}.txt", ssh.run, blame)
+    with scenario.phase("checks by ssh"):
+        host_checks.check_overlay(ssh.run, writable_medium=True)
+        host_checks.check_identity(ssh.run, name)
+        host_checks.check_network(ssh.run, prefix=prefix, neighbour=neighbour)
+        host_checks.check_access(ssh.run, scenario.settings.credentials.public)
+        host_checks.check_storage(ssh.run, firmware, disk_first=disk_first)
+        host_checks.check_services(ssh.run)
+    on_screen = ssh.run("ps -o args= -t tty1; true").ok()
+    host_checks.need("host-console" in on_screen, f"the host's console is not on the screen (tty1): {on_screen!r}")
+    machine.screenshot("tty1")

@@ -1,0 +1,95 @@
+"""What the installer tells the host (``/etc/dom0kit/host.json``), read from a disk that is not running."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from dom0kit.process import run
+from qa.failure import ScenarioFailed
+
+SYSTEM = 3
+"""Number of the system partition."""
+PIECE = 4 * 1024**2
+
+
+def partition(disk: Path, number: int) -> tuple[int, int]:
+    """Where a partition of a GPT begins, and its length, in bytes; for sectors of 512 bytes.
+
+    :raises ScenarioFailed: when there is none of this number.
+    """
+    said = run(["sgdisk", f"--info={number}", disk]).output
+    first, size = re.search(r"First sector: (\d+)", said), re.search(r"Partition size: (\d+) sectors", said)
+    if not first or not size:
+        raise ScenarioFailed(f"{disk.name} has no partition {number}: {said}")
+    return int(first.group(1)) * 512, int(size.group(1)) * 512
+
+
+def copy_out(disk: Path, target: Path, start: int, size: int) -> Path:
+    """Copy a part of a sparse image to a sparse file."""
+    with disk.open("rb") as source, target.open("wb") as file:
+        file.truncate(size)
+        place, end = start, start + size
+        while place < end:
+            try:
+                place = os.lseek(source.fileno(), place, os.SEEK_DATA)
+                hole = min(os.lseek(source.fileno(), place, os.SEEK_HOLE), end)
+            except OSError:
+                break  # nothing but a hole up to the end
+            while place < hole:
+                data = os.pread(source.fileno(), min(PIECE, hole - place), place)
+                os.pwrite(file.fileno(), data, place - start)
+                place += len(data)
+    return target
+
+
+def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
+    """The content of host.json on an installed disk.
+
+    :raises ScenarioFailed: when it is not there.
+    """
+    volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
+    # "-p": /inode/mode/user/group/name/size/
+    versions = re.findall(r"^/\d+/\d+/\d+/\d+/(\d[^/]*)/", _debugfs(volume, "ls -p /state"), re.MULTILINE)
+    if not versions:
+        raise ScenarioFailed(f"{disk.name} has no state: {_debugfs(volume, 'ls -p /state')}")
+    text = _debugfs(volume, f"cat /state/{versions[0]}/upper/etc/dom0kit/host.json")
+    volume.unlink()
+    try:
+        value: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise ScenarioFailed(f"host.json on {disk.name} is no JSON: {text[:200]!r}") from None
+    return value
+
+
+def boot_words(disk: Path, work: Path) -> str:
+    """The kernel arguments that name image and state of an installed disk, as the host's boot menu has them.
+
+    :raises ScenarioFailed: when the menu has none.
+    """
+    volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
+    menu = _debugfs(volume, "cat /boot/grub/grub.cfg")
+    volume.unlink()
+    found = re.search(r"boot=dom0kit dom0kit\.image=\S+ dom0kit\.state=\S+", menu)
+    if not found:
+        raise ScenarioFailed(f"the boot menu on {disk.name} names no image: {menu[:300]}")
+    return found.group(0)
+
+
+def _debugfs(volume: Path, request: str) -> str:
+    return run(["debugfs", "-R", request, volume]).output
+
+
+def differences(one: Any, other: Any, ignored: Collection[str] = (), path: str = "") -> list[str]:
+    """Paths of the values that differ between two JSON values; keys in ``ignored`` may."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in dict.fromkeys([*one, *other]) if key not in ignored]
+        return [found for key in keys for found in differences(one.get(key), other.get(key), ignored, f"{path}.{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for i, (a, b) in pairs for found in differences(a, b, ignored, f"{path}[{i}]")]
+    return [] if one == other else [path or "all of it"]

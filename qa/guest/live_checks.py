@@ -1,0 +1,21 @@
+"""What every live system shows, from whatever medium and with or without Xen."""
+
+from __future__ import annotations
+
+from qa import host_checks, timeouts
+from qa.scenario import Scenario
+from qa.vm.serial_console import Console
+
+
+def open_live_shell(scenario: Scenario, console: Console) -> None:
+    """Wait for root's shell, which asks for no password, and for the rest of the boot; root lies on an overlay in RAM.
+
+    :raises ScenarioFailed: when any of it is otherwise.
+    """
+    with scenario.phase("boot to a shell"):
+        console.shell(limit=timeouts.BOOT)
+    host_checks.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
+    with scenario.phase("the rest of the boot"):
+        host_checks.settle(console.run)
+    host_checks.check_mode(console.run, "live")
+    host_checks.check_overlay(console.run, writable_medium=False)

@@ -1,0 +1,147 @@
+"""A password and an ssh key made for one run of the scenarios, and the ssh client."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+import shlex
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dom0kit.fs import write_json
+from dom0kit.process import environment, run
+from qa import timeouts
+from qa.lab.netns_commands import inside
+from qa.vm.machine import pump_all
+from qa.vm.machine_time import Deadline
+from qa.vm.serial_console import Answer
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Root's password, its hash, and a key pair of which ``private`` is a file."""
+
+    password: str
+    password_hash: str
+    private: Path
+    public: str
+
+
+def load_or_make(folder: Path) -> Credentials:
+    """Return the credentials kept in a folder, which are made when they are not there; several processes may ask at once.
+
+    Hosts in the cache of stages let these in.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    record = folder / "credentials.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if record.exists():
+            value = json.loads(record.read_text())
+            return Credentials(value["password"], value["password_hash"], folder / "id_ed25519", value["public"])
+        (folder / "id_ed25519").unlink(missing_ok=True)  # of a run that was killed in between
+        made = make(folder)
+        write_json(record, {"password": made.password, "password_hash": made.password_hash, "public": made.public}, mode=0o600)
+        return made
+
+
+def make(folder: Path) -> Credentials:
+    """Fresh credentials; the private key is a file in ``folder``."""
+    password = f"qa-{secrets.token_hex(6)}"
+    hashed = run(["openssl", "passwd", "-6", "-stdin"], stdin=password + "\n").output.strip()
+    private = folder / "id_ed25519"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "qa", "-f", private], hint="install openssh-client")
+    return Credentials(password, hashed, private, private.with_suffix(".pub").read_text().strip())
+
+
+class Ssh:
+    """Commands in the guest by ssh: through the port that the machine forwards, or to its address in a laboratory.
+
+    :param netns: the network namespace that the client runs in.
+    """
+
+    def __init__(self, credentials: Credentials, port: int = 22, *, address: str = "127.0.0.1", netns: str = "") -> None:
+        self._credentials = credentials
+        self._port = port
+        self._address = address
+        self._netns = netns
+
+    def argv(self, command: str) -> list[str]:
+        """The client's command line; it neither asks nor remembers anything."""
+        options = {
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": "/dev/null",
+            "IdentitiesOnly": "yes",
+            "BatchMode": "yes",
+            "LogLevel": "ERROR",
+            "ConnectTimeout": "300",  # a slow guest's sshd takes long to answer; the caller's deadline ends a wait in vain
+        }
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        where = ["-p", str(self._port), *words, f"root@{self._address}", command]
+        return inside(self._netns, ["ssh", "-F", "none", "-i", str(self._credentials.private), *where])
+
+    def run(self, command: str, *, limit: float = timeouts.COMMAND) -> Answer:
+        """Run a command as root and return its exit code and output.
+
+        The lines of the running machines are drained meanwhile: a guest whose console is not read stands still.
+
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit.
+        """
+        return run_and_drain(self.argv(command), command, Deadline(limit))
+
+    def wait(self, *, limit: float = timeouts.COMMAND) -> None:
+        """Wait until the guest lets root in.
+
+        :raises ScenarioFailed: when it does not within the limit.
+        """
+        deadline = Deadline(limit)
+        while (answer := self.run("true")).code != 0:
+            deadline.check(f"no log-in by ssh after {deadline.describe()}: {answer.output}")
+            time.sleep(2)
+
+
+def run_and_drain(argv: Sequence[str], command: str, deadline: Deadline) -> Answer:
+    """Run a program to its end and drain the machines' lines until then.
+
+    Only the main thread drains: two readers would tear each other's lines apart.
+
+    :param command: the text that error messages show.
+    :raises ScenarioFailed: past the deadline, and for what the machines' lines show meanwhile.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment())
+        try:
+            while child.poll() is None:
+                if deadline.expired:
+                    deadline.check(f"no end of a command in the guest after {deadline.describe()}: {shlex.join(argv[-1:])}")
+                _wait_a_little(child, main=main)
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        text = _text(output) if child.returncode == 0 else _text(output) + _text(errors)
+    return Answer(command, child.returncode, text.rstrip("\n"))
+
+
+def _wait_a_little(child: subprocess.Popen[bytes], *, main: bool) -> None:
+    if main:
+        pump_all(0.05)
+    try:
+        child.wait(0.05)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Inputs and results of an installation: answers, packages, installed disks."""

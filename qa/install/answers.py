@@ -1,0 +1,60 @@
+"""The answers that the scenarios install with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from qa.guest.ssh_access import Credentials
+from qa.vm.qemu_args import MANAGEMENT_MAC
+
+HOST_NAME = "xen1.example.org"
+ZONE = "Europe/Berlin"
+NTP = "ntp.example.org"
+BRIDGE = "xenbr0"
+VOLUME_GROUP = "guests"
+DISK_SERIAL = "DISK1"
+
+
+USER_NETWORK_DNS = "10.0.2.3"
+
+Values = dict[str, Any]
+
+
+def document(credentials: Credentials, *, wipe: bool = False, finish: str = "reboot", **changes: Any) -> Values:
+    """A whole answer file as values: one disk by its serial number, DHCP on the management bridge.
+
+    :param changes: top-level keys that are put in place of these.
+    """
+    disk: Values = {"disk": {"serial": DISK_SERIAL}}
+    if wipe:
+        disk["wipe"] = True
+    base: Values = {
+        "version": 1,
+        "mode": "install",
+        "host_name": HOST_NAME,
+        "target": disk,
+        "guests": {"volume_group": VOLUME_GROUP},
+        "network": {"management": management(dns=[USER_NETWORK_DNS])},
+        "time": {"zone": ZONE, "ntp": [NTP]},
+        "root": {"password_hash": credentials.password_hash, "ssh_keys": [credentials.public]},
+        "finish": finish,
+    }
+    return {**base, **changes}
+
+
+def management(**changes: Any) -> Values:
+    """The management network: the usual card by DHCP; ``changes`` are put in place or, when None, taken away."""
+    values = {"mac": MANAGEMENT_MAC, "ipv4": "dhcp", "bridge": BRIDGE, **changes}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def to_yaml(values: Values) -> str:
+    """The text of an answer file."""
+    return yaml.safe_dump(values, sort_keys=False)
+
+
+def answers(credentials: Credentials, *, wipe: bool = False, finish: str = "reboot", **changes: Any) -> str:
+    """A whole answer file as YAML, see :func:`document`."""
+    return to_yaml(document(credentials, wipe=wipe, finish=finish, **changes))

@@ -1,0 +1,275 @@
+"""Hosts that are installed over the network: one inventory and one tree for a run, served in each scenario's laboratory."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dom0kit.process import run
+from qa import timeouts
+from qa.guest.ssh_access import Credentials
+from qa.host_checks import need
+from qa.install import answers
+from qa.lab import access_log, netns_commands
+from qa.lab.lab import PROJECT, Lab
+from qa.san import multipath_array
+from qa.scenario import Scenario, Settings
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import Drive, Firmware, MachineSpec, Nic
+
+URL = f"http://{netns_commands.ADDRESS}"
+HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram", "san-pxe-unattended")
+"""The hosts of the inventory, each with the name of its scenario."""
+DOMAIN = "lab.example.org"
+SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
+DNSMASQ_READY = "started, version"
+BYTES_LIMIT = 1.05
+"""HTTP bytes that a host may cost, as a multiple of the image's."""
+RANGE = "10.77.0.100,10.77.0.199"
+PXE_OFF = (("IPv4PXESupport", "n"), ("IPv6PXESupport", "n"))
+"""OVMF offers PXE before HTTP boot; without PXE it comes to HTTP at once."""
+
+
+def mac(host: str) -> str:
+    """The MAC address of a host of the inventory."""
+    return f"52:54:00:77:00:{HOSTS.index(host) + 1:02x}"
+
+
+def host_name(host: str) -> str:
+    """The name that a host of the inventory gets."""
+    return f"{host}.{DOMAIN}"
+
+
+def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[str, Any]:
+    """An inventory as values: what hosts have in common as defaults, and the machines by their MAC addresses."""
+    common = answers.document(credentials)
+    del common["host_name"], common["network"]
+    machines = {
+        host: {
+            "mac": mac(host),
+            "host_name": host_name(host),
+            "network": {"management": answers.management(mac=mac(host))},
+            **(multipath_array.target() if host.startswith("san-") else {}),
+        }
+        for host in hosts
+    }
+    return {"defaults": common, "hosts": machines}
+
+
+def dom0kit(*words: str) -> list[str]:
+    """The product's own command."""
+    return [sys.executable, "-m", "dom0kit.cli", *words]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A rendered network-boot tree."""
+
+    folder: Path
+    inventory: Path
+
+    @cached_property
+    def listing(self) -> dict[str, Any]:
+        """``hosts.json``."""
+        value: dict[str, Any] = json.loads((self.folder / "hosts.json").read_text())
+        return value
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of the image's four files."""
+        folder = self.folder / "images" / str(self.listing["image"])
+        return sum((folder / name).stat().st_size for name in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs"))
+
+    def tokens(self) -> list[str]:
+        """The tokens with which the hosts report."""
+        files = [self.folder / "answers" / f"{host}.yaml" for host in self.listing["hosts"]]
+        hooks = [yaml.safe_load(file.read_text()).get("reports", {}).get("webhook", {}) for file in files]
+        return [str(hook["token"]) for hook in hooks if "token" in hook]
+
+    def is_done(self, host: str) -> bool:
+        """Whether a host is marked as installed, for both boot loaders."""
+        return all((self.folder / "done" / f"{host}.{kind}").exists() for kind in ("cfg", "ipxe"))
+
+    def rearm(self, settings: Settings, host: str) -> None:
+        """Render again so that a host is installed again."""
+        render(settings, self.inventory, self.folder, "--rearm", host)
+
+
+def render(settings: Settings, file: Path, folder: Path, *further: str) -> None:
+    """``dom0kit answers render`` with the run's ISO."""
+    words = ["answers", "render", str(file), "-o", str(folder), "--url", URL, "--iso", str(settings.iso.resolve()), *further]
+    run(dom0kit(*words), cwd=PROJECT, timeout=timeouts.patient(1800))
+
+
+class Trees:
+    """The run's network-boot tree, rendered when the first scenario asks for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.disks: dict[str, Path] = {}
+        """Disks of installed hosts by the host's name in the inventory, for scenarios that begin with one."""
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The tree with all hosts of the inventory."""
+        work = self._settings.work / "network"
+        work.mkdir(parents=True, exist_ok=True)
+        file = work / "inventory.yaml"
+        file.write_text(answers.to_yaml(inventory(self._settings.credentials)))
+        folder = self._settings.public / "tree"
+        render(self._settings, file, folder)
+        return Tree(folder, file)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How a machine boots from the network.
+
+    :param dhcp: the addresses that the product's server gives, or ``proxy``: beside the site's own.
+    :param rom: with the card's own boot ROM, iPXE; BIOS has no other driver.
+    :param no_ipxe: the server treats this ROM as any other PXE, and GRUB is loaded over its UNDI driver.
+    """
+
+    firmware: Firmware
+    dhcp: str = RANGE
+    rom: bool = False
+    no_ipxe: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """``dom0kit answers serve`` in a laboratory.
+
+    :param folder: its logs, leases and reports.
+    """
+
+    tree: Tree
+    folder: Path
+
+    def reports(self, host: str) -> list[dict[str, Any]]:
+        """What a host reported so far."""
+        path = self.folder / "reports" / f"{host}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def reported(self, host: str, event: str, source: str = "") -> dict[str, Any] | None:
+        """The first report of a kind, from any source when none is given."""
+        found = (r for r in self.reports(host) if r.get("event") == event and source in ("", r.get("source")))
+        return next(found, None)
+
+    @property
+    def requests(self) -> list[access_log.Request]:
+        """The HTTP requests so far, without the laboratory's own."""
+        return [request for request in access_log.read(self.folder / "access.log") if request.client != netns_commands.ADDRESS]
+
+    def by_tftp(self) -> list[str]:
+        """The files that were sent by TFTP."""
+        path = self.folder / "dnsmasq.log"
+        return access_log.tftp_sent(path.read_text(errors="replace")) if path.exists() else []
+
+    def starts(self, host: str) -> int:
+        """How often the host's own boot configuration was fetched so far, by HTTP or TFTP."""
+        name = f"boot/hosts/mac-{mac(host).replace(':', '-')}"
+        by_http = [request for request in self.requests if f"/{name}." in request.path and request.status == 200]
+        by_tftp = [path for path in self.by_tftp() if f"/{name}." in path]
+        return len(by_http) + len(by_tftp)
+
+
+def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
+    """Serve the tree on the laboratory's bridge, beside the site's own DHCP server when the boot is by proxy."""
+    # Below a folder that everybody may pass: the servers do not run as root.
+    folder = scenario.settings.public / f"{scenario.name}.serve"
+    scenario.secrets += tree.tokens()
+    lab.keep(folder, "serve")
+    if boot.dhcp == "proxy":
+        lab.site_dhcp()
+    words = serve_words(tree.folder, folder, boot)
+    lab.serve("serve", dom0kit(*words), ready=SERVE_READY, env={"PYTHONPATH": str(PROJECT)})
+    log = folder / "dnsmasq.log"
+    # It says where it serves before its children have begun to.
+    wait_for(lambda: log.exists() and DNSMASQ_READY in log.read_text(), "dnsmasq of dom0kit answers serve")
+    wait_for((folder / "nginx.pid").exists, "nginx of dom0kit answers serve")
+    return Served(tree, folder)
+
+
+def wait_for(ready: Callable[[], bool], what: str, limit: float = 300) -> None:
+    """Wait until something of the servers is there; ``limit`` in seconds.
+
+    :raises ScenarioFailed: past the limit.
+    """
+    end = time.monotonic() + timeouts.patient(limit)
+    while not ready():
+        need(time.monotonic() < end, f"{what} did not start")
+        time.sleep(0.05)
+
+
+def serve_words(tree: Path, folder: Path, boot: Boot) -> list[str]:
+    """The words of ``dom0kit answers serve``."""
+    words = ["answers", "serve", str(tree), "--interface", netns_commands.BRIDGE, "--run", str(folder), "--dhcp", boot.dhcp]
+    return [*words, *(["--no-ipxe"] if boot.no_ipxe else [])]
+
+
+def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive, **values: Any) -> MachineSpec:
+    """A machine whose network card stays first in the boot order, before its disk; a reset starts it over."""
+    base: dict[str, Any] = {"firmware": boot.firmware, "firmware_settings": boot.settings, "reset_ends": False}
+    return scenario.spec("host", nics=(nic,), drives=(disk,), netns=lab.namespace, **{**base, **values})
+
+
+def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
+    """From power-on to the reset after the installation; the host's report made it count as installed.
+
+    :param warning: a part of the one warning that this installation must give; empty: none may be there.
+    :returns: :meth:`Served.starts` at the reset.
+    :raises ScenarioFailed: when something of it did not happen.
+    """
+    with scenario.phase("boot from the network to the installer"):
+        machine.wait_event("installer", "started", limit=timeouts.BOOT)
+    with scenario.phase("install"):
+        event = machine.wait_event("installer", limit=timeouts.INSTALL)
+    # The installer looks at the firmware's boot order after it has put the disk first, and warns when it is not.
+    warned = event.get("warnings") or []
+    need(len(warned) == bool(warning) and all(warning in text for text in warned), f"the installation warns: {warned}")
+    machine.screenshot("finished")
+    with scenario.phase("shut down"):
+        machine.wait_qmp_event("RESET", limit=timeouts.REBOOT)
+    starts = served.starts(host)
+    need(
+        served.reported(host, "finished", "installer"),
+        f"the server has no report that {host} is installed: {served.reports(host)[-3:]}",
+    )
+    need(served.tree.is_done(host), f"{host} is installed, and done/{host}.cfg or .ipxe is not there")
+    need(starts, "the firmware never asked for the host's boot configuration: it did not boot by network")
+    return starts
+
+
+def check_bytes(scenario: Scenario, served: Served) -> None:
+    """The whole installation cost the server little more than the image once."""
+    sent = sum(access_log.bytes_by_client(served.requests).values())
+    image = served.tree.image_bytes
+    scenario.notes["HTTP bytes"] = {"sent": sent, "image": image, "ratio": round(sent / image, 4)}
+    need(sent <= BYTES_LIMIT * image, f"the host cost {sent} bytes by HTTP, {sent / image:.3f} times the image ({image} bytes)")
+    squashfs = access_log.fetched(served.requests, "/dom0.squashfs")
+    need(squashfs, "no dom0.squashfs was fetched by HTTP: this was no boot from the network")
+
+
+def check_came_by_network(served: Served, host: str, before: int) -> None:
+    """The firmware has asked for its boot configuration since, which it does only when it boots by network.
+
+    :param before: what :meth:`Served.starts` was then; one boot may ask more than once.
+    """
+    seen = served.starts(host)
+    need(seen > before, f"the firmware did not boot by network again: it has asked for its boot configuration {seen} times")
+
+
+def check_installed_once(machine: Machine, most: int = 1) -> None:
+    """The installer did not run again."""
+    ran = [e for e in machine.events if e.get("source") == "installer" and e.get("event") == "started"]
+    need(len(ran) <= most, f"the installer ran {len(ran)} times")

@@ -1,0 +1,93 @@
+"""A server as a child process: started, waited for until it is ready, stopped cleanly."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from dom0kit.process import environment
+from qa import timeouts
+from qa.failure import ScenarioFailed
+
+READY_SECONDS = 300.0
+STOP_SECONDS = 200.0
+
+
+class Server:
+    """A child process that serves between ``with`` and its end; its output is a file among the artifacts.
+
+    :param argv: the whole command, in a namespace or not.
+    :param ready: what its output shows as soon as it serves.
+    :param log: the file that gets its output.
+    :raises ScenarioFailed: when it ends before it is ready, or is not ready in time.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.argv = list(argv)
+        self.log = log
+        self._ready = re.compile(ready)
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def output(self) -> str:
+        """What it said so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self.log.open("ab") as file:
+            begin = file.tell()
+            # SIGTERM and not SIGKILL when the harness dies: a server with children of its own must end those, too.
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", *self.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=environment(self._env),
+                start_new_session=True,
+            )
+        limit = timeouts.patient(READY_SECONDS)
+        end = time.monotonic() + limit
+        while not self._ready.search(self.output, begin):
+            code = self._process.poll()
+            if code is not None or time.monotonic() > end:
+                self.stop()
+                why = f"ended with {code}" if code is not None else f"is not ready after {limit:.0f} s"
+                raise ScenarioFailed(f"the server {self.name} {why}; it said:\n{self.output[begin:].strip()}")
+            time.sleep(0.05)
+
+    def stop(self) -> int | None:
+        """Ask it to end and wait; its exit code. Harmless when it does not run; killed when it does not listen.
+
+        :raises ScenarioFailed: when it had to be killed.
+        """
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(timeouts.patient(STOP_SECONDS))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise ScenarioFailed(f"the server {self.name} did not end when asked to:\n{self.output[-500:]}") from None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None

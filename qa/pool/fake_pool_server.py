@@ -1,0 +1,158 @@
+"""A pool that answers, and no more: a real sshd with the real forced command, before files as Ganeti keeps them on a master.
+
+What is real: OpenSSH on both sides, the keys, the ledger, ``dom0kit pool answer`` and its judgement. What is not: there is no
+Ganeti; its ssconf files are written by hand, and a socket that accepts stands for luxid's.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from dom0kit.process import Result, run
+from qa.failure import ScenarioFailed
+from qa.host_checks import need
+from qa.lab import netns_commands
+from qa.lab.lab import PROJECT, Lab
+from qa.lab.server_process import Server
+
+PORT = 2222
+POOL = "pool.example.net"
+MASTER = "master.example.net"
+VERSION = "0.1.0"
+DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
+LEDGER = "var/lib/dom0kit/pool"
+CLIENT = (sys.executable, "-m", "qa.pool.join_client")
+DOM0CTL = 'import sys; from dom0kit.cli import main; sys.exit(main(program="dom0ctl"))'
+
+
+class Desk:
+    """The pool's side, in the laboratory's own namespace at :data:`qa.lab.netns_commands.ADDRESS`.
+
+    :param root: stands for the master's ``/``.
+    """
+
+    def __init__(self, lab: Lab, root: Path, *, master: str = MASTER, version: str = VERSION, name: str = "sshd") -> None:
+        self.lab, self.root, self.name, self.port = lab, root, name, PORT
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._server: Server | None = None
+        self._starts = 0
+        files = {
+            "etc/hostname": f"{MASTER}\n",
+            "run/dom0kit/image/manifest.json": json.dumps({"version": version, "packages": {"ganeti": "3.1.0~rc2-3"}}),
+            "var/lib/ganeti/ssconf_cluster_name": f"{POOL}\n",
+            "var/lib/ganeti/ssconf_master_node": f"{master}\n",
+            "var/lib/ganeti/ssconf_master_ip": "10.77.0.50\n",
+            "var/lib/ganeti/ssconf_node_primary_ips": (
+                f"{MASTER} {netns_commands.ADDRESS}\nother.example.net {netns_commands.SITE_ADDRESS}\n"
+            ),
+            "var/lib/ganeti/ssconf_master_candidates": f"{MASTER}\n",
+            "var/lib/ganeti/ssconf_offline_nodes": "\n",
+            "var/lib/ganeti/ssconf_release_version": "3.1.0~rc2\n",
+            "root/.ssh/id_rsa.pub": "ssh-rsa AAAAB3NzaC1yc2E= root@master\n",
+        }
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        program = root / "usr/bin/dom0ctl"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\nexec env PYTHONPATH={PROJECT} {sys.executable} -c '{DOM0CTL}' \"$@\"\n")
+        program.chmod(0o755)
+        (root / "etc/ssh").mkdir()
+        run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ecdsa_key")])
+
+    def __enter__(self) -> Desk:
+        place = self.root / "run/ganeti/socket/ganeti-query"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._socket.bind(str(place))
+        self._socket.listen(128)
+        threading.Thread(target=self._accept, daemon=True).start()
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+        self._socket.close()
+
+    def start(self) -> None:
+        """The SSH server, with the configuration that the image has for it."""
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's service makes it; sshd separates its privileges there
+        config = self.root / "sshd_config"
+        ours = DROP_IN.read_text().replace("/var/lib/dom0kit/pool", str(self.root / LEDGER))
+        # StrictModes: the folder for the laboratory's files is below /var/tmp, which everybody may write to.
+        own = [
+            f"Port {self.port}",
+            f"HostKey {self.root}/etc/ssh/ssh_host_ecdsa_key",
+            "StrictModes no",
+            "UsePAM no",
+            "PidFile none",
+        ]
+        config.write_text("\n".join([*own, "PermitRootLogin prohibit-password", "PasswordAuthentication no", ours]))
+        argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
+        # A log for each start: sshd ends its lines by CR LF, so that a place in the text is not one in the file.
+        self._starts += 1
+        name = self.name if self._starts == 1 else f"{self.name}-{self._starts}"
+        self._server = self.lab.serve(name, argv, ready=r"Server listening on \S+ port \d+")
+
+    def stop(self) -> None:
+        """End the SSH server."""
+        if self._server is not None:
+            self._server.stop()
+
+    def command(self, *words: str, check: bool = True) -> Result:
+        """``dom0ctl pool`` on the master."""
+        return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=600)
+
+    def token(self, *options: str, address: str = netns_commands.ADDRESS) -> str:
+        """A new join token."""
+        text = self.command("token", "create", "--address", address, "--port", str(self.port), *options).output.strip()
+        if not text.startswith("d0k1-"):
+            raise ScenarioFailed(f"this is no join token: {len(text)} characters")
+        return text
+
+    def enter_queue(self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61") -> int:
+        """Let a host stand in the queue and go away; its place."""
+        heard = client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
+        if heard["problems"]:
+            raise ScenarioFailed(f"{name} cannot stand in the queue: {heard}")
+        return int(heard["place"])
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._socket.accept()[0].close()
+
+
+def ask(lab: Lab, token: str, *options: str, word: str = "ask", timeout: float = 1800) -> dict[str, Any]:
+    """What a joiner hears, run in the site's namespace at another address."""
+    return client(lab, token, ["--word", word, *options], timeout=timeout)
+
+
+def client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 1800) -> dict[str, Any]:
+    """The real client in a process of its own; the token goes by its standard input."""
+    lab.needs_site()
+    argv = netns_commands.inside(netns_commands.site_name(lab.namespace), [*CLIENT, *options])
+    result = run(argv, stdin=token + "\n", env={"PYTHONPATH": str(PROJECT)}, check=False, timeout=timeout)
+    try:
+        value = json.loads(result.output.splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        raise ScenarioFailed(f"the client said no JSON:\n{result.output}{result.errors}") from error
+    assert isinstance(value, dict)
+    return value
+
+
+def codes(heard: dict[str, Any]) -> list[str]:
+    """The codes of the problems that a client heard; none means welcome."""
+    return [str(problem["code"]) for problem in heard["problems"]]
+
+
+def expect(heard: dict[str, Any], *wanted: str) -> None:
+    """The client heard just these problems."""
+    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, heard: {heard}")

@@ -1,0 +1,74 @@
+"""A joiner as a process of its own, for the laboratory: says in JSON what the pool said. The token comes by standard input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from dom0kit.errors import UserError
+from pool.driver import Joiner
+from pool.join.client import Conversation, Progress
+from pool.join.messages import Refused
+from pool.join.token import read_token
+
+
+class Left(Exception):
+    """The host went away while it waited."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(str(place))
+        self.place = place
+
+
+def tell(progress: Progress) -> None:
+    """Say how the join stands."""
+    print(progress.text, file=sys.stderr, flush=True)
+
+
+def leave(progress: Progress) -> None:
+    """Go away with the place in the queue."""
+    raise Left(progress.place)
+
+
+def main() -> int:
+    """One request, or a whole join."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--word", choices=("ask", "keys", "join"), default="ask")
+    parser.add_argument("--name", default="joiner.example.net")
+    parser.add_argument("--address", default="10.77.0.60")
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--toolstack", default="ganeti 3.1.0~rc2")
+    parser.add_argument("--uuid", default="d0000000-0000-4000-8000-000000000001")
+    parser.add_argument("--once", action="store_true", help="with join: leave as soon as it stands in the queue")
+    parser.add_argument("--ahead", type=float, default=0.0, help="seconds that this host's clock is ahead")
+    arguments = parser.parse_args()
+    try:
+        token = read_token(sys.stdin.read())
+    except UserError as error:
+        print(json.dumps({"error": error.message, "hint": error.hint}))
+        return 1
+    clock = time.time() + arguments.ahead if arguments.ahead else None
+    joiner = Joiner(arguments.name, (arguments.address,), arguments.version, arguments.toolstack, arguments.uuid, clock)
+    value: dict[str, Any]
+    with Conversation(token) as pool:
+        try:
+            if arguments.word == "ask":
+                value = asdict(pool.ask(joiner))
+            elif arguments.word == "keys":
+                value = {"keys": pool.keys(joiner)}
+            else:
+                value = asdict(pool.join(joiner, tell if not arguments.once else leave))
+        except Left as left:
+            value = {"place": left.place, "problems": []}
+        except Refused as error:
+            value = {"problems": [asdict(error.problem)]}
+    print(json.dumps(value))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

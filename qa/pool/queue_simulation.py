@@ -1,0 +1,181 @@
+"""A thousand hosts that are switched on at once, in simulated time: the pool's real desk, ledger, queue and worker's rules.
+
+Only the time, ssh between them and Ganeti's work are not there. Run it: ``python -m qa.pool.queue_simulation``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dom0kit.units import human_seconds, table
+from pool.driver import Joiner
+from pool.join.client import queued
+from pool.join.messages import joiner_to_json
+from pool.join.pool_facts import Member, PoolFacts
+from pool.join.queue import Queue, Ticket
+from pool.join.server import Desk
+from pool.join.token_store import Entry, Ledger
+
+NAME = "aaaabbbb"
+START = 1_800_000_000.0
+FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.1"),), True, "0.1.0", "ganeti 3.1.0")
+
+
+@dataclass
+class Outcome:
+    """What came of it; times in simulated seconds.
+
+    :param waits: from the first request to the end of the addition, by host.
+    :param arrived: the hosts in the order in which they came into the queue; ``added`` in which they were added.
+    """
+
+    waits: dict[str, float] = field(default_factory=dict)
+    arrived: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    requests: list[float] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+
+    def peak(self, span: float) -> int:
+        """The most requests within so many seconds, after the first minute in which all come at once."""
+        times = sorted(time for time in self.requests if time > START + 60)
+        return max((sum(1 for other in times[i : i + 500] if other < time + span) for i, time in enumerate(times)), default=0)
+
+    def in_order(self) -> bool:
+        """Were those who never went away added in the order of their arrival?"""
+        steady = [name for name in self.arrived if name not in self.left]
+        return steady == [name for name in self.added if name not in self.left]
+
+
+class World:
+    """The events in their order.
+
+    :param each: seconds for adding a host.
+    :param lost: the part of the hosts that go away once while they wait, for up to an hour.
+    """
+
+    def __init__(self, root: Path, hosts: int, each: float, lost: float, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.now, self.each = START, each
+        self.ledger, self.queue = Ledger(root), Queue(root / "queue")
+        self.ledger.add(Entry(NAME, "ssh-ed25519 AAAA", START, START + 3600, hosts), START)
+        self.desk = Desk(root, self.ledger, self.queue, lambda: FACTS, lambda address: True, self.wake, clock=lambda: self.now)
+        self.outcome = Outcome()
+        self.working: tuple[Ticket, str] | None = None
+        self.events: list[tuple[float, int, Callable[[], None]]] = []
+        self.count = 0
+        for number in range(hosts):
+            goes = self.random.random() < lost
+            self.at(START + self.random.random() * 30, self.coming(number, goes))
+
+    def at(self, time: float, event: Callable[[], None]) -> None:
+        """Let something happen."""
+        self.count += 1
+        heapq.heappush(self.events, (time, self.count, event))
+
+    def run(self) -> Outcome:
+        """Until nothing more happens."""
+        while self.events:
+            self.now, _, event = heapq.heappop(self.events)
+            event()
+        return self.outcome
+
+    def coming(self, number: int, goes: bool) -> Callable[[], None]:
+        """A host's next request."""
+
+        def come() -> None:
+            joiner = Joiner(
+                f"h{number:04d}", (f"10.0.{number // 250}.{number % 250 + 1}",), "0.1.0", "ganeti 3.1.0", f"u{number}"
+            )
+            said: dict[str, Any] = self.desk.answer(NAME, "join", lambda: to_line(joiner, self.now))
+            self.outcome.requests.append(self.now)
+            if "problem" in said:
+                self.outcome.refused.append(f"{joiner.name}: {said['problem']['text']}")
+                return
+            if joiner.name not in self.outcome.arrived:
+                self.outcome.arrived.append(joiner.name)
+            if "joined" in said["answer"]:
+                return
+            pause = queued(said["answer"]["queued"], self.random.random)[1]
+            if goes:
+                self.outcome.left.add(joiner.name)
+                pause += self.random.random() * 3600
+            self.at(self.now + pause, self.coming(number, False))
+
+        return come
+
+    def wake(self) -> None:
+        """The worker begins, unless it is at it."""
+        if self.working is None and (taken := self.queue.take(self.now)):
+            self.working = taken[0], taken[1].name
+            self.at(self.now + self.each * (0.7 + 0.6 * self.random.random()), self.finish)
+
+    def finish(self) -> None:
+        """The worker has added a host, and takes the next."""
+        assert self.working is not None
+        ticket, name = self.working
+        self.queue.finish(ticket, None, self.each, self.now)
+        self.outcome.added.append(name)
+        self.outcome.waits[name] = self.now - START
+        self.working = None
+        self.wake()
+
+
+def to_line(joiner: Joiner, now: float) -> bytes:
+    """A request as it comes over the wire."""
+    import json  # noqa: PLC0415
+
+    return json.dumps(joiner_to_json(joiner, now)).encode()
+
+
+def simulate(hosts: int, each: float, lost: float, seed: int = 1) -> Outcome:
+    """Let them all come."""
+    with tempfile.TemporaryDirectory(prefix="dom0kit-queue-") as folder:
+        return World(Path(folder), hosts, each, lost, seed).run()
+
+
+def report(outcome: Outcome, hosts: int, each: float) -> str:
+    """The outcome for a person."""
+    waits = sorted(outcome.waits.values())
+    per_host = len(outcome.requests) / hosts
+    rows: list[tuple[str, ...]] = [
+        ("hosts, all switched on within 30 s", str(hosts)),
+        ("adding one takes about", human_seconds(each)),
+        ("added", f"{len(outcome.added)}, {len(set(outcome.added))} different ones, {len(outcome.refused)} refused"),
+        ("in the order of their arrival", "yes" if outcome.in_order() else "no"),
+        ("went away once while they waited", str(len(outcome.left))),
+        ("shortest, median and longest wait", ", ".join(hours(w) for w in (waits[0], statistics.median(waits), waits[-1]))),
+        ("requests for each host", f"{per_host:.1f}"),
+        ("most requests within 10 s after the first minute", str(outcome.peak(10))),
+    ]
+    return table(("", "result"), rows)
+
+
+def hours(seconds: float) -> str:
+    """A long time."""
+    return human_seconds(seconds) if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def main() -> int:
+    """Simulate and say what came of it; exit code 1 when the order did not hold or somebody was lost."""
+    parser = argparse.ArgumentParser(description="Simulate many hosts that join a pool at once.")
+    parser.add_argument("--hosts", type=int, default=1000)
+    parser.add_argument("--each", type=float, default=30.0, help="seconds for adding a host")
+    parser.add_argument("--lost", type=float, default=0.05, help="the part of the hosts that go away once")
+    arguments = parser.parse_args()
+    outcome = simulate(arguments.hosts, arguments.each, arguments.lost)
+    print(report(outcome, arguments.hosts, arguments.each))
+    return 0 if outcome.in_order() and len(set(outcome.added)) == arguments.hosts else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Test arrays for Fibre Channel and iSCSI, and hosts on them."""

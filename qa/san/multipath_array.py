@@ -1,0 +1,308 @@
+"""A disk array as QEMU can be one: LUNs with several paths, paths that go and come, and what a host makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from dom0kit.process import run as command
+from qa import host_checks
+from qa.guest.host_json import SYSTEM, partition
+from qa.host_checks import Run, need
+from qa.install.answers import VOLUME_GROUP, Values
+from qa.vm import media
+from qa.vm.machine import Machine
+from qa.vm.machine_time import Deadline
+from qa.vm.qemu_args import Drive, Firmware, path_device
+
+WWN = 0x5000C50015EA71AD
+SERIAL = "LUN1"
+SIZE = 12 * 1024**3
+SEEN_SECONDS = 240
+"""Within so many seconds a host knows that a path has gone or come."""
+LOOP = "/run/dom0kit/medium/fsync-loop"
+"""What the loop writes, on the system partition itself."""
+LOOP_PROGRAM = r"""
+import json, os, sys, time
+path, note = sys.argv[1:]
+fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+n = errors = 0
+longest = 0.0
+while not os.path.exists(note + ".stop"):
+    start = time.monotonic()
+    try:
+        os.write(fd, b"%08d\n" % n)
+        os.fsync(fd)
+        n += 1
+    except OSError as error:
+        errors += 1
+    longest = max(longest, time.monotonic() - start)
+    with open(note, "w") as file:
+        json.dump({"written": n, "errors": errors, "longest": round(longest, 2)}, file)
+    time.sleep(0.05)
+"""
+ALUA = """
+modprobe scsi_debug vpd_use_hostno=0 add_host=2 dev_size_mb=64 && udevadm settle &&
+disk=$(lsblk --noheadings --nodeps --output NAME,MODEL | awk '/scsi_debug/ {print $1; exit}') && multipath -a /dev/$disk &&
+multipathd reconfigure && for turn in 1 2 3 4 5 6 7 8 9 10; do multipath -ll | grep -q scsi_debug && break; sleep 2; done
+"""
+"""Makes a LUN with two paths in the host itself and declares it multipath, as an administrator does with a new LUN."""
+_NUMBERS = count(1)
+
+
+@dataclass
+class Lun:
+    """A LUN of the array: one file with a path from each of two HBAs.
+
+    :param boot: the place of its first path in the firmware's order; the others follow. None: never booted from.
+    :param first: the number of its first HBA; two LUNs of one machine have their own each.
+    """
+
+    file: Path
+    serial: str = SERIAL
+    wwn: int = WWN
+    boot: int | None = 0
+    first: int = 0
+    paths: int = 2
+
+    @property
+    def wwid(self) -> str:
+        """Its name for multipath: NAA 5 of the SCSI inquiry's page 0x83."""
+        return f"3{self.wwn:016x}"
+
+    @property
+    def map(self) -> str:
+        """Its device."""
+        return f"/dev/mapper/{self.wwid}"
+
+    def drive(self, path: int) -> Drive:
+        """One of its paths, from 0."""
+        place = None if self.boot is None else self.boot + path
+        return Drive(self.file, serial=self.serial, wwn=self.wwn, hba=self.first + path, bootindex=place)
+
+    def drives(self, *which: int) -> tuple[Drive, ...]:
+        """Its paths; all when none is named."""
+        return tuple(self.drive(path) for path in which or range(self.paths))
+
+    def pull(self, machine: Machine, path: int) -> None:
+        """Take a path away, as when a cable is pulled and the HBA has given up on it."""
+        machine.qmp("device_del", {"id": f"path{self.first + path}"})
+
+    def plug(self, machine: Machine, path: int) -> None:
+        """Bring a path back, or a first time to a machine that has its HBA."""
+        name = f"again{next(_NUMBERS)}"
+        file = {"driver": "file", "filename": str(self.file), "locking": "off"}
+        machine.qmp("blockdev-add", {"driver": "raw", "node-name": name, "file": file})
+        device = path_device(self.drive(path), name)
+        # The firmware's order was made at power-on.
+        device.pop("bootindex", None)
+        machine.qmp("device_add", device)
+
+    def resize(self, machine: Machine, size: int) -> None:
+        """Grow the LUN to so many bytes; each of its paths tells the machine, as an array does (unit attention)."""
+        nodes = [
+            block["inserted"]["node-name"]
+            for block in machine.qmp("query-block")
+            if block.get("inserted", {}).get("file") == str(self.file)
+        ]
+        need(nodes, f"no path to {self.file.name} is there")
+        for node in nodes:
+            machine.qmp("block_resize", {"node-name": node, "size": size})
+
+    def copy(self, file: Path) -> Lun:
+        """The same LUN with a content of its own from here on."""
+        command(["cp", "--sparse=always", "--reflink=auto", self.file, file])
+        return Lun(file, self.serial, self.wwn, self.boot, self.first, self.paths)
+
+
+@dataclass(frozen=True)
+class OnSan:
+    """A host that was installed on a LUN, after its first boot; ``state`` is that of its machine when it runs."""
+
+    lun: Lun
+    firmware: Firmware
+    variables: Path | None
+    state: Path | None = None
+
+    def copy(self, folder: Path) -> OnSan:
+        """A host of its own for a scenario."""
+        variables = None
+        if self.variables:
+            variables = folder / "vars.fd"
+            shutil.copyfile(self.variables, variables)
+        return OnSan(self.lun.copy(folder / "lun.img"), self.firmware, variables, self.state)
+
+
+def target(**further: Any) -> Values:
+    """The answers' part for a LUN: multipath or nothing."""
+    return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **further}
+
+
+def shown(run: Run) -> dict[str, Any]:
+    """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
+    said = run("dom0ctl paths --json")
+    need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
+    value: dict[str, Any] = json.loads(said.output)
+    return value
+
+
+def good_paths(run: Run, wwid: str) -> int:
+    """How many paths of a disk carry data, as ``dom0ctl paths`` says."""
+    found = [item for item in shown(run)["maps"] if item["wwid"] == wwid]
+    need(len(found) == 1, f"dom0ctl paths shows {len(found)} maps {wwid}")
+    paths = [path for group in found[0]["groups"] for path in group["paths"]]
+    return sum(path["dm"] == "active" and path["check"] in ("ready", "ghost") for path in paths)
+
+
+def wait_paths(run: Run, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> None:
+    """Wait until a disk has this many good paths.
+
+    :raises ScenarioFailed: past the limit.
+    """
+    deadline = Deadline(limit)
+    while (seen := good_paths(run, wwid)) != wanted:
+        deadline.check(f"{wwid} has {seen} good paths after {deadline.describe()}, not {wanted}")
+        time.sleep(1)
+
+
+def check_root(run: Run, lun: Lun, paths: int = 2) -> None:
+    """The root is on the map, which has its paths, and nothing uses a path on its own."""
+    source = run("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").ok().strip()
+    need(source == f"{lun.map}-part3", f"the root's disk is {source}, not {lun.map}-part3")
+    line = run("cat /proc/cmdline").ok()
+    need(f" dom0kit.image=dev:{lun.map}-part3:/images/" in line, f"the kernel was not told the map: {line}")
+    listing = run(f"multipath -ll {lun.map}").ok()
+    ready = re.findall(r"active ready running", listing)
+    need(len(ready) == paths, f"{len(ready)} paths are 'active ready running', not {paths}:\n{listing}")
+    raw = run("grep -E '^/dev/sd' /proc/mounts; true").ok().strip()
+    need(not raw, f"a raw path is mounted: {raw}")
+
+
+def check_lvm(run: Run, lun: Lun, *guests: Lun) -> None:
+    """The physical volumes are maps, LVM knows of no path at all, and it has nothing to complain about.
+
+    :param guests: LUNs that the volume group has beside the system's partition.
+    """
+    wanted = sorted([f"{lun.map}-part4", *(further.map for further in guests)])
+    said = run("pvs --noheadings -o pv_name,vg_name").ok()
+    need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
+    everything = run("pvs --all --noheadings -o pv_name 2>&1").ok()
+    need("/dev/sd" not in everything, f"LVM looks at paths:\n{everything}")
+    listed = run("lvm lvmdevices").ok()
+    need(sorted(re.findall(r"DEVNAME=(\S+)", listed)) == wanted, f"LVM's list of devices:\n{listed}")
+    used = run("lvmconfig devices/use_devicesfile").ok().strip()
+    need(used == "use_devicesfile=1", f"LVM's configuration: {used}")
+    warned = run("journalctl -b --no-pager | grep -iE 'duplicate PV|WARNING: .*PV' | head -n 5; true").ok().strip()
+    need(not warned, f"LVM complained:\n{warned}")
+
+
+def check_initramfs(run: Run) -> None:
+    """The initramfs has what the host's files say, and its note says what it is."""
+    said = run("dom0ctl initramfs --check").ok()
+    need("as /etc is now" in said, f"dom0ctl initramfs --check: {said}")
+    noted = json.loads(run("cat /run/dom0kit/overlay/initramfs.json").ok())
+    digest = run("sha256sum /run/dom0kit/image/initrd.img").ok().split()[0]
+    need(noted["sha256"] == digest, f"initramfs.json says {noted['sha256']}, the file has {digest}")
+
+
+def wait_screen(run: Run, text: str, *, limit: float = SEEN_SECONDS) -> None:
+    """Wait until the host's own console shows a text: what somebody sees who stands at the machine (vcs(4)).
+
+    :raises ScenarioFailed: past the limit, with the screen.
+    """
+    deadline = Deadline(limit)
+    while text not in (screen := run("fold -w \"$(stty -F /dev/tty1 size | cut -d ' ' -f 2)\" </dev/vcs1").ok()):
+        deadline.check(f"the console does not show {text!r} after {deadline.describe()}:\n{screen}")
+        time.sleep(1)
+
+
+def cut_host_part(lun: Lun, work: Path) -> None:
+    """Leave of the initramfs on a LUN that is not in use what the image has of it: multipath knows no disk then."""
+    start, _ = partition(lun.file, SYSTEM)
+    volume = f"{lun.file}?offset={start}"
+    folder = command(["debugfs", "-R", "ls -p /images", volume]).output
+    (version,) = re.findall(r"^/\d+/\d+/\d+/\d+/(\d[^/]*)/", folder, re.MULTILINE)
+    manifest, initrd = f"/images/{version}/manifest.json", f"/images/{version}/initrd.img"
+    size = json.loads(command(["debugfs", "-R", f"cat {manifest}", volume]).output)["files"]["initrd.img"]["size"]
+    whole = work / "initrd.img"
+    command(["debugfs", "-R", f"dump {initrd} {whole}", volume])
+    need(whole.stat().st_size > size, f"the host's initrd.img has {whole.stat().st_size} bytes, the image's {size}")
+    with whole.open("r+b") as file:
+        file.truncate(size)
+    requests = work / "requests"
+    # debugfs writes into its current folder alone.
+    requests.write_text(f"cd /images/{version}\nrm initrd.img\nwrite {whole} initrd.img\n")
+    command(["debugfs", "-w", "-f", requests, volume])
+    written = command(["debugfs", "-R", f"stat {initrd}", volume]).output
+    need(f"Size: {size}" in written, f"the initrd.img was not cut: {written}")
+
+
+def path_events(machine: Machine, state: str, since: int = 0) -> list[dict[str, Any]]:
+    """The watcher's events of a kind that came out of the machine, from the event number ``since`` on."""
+    return [e for e in machine.events[since:] if e.get("event") == "path" and e.get("state") == state]
+
+
+def wait_path_event(machine: Machine, state: str, since: int, *, limit: float = SEEN_SECONDS) -> dict[str, Any]:
+    """The watcher's first event of a kind since then."""
+    return machine.wait_until(
+        lambda: next(iter(path_events(machine, state, since)), None), f"event of a path, {state}", limit=limit
+    )
+
+
+class Stopwatch:
+    """Seconds from what was done to what was heard of it, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Something is done now."""
+        self._start = time.monotonic()
+
+    def note(self, name: str) -> None:
+        """It was heard of."""
+        self.seconds[name] = round(time.monotonic() - self._start, 1)
+
+
+def heard_above(text: str, paths: str = r"sd\w+") -> None:
+    """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
+
+    :param text: of the console.
+    :param paths: a pattern of the kernel's names that may fail.
+    """
+    lines = re.findall(rf"^.*(?:EXT4-fs error|SQUASHFS error|I/O error, dev (?!(?:{paths}),)).*$", text, re.MULTILINE)
+    need(not lines, f"errors above the paths: {lines[:5]}")
+
+
+@contextmanager
+def fsync_loop(run: Run, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
+    """Write numbers with fsync while the block runs; afterwards all are there, and none has failed.
+
+    :raises ScenarioFailed: when a write or fsync failed, or a number is missing.
+    """
+    note = f"/run/{name}"
+    run(f"cat >{note}.py <<'END'\n{LOOP_PROGRAM}\nEND\nsystemd-run --quiet --unit={name} python3 {note}.py {file} {note}").ok()
+    result: dict[str, Any] = {}
+    host_checks.need(run(f"sleep 2; cat {note}").code == 0, "the fsync loop does not run")
+    yield result
+    run(f"touch {note}.stop; while systemctl is-active -q {name}; do sleep 1; done; rm {note}.stop").ok()
+    result.update(json.loads(run(f"cat {note}").ok()))
+    # From the disk, not from memory.
+    lines = run(f"sync; echo 3 >/proc/sys/vm/drop_caches; cat {file}").ok().split()
+    need(result["errors"] == 0, f"{result['errors']} writes failed: {result}")
+    need(result["written"] > 20, f"the loop hardly wrote: {result}")
+    need(lines == [f"{n:08d}" for n in range(result["written"])], f"of {result['written']} lines the disk has {len(lines)}")
+
+
+def new_lun(folder: Path, name: str = "lun.img", **values: Any) -> Lun:
+    """A blank LUN."""
+    return Lun(media.blank_disk(folder / name, SIZE), **values)

@@ -1,0 +1,198 @@
+"""A host on a LUN: installed once in a run for each firmware, looked at, and copied for the scenarios that need one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+from qa import host_checks, timeouts
+from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.ssh_access import Ssh
+from qa.host_checks import Run, need
+from qa.install.answers import Values, answers
+from qa.install.installed_disk import install_from_cd
+from qa.san.multipath_array import (
+    SEEN_SECONDS,
+    Lun,
+    OnSan,
+    check_initramfs,
+    check_lvm,
+    check_root,
+    good_paths,
+    new_lun,
+    shown,
+    target,
+)
+from qa.scenario import Scenario
+from qa.stages.cache import Stage
+from qa.vm.machine import Machine
+from qa.vm.machine_time import Deadline
+from qa.vm.ports import reserve
+from qa.vm.qemu_args import Firmware, Nic
+
+QUEUE_SECONDS = 90
+"""What the answers say about a disk without a path; not what the image says."""
+
+
+def machine_of(
+    scenario: Scenario, on: OnSan, name: str, *paths: int, further: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
+) -> tuple[Machine, Ssh]:
+    """A machine with the host's LUN, by all paths or those named, and the way to it by ssh.
+
+    :param further: LUNs that hang on it by all their paths.
+    :param hbas: further adapters without a disk.
+    """
+    port = reserve()
+    idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
+    drives = (*on.lun.drives(*paths), *(drive for lun in further for drive in lun.drives()))
+    spec = scenario.spec(
+        name,
+        firmware=on.firmware,
+        variables=on.variables,
+        nics=(Nic(ssh_port=port),),
+        drives=drives,
+        hbas=idle,
+        state=on.state,
+    )
+    return scenario.machine(name, spec), Ssh(scenario.settings.credentials, port)
+
+
+def blank(scenario: Scenario, firmware: Firmware) -> OnSan:
+    """A LUN, and the UEFI variables of a machine that boots from it; they last as long as the run."""
+    folder = scenario.settings.work / f"san-{firmware}"
+    folder.mkdir(exist_ok=True)
+    return OnSan(new_lun(folder), firmware, folder / "vars.fd" if firmware == "uefi" else None)
+
+
+def san_answers(**further: object) -> Values:
+    """The answers' part that all of these hosts share."""
+    values = target(**further)
+    values["san"]["all_paths_down"] = {"queue_seconds": QUEUE_SECONDS}
+    return values
+
+
+def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: Lun) -> None:
+    """All that a host on a LUN with two paths must be; ``guests`` are further LUNs of its volume group.
+
+    :raises ScenarioFailed: for the first thing that it is not.
+    """
+    arrive(scenario, machine)
+    ssh.wait()
+    scenario.diagnose("san.txt", ssh.run, "multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v")
+    look_around(scenario, machine, ssh, firmware=on.firmware)
+    check_root(ssh.run, on.lun)
+    check_lvm(ssh.run, on.lun, *guests)
+    check_initramfs(ssh.run)
+    check_policy(ssh.run, on.lun)
+    need(good_paths(ssh.run, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
+    need("paths     all there" in ssh.run("dom0ctl status").ok(), "dom0ctl status has no word of the paths")
+    ssh.run("systemctl is-active dom0kit-paths.service").ok()
+    scenario.notes["kept in memory"] = check_resident(ssh.run)
+
+
+RESIDENT = """import json, os, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, "/usr/lib/dom0kit")
+from firstboot.multipath_monitor.pin_in_memory import needed
+pid = subprocess.check_output(["systemctl", "show", "-P", "MainPID", "dom0kit-paths.service"], text=True).strip()
+lines = [line.split(maxsplit=5) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+mapped = {line[5] for line in lines if len(line) > 5}
+files = [file for file in needed(Path("/"), os.uname().release)[0] if os.path.getsize(file)]
+sizes = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("Vm"))
+print(json.dumps({"missing": [file for file in files if file not in mapped], "files": len(files),
+                  "bytes": sum(map(os.path.getsize, files)), **{name: sizes[name].strip() for name in ("VmLck", "VmRSS")}}))
+"""
+
+
+def check_resident(run: Run) -> dict[str, object]:
+    """All files that taking in a disk needs are in the watching service's locked memory; how many, and how much memory.
+
+    :raises ScenarioFailed: when one is not.
+    """
+    deadline = Deadline(SEEN_SECONDS)
+    while True:
+        found: dict[str, object] = json.loads(run(f"python3 -c {shlex.quote(RESIDENT)}").ok())
+        if not found["missing"]:
+            return found
+        deadline.check(f"dom0kit-paths.service does not keep in memory: {found['missing']}")
+        time.sleep(1)
+
+
+def check_policy(run: Run, lun: Lun) -> None:
+    """What happens without a path is what the answers said."""
+    found = next(item for item in shown(run)["maps"] if item["wwid"] == lun.wwid)
+    need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
+
+
+SOURCES = ("san/multipath_array.py", "san/multipath_host.py", "install/installed_disk.py")
+STATE = "state"
+LUN = "lun.img"
+
+
+def on_stage(stage: Stage) -> OnSan:
+    """Return the host that a stage holds, with its machine's state when it was running."""
+    state = stage.folder / STATE
+    return OnSan(Lun(stage.folder / LUN), "bios", None, state if state.exists() else None)
+
+
+def install(scenario: Scenario, *, renew: bool = False) -> OnSan:
+    """Return a host on a LUN with two paths of a BIOS machine, shut down; the first scenario that asks installs it.
+
+    It is also kept as it runs: a boot takes minutes, and scenarios about paths need none.
+
+    :param renew: install in any case, for the scenario that is about the installation.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        on = OnSan(new_lun(folder, LUN), "bios", None)
+        install_from_cd(scenario, on.lun.drives(), answers(scenario.settings.credentials, **san_answers()), firmware="bios")
+        machine, ssh = machine_of(scenario, on, "host")
+        with machine:
+            look_at(scenario, machine, ssh, on)
+            scenario.keep_stage("san-running", SOURCES, lambda running: save_running(scenario, machine, on, running))
+            power_off(scenario, machine, ssh)
+        return {}
+
+    return on_stage(scenario.stage("san-host", SOURCES, make, renew=renew))
+
+
+def save_running(scenario: Scenario, machine: Machine, on: OnSan, folder: Path) -> dict[str, Any]:
+    """Keep a machine as it runs in a stage's folder: its memory, and a copy of its LUN."""
+    with scenario.phase("keep the running machine"):
+        machine.save(folder / STATE, lambda: on.lun.copy(folder / LUN))
+    return {}
+
+
+def running(scenario: Scenario) -> tuple[OnSan, Machine, Ssh]:
+    """A host of the scenario's own that runs already, with both its paths, and the way to it by ssh.
+
+    The first scenario that asks boots it.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        on = installed(scenario)
+        machine, ssh = machine_of(scenario, on, "boot")
+        with machine:
+            machine.wait_event("firstboot", limit=timeouts.BOOT)
+            ssh.wait()
+            host_checks.settle(ssh.run)
+            return save_running(scenario, machine, on, folder)
+
+    on = on_stage(scenario.stage("san-running", SOURCES, make)).copy(scenario.work)
+    machine, ssh = machine_of(scenario, on, "host")
+    return on, machine, ssh
+
+
+def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
+    """Shut the host down."""
+    with scenario.phase("shut down"):
+        ssh.run("systemctl poweroff --no-block; true")
+        machine.wait_end()
+
+
+def installed(scenario: Scenario) -> OnSan:
+    """A host on a LUN of the scenario's own; the first scenario that asks installs one."""
+    return install(scenario).copy(scenario.work)

@@ -1,0 +1,1 @@
+"""Scenarios of installations, first boot, disks, media."""

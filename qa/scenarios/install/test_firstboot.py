@@ -1,0 +1,234 @@
+"""First boot under power cuts, failing steps that are tried again, and secrets that are forgotten.
+
+Most boots here are of Linux without Xen and GRUB below, which takes a third of the time under emulation; the last one of
+``firstboot-resume`` is the host's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from dom0kit.process import run
+from firstboot.steps.steps import STEPS
+from qa import host_checks, timeouts
+from qa.failure import ScenarioFailed
+from qa.guest.host_json import boot_words
+from qa.guest.ssh_access import Ssh
+from qa.install.answers import DISK_SERIAL
+from qa.install.installed_disk import Host, InstalledDisks, own_copy
+from qa.metadata import scenario
+from qa.scenario import Scenario
+from qa.vm.channels import Message
+from qa.vm.machine import Machine
+from qa.vm.qemu_args import DirectKernel, Drive, MachineSpec, Nic
+
+NAMES = [step.name for step in STEPS]
+ONCE = {step.name for step in STEPS if not step.always}
+WRITTEN = (
+    "cd /run/dom0kit/overlay/upper && find etc root/.ssh var/lib/dom0kit -type f ! -path 'etc/lvm/archive/*' -exec sh -c '"
+    r"""for file; do echo "$file $(stat -c %a "$file") $(sha256sum <"$file" | cut -c1-16)"; done' _ {} + | sort"""
+)
+"""Every file that installer and first boot wrote, with its mode and a hash of its content."""
+OF_ONE_HOST = (
+    "ssh_host_",
+    "machine-id",
+    "lvm/backup/",
+    "initiatorname",
+    "nvme/",
+    "openvswitch/",
+    "multipath/",
+    "var/lib/dom0kit/",
+    "hosts ",
+)
+"""Files whose content no two hosts share, or that tell when something was done."""
+LEFT_OVER = re.compile(r".*/\.[^/]+\.\d+\.new|.*/ssh_host_\w+_key(\.pub)?\.\w{10}|.*/\.#[^/]+|.*~lock~")
+"""What was being written beside a file when the power was cut, by dom0kit, ssh-keygen and systemd; and locks."""
+
+
+def plain_linux(target: Host, name: str, words: str) -> MachineSpec:
+    """The host's disk with its own kernel, loaded by QEMU."""
+    settings = target.scenario.settings
+    kernel = DirectKernel(settings.kernel, f"{words} dom0kit.mode=host console=tty0 console=ttyS0,115200", settings.initrd)
+    disk = Drive(target.disk, format="qcow2", serial=DISK_SERIAL)
+    return target.scenario.spec(name, memory=2048, kernel=kernel, nics=(Nic(ssh_port=target.ssh_port),), drives=(disk,))
+
+
+def told(events: Iterable[Message], state: str) -> list[str]:
+    """The steps of first boot that came to this state, in order."""
+    steps = (event for event in events if event.get("source") == "firstboot" and event.get("event") == "step")
+    return [str(event["name"]) for event in steps if event.get("state") == state]
+
+
+def ended(machine: Machine) -> Message | None:
+    """The last word of first boot."""
+    return next((e for e in machine.events if (e.get("source"), e.get("event")) == ("firstboot", "finished")), None)
+
+
+def cut_after_next(machine: Machine, cut: list[str]) -> str | None:
+    """Cut the power as soon as a step has ended after which it was never cut; None when first boot ended without."""
+
+    def look() -> list[str] | None:
+        names = [name for name in told(machine.events, "finished") if name not in cut]
+        return names[:1] or ([""] if ended(machine) else None)
+
+    name = machine.wait_until(look, "a step that ends", limit=timeouts.BOOT)[0]
+    machine.kill()
+    return name or None
+
+
+def written(ssh: Ssh) -> dict[str, str]:
+    """Files by their names: mode and hash, without the hash where it is of one host alone."""
+    files = {}
+    for line in ssh.run(WRITTEN).ok().splitlines():
+        name, mode, digest = line.rsplit(" ", 2)
+        files[name] = mode if any(part in f"{name} " for part in OF_ONE_HOST) else f"{mode} {digest}"
+    return files
+
+
+@scenario("firstboot-resume", firmware="bios", minutes=35, stage="installed-bios", tags={"install", "firstboot", "power"})
+def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -> None:
+    """The power is cut after every step; no step that was done runs again, and the host is one that was never cut."""
+    installed = installed_disks.get(scenario, "bios")
+    words = boot_words(installed.disk, scenario.work)
+    target = own_copy(scenario, installed)
+    cut: list[str] = []
+    done: list[str] = []
+    with scenario.phase("power cuts"):
+        for number in range(1, len(NAMES) + 2):
+            name = f"cut-{number:02}"
+            with scenario.machine(name, plain_linux(target, name, words)) as machine:
+                last = cut_after_next(machine, cut)
+            twice = sorted(set(told(machine.events, "started")) & set(done) & ONCE)
+            host_checks.need(not twice, f"{name}: ran again though they were done: {', '.join(twice)}")
+            done += [step for step in told(machine.events, "finished") if step not in done]
+            if last is None:
+                break
+            cut.append(last)
+            if len(cut) == len(NAMES):
+                break
+    scenario.notes["power cut after"] = cut
+    # A step may end in the instant between another's end and the cut: it was done, and must not run again, all the same.
+    missed = [step for step in NAMES if step not in cut]
+    scenario.notes["ended too fast for a cut of its own"] = missed
+    host_checks.need(len(missed) <= 3, f"there was no cut after {', '.join(missed)}")
+    with target.boot("whole") as machine:
+        with scenario.phase("boot under Xen"):
+            event = machine.wait_event("firstboot", limit=timeouts.BOOT)
+        target.ssh.wait()
+        check_whole(scenario, target.ssh, event)
+        files = written(target.ssh)
+    compare(scenario, files, never_cut(scenario, installed_disks, words))
+
+
+def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
+    """The host after all cuts: every step is done, only those of every boot ran, and it is well."""
+    again = sorted(set(event["ran"]) & ONCE)
+    host_checks.need(not again, f"ran again in the last boot: {', '.join(again)}")
+    steps = json.loads(ssh.run("dom0ctl status --json").ok())["steps"]
+    scenario.diagnose("status.txt", ssh.run, "dom0ctl status")
+    open_steps = [step["name"] for step in steps if step["state"] != "done"]
+    host_checks.need(not open_steps, f"not done: {open_steps}")
+    host_checks.settle(ssh.run)
+    host_checks.check_xen(ssh.run)
+    host_checks.check_identity(ssh.run)
+    host_checks.check_network(ssh.run)
+    host_checks.check_services(ssh.run)
+    host_checks.check_access(ssh.run, scenario.settings.credentials.public)
+    scenario.diagnose("journal.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
+
+
+def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -> dict[str, str]:
+    """What a host has written that came up in one go."""
+    (scenario.work / "disk.qcow2").unlink()
+    other = own_copy(scenario, installed_disks.get(scenario, "bios"))
+    with scenario.machine("never-cut", plain_linux(other, "never-cut", words)) as machine:
+        machine.wait_event("firstboot", limit=timeouts.BOOT)
+        other.ssh.wait()
+        return written(other.ssh)
+
+
+def compare(scenario: Scenario, files: dict[str, str], wanted: dict[str, str]) -> None:
+    """Both hosts have the same files.
+
+    :raises ScenarioFailed: with those that differ.
+    """
+    left_over = sorted(name for name in files if LEFT_OVER.fullmatch(name))
+    scenario.notes["left over from cuts"] = left_over
+    files = {name: value for name, value in files.items() if not LEFT_OVER.fullmatch(name)}
+    wanted = {name: value for name, value in wanted.items() if not LEFT_OVER.fullmatch(name)}
+    differing = sorted(name for name in files.keys() | wanted.keys() if files.get(name) != wanted.get(name))
+    scenario.keep("files.json", json.dumps({"cut": files, "never cut": wanted}, indent=2, sort_keys=True))
+    lines = [f"{name}: {files.get(name, 'not there')}, never cut: {wanted.get(name, 'not there')}" for name in differing]
+    if lines:
+        raise ScenarioFailed("files differ from those of a host that was never cut:\n" + "\n".join(lines[:20]))
+
+
+def change_answers(ssh: Ssh, **changes: Any) -> None:
+    """Put values into host.json; they are on no command line and in no log."""
+    code = base64.b64encode(json.dumps(changes).encode()).decode()
+    program = (
+        "import base64, json; from firstboot.host import HOST_JSON, Host; host = Host(); "
+        f"host.told.update(json.loads(base64.b64decode('{code}'))); host.write(HOST_JSON, json.dumps(host.told), 0o600)"
+    )
+    ssh.run(f'PYTHONPATH=/usr/lib/dom0kit python3 -c "{program}"').ok()
+
+
+FORGET = "PYTHONPATH=/usr/lib/dom0kit python3 -c \"from firstboot.host import Host; print(Host().forget('pool.join.token'))\""
+
+
+@scenario("firstboot-retry", firmware="bios", minutes=4, stage="installed-bios", tags={"install", "firstboot"})
+def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) -> None:
+    """A step fails: reason and next try are told, log-ins work, it is tried again by itself until it ends well.
+
+    Then a secret is forgotten: it is nowhere on the disk any more.
+    """
+    installed = installed_disks.get(scenario, "bios")
+    target = own_copy(scenario, installed)
+    token = f"d0k1-{secrets.token_hex(12)}"
+    scenario.secrets.append(token)
+    spec = plain_linux(target, "retry", boot_words(installed.disk, scenario.work))
+    with scenario.machine("retry", spec, expected_failures=("firstboot",)) as machine:
+        machine.wait_event("firstboot", limit=timeouts.BOOT)
+        target.ssh.wait()
+        script = "#!/bin/sh\necho the licence server sleeps\ntest -e /root/awake\n"
+        change_answers(target.ssh, scripts=[{"stage": "first-boot", "content": script}])
+        before = len(machine.events)
+        target.ssh.run("systemctl start --no-block dom0kit-firstboot.service").ok()
+        with scenario.phase("two tries by itself"):
+            first = machine.wait_event("firstboot", "retrying", limit=timeouts.BOOT, since=before)
+            place = machine.events.index(first) + 1
+            status = target.ssh.run("dom0ctl status").ok()
+            scenario.keep("status.txt", status)
+            timers = target.ssh.run("systemctl list-timers --all --no-pager").ok()
+            scenario.keep("timers.txt", timers)
+            second = machine.wait_event("firstboot", "retrying", limit=timeouts.BOOT, since=place)
+        scenario.notes["retrying"] = [first, second]
+        host_checks.need((first["tries"], second["tries"]) == (1, 2), f"tries: {first}, {second}")
+        waited = second["time"] - first["time"]
+        host_checks.need(30 <= waited < 90, f"the second try came after {waited:.0f} s, announced were {first['seconds']} s")
+        host_checks.need("again by itself at" in status and "dom0kit-firstboot-next-" in timers, f"{status}\n{timers}")
+        ran = set(told(machine.events[before:], "started"))
+        host_checks.need(ran == {"scripts"}, f"also ran again: {sorted(ran - {'scripts'})}")
+        place = machine.events.index(second) + 1
+        target.ssh.run("touch /root/awake; dom0ctl firstboot retry scripts").ok()
+        machine.wait_event("firstboot", limit=timeouts.BOOT, since=place)
+        host_checks.check_no_failed_unit(target.ssh.run)
+        timers = target.ssh.run("systemctl list-timers --all --no-pager").ok()
+        host_checks.need("dom0kit-firstboot-next" not in timers, f"a next try is still planned:\n{timers}")
+        change_answers(target.ssh, pool={"join": {"token": token}})
+        target.ssh.run("sync").ok()
+        need_on_disk(scenario, target, token, there=True)
+        host_checks.need(target.ssh.run(FORGET).ok() == "True", "there was no secret to forget")
+        target.ssh.run(f"sync; ! grep {token} /etc/dom0kit/host.json").ok()
+        need_on_disk(scenario, target, token, there=False)
+
+
+def need_on_disk(scenario: Scenario, target: Host, text: str, *, there: bool) -> None:
+    """Whether a text is anywhere in the disk's own blocks while the machine runs."""
+    found = run(["grep", "-c", "--binary-files=text", text, target.disk], check=False).output.strip() != "0"
+    host_checks.need(found == there, f"the secret is {'still' if found else 'not'} on the disk {target.disk.name}")

@@ -1,0 +1,19 @@
+"""Install from the CD onto a blank disk, boot the host, look at everything an administrator would look at."""
+
+from __future__ import annotations
+
+from qa.guest.boot_and_check import arrive, look_around
+from qa.install.installed_disk import InstalledDisks, own_copy
+from qa.metadata import scenario
+from qa.scenario import Scenario
+from qa.vm.qemu_args import Firmware
+
+
+@scenario("install-bios", firmware="bios", minutes=8, stage="installed-bios", tags={"install", "smoke"})
+@scenario("install-uefi", firmware="uefi", minutes=8, stage="installed-uefi", tags={"install", "smoke"})
+def test_install(scenario: Scenario, firmware: Firmware, installed_disks: InstalledDisks) -> None:
+    """ISO, installer, reboot, GRUB, Xen, dom0, first boot, log-in on the console, log-in by ssh."""
+    target = own_copy(scenario, installed_disks.get(scenario, firmware, renew=True))
+    with target.boot("host") as machine:
+        arrive(scenario, machine)
+        look_around(scenario, machine, target.ssh, firmware=firmware)

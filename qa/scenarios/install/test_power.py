@@ -1,0 +1,38 @@
+"""A power cut right after the first log-in costs the host nothing."""
+
+from __future__ import annotations
+
+import json
+
+from qa import host_checks, timeouts
+from qa.install.installed_disk import InstalledDisks, own_copy
+from qa.metadata import scenario
+from qa.scenario import Scenario
+
+
+@scenario("power-cut-after-install", firmware="bios", minutes=8, stage="installed-bios", tags={"install", "power"})
+def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledDisks) -> None:
+    """The host is the same one after the cut: name, machine-id, keys, addresses; nothing failed."""
+    target = own_copy(scenario, installed_disks.get(scenario, "bios"))
+    password = scenario.settings.credentials.password
+    with target.boot("before") as machine:
+        with scenario.phase("first boot"):
+            machine.wait_event("firstboot", limit=timeouts.BOOT)
+        console = machine.console()
+        console.login("root", password)
+        before = host_checks.identity(console.run)
+        machine.screenshot("before-the-cut")
+        machine.kill()
+    with target.boot("after") as machine:
+        console = machine.console()
+        with scenario.phase("boot after the cut"):
+            console.login("root", password, limit=timeouts.BOOT)
+            target.ssh.wait()
+        host_checks.settle(console.run)
+        after = host_checks.identity(console.run)
+        host_checks.check_services(console.run)
+        host_checks.check_xen(console.run)
+        scenario.diagnose("journal.txt", target.ssh.run, "journalctl -b --no-pager -o short-monotonic")
+    scenario.keep("identity.json", json.dumps({"before": before, "after": after}, indent=2))
+    changed = [name for name in before if before[name] != after[name]]
+    host_checks.need(not changed, f"changed by the power cut: {', '.join(changed)}; see identity.json")

@@ -1,0 +1,1 @@
+"""Scenarios of network boot and host networks."""

@@ -1,0 +1,200 @@
+"""Pools of Ganeti with real hosts: made, joined, with guests."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+from firstboot.multipath_monitor.ganeti_tags import TAG
+from firstboot.multipath_monitor.monitor import EXPECTED
+from qa import host_checks
+from qa.host_checks import need
+from qa.lab.lab import Lab
+from qa.metadata import scenario
+from qa.pool.checks import STAGE, check_master, check_member, prepare
+from qa.pool.pool_hosts import JOB, POOL, POOL_ADDRESS, SOURCES, PoolDisks, PoolLab, address, name, to_create, to_join
+from qa.pool.unattended import Site
+from qa.san import multipath_array
+from qa.scenario import Scenario
+from qa.vm.machine import Machine
+
+GUEST_ADDRESS = "10.77.0.90"
+PVH = """name = "guest1"
+type = "pvh"
+kernel = "/run/dom0kit/image/vmlinuz"
+ramdisk = "/var/lib/dom0kit/guest/initrd.img"
+cmdline = "console=hvc0 guest.name=guest1 guest.address={address}/24"
+cpuid = "host,rdtscp=0,xsave=0,avx=0,avx2=0"
+memory = 256
+vcpus = 1
+vif = ["bridge=xenbr0,script=vif-openvswitch"]
+on_crash = "destroy"
+"""
+"""The self test's guest in Xen's PVH mode; without the processor's features that QEMU's emulation lacks."""
+
+
+def check_remote_api(pool: PoolLab, lab: Lab) -> None:
+    """The remote API answers at the pool's address, by TLS and to its user alone."""
+    said = json.loads(pool.run(1, "cat /etc/dom0kit/rapi.json").ok())
+    mode = pool.run(1, "stat -c %a /etc/dom0kit/rapi.json").ok().strip()
+    need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
+    url = f"https://{POOL_ADDRESS}:{said['port']}/2/nodes"
+    curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
+    found = lab.run([*curl, "--user", f"{said['user']}:{said['password']}", url], timeout=1200).output
+    need(name(1) in found, f"the remote API says {found[:200]!r}")
+    refused = lab.run([*curl, "--output", "/dev/null", "--write-out", "%{http_code}", url], timeout=1200).output
+    need(refused == "401", f"without a password the remote API says {refused}")
+
+
+@scenario("pool-create", firmware="bios", minutes=15, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",))
+def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
+    """A host makes its pool at its first boot; the pool answers, verifies, and is well after a reboot."""
+    disk = pool_disks.host(scenario, 1, to_create())
+    with pool.running(1, disk) as machine:
+        pool.arrive(1)
+        check_master(pool)
+        check_remote_api(pool, lab)
+        pool.verify(1)
+        host_checks.check_no_failed_unit(pool.ssh(1).run)
+        scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; dom0ctl pool status")
+        stage = scenario.keep_stage(STAGE, SOURCES, lambda folder: prepare(scenario, pool, pool_disks, folder))
+        machine.kill()
+    with pool.running(1, pool_disks.master(scenario, stage)):
+        with scenario.phase("second boot"):
+            pool.arrive(1)
+        check_master(pool)
+        host_checks.check_no_failed_unit(pool.ssh(1).run)
+
+
+@scenario(
+    "pool-join-unattended",
+    firmware="bios",
+    minutes=30,
+    machines=2,
+    tags={"pool", "ganeti", "pxe"},
+    lab=True,
+    needs=(
+        "curl",
+        "nginx",
+    ),
+)
+def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> None:
+    """Two blank machines and one inventory: the first makes the pool, the second joins it; a guest runs on it and answers."""
+    site = Site(scenario, lab)
+    with ExitStack() as stack:
+        for number in (1, 2):
+            if number == 2:
+                token = pool.run(1, "dom0ctl pool token create 2>/dev/null").output.strip()
+                scenario.secrets.append(token)
+                site.token(token)
+            disk, nic = site.blank(number)
+            spec = scenario.spec(f"h{number}", drives=(disk,), nics=(nic,), netns=lab.namespace, reset_ends=False)
+            machine = stack.enter_context(scenario.machine(f"h{number}", spec, expected_failures=("firstboot",)))
+            pool.machines[number] = machine
+            site.wait_installed(machine, number)
+            pool.arrive(number)
+            check_member(pool, number)
+        check_master(pool)
+        pool.verify(2)
+        with scenario.phase("guest on the second host"):
+            said = pool.run(
+                1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
+            )
+        scenario.keep("selftest.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; gnt-node list")
+
+
+@scenario(
+    "pool-join-three", firmware="bios", minutes=25, machines=3, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
+)
+def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
+    """Two more hosts join at their first boots, one after the other; all know each other's names, and the pool verifies."""
+    with ExitStack() as stack:
+        for number in (2, 3):
+            disk = pool_disks.host(scenario, number, to_join(pool_disks.token))
+            stack.enter_context(pool.running(number, disk))
+            pool.arrive(number)
+            check_member(pool, number)
+        pool.verify(3)
+        for number in (1, 2, 3):
+            found = pool.run(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}").ok()
+            need(all(address(n) in found for n in (1, 2, 3)), f"h{number} knows these names: {found}")
+        with scenario.phase("a lost path is the pool's news"):
+            check_path_tag(pool, 2)
+
+
+def check_path_tag(pool: PoolLab, number: int) -> None:
+    """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
+    before = {item["wwid"] for item in multipath_array.shown(pool.ssh(number).run)["maps"]}
+    pool.run(number, multipath_array.ALUA)
+
+    def paths() -> list[str]:
+        new = [item for item in multipath_array.shown(pool.ssh(number).run)["maps"] if item["wwid"] not in before]
+        return [item["wwid"] + " " + path["dev"] for item in new for group in item["groups"] for path in group["paths"]]
+
+    def tagged() -> bool:
+        return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()
+
+    pool.wait_until(number, lambda: len(paths()) == 2, "a disk with two paths", limit=multipath_array.SEEN_SECONDS)
+    wwid, path = paths()[1].split()
+    # The service takes two paths for what the disk should have once it has seen both.
+    noted = f"grep {wwid} /{EXPECTED}"
+    pool.wait_until(
+        number, lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=multipath_array.SEEN_SECONDS
+    )
+    pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
+    pool.wait_until(number, tagged, "the tag of a missing path", limit=2 * multipath_array.SEEN_SECONDS)
+    pool.run(number, "dom0ctl paths --rescan; true")
+    pool.wait_until(number, lambda: not tagged(), "the end of the tag", limit=2 * multipath_array.SEEN_SECONDS)
+
+
+@scenario(
+    "pool-guest-runs", firmware="bios", minutes=17, machines=2, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
+)
+def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
+    """A guest with a mirrored disk runs, fails over to the other host, runs there, and is removed."""
+    with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
+        pool.arrive(2)
+        guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
+        with scenario.phase("guest with a mirrored disk"):
+            pool.run(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        with scenario.phase("failover"):
+            # Ganeti fails over to a mirror that has all data alone.
+            pool.run(1, "gnt-instance activate-disks --wait-for-sync guest1", limit=JOB)
+            pool.run(1, "gnt-instance failover --force --shutdown-timeout=60 guest1", limit=JOB)
+        where = pool.run(1, "gnt-instance list --no-headers -o pnode guest1").ok().strip()
+        need(where == name(2), f"the guest is on {where}")
+        need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer after the failover")
+        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
+        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        need(not pool.run(1, "gnt-instance list --no-headers -o name").output.strip(), "the guest is still there")
+        pool.verify(2)
+
+
+@scenario(
+    "pool-live-migration",
+    firmware="bios",
+    minutes=12,
+    machines=2,
+    stage="pool",
+    tags={"pool", "ganeti"},
+    lab=True,
+    needs=("curl",),
+)
+def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
+    """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
+    with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
+        pool.arrive(2)
+        pool.run(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
+        need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer the laboratory")
+        ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
+        with scenario.phase("live migration"):
+            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
+        scenario.keep("migrate.txt", said.output)
+        need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer after the migration")
+        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
+        need("guest1" not in pool.run(1, "xl list").ok(), "Xen on the first host still has the guest")
+        pool.run(2, "xl destroy guest1")

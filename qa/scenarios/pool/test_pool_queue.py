@@ -1,0 +1,161 @@
+"""Many hosts join at once: through a real sshd with real clients, and a few hundred more in simulated time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dom0kit.process import environment
+from dom0kit.units import human_seconds, table
+from pool.driver import Joiner
+from pool.join.queue import Queue
+from pool.join.queue_worker import queue_folder, work
+from qa import timeouts
+from qa.host_checks import need
+from qa.lab import netns_commands
+from qa.lab.lab import PROJECT, Lab
+from qa.metadata import scenario
+from qa.pool.fake_pool_server import Desk
+from qa.pool.queue_simulation import report, simulate
+from qa.scenario import Scenario
+
+HOSTS = int(os.environ.get("DOM0KIT_QA_CROWD", "150"))
+PROCESSES = 5
+EACH = 1.5
+"""Seconds for adding a host, which is only slept."""
+
+
+@dataclass
+class Master:
+    """The pool's worker, with an addition that takes its time and does nothing."""
+
+    root: Path
+    added: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self) -> None:
+        """Work whenever there is something; in an image systemd starts the worker."""
+        while not self.over.wait(0.2):
+            work(Queue(queue_folder(self.root)), self.add, lambda text: None)
+
+    def add(self, joiner: Joiner) -> None:
+        """Take the time."""
+        time.sleep(EACH)
+        self.added.append(joiner.name)
+
+    def stop(self) -> None:
+        """No more."""
+        self.over.set()
+        self.thread.join(30)
+
+
+def crowd(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Start the joiners; all begin ten seconds from now."""
+    lab.needs_site()
+    start = time.time() + 10
+    children = []
+    for number in range(PROCESSES):
+        first, end = HOSTS * number // PROCESSES, HOSTS * (number + 1) // PROCESSES
+        words = ["--first", str(first), "--count", str(end - first), "--start", str(start)]
+        argv = netns_commands.inside(
+            netns_commands.site_name(lab.namespace), [sys.executable, "-m", "qa.pool.load_generator", *words]
+        )
+        with (folder / f"crowd-{number}.jsonl").open("wb") as out:
+            child = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", *argv],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                env=environment({"PYTHONPATH": str(PROJECT)}),
+            )
+        assert child.stdin is not None
+        child.stdin.write(token.encode() + b"\n")
+        child.stdin.close()
+        children.append(child)
+    return children
+
+
+def lives(folder: Path) -> list[dict[str, Any]]:
+    """The joiners that came to an end so far."""
+    return [json.loads(line) for path in sorted(folder.glob("crowd-*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def wait_for(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all joiners have come to an end."""
+    end = time.monotonic() + timeouts.patient(seconds)
+    for child in children:
+        child.wait(max(end - time.monotonic(), 1))
+
+
+@scenario(
+    "pool-queue",
+    firmware="none",
+    minutes=8,
+    machines=0,
+    memory_mib=1024,
+    cores=2,
+    tags={"pool", "no-machine"},
+    lab=True,
+    needs=("sshd",),
+)
+def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
+    """All come at once, the SSH server goes away in the middle; in the order of arrival everybody is added, and nobody twice."""
+    with Desk(lab, scenario.work / "pool") as desk:
+        token = desk.token("--uses", str(HOSTS))
+        scenario.secrets.append(token)
+        master = Master(desk.root)
+        with scenario.phase(f"{HOSTS} hosts join"):
+            children = crowd(lab, token, scenario.folder)
+            try:
+                while len(master.added) < HOSTS // 3:
+                    need(any(child.poll() is None for child in children), f"all are gone, {len(master.added)} were added")
+                    time.sleep(1)
+                desk.stop()
+                time.sleep(20)
+                desk.start()
+                wait_for(children, 60 + HOSTS * 20)
+            finally:
+                for child in children:
+                    child.kill()
+                master.stop()
+        used = json.loads(desk.command("token", "list", "--json").output)[0]["used"]
+        arrived = [use["name"] for use in used]
+    check_order(scenario, arrived, master.added)
+    with scenario.phase("300 hosts in simulated time"):
+        outcome = simulate(300, 150.0, 0.05)
+    scenario.keep("simulation.txt", report(outcome, 300, 150.0))
+    need(outcome.in_order() and len(set(outcome.added)) == 300, "the order does not hold in simulated time")
+
+
+def check_order(scenario: Scenario, arrived: list[str], added: list[str]) -> None:
+    """Everybody is in, once, and in the order of arrival; what it cost is among the artifacts."""
+    ended = lives(scenario.folder)
+    problems = [f"{life['name']}: {life['problem']}" for life in ended if life["problem"]]
+    need(not problems, f"{len(problems)} joins failed: {problems[:3]}")
+    need(len(ended) == HOSTS, f"{HOSTS - len(ended)} joiners are lost")
+    need(len(added) == len(set(added)) == HOSTS, f"{len(added)} additions of {len(set(added))} hosts")
+    need(arrived == added, f"not the order of arrival: {arrived[:10]} and {added[:10]}")
+    waits = sorted(life["ended"] - life["started"] for life in ended)
+    backwards = sum(later > earlier for life in ended for earlier, later in zip(life["places"], life["places"][1:], strict=False))
+    rows: list[tuple[str, ...]] = [
+        ("hosts, all at the same moment", str(HOSTS)),
+        ("adding one takes", human_seconds(EACH)),
+        ("added, each once, in the order of arrival", str(len(added))),
+        ("requests that were answered", str(sum(life["requests"] - life["away"] for life in ended) + HOSTS)),
+        ("requests that the SSH server refused or lost", str(sum(life["away"] for life in ended))),
+        ("longest time until a host stood in the queue", human_seconds(max(life["entered"] - life["started"] for life in ended))),
+        ("shortest, median and longest wait", ", ".join(human_seconds(w) for w in (waits[0], waits[len(waits) // 2], waits[-1]))),
+        ("times that a place grew worse", str(backwards)),
+    ]
+    scenario.keep("queue.txt", table(("", "result"), rows))
+    print(table(("", "result"), rows))

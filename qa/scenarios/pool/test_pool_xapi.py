@@ -1,0 +1,201 @@
+"""The driver of xapi against the protocol double, over TLS on loopback addresses: no machine is started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import XenAPI
+
+from answerfiles.model.pool import PoolCreate, PoolJoin
+from answerfiles.secret import Secret
+from dom0kit.errors import UserError
+from pool.driver import Joiner, PoolAnswer
+from pool.xapi import PoolRefused, Xapi, preflight
+from pool.xapi.client import UnixDoor
+from qa.host_checks import need
+from qa.metadata import scenario
+from qa.pool.fake_xapi import PASSWORD, Database, Double, Member, alone, pool_of
+from qa.pool.fake_xapi_server import Certificate, certificate, served
+from qa.scenario import Scenario
+from qa.vm.ports import reserve
+
+MASTER, MEMBER, NEW = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+JOINER = Joiner("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "4c4c4544-0042-3110-8052-b4c04f4d3432")
+
+
+@dataclass
+class Play:
+    """Three hosts with an xapi each: a pool of two, and one that is to join.
+
+    :param said: what the driver said in each act, for the artifacts.
+    """
+
+    database: Database
+    doubles: dict[str, Double]
+    certificates: dict[str, Certificate]
+    port: int
+    folder: Path
+    said: dict[str, Any]
+
+    @property
+    def new(self) -> Double:
+        """The xapi of the host that is to join."""
+        return self.doubles[NEW]
+
+    def join(self, address: str = MASTER, *, pin: str = "", password: str = PASSWORD) -> PoolJoin:
+        """What the answers say, with the certificate that this address has."""
+        fingerprint = pin or self.certificates[address].fingerprint
+        return PoolJoin(address=address, user="root", password=Secret(password), fingerprint=fingerprint)
+
+    def driver(self, join: PoolJoin | None = None) -> Xapi:
+        """The driver on the host that is to join."""
+        local = UnixDoor(self.folder / "xapi")
+        return Xapi(join or self.join(), PoolCreate(name="dc2.example.org"), local, self.folder / "inventory", self.port)
+
+    def ask(self, act: str, join: PoolJoin, joiner: Joiner = JOINER) -> PoolAnswer:
+        """Ask the pool; the answer is kept."""
+        answer = preflight(join, joiner, port=self.port)
+        self.said[act] = [f"{p.code}: {p.text} ({p.hint})" for p in answer.problems] or f"welcome in {answer.pool}"
+        return answer
+
+    def refused(self, act: str, code: str, join: PoolJoin, joiner: Joiner = JOINER) -> None:
+        """The pool would not take the host, for this reason alone."""
+        codes = [problem.code for problem in self.ask(act, join, joiner).problems]
+        need(codes == [code], f"{act}: the pool's problems are {codes}, not {code}")
+
+
+@contextmanager
+def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("xml", "json")) -> Iterator[Play]:
+    """All three, served."""
+    database, doubles = pool_of(Member("xen1.example.org", MASTER), Member("xen2.example.org", MEMBER))
+    new = alone(Member("xen3.example.org", NEW), doubles)
+    for double in doubles.values():
+        double.formats = formats
+    port = reserve(list(doubles))
+    certificates = {address: certificate(scenario.work, f"xapi-{address}") for address in doubles}
+    (scenario.work / "xapi").unlink(missing_ok=True)
+    (scenario.work / "inventory").write_text(f"INSTALLATION_UUID='{new.me.uuid}'\n")
+    with ExitStack() as stack:
+        for address, double in doubles.items():
+            unix = scenario.work / "xapi" if double is new else None
+            stack.enter_context(served(double, tls=(certificates[address], port), unix=unix))
+        yield Play(database, doubles, certificates, port, scenario.work, said)
+
+
+@scenario("pool-xapi-protocol", firmware="none", minutes=0.2, machines=0, memory_mib=256, tags={"pool", "smoke", "no-machine"})
+def test_pool_xapi_protocol(scenario: Scenario) -> None:
+    """Questions, joins, cuts and refusals in both wire formats; the official bindings understand the double as well."""
+    scenario.secrets.append(PASSWORD)
+    said: dict[str, Any] = {}
+    with play(scenario, said) as act, scenario.phase("the official bindings"):
+        official_bindings(act)
+    with play(scenario, said) as act, scenario.phase("questions"):
+        questions(act)
+    for formats in (("xml", "json"), ("json",)):
+        for moment in ("", "before", "recorded", "after"):
+            with play(scenario, said, formats) as act, scenario.phase(f"join {moment} {formats[0]}"):
+                join_with_a_cut(act, moment, formats[0])
+    with play(scenario, said) as act, scenario.phase("refusals"):
+        refusals(act)
+    with play(scenario, said) as act, scenario.phase("create, leave"):
+        create_and_leave(act)
+    scenario.keep("said.json", json.dumps(said, indent=2))
+
+
+def official_bindings(act: Play) -> None:
+    """What is not ours speaks with the double: it logs in, reads records, and gets the errors that it knows."""
+    session = XenAPI.Session(f"https://{MASTER}:{act.port}", ignore_ssl=True)
+    session.xenapi.login_with_password("root", PASSWORD, "1.0", "qa")
+    records = session.xenapi.host.get_all_records()
+    need(sorted(r["address"] for r in records.values()) == [MASTER, MEMBER], f"the bindings read {records}")
+    need(session.API_version == "2.21", f"the bindings read the version {session.API_version}")
+    master = session.xenapi.pool.get_master(session.xenapi.pool.get_all()[0])
+    told = str(session.xenapi.host.get_servertime(master))
+    need(told.endswith("Z") and "T" in told, f"the bindings read the time {told}")
+    for method, wanted in (("host.get_by_uuid", "UUID_INVALID"), ("host.dance", "MESSAGE_METHOD_UNKNOWN")):
+        with pytest.raises(XenAPI.Failure) as caught:
+            session.xenapi_request(method, ("no such thing",))
+        need(caught.value.details[0] == wanted, f"the bindings got {caught.value.details}")
+    session.xenapi.session.logout()
+    for address, password, wanted in ((MASTER, "wrong", "SESSION_AUTHENTICATION_FAILED"), (MEMBER, PASSWORD, "HOST_IS_SLAVE")):
+        other = XenAPI.Session(f"https://{address}:{act.port}", ignore_ssl=True)
+        with pytest.raises(XenAPI.Failure) as caught:
+            other.xenapi.login_with_password("root", password, "1.0", "qa")
+        need(caught.value.details[0] == wanted, f"the bindings got {caught.value.details}")
+    act.said["the official bindings"] = "log in, read and fail as they should"
+
+
+def questions(act: Play) -> None:
+    """Before a disk is touched."""
+    answer = act.ask("a welcome", act.join())
+    need(answer.welcome and (answer.pool, answer.hosts, answer.address) == ("dc1", 2, MASTER), f"the answer is {answer}")
+    act.refused("a member whose master has another certificate", "moved", act.join(MEMBER))
+    need("session.login_with_password" in act.doubles[MEMBER].calls, "the member was not asked")
+    before = len(act.doubles[MASTER].calls)
+    act.refused("another certificate", "pin", act.join(pin="ab" * 32))
+    need(len(act.doubles[MASTER].calls) == before, "something was sent to a server with another certificate")
+    act.refused("a wrong password", "token", act.join(password="wrong"))
+    act.refused("a clock that is wrong", "clock", act.join(), replace(JOINER, clock=0.0))
+    act.refused("another version", "version", act.join(), replace(JOINER, toolstack="xapi 24.1.0-1"))
+    act.refused("another toolstack", "toolstack", act.join(), replace(JOINER, toolstack="ganeti 3.1.0-1"))
+    act.refused("a name that is taken", "name", act.join(), replace(JOINER, name="xen2.example.org"))
+    act.refused("an address that is taken", "address", act.join(), replace(JOINER, addresses=(MEMBER,)))
+    act.doubles[MASTER].refuse["session.login_with_password"] = [["HOST_STILL_BOOTING"]]
+    act.refused("a master that is starting", "busy", act.join())
+    silent = PoolJoin(address="127.0.0.5", user="root", password=Secret(PASSWORD), fingerprint="ab" * 32)
+    act.refused("nobody", "unreachable", silent)
+    changed = {"pool.join", "pool.eject", "pool.set_name_label"} & {c for d in act.doubles.values() for c in d.calls}
+    need(not changed and len(act.database.members) == 2, f"a question changed something: {changed}")
+
+
+def join_with_a_cut(act: Play, moment: str, form: str) -> None:
+    """A join whose connection ends before, amid or after it; the next try makes it whole, and no second host."""
+    name = f"{form}, cut {moment or 'never'}"
+    if moment:
+        act.new.hang_up["pool.join"] = moment
+        with pytest.raises(UserError) as caught:
+            act.driver().join(JOINER)
+        act.said[f"join: {name}"] = caught.value.message
+    act.driver().join(JOINER)
+    act.driver().join(JOINER)
+    names = [member.name for member in act.database.members]
+    need(names == ["xen1.example.org", "xen2.example.org", "xen3.example.org"], f"{name}: the pool has the hosts {names}")
+    need(act.database.created == 1, f"{name}: {act.database.created} records were made")
+    need(act.new.slave_of == MASTER, f"{name}: the host is a member of {act.new.slave_of!r}")
+    # Cut before its work or after the record alone, xapi must join anew; it takes the record that is there.
+    wanted = 2 if moment in ("before", "recorded") else 1
+    need(act.new.calls.count("pool.join") == wanted, f"{name}: {act.new.calls.count('pool.join')} calls of pool.join")
+    state = act.driver().status()
+    need((state.role, state.master) == ("member", MASTER), f"{name}: the state is {state}")
+
+
+def refusals(act: Play) -> None:
+    """Errors of the API while joining."""
+    for code in (
+        "POOL_JOINING_HOST_MUST_HAVE_SAME_PRODUCT_VERSION",
+        "JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS",
+        "HOST_STILL_BOOTING",
+        "HOSTS_NOT_HOMOGENEOUS",
+        "A_CODE_OF_THE_FUTURE",
+    ):
+        act.new.refuse["pool.join"] = [[code, "CPUs differ"]]
+        with pytest.raises(PoolRefused) as caught:
+            act.driver().join(JOINER)
+        act.said[f"refused: {code}"] = f"{caught.value.message} ({caught.value.hint}); lasting: {caught.value.lasting}"
+    need(act.database.created == 0 and not act.new.slave_of, "a refused host is in the pool")
+
+
+def create_and_leave(act: Play) -> None:
+    """The host's own pool gets its name; in a pool of others it is a member, and leaves it."""
+    act.driver().create()
+    need(act.new.database.name == "dc2.example.org", f"the pool is called {act.new.database.name!r}")
+    act.driver().join(JOINER)
+    act.driver().leave()
+    need((act.new.slave_of, len(act.database.members)) == ("", 2), "the host is still in the pool")
+    need(act.driver().status().role == "alone", f"the state is {act.driver().status()}")

@@ -1,0 +1,34 @@
+"""A host without a pool and without a pool's daemons: ``xl`` alone."""
+
+from __future__ import annotations
+
+import json
+
+from qa import host_checks
+from qa.host_checks import need
+from qa.metadata import scenario
+from qa.pool.pool_hosts import JOB, PoolDisks, PoolLab
+from qa.scenario import Scenario
+
+
+@scenario("pool-xl-alone", firmware="bios", minutes=13, stage="pool", tags={"pool"}, lab=True)
+def test_pool_xl_alone(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> None:
+    """``pool.toolstack: xl``: nothing of Ganeti runs, now and after a reboot, and the host runs a guest of its own."""
+    disk = pool_disks.host(scenario, 1, {"toolstack": "xl"})
+    for start in ("first", "second"):
+        with pool.running(1, disk) as machine:
+            pool.arrive(1)
+            state = json.loads(pool.run(1, "dom0ctl pool status --json").ok())
+            need((state["toolstack"], state["role"], state["well"]) == ("xl", "alone", True), f"dom0ctl pool status: {state}")
+            runs = pool.run(1, "pgrep --list-full ganeti; ls /etc/cron.d/ganeti 2>/dev/null; true").ok().strip()
+            need(not runs, f"after the {start} start there is of Ganeti: {runs}")
+            host_checks.check_no_failed_unit(pool.ssh(1).run)
+            said = pool.ssh(1).run("dom0ctl pool join d0k1-none")
+            need(said.code != 0 and "toolstack xl" in said.output, f"dom0ctl pool join says {said.output}")
+            with scenario.phase(f"self test after the {start} start"):
+                tested = pool.run(1, "dom0ctl selftest", limit=JOB)
+            scenario.keep(f"selftest-{start}.txt", tested.output)
+            left = pool.run(1, "xl list; ip -brief address show scope link").ok()
+            need("selftest" not in left and "169.254" not in left, f"the self test leaves behind: {left}")
+            pool.run(1, "sync")
+            machine.kill()

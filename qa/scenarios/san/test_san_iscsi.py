@@ -1,0 +1,192 @@
+"""Hosts on an iSCSI LUN with two paths: told by the firmware, told by answers alone, with CHAP, and of an array with ALUA."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from qa import timeouts
+from qa.host_checks import Run, need
+from qa.install.answers import Values, answers
+from qa.lab.lab import Lab
+from qa.metadata import scenario
+from qa.san import lio_array, tgt_array
+from qa.san.iscsi_host import check_host, end, install, installer, pull_each_cable
+from qa.san.multipath_array import SEEN_SECONDS, SIZE, fsync_loop, shown, target
+from qa.san.tgt_array import Account
+from qa.scenario import Scenario
+from qa.vm import media
+from qa.vm.machine_time import Deadline
+
+
+@scenario(
+    "san-iscsi-ibft-mpath",
+    firmware="bios",
+    minutes=13,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
+def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
+    """The firmware brings up the LUN by two paths and says so in its iBFT; each path's cable is pulled under load."""
+    tgt_array.networks(lab)
+    nics = tgt_array.cards(lab)
+    tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1)))
+    with tgt_array.array(lab, media.blank_disk(scenario.work / "lun.img", SIZE)) as array:
+        install(scenario, lab, nics, answers(scenario.settings.credentials, **target()))
+        with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
+            ssh = check_host(scenario, lab, machine, array)
+            table = ssh.run("cd /sys/firmware/ibft && ls -d ethernet* target* && cat target*/target-name").ok().split()
+            need(table == ["ethernet0", "ethernet1", "target0", "target1", *[tgt_array.TARGET] * 2], f"the iBFT has {table}")
+            name = ssh.run("cat /etc/iscsi/initiatorname.iscsi").ok().strip()
+            need(name == f"InitiatorName={tgt_array.INITIATOR}", f"the host's name is {name}, not the firmware's")
+            pull_each_cable(scenario, machine, ssh.run, array)
+            end(scenario, machine, ssh)
+
+
+@scenario(
+    "san-iscsi-answers",
+    firmware="bios",
+    minutes=10,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
+def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
+    """No iBFT: cards, portals and the host's name are in the answers, the target is discovered; each cable is pulled.
+
+    The firmware reads the boot loader from the LUN, as an adapter's ROM does, and tells the system nothing.
+    """
+    tgt_array.networks(lab)
+    nics = tgt_array.cards(lab)
+    portals = [{"address": portal} for portal in tgt_array.PORTALS]
+    told: Values = {"initiator": tgt_array.INITIATOR, "portals": portals, "nics": tgt_array.answered_cards(0, 1)}
+    values = target()
+    values["san"] = {**values["san"], "iscsi": told}
+    with tgt_array.array(lab, media.blank_disk(scenario.work / "lun.img", SIZE)) as array:
+        install(scenario, lab, tgt_array.without_rom(nics), answers(scenario.settings.credentials, **values))
+        tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1), describe=False))
+        with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
+            ssh = check_host(scenario, lab, machine, array)
+            need(ssh.run("ls /sys/firmware/ibft").code, "there is an iBFT")
+            name = ssh.run("cat /etc/iscsi/initiatorname.iscsi").ok().strip()
+            need(name == f"InitiatorName={tgt_array.INITIATOR}", f"the host's name is {name}, not that of the answers")
+            pull_each_cable(scenario, machine, ssh.run, array)
+            end(scenario, machine, ssh)
+
+
+@scenario(
+    "san-iscsi-chap",
+    firmware="bios",
+    minutes=12,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+    needs=(
+        "tgtd",
+        "tgtadm",
+    ),
+)
+def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
+    """Mutual CHAP: a wrong secret is refused and nothing is written; then one path by the iBFT, the other by the answers."""
+    host_account, array_account = Account("xen1", secrets.token_hex(7)), Account("array", secrets.token_hex(7))
+    wrong = Account("xen1", secrets.token_hex(7))
+    scenario.secrets += [account.secret for account in (host_account, array_account, wrong)]
+    tgt_array.networks(lab)
+    nics = tgt_array.cards(lab)
+
+    def text(account: Account, portal: int, *cards: int) -> str:
+        chap = account.values() | array_account.values("target_user", "target_secret")
+        entry = {"address": tgt_array.PORTALS[portal], "target": tgt_array.TARGET, "chap": chap}
+        values = target()
+        values["san"] = {**values["san"], "iscsi": {"portals": [entry], "nics": tgt_array.answered_cards(*cards)}}
+        return answers(scenario.settings.credentials, **values)
+
+    lun = media.blank_disk(scenario.work / "lun.img", SIZE)
+    before = media.fingerprint(lun)
+    with tgt_array.array(lab, lun, account=host_account, outgoing=array_account) as array:
+        refused = installer(
+            scenario, lab, tgt_array.without_rom(nics), text(wrong, 0, 0), name="refused", expected_failures=("installer",)
+        )
+        with refused as machine:
+            with scenario.phase("boot to the refusal"):
+                event = machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
+            machine.wait(5)
+        scenario.notes["refusal"] = f"{event.get('text', '')} {event.get('hint', '')}"
+        need("refuses this host: the user or secret for CHAP is wrong" in event.get("text", ""), f"it says: {event.get('text')}")
+        need(media.fingerprint(lun) == before, "the LUN was written to")
+        tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0,), account=host_account, outgoing=array_account))
+        install(scenario, lab, nics, text(host_account, 1, 1))
+        with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
+            ssh = check_host(scenario, lab, machine, array)
+            chap = ssh.run("iscsiadm -m session -P 2 | grep -cE 'username(_in)?: (xen1|array)$'").ok().strip()
+            need(chap == "4", f"of two users for each of two sessions {chap} are shown")
+            modes = ssh.run("stat -c %a /etc/dom0kit/iscsi /var/lib/iscsi/nodes/*/*/default /run/dom0kit/image/initrd.img").ok()
+            need(set(modes.split()) == {"600"}, f"files with secrets have the modes {modes.split()}")
+            pull_each_cable(scenario, machine, ssh.run, array)
+            end(scenario, machine, ssh)
+
+
+def groups(run: Run, wwid: str) -> list[dict[str, Any]]:
+    """The groups of a map, that of the highest priority first."""
+    found = next(item for item in shown(run)["maps"] if item["wwid"] == wwid)
+    need(found["handler"] == "1 alua", f"the handler is {found['handler']!r}")
+    return sorted(found["groups"], key=lambda group: -int(group["priority"]))
+
+
+def wait_active(run: Run, wwid: str, path: str) -> float:
+    """Wait until the group with this path is the active one and that of the highest priority; after how many seconds it is."""
+    start, deadline = time.monotonic(), Deadline(SEEN_SECONDS)
+    while True:
+        found = groups(run, wwid)
+        first = found[0]
+        if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["dev"] == path:
+            return round(time.monotonic() - start, 1)
+        deadline.check(f"{path} is not used after {deadline.describe()}: {found}")
+        time.sleep(1)
+
+
+@scenario(
+    "san-iscsi-alua",
+    firmware="bios",
+    minutes=11,
+    machines=2,
+    memory_mib=3072 + 1024,
+    tags={"san", "iscsi", "multipath"},
+    lab=True,
+)
+def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
+    """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go.
+
+    The firmware knows one port; the other one, in a VLAN, is found by asking the array.
+    """
+    tgt_array.networks(lab)
+    nics = tgt_array.cards(lab)
+    tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0,), portals=lio_array.PORTALS))
+    disk = media.blank_disk(scenario.work / "lun.img", SIZE)
+    values = target()
+    values["target"] = {"disk": {"serial": lio_array.SERIAL}}
+    values["san"] = {**values["san"], "iscsi": {"nics": tgt_array.answered_cards(1, vlan=lio_array.VLAN)}}
+    with lio_array.array(scenario, lab, disk, ("optimized", "non-optimized")) as array:
+        install(scenario, lab, nics, answers(scenario.settings.credentials, **values))
+        with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
+            ssh = check_host(scenario, lab, machine, array)
+            run = ssh.run
+            before = groups(run, array.lun.wwid)
+            used, other = (group["paths"][0]["dev"] for group in before)
+            wait_active(run, array.lun.wwid, used)
+            with fsync_loop(run) as loop, scenario.phase("the array changes its mind"):
+                array.say(0, "non-optimized")
+                array.say(1, "optimized")
+                seconds = wait_active(run, array.lun.wwid, other)
+            scenario.notes["ALUA"] = {"before": before, "after": groups(run, array.lun.wwid), "seconds": seconds}
+            scenario.notes["fsync loop while the array changes its mind"] = loop
+            scenario.keep("alua.txt", run("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state").ok())
+            pull_each_cable(scenario, machine, run, array)
+            end(scenario, machine, ssh)

@@ -1,0 +1,117 @@
+"""A person installs a host by the screens alone: at the serial line of a BIOS machine, at keyboard and display on UEFI."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qa import host_checks, timeouts
+from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.ssh_access import Ssh
+from qa.host_checks import need
+from qa.install.answers import DISK_SERIAL, HOST_NAME
+from qa.metadata import scenario
+from qa.scenario import Scenario
+from qa.tui import host_display, standard_path
+from qa.tui.operator import Person
+from qa.tui.screen_tour import side_pools, side_screens
+from qa.vm import media
+from qa.vm.ports import reserve
+from qa.vm.qemu_args import MANAGEMENT_MAC, Drive, MachineSpec, Nic
+
+SECOND = "DISK2"
+
+
+def wanted(scenario: Scenario) -> standard_path.Choices:
+    """What the scenarios' administrator wants."""
+    credentials = scenario.settings.credentials
+    return standard_path.Choices(credentials.password, credentials.public)
+
+
+@scenario("tui-bios-serial", firmware="bios", minutes=9, tags={"tui"})
+def test_tui_bios_serial(scenario: Scenario) -> None:
+    """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
+        person = Person(machine)
+
+        def look(label: str) -> None:
+            scenario.keep(f"seen-{label}.txt", person.screen.text)
+
+        with scenario.phase("boot to the first screen"):
+            person.at_screen(standard_path.FIRST, limit=timeouts.BOOT)
+        with scenario.phase("answer the questions"):
+            standard_path.to_summary(person, wanted(scenario), look)
+            standard_path.confirm(person, look)
+        scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
+        standard_path.watch(person, scenario, look)
+    port = reserve()
+    with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
+        arrive(scenario, machine)
+        look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
+
+
+@scenario("tui-uefi-vga", firmware="uefi", minutes=14, tags={"tui"})
+def test_tui_uefi_vga(scenario: Scenario) -> None:
+    """The same at keyboard and display, with a look at every screen; the display shows what the serial line shows."""
+    disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    second = Drive(media.ext4_disk(scenario.work / "second.img"), serial=SECOND)
+    variables = scenario.work / "vars.fd"
+    before = media.fingerprint(second.path)
+    nics = (Nic(mac=MANAGEMENT_MAC), Nic(mac="52:54:00:0d:00:02"))
+    spec = scenario.spec("install", firmware="uefi", variables=variables, drives=(disk, scenario.cd(), second), nics=nics)
+    # Without virtualization in the processor there is something to warn of.
+    spec = replace(spec, cpu=f"{spec.cpu},-svm,-vmx")
+    with scenario.machine("install", spec) as machine:
+        person = Person(machine, at="display")
+
+        def look(label: str) -> None:
+            # The installation goes on while the picture is taken.
+            person.picture(label, check=label != "progress")
+
+        with scenario.phase("boot to the first screen"):
+            person.at_screen(standard_path.FIRST, limit=timeouts.BOOT)
+        with scenario.phase("answer the questions"):
+            standard_path.begin(person, look)
+            side_screens(person, look)
+            standard_path.storage(person, wanted(scenario), look)
+            standard_path.network(person, wanted(scenario), look)
+            standard_path.to_pool(person, wanted(scenario), look)
+            side_pools(person, look)
+            look("pool")
+            person.press("enter")
+            person.at_screen("Summary")
+            person.see(HOST_NAME)
+            look("summary")
+            standard_path.confirm(person, look)
+        standard_path.watch(person, scenario, look)
+    need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
+    port = reserve()
+    spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
+    at_the_console(scenario, spec, Ssh(scenario.settings.credentials, port))
+
+
+def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
+    """The installed host is looked at; then a person uses the keys of its status screen, a restart and power-off among them."""
+    password = scenario.settings.credentials.password
+    with scenario.machine("host", spec) as machine:
+        with scenario.phase("first boot"):
+            machine.wait_event("firstboot", limit=timeouts.BOOT)
+        with scenario.phase("log-in by ssh"):
+            ssh.wait()
+        with scenario.phase("the rest of the boot"):
+            host_checks.settle(ssh.run)
+        look_around(scenario, machine, ssh, firmware="uefi")
+        display = host_display.Tty(machine, ssh)
+        display.see(HOST_NAME, "10.0.2.", "All is well.")
+        Person(machine, at="display").picture("host-console", check=False)
+        with scenario.phase("keys of the console"):
+            host_display.use_the_keys(display, password)
+            need(machine.wait_end() == "guest-reset", "the key for a restart did not restart the host")
+    with scenario.machine("again", replace(spec, folder=scenario.work / "again")) as machine:
+        with scenario.phase("second boot"):
+            machine.wait_event("firstboot", limit=timeouts.BOOT)
+            ssh.wait()
+        with scenario.phase("power off"):
+            host_checks.settle(ssh.run)
+            host_display.power_off(host_display.Tty(machine, ssh), password)
+            need(machine.wait_end() == "guest-shutdown", "the key for power-off did not power the host off")

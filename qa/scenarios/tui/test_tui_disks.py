@@ -1,0 +1,95 @@
+"""A disk with data must be given up by a word; the answers, saved to a stick, install a second machine to the same result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dom0kit.process import run
+from qa.guest.host_json import differences, read_host_file
+from qa.host_checks import need
+from qa.install.answers import DISK_SERIAL, HOST_NAME
+from qa.install.installed_disk import install_from_cd
+from qa.metadata import scenario
+from qa.scenario import Scenario
+from qa.scenarios.tui.test_tui import wanted
+from qa.tui import navigation_checks, standard_path
+from qa.tui.operator import Person
+from qa.vm import media
+from qa.vm.qemu_args import Drive
+
+ASKED = "Type the word erase to go on, or choose Back."
+IDENTITIES = ("created", "id", "identity", "uuid")
+"""Keys of host.json whose values are of one installation alone."""
+
+
+@scenario("tui-dirty-disk", firmware="bios", minutes=4, tags={"tui", "refusal"})
+def test_tui_dirty_disk(scenario: Scenario) -> None:
+    """The last question names what is lost; without the word nothing is written; with it the host is installed."""
+    disk = Drive(media.ext4_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
+    before = media.fingerprint(disk.path)
+    with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
+        person = Person(machine)
+        standard_path.begin(person)
+        person.choose(DISK_SERIAL)
+        person.see("ext4 signature (label 'precious')")
+        standard_path.storage(person, wanted(scenario))
+        standard_path.network(person, wanted(scenario))
+        standard_path.about_host(person, wanted(scenario))
+        person.at_screen("Summary")
+        person.button("Next")
+        person.at_screen("Last question")
+        with scenario.phase("refusals"):
+            for text in ("will be lost", DISK_SERIAL, "ext4 signature"):
+                person.see(text)
+            navigation_checks.refused(person, "Last question", ASKED, button="Install")
+            person.fill("Type 'erase'", "yes")
+            navigation_checks.refused(person, "Last question", ASKED, button="Install")
+            person.press("esc")
+            person.at_screen("Summary")
+            need(media.fingerprint(disk.path) == before, "the disk was written to before anybody allowed it")
+        scenario.keep("summary.txt", person.screen.text)
+        standard_path.confirm(person, dirty=True)
+        standard_path.watch(person, scenario)
+    need(media.fingerprint(disk.path) != before, "the installer says that it has installed, and the disk is as it was")
+    need(read_host_file(disk.path, scenario.work)["host_name"] == HOST_NAME, "the disk holds another host")
+
+
+@scenario("tui-save-answers", firmware="bios", minutes=7, tags={"tui", "answers"})
+def test_tui_save_answers(scenario: Scenario) -> None:
+    """The file from the summary installs a second machine without questions; both hosts are told the same."""
+    first = Drive(media.blank_disk(scenario.work / "first.img"), serial=DISK_SERIAL, bootindex=0)
+    stick = Drive(media.answers_stick(scenario.work / "usb.img", {"notes.txt": "mine\n"}, "MYSTICK"), "usb", serial="MYSTICK")
+    with scenario.machine("by-hand", scenario.spec("by-hand", drives=(first, scenario.cd(), stick))) as machine:
+        person = Person(machine)
+        standard_path.to_summary(person, wanted(scenario))
+        with scenario.phase("save the answers"):
+            person.button("Answers")
+            person.at_screen("Answers")
+            person.see("host_name")
+            person.button("Save to USB")
+            person.at_screen("Save to a USB stick")
+            person.choose("MYSTICK")
+            person.button("Save")
+            person.see("The stick may be taken out now.")
+            person.press("enter")
+            person.at_screen("Answers")
+            person.press("esc")
+        standard_path.confirm(person)
+        standard_path.watch(person, scenario)
+    text = saved(stick.path, f"{HOST_NAME}.yaml")
+    need(saved(stick.path, "notes.txt") == "mine\n", "the stick's own file is gone")
+    need(scenario.settings.credentials.password not in text, "the password stands in the saved file")
+    need("password_hash:" in text, f"the saved file has no hash:\n{text}")
+    second = Drive(media.blank_disk(scenario.work / "second.img"), serial=DISK_SERIAL, bootindex=0)
+    install_from_cd(scenario, [second], text, name="unattended")
+    by_hand, unattended = (read_host_file(disk.path, scenario.work) for disk in (first, second))
+    different = differences(by_hand, unattended, IDENTITIES)
+    need(not different, f"the two hosts differ: {json.dumps(different)}")
+    tables = [run(["sgdisk", "--print", disk.path]).output.partition("Number")[2] for disk in (first, second)]
+    need(tables[0] == tables[1], f"the partitions differ:\n{tables[0]}\n{tables[1]}")
+
+
+def saved(stick: Path, name: str) -> str:
+    """A file on a stick."""
+    return run(["mcopy", "-i", stick, f"::{name}", "-"]).output

@@ -1,0 +1,123 @@
+"""The display of an installed host, and the keyboard before it: what a person does at its status screen."""
+
+from __future__ import annotations
+
+import re
+
+from qa import timeouts
+from qa.guest.ssh_access import Ssh
+from qa.host_checks import need
+from qa.install.answers import HOST_NAME
+from qa.tui.keys import QCODES, key_events, qcode_of
+from qa.vm.machine import Machine
+from qa.vm.machine_time import Deadline
+
+READ = "fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true"
+AT_ONCE = 3
+"""Characters between two pauses: a keyboard's queue holds 16 bytes."""
+NAME_SERVER = "10.0.2.4"
+"""What the host's name server is changed to."""
+
+
+class Tty:
+    """The text console of a host: its text is read by ssh, its keys are pressed by QMP."""
+
+    def __init__(self, machine: Machine, ssh: Ssh) -> None:
+        self.machine, self.ssh = machine, ssh
+
+    @property
+    def text(self) -> str:
+        """What the display shows, rows without blanks at their ends."""
+        rows = self.ssh.run(READ).output.splitlines()
+        return "\n".join(row.rstrip() for row in rows).strip()
+
+    def see(self, *texts: str, limit: float = timeouts.COMMAND) -> str:
+        """Wait until the display shows all of these.
+
+        :raises ScenarioFailed: when it does not within the limit, with what it shows.
+        """
+        deadline = Deadline(limit)
+        while not all(text in (shown := self.text) for text in texts):
+            deadline.check(f"the display does not show {' and '.join(map(repr, texts))} but:\n{shown}")
+            self.machine.wait(1)
+        return shown
+
+    def press(self, *codes: str) -> None:
+        """Press keys, by QEMU's codes."""
+        for number, code in enumerate(codes, 1):
+            self.machine.qmp("input-send-event", {"events": key_events(code)})
+            self.machine.wait(0.5 if number % AT_ONCE == 0 else 0.1)
+
+    def line(self, text: str) -> None:
+        """Type a line that is not shown."""
+        self.press(*map(qcode_of, text), QCODES["enter"])
+
+    def shown_line(self, text: str) -> None:
+        """Type a line, and press Enter when the display shows all of it.
+
+        :raises ScenarioFailed: when a key was lost.
+        """
+        self.press(*map(qcode_of, text))
+        self.see(text)
+        self.press(QCODES["enter"])
+
+
+def use_the_keys(tty: Tty, password: str) -> None:
+    """Every key of the status screen but the one that powers off; the host restarts at the end.
+
+    :raises ScenarioFailed: when a key does something else, or does it without root's password.
+    """
+    tty.see("1 Shell", "4 Power off", "All is well.")
+    tty.press("1")
+    tty.see("login:")
+    tty.shown_line("root")
+    tty.see("Password:")
+    tty.line(password)
+    # The shell's prompt; the status screen has 'root@' with the address.
+    tty.see(f"root@{HOST_NAME.partition('.')[0]}:")
+    tty.shown_line("touch /run/from-the-console")
+    tty.shown_line("exit")
+    tty.see("1 Shell")
+    tty.ssh.run("test -e /run/from-the-console").ok()
+
+    tty.press("2")
+    tty.see("root is needed", "Password:")
+    tty.line("not-the-password")
+    tty.see("It was not done. Press Enter.")
+    tty.press(QCODES["enter"])
+    tty.see("1 Shell")
+    tty.press("2")
+    tty.see("Password:")
+    tty.line(password)
+    tty.see("IPv4:")
+    tty.press(QCODES["enter"])
+    tty.see("Name servers")
+    tty.shown_line(NAME_SERVER)
+    tty.see("Type 'yes' to change it:")
+    tty.shown_line("yes")
+    tty.see("Press Enter.", limit=timeouts.BOOT)
+    tty.press(QCODES["enter"])
+    tty.see("1 Shell")
+    told = tty.ssh.run("cat /etc/dom0kit/host.json").ok()
+    need(NAME_SERVER in told, "the name server that was typed at the console is not in host.json")
+
+    tty.press("3")
+    tty.see("Restart this host?")
+    tty.line("no")
+    tty.see("1 Shell")
+    tty.press("3")
+    tty.see("Restart this host?")
+    tty.line("yes")
+    tty.see("Password:")
+    tty.line(password)
+
+
+def power_off(tty: Tty, password: str) -> None:
+    """The key that powers the host off."""
+    shown = tty.see("1 Shell", "4 Power off")
+    need(not re.search("Not well", shown), f"after the restart the host is not well:\n{shown}")
+    tty.press("4")
+    tty.see("Power this host off?")
+    tty.line("yes")
+    tty.see("Password:")
+    tty.line(password)

@@ -1,0 +1,203 @@
+"""A person at the installer: looks at the screen, presses a key, waits for what the key does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qa.failure import ScenarioFailed
+from qa.tui.keys import QCODES, key_events, qcode_of, serial_key
+from qa.tui.screenshots import ALIKE, likeness, read_ppm, write_png
+from qa.tui.terminal_emulator import Screen
+from qa.vm.machine import Machine
+from qa.vm.machine_time import CLOCK, Deadline
+from qa.vm.serial_console import PAUSE
+
+ANSWER = 240
+"""Seconds of machine time for the screens to answer to a key, on an emulated machine."""
+QUIET = 0.25
+"""Seconds of machine time without a byte on the line: the screen is drawn."""
+TYPED = {"serial": 12, "display": 3}
+"""Characters typed before their echo is waited for: more get lost on Xen's console, or in a keyboard's queue of 16 bytes."""
+CORNER = 23
+"""Rows of the session that display and serial line share; below them is the status line."""
+
+
+class Person:
+    """Somebody who sees the serial line's screen.
+
+    :ivar keys: how many keys were pressed so far.
+    :param at: where keys are pressed: on the ``serial`` line, or on the keyboard of the ``display``. All consoles show the same.
+    """
+
+    def __init__(self, machine: Machine, at: str = "serial") -> None:
+        self.machine, self.at = machine, at
+        self.screen = Screen()
+        self.keys = 0
+        self._last = CLOCK.now()
+        machine.channels.watchers.append(self._take)
+
+    def _take(self, data: bytes) -> None:
+        self._last = CLOCK.now()
+        self.screen.feed(data)
+
+    # Looking.
+
+    def until(self, look: Callable[[], bool], what: str, *, limit: float = ANSWER) -> None:
+        """Wait until something is true of the screen.
+
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :raises ScenarioFailed: past the limit, with the screen.
+        """
+        channels = self.machine.channels
+        deadline = Deadline(limit)
+        while not look():
+            if channels.closed:
+                raise ScenarioFailed(f"the machine ended before there was {what}")
+            if deadline.expired:
+                deadline.check(f"no {what} after {deadline.describe()}; the screen:\n{self.screen.text}")
+            channels.pump(0.1)
+
+    def see(self, text: str, *, limit: float = ANSWER) -> None:
+        """Wait for a text anywhere on the screen, also over the ends of lines."""
+        self.until(lambda: text in self.screen.flat, f"text {text!r}", limit=limit)
+
+    def gone(self, text: str) -> None:
+        """Wait until a text is not on the screen any more."""
+        self.until(lambda: text not in self.screen.flat, f"end of the text {text!r}")
+
+    def at_screen(self, *titles: str, limit: float = ANSWER) -> str:
+        """Wait for a window with one of these titles, all of it drawn; the title."""
+
+        def there() -> bool:
+            return bool(set(titles) & set(self.screen.titles)) and CLOCK.now() - self._last > QUIET
+
+        self.until(there, f"screen {' or '.join(titles)!r}", limit=limit)
+        return next(title for title in titles if title in self.screen.titles)
+
+    def picture(self, label: str, *, check: bool = True) -> None:
+        """Take a picture of the display; it must show what the serial line shows.
+
+        :raises ScenarioFailed: when it shows something else for longer than a moment.
+        """
+        machine, shown = self.machine, 0.0
+        target = machine.artifacts / f"screen-{machine.name}-{label}.png"
+        raw = target.with_suffix(".ppm")
+        deadline = Deadline(ANSWER)
+        while True:
+            machine.qmp("screendump", {"filename": str(raw.resolve())})
+            picture = read_ppm(raw.read_bytes())
+            if not check or (shown := likeness(picture, self.screen.rows[:CORNER])) >= ALIKE:
+                break
+            deadline.check(f"the display shows {shown:.0%} of what the serial line shows; see {target.name}")
+            machine.wait(0.5)
+        raw.unlink()
+        target.write_bytes(write_png(picture))
+        machine.screenshots.append(target)
+
+    # Pressing.
+
+    def press(self, *names: str) -> None:
+        """Press keys one after the other."""
+        self.keys += len(names)
+        for name in names:
+            if self.at == "serial":
+                self._send(serial_key(name))
+            else:
+                self._key(QCODES[name])
+
+    def press_codes(self, *codes: str) -> None:
+        """Press keys of the display's keyboard, by QEMU's codes: what they type is the key map's business."""
+        for code in codes:
+            self._key(code)
+
+    def _send(self, data: bytes) -> None:
+        self.machine.channels.send_console(data)
+        self.machine.wait(PAUSE)
+
+    def _key(self, code: str) -> None:
+        self.machine.qmp("input-send-event", {"events": key_events(code)})
+        self.machine.wait(PAUSE)
+
+    def type(self, text: str, *, hidden: bool = False) -> None:
+        """Type into the field that has the focus and see it appear; with ``hidden`` it appears as stars."""
+        self.keys += len(text)
+        size = TYPED[self.at]
+        for start in range(0, len(text), size):
+            part = text[start : start + size]
+            before, row = self.screen.cursor, self.screen.cursor[0]
+            if self.at == "serial":
+                self._send(part.encode())
+            else:
+                for character in part:
+                    self._key(qcode_of(character))
+            # A long text moves to the left in its field: its end is what can be seen for certain.
+            tail = text[: start + size][-30:]
+
+            def echoed(part: str = part, tail: str = tail, before: tuple[int, int] = before, row: int = row) -> bool:
+                if hidden:
+                    return self.screen.cursor == (row, before[1] + len(part))
+                return self.screen.rows[row][: self.screen.cursor[1]].endswith(tail)
+
+            self.until(echoed, "echo of the password" if hidden else f"echo of {part!r}")
+
+    def send_line(self, text: str) -> None:
+        """Type a line for a shell, which may wrap it."""
+        data = text.encode()
+        for start in range(0, len(data), TYPED["serial"]):
+            self._send(data[start : start + TYPED["serial"]])
+        self.press("enter")
+
+    # Moving about.
+
+    def go_to(self, label: str) -> None:
+        """Press Tab until the cursor is in the field of this label or in the list of this line."""
+        self._tab(lambda: label in self.screen.line, label)
+
+    def go_to_button(self, label: str) -> None:
+        """Press Tab until the cursor is on this button."""
+        self._tab(lambda: self.screen.on(label), f"<{label}>")
+
+    def _tab(self, there: Callable[[], bool], what: str) -> None:
+        for _ in range(16):
+            if there():
+                return
+            before = self.screen.cursor
+            self.press("tab")
+            self.until(lambda before=before: self.screen.cursor != before, f"way on to {what}")  # type: ignore[misc]
+            self.settle()
+        raise ScenarioFailed(f"Tab does not lead to {what}; the screen:\n{self.screen.text}")
+
+    def settle(self) -> None:
+        """Wait until nothing comes any more."""
+        self.until(lambda: CLOCK.now() - self._last > QUIET, "quiet line", limit=60)
+
+    def button(self, label: str) -> None:
+        """Press a button."""
+        self.go_to_button(label)
+        self.press("enter")
+
+    def fill(self, label: str, text: str, *, hidden: bool = False) -> None:
+        """Put a text into a field in place of what is there."""
+        self.go_to(label)
+        self.press("ctrl-u")
+        self.settle()
+        self.type(text, hidden=hidden)
+
+    def tick(self, label: str, *, on: bool = True) -> None:
+        """Set or clear the box of this label."""
+        self.go_to(label)
+        if ("[*]" in self.screen.line) != on:
+            self.press("space")
+        self.until(lambda: ("[*]" in self.screen.line) == on, f"{'tick' if on else 'no tick'} at {label}")
+
+    def choose(self, text: str) -> None:
+        """Move the bar of the list that has the focus to the line with this text."""
+        for _ in range(80):
+            if text in self.screen.line:
+                return
+            place = self.screen.span(text)
+            before = (self.screen.cursor, self.screen.line)
+            self.press("up" if place and place[0] < self.screen.cursor[0] else "down")
+            self.until(lambda before=before: (self.screen.cursor, self.screen.line) != before, f"way to {text!r}")  # type: ignore[misc]
+            self.settle()
+        raise ScenarioFailed(f"the list has no line {text!r}; the screen:\n{self.screen.text}")

@@ -1,0 +1,88 @@
+"""Somebody who takes part over SSH: a terminal of 80 columns and 24 rows, and the client in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pexpect
+import pyte
+
+from qa.failure import ScenarioFailed
+from qa.guest.ssh_access import Credentials
+from qa.lab.netns_commands import inside
+from qa.tui.operator import ANSWER
+from qa.tui.terminal_emulator import COLUMNS, ROWS, TITLE
+from qa.vm.machine import Machine
+from qa.vm.machine_time import Deadline
+
+OPTIONS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=60")
+
+
+def client(where: str, netns: str, *options: str, key: Path | None = None) -> list[str]:
+    """The client's command line; it remembers nothing."""
+    words = [word for option in (*OPTIONS, *options) for word in ("-o", option)]
+    identity = ["-i", str(key)] if key else []
+    return inside(netns, ["ssh", "-F", "none", "-tt", *identity, *words, f"root@{where}"])
+
+
+def by_key(where: str, netns: str, credentials: Credentials) -> list[str]:
+    """The client with the run's key and nothing else."""
+    return client(where, netns, "BatchMode=yes", "IdentitiesOnly=yes", key=credentials.private)
+
+
+def by_password(where: str, netns: str) -> list[str]:
+    """The client that asks for a password."""
+    return client(where, netns, "PubkeyAuthentication=no", "PreferredAuthentications=password")
+
+
+class Remote:
+    """One log-in, from its beginning to ``close``."""
+
+    def __init__(self, machine: Machine, argv: Sequence[str]) -> None:
+        self.machine = machine
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.Stream(self._screen)
+        words = ["-i", f"PATH={os.environ['PATH']}", "TERM=xterm", "LC_ALL=C.UTF-8", *argv]
+        self._child = pexpect.spawn("env", words, dimensions=(ROWS, COLUMNS), encoding="utf-8", codec_errors="replace")
+
+    @property
+    def text(self) -> str:
+        """What the terminal shows."""
+        return "\n".join(row.rstrip() for row in self._screen.display)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Titles of the windows that can be seen."""
+        return tuple(TITLE.findall(self.text))
+
+    @property
+    def flat(self) -> str:
+        """Its words without frames, a blank between any two."""
+        return " ".join(re.sub(r"[│┤├┌┐└┘─▒█]", " ", self.text).split())
+
+    def see(self, text: str, *, limit: float = ANSWER) -> None:
+        """Wait for a text; the machine's lines are drained meanwhile.
+
+        :raises ScenarioFailed: when it does not come within the limit.
+        """
+        deadline = Deadline(limit)
+        while text not in self.flat:
+            try:
+                self._stream.feed(self._child.read_nonblocking(4096, timeout=0.2))
+            except pexpect.TIMEOUT:
+                pass
+            except pexpect.EOF:
+                raise ScenarioFailed(f"the log-in ended before it showed {text!r}:\n{self.text}") from None
+            deadline.check(f"over SSH there is no {text!r} after {deadline.describe()}; the screen:\n{self.text}")
+            self.machine.wait(0.05)
+
+    def send(self, text: str) -> None:
+        """Type."""
+        self._child.send(text)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._child.close(force=True)

@@ -1,0 +1,1 @@
+"""Virtual machines under QEMU: command line, channels, serial console, machine time."""

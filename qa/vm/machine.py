@@ -1,0 +1,286 @@
+"""One QEMU machine, from power-on to its certain end."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TextIO
+
+from dom0kit.process import environment
+from qa import timeouts
+from qa.failure import ScenarioFailed
+from qa.observers import Watcher
+from qa.recording.recorder import Recorder
+from qa.vm.channels import Channels, Message, connect
+from qa.vm.guest_progress import Progress
+from qa.vm.machine_time import CLOCK, Deadline, Meter, meter
+from qa.vm.qemu_args import OVMF_VARS, MachineSpec, argv
+from qa.vm.serial_console import Console
+from qa.vm.waits import Waits
+
+FAST = 2**33
+"""Bytes a second for a machine's state: nobody waits beside it."""
+PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
+"""QEMU ends with the harness even when the harness is killed."""
+
+RUNNING: list[Machine] = []
+"""The machines of this process that run: whoever waits for anything else drains their lines meanwhile."""
+
+
+def pump_all(seconds: float) -> None:
+    """Drain the lines of all running machines for at most this many seconds; sleep when none runs.
+
+    :raises ScenarioFailed: see :meth:`qa.vm.channels.Channels.pump`.
+    """
+    machines = [machine for machine in RUNNING if machine.running]
+    for machine in machines:
+        machine.channels.pump(seconds / len(machines))
+    if not machines:
+        time.sleep(seconds)
+
+
+class Machine(Waits):
+    """A machine that runs between ``with`` and its end, whatever happens in between.
+
+    :param name: what it does, such as ``install``; names its artifacts.
+    :param artifacts: the scenario's folder for logs and screenshots.
+    :param expected_failures: sources whose ``failed`` event does not end the scenario.
+    :param stop_at_fatal: end a wait at once when the console shows a panic or a maintenance shell.
+    """
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        name: str,
+        artifacts: Path,
+        *,
+        expected_failures: tuple[str, ...] = (),
+        stop_at_fatal: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.name = name
+        self.artifacts = artifacts
+        self._expected_failures = expected_failures
+        self._stop_at_fatal = stop_at_fatal
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channels: Channels | None = None
+        self._files: list[IO[Any]] = []
+        self._shots = 0
+        self._meter: Meter | None = None
+        self.seconds = 0.0
+        self.began = 0.0
+        self.screenshots: list[Path] = []
+        self.watchers: list[Watcher] = []
+
+    def __enter__(self) -> Machine:
+        try:
+            self._start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            for watcher in self.watchers:
+                watcher.machine_ends(self, error)
+            if self._channels and self.running:
+                self._channels.judging = False
+                self.screenshot("failed" if kind else "end")
+        except (ScenarioFailed, OSError):
+            pass  # a machine that cannot be photographed any more must still be ended
+        finally:
+            self.kill()
+
+    @property
+    def channels(self) -> Channels:
+        """The lines out of the running machine."""
+        assert self._channels, "the machine is not started"
+        return self._channels
+
+    @property
+    def started(self) -> bool:
+        """Whether the machine ever ran, so that there is a console and a list of events."""
+        return self._channels is not None
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def events(self) -> list[Message]:
+        """The events so far."""
+        return self.channels.events
+
+    @property
+    def console_text(self) -> str:
+        """The console so far, without escape sequences."""
+        return self.channels.transcript.text
+
+    def artifact(self, kind: str, suffix: str) -> Path:
+        """Where something about this machine is kept: ``console-install.log``."""
+        return self.artifacts / f"{kind}-{self.name}.{suffix}"
+
+    def _open(self, kind: str, suffix: str) -> TextIO:
+        file = self.artifact(kind, suffix).open("w")
+        self._files.append(file)
+        return file
+
+    def _start(self) -> None:
+        spec = self.spec
+        spec.folder.mkdir(parents=True, exist_ok=True)
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        if spec.firmware == "uefi" and not spec.variable_store.exists():
+            shutil.copyfile(OVMF_VARS, spec.variable_store)
+        words = argv(spec)
+        self.artifact("qemu", "txt").write_text(shlex.join(words) + "\n")
+        said = self._open("qemu", "log")
+        # A session of its own: Ctrl-C comes to the harness alone, which still takes a screenshot and ends QEMU itself.
+        self._process = subprocess.Popen(
+            [*PDEATHSIG, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=environment(inherit=("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY")),
+            start_new_session=True,
+        )
+        try:
+            lines = [connect(path, lambda: self.running) for path in (spec.serial_socket, spec.event_socket, spec.qmp_socket)]
+        except ScenarioFailed as error:
+            raise ScenarioFailed(f"{error}: {self.artifact('qemu', 'log').read_text().strip()}") from None
+        self._channels = Channels(
+            *lines,
+            console_log=self._open("console", "log"),
+            event_log=self._open("events", "jsonl"),
+            expected_failures=self._expected_failures,
+            stop_at_fatal=self._stop_at_fatal,
+        )
+        self._meter = meter(self._process.pid)
+        CLOCK.register(self._meter)
+        RUNNING.append(self)
+        self._channels.progress = Progress(self._meter)
+        self.began = time.monotonic()
+        self.qmp("qmp_capabilities")
+        if spec.state:
+            self._wait_migration()
+        self.qmp("cont")
+        self._channels.recorder = Recorder(self.artifacts / f"frames-{self.name}")
+
+    def qmp(self, command: str, arguments: Message | None = None, limit: float = timeouts.QEMU) -> Any:
+        """Give QEMU a command and return its answer.
+
+        :raises ScenarioFailed: when QEMU refuses, or does not answer within the limit in seconds.
+        """
+        number = self.channels.send_qmp(command, arguments or {})
+        deadline = Deadline(limit)
+        while number not in self.channels.answers:
+            deadline.check(f"QEMU does not answer to {command}")
+            if not self.running:
+                raise ScenarioFailed(f"QEMU ended before it answered to {command}")
+            self.channels.pump(0.2)
+        answer = self.channels.answers.pop(number)
+        if "error" in answer:
+            raise ScenarioFailed(f"QEMU refuses {command}: {answer['error'].get('desc')}")
+        return answer["return"]
+
+    def save(self, path: Path, disks: Callable[[], object]) -> None:
+        """Write the machine's state to a file, from which another one goes on as often as one likes; then go on.
+
+        :param disks: called while the machine stands still: copies the disks as they belong to that state.
+        """
+        self.qmp("stop")
+        self.qmp("migrate-set-parameters", {"max-bandwidth": FAST})
+        self.qmp("migrate", {"uri": f"exec:cat >{shlex.quote(str(path))}"})
+        self._wait_migration()
+        disks()
+        self.qmp("cont")
+
+    def _wait_migration(self) -> None:
+        """Wait until the state is written or read.
+
+        :raises ScenarioFailed: when that fails.
+        """
+        deadline = Deadline(timeouts.COMMAND)
+        while (status := self.qmp("query-migrate").get("status")) != "completed":
+            if status == "failed":
+                raise ScenarioFailed("the machine's state cannot be kept: QEMU's migration failed")
+            deadline.check(f"the machine's state is not kept after {deadline.describe()}: {status}")
+            self.channels.pump(0.5)
+
+    def console(self) -> Console:
+        """The dialogue on the serial console, from the last reset on."""
+        return Console(self.channels)
+
+    def screenshot(self, label: str) -> Path:
+        """The VGA screen as a PNG file among the artifacts."""
+        self._shots += 1
+        path = self.artifact(f"screen-{self._shots}", "png").with_name(f"screen-{self.name}-{self._shots}-{label}.png")
+        self.qmp("screendump", {"filename": str(path.resolve()), "format": "png"})
+        self.screenshots.append(path)
+        return path
+
+    def reset(self) -> None:
+        """The reset button."""
+        self.qmp("system_reset")
+
+    def snapshot(self, name: str) -> None:
+        """Keep the machine's state, memory and disks, under a name inside of its first qcow2 disk; it goes on running.
+
+        :raises ScenarioFailed: when QEMU cannot.
+        """
+        said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=timeouts.COMMAND)
+        if said.strip():
+            raise ScenarioFailed(f"no snapshot: {said.strip()}")
+
+    def cable(self, card: int, *, plugged: bool) -> None:
+        """Plug or unplug the cable of a network card by its number."""
+        self.qmp("set_link", {"name": f"nic{card}", "up": plugged})
+
+    def power_button(self) -> None:
+        """The power button, pressed shortly: the guest is asked to shut down."""
+        self.qmp("system_powerdown")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while the lines are drained."""
+        self.channels.drain(seconds)
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process number."""
+        assert self._process, "the machine is not started"
+        return self._process.pid
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds of processor time that QEMU used so far."""
+        return self._meter.used if self._meter else 0.0
+
+    @property
+    def starved_seconds(self) -> float:
+        """Seconds in which QEMU was ready to run and got no processor."""
+        return self._meter.starved if self._meter else 0.0
+
+    def kill(self) -> None:
+        """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""
+        if self in RUNNING:
+            RUNNING.remove(self)
+        if self._meter:
+            CLOCK.now()
+            CLOCK.forget(self._meter)
+            self.seconds = self.seconds or time.monotonic() - self.began
+        if self._process:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+        if self._channels:
+            if self._channels.recorder:
+                self._channels.recorder.close()
+            self._channels.close()
+        while self._files:
+            self._files.pop().close()

@@ -1,0 +1,210 @@
+"""The dialogue on the serial console: log in, run a command, read its output and exit code."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pexpect
+from pexpect.spawnbase import SpawnBase
+
+from qa import timeouts
+from qa.failure import ScenarioFailed
+from qa.vm.channels import Channels
+from qa.vm.machine_time import Deadline
+
+BURST = 12
+"""Bytes sent at a time: input through Xen's console is lost when it comes faster than 12 bytes in 50 ms."""
+PAUSE = 0.05
+LOOK = 1.0
+"""Seconds between two looks at the deadline."""
+TAKEN = 120.0
+"""Seconds of machine time for a shell to begin with a command; past them the line is typed again."""
+LOGIN = r"[\w.-]+ login: "
+PASSWORD = r"[Pp]assword: "
+PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
+MARKS = count(1)
+"""Numbers of commands, no two alike in this process: two dialogues on one console must not take each other's answers."""
+KERNEL_LINE = re.compile(r"^(\[ *\d+\.\d{6}\]|\(XEN\)) ")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command in the guest ended and what it wrote, both outputs together."""
+
+    command: str
+    code: int
+    output: str
+
+    def ok(self) -> str:
+        """The output of a command that must succeed.
+
+        :raises ScenarioFailed: when it did not.
+        """
+        if self.code != 0:
+            raise ScenarioFailed(f"in the guest: {self.command}: exit code {self.code}\n{self.output}")
+        return self.output
+
+
+if TYPE_CHECKING:
+    TextSpawn = SpawnBase[str]
+else:
+    TextSpawn = SpawnBase  # generic in its type stubs only
+
+
+class _Spawn(TextSpawn):
+    """What pexpect reads from: the transcript, from a place on; reading drains all lines of the machine."""
+
+    def __init__(self, channels: Channels, place: int) -> None:
+        super().__init__(timeout=60, encoding="utf-8", codec_errors="replace")
+        self._channels = channels
+        self._place = place
+
+    def read_nonblocking(self, size: int = 1, timeout: float | None = None) -> str:
+        end = time.monotonic() + (60.0 if timeout is None or timeout < 0 else timeout)
+        while True:
+            text = self._channels.transcript.text[self._place :]
+            if text:
+                self._place += len(text)
+                return text
+            if self._channels.closed:
+                raise pexpect.EOF("the machine ended")
+            if time.monotonic() > end:
+                raise pexpect.TIMEOUT("nothing more on the console")
+            self._channels.pump(0.2)
+
+
+def script(command: str, mark: str) -> str:
+    """The line that runs a command so that its output can be told from everything else on the console.
+
+    First comes a line that says that the shell has taken the whole command in. Each line of output begins with the mark
+    and ``|``; the last one is the mark, ``=`` and the exit code.
+    """
+    return f'echo "{mark}$((0))<"; {{ ( {command}\n) 2>&1; echo "{mark}=$?"; }} </dev/null | sed \'s/^/{mark}|/\''
+
+
+def parse(text: str, mark: str) -> tuple[int, str] | None:
+    """The exit code and output in the console text of :func:`script`, None when the end is not there yet.
+
+    The kernel's and Xen's lines in between have no mark and are left out.
+    """
+    end = re.search(rf"{mark}=(\d+)[ \t]*\n", text)
+    if not end:
+        return None
+    lines = []
+    for line in text[: end.start()].splitlines():
+        before, found, rest = line.partition(f"{mark}|")
+        if found and (not before.strip() or KERNEL_LINE.match(before)):
+            lines.append(rest)
+    if lines and not lines[-1]:
+        lines.pop()  # what stood before the exit code
+    return int(end.group(1)), "\n".join(lines)
+
+
+class Console:
+    """The serial console of a running machine.
+
+    All limits are seconds of machine time, stretched by the user's patience.
+
+    :param place: where to begin in the console's text; None: at the last reset, for prompts before it are void.
+    """
+
+    def __init__(self, channels: Channels, place: int | None = None) -> None:
+        self._channels = channels
+        self._spawn = _Spawn(channels, channels.reset_place if place is None else place)
+
+    def expect(self, *patterns: str, limit: float = timeouts.COMMAND) -> int:
+        """Wait for the first of these regular expressions; return which one, from 0.
+
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit, or when the guest hangs, or the machine ends or fails.
+        """
+        deadline, what = Deadline(limit), f"waited on the console for {' or '.join(patterns)}"
+        try:
+            while True:
+                try:
+                    return int(self._spawn.expect(list(patterns), timeout=LOOK))
+                except pexpect.TIMEOUT:
+                    self._give_up(what, deadline)  # what was read so far stays in pexpect's buffer
+        except pexpect.EOF:
+            raise ScenarioFailed(f"{what}: the machine ended\n{self._tail()}") from None
+
+    def _give_up(self, what: str, deadline: Deadline) -> None:
+        """Fail when waiting any longer makes no sense."""
+        if deadline.expired:
+            deadline.check(f"{what}: not there after {deadline.describe()}\n{self._tail()}")
+        reason = self._channels.progress.hung() if self._channels.progress else ""
+        if reason:
+            raise ScenarioFailed(f"{what}: {reason}\n{self._tail()}")
+
+    def _tail(self) -> str:
+        return "\n".join(f"    {line[:160]}" for line in self._channels.transcript.text.splitlines()[-8:])
+
+    def send(self, text: str) -> None:
+        """Type text as it is, slowly enough for Xen."""
+        data = text.encode()
+        for start in range(0, len(data), BURST):
+            self._channels.send_console(data[start : start + BURST])
+            end = time.monotonic() + PAUSE
+            while (rest := end - time.monotonic()) > 0:
+                self._channels.pump(rest)
+
+    def login(self, user: str, password: str, *, limit: float = timeouts.BOOT) -> None:
+        """Log in at the next prompt and make the shell ready for :meth:`run`."""
+        self.expect(LOGIN, limit=limit)
+        self.send(f"{user}\n")
+        self.expect(PASSWORD)
+        self.send(f"{password}\n")
+        if self.expect(PROMPT, r"Login incorrect") == 1:
+            raise ScenarioFailed(f"the console refuses {user}'s password")
+        self.tame()
+
+    def shell(self, *, limit: float = timeouts.BOOT) -> None:
+        """Wait for a shell that is there without a log-in and make it ready."""
+        if self.expect(PROMPT, LOGIN, limit=limit) == 1 and self.expect(PROMPT, PASSWORD) == 1:
+            raise ScenarioFailed("the console asks for a password where a shell was promised")
+        self.tame()
+
+    def tame(self, tries: int = 5) -> None:
+        """A shell that neither edits lines nor echoes nor prompts, proven by an answer."""
+        for number in range(tries):
+            self.send("\nTERM=dumb exec sh\n")
+            self.send("stty -echo cols 250; PS1= PS2=; set +o history 2>/dev/null\n")
+            self.send(f"echo tame-$((40+{number}))-\n")
+            try:
+                self.expect(rf"tame-{40 + number}-", limit=TAKEN)
+            except ScenarioFailed:
+                if number == tries - 1 or self._channels.closed:
+                    raise
+            else:
+                return
+
+    def _type(self, line: str, taken: str, tries: int = 3) -> None:
+        """Type a line until the shell says that it has taken it in: input on Xen's console may be lost all the same."""
+        for number in range(1, tries + 1):
+            self.send(line + "\n")
+            try:
+                self.expect(re.escape(taken), limit=TAKEN)
+            except ScenarioFailed:
+                if number == tries or self._channels.closed or not self._channels.quiet:
+                    raise
+                self.send("\x03\n")  # whatever is left of the line goes
+            else:
+                return
+
+    def run(self, command: str, *, limit: float = timeouts.COMMAND) -> Answer:
+        """Run a command in the guest's shell; each runs in a subshell, so a ``cd`` does not last.
+
+        :raises ScenarioFailed: when the shell does not take it, or it does not end within the limit.
+        """
+        mark = f"Q{next(MARKS)}Z"
+        self._type(script(command, mark), f"{mark}0<")
+        self.expect(rf"{mark}=\d+[ \t]*\n", limit=limit)
+        said = f"{self._spawn.before}{self._spawn.after}"
+        parsed = parse(said, mark)
+        assert parsed, "the pattern of expect is that of parse"
+        return Answer(command, *parsed)

@@ -1,0 +1,117 @@
+"""Wait for something of a machine: an event, a text on its console, its end."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+from qa import timeouts
+from qa.failure import ScenarioFailed
+from qa.vm.channels import Channels, Message
+from qa.vm.guest_progress import STALL
+from qa.vm.machine_time import Deadline
+
+T = TypeVar("T")
+
+
+class Waits(ABC):
+    """The waiting side of a machine."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> Channels:
+        """The lines out of the machine."""
+
+    @property
+    @abstractmethod
+    def running(self) -> bool:
+        """Whether the machine's emulator runs."""
+
+    def wait_until(
+        self,
+        look: Callable[[], T | None],
+        what: str,
+        *,
+        limit: float,
+        stall: float | None = STALL,
+        wall: float | None = None,
+    ) -> T:
+        """Drain the lines until ``look`` finds something; return what it found.
+
+        :param what: for the error message, as ``a report of failure``.
+        :param limit: seconds of machine time.
+        :param stall: seconds after which a silent and idle guest counts as hung; None: it may be idle up to the limit.
+        :param wall: the limit by the wall clock in seconds; None: far away.
+        :raises MachineStarved: when the emulator got too little processor time to say anything.
+        :raises ScenarioFailed: past the limit, when the guest hangs, or when the machine ended without it.
+        """
+        deadline = Deadline(limit, wall=wall)
+        while True:
+            start = time.monotonic()
+            found = look()
+            if found:
+                return found
+            # A socket holds few hundred characters that come one by one; with more of them unread the machine stands still.
+            self.channels.drain(time.monotonic() - start)
+            if self.channels.closed:
+                raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
+            if deadline.expired:
+                deadline.check(f"no {what} after {deadline.describe()}; {self.last_words()}")
+            if stall is not None and (reason := self.hung(stall)):
+                raise ScenarioFailed(f"no {what}: {reason}; {self.last_words()}")
+            self.channels.pump(0.5)
+
+    def hung(self, stall: float = STALL) -> str:
+        """Return why the guest counts as hung, "" when it does not; see :meth:`qa.vm.guest_progress.Progress.hung`."""
+        return self.channels.progress.hung(stall) if self.channels.progress else ""
+
+    def wait_console(self, text: str, *, limit: float = timeouts.COMMAND) -> None:
+        """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
+
+        :raises ScenarioFailed: past the limit in seconds.
+        """
+        self.wait_until(lambda: text in self.channels.transcript.text, f"text {text!r} on the console", limit=limit)
+
+    def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
+        """The first event of this source and kind.
+
+        :param limit: seconds of machine time, stretched by the user's patience.
+        :param since: how many events to leave out, for a machine that does the same thing twice.
+        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
+        """
+
+        def look() -> Message | None:
+            wanted = (e for e in self.channels.events[since:] if e.get("source") == source and e.get("event") == kind)
+            return next(wanted, None)
+
+        return self.wait_until(look, f"event {kind} from {source}", limit=limit)
+
+    def wait_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
+        """QEMU's own event of this name, such as ``RESET`` or ``SHUTDOWN``; ``number`` 2 is the second one."""
+
+        def look() -> Message | None:
+            found = [event for event in self.channels.qmp_events if event["event"] == name]
+            return found[number - 1] if len(found) >= number else None
+
+        return self.wait_until(look, f"event {name} from QEMU", limit=limit)
+
+    def wait_end(self, *, limit: float = timeouts.REBOOT) -> str:
+        """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
+        deadline = Deadline(limit)
+        while self.running or not self.channels.closed:
+            if deadline.expired:
+                deadline.check(f"the machine did not end within {deadline.describe()}; {self.last_words()}")
+            if reason := self.hung():
+                raise ScenarioFailed(f"the machine does not end: {reason}; {self.last_words()}")
+            self.channels.pump(0.5)
+        reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
+        return str(reasons[-1]) if reasons else "without a word"
+
+    def last_words(self) -> str:
+        """The last step and the console's last lines, for an error message."""
+        steps = [event.get("name") for event in self.channels.events if event.get("event") == "step"]
+        tail = [line for line in self.channels.transcript.text.splitlines() if line.strip()][-8:]
+        said = "\n".join(f"    {line[:160]}" for line in tail) or "    (nothing)"
+        return f"last step: {steps[-1] if steps else 'none'}; the console said last:\n{said}"

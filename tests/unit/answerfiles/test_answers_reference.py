@@ -1,0 +1,77 @@
+"""Schema and reference page are what the model says, and are current."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerfiles.json_schema import schema, schema_text
+from answerfiles.model import Answers
+from answerfiles.model_introspection import rows
+from answerfiles.reader import read_answers
+from answerfiles.reference_docs import main, page
+from dom0kit.cli import main as dom0kit
+from dom0kit.errors import UserError
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def test_schema_file_is_current() -> None:
+    assert (DOCS / "answers.schema.json").read_text() == schema_text(), "run 'make docs'"
+
+
+def test_page_is_current() -> None:
+    text = (DOCS / "answers.md").read_text()
+    assert page(text) == text, "run 'make docs'"
+
+
+def test_command_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dom0kit(["answers", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_both_are_written(tmp_path: Path) -> None:
+    shutil.copy(DOCS / "answers.md", tmp_path)
+    (tmp_path / "answers.schema.json").write_text("old")
+    assert main([str(tmp_path)]) == 0
+    assert (tmp_path / "answers.schema.json").read_text() == schema_text()
+    (tmp_path / "answers.md").write_text("# no place\n")
+    assert main([str(tmp_path)]) == 1
+    assert main([]) == 2
+    with pytest.raises(UserError, match="no place"):
+        page("")
+
+
+def test_every_record_and_field_is_described() -> None:
+    assert all(field.description for _, _, field in rows(Answers))
+    made = schema()
+    for name, record in made["$defs"].items():
+        assert record["description"], name
+        assert record["additionalProperties"] is False, name
+    assert made["additionalProperties"] is False
+    assert {"version", "host_name", "target", "root"} == set(made["required"])
+
+
+def test_schema_has_limits_and_words_and_no_remains_of_python() -> None:
+    definitions = schema()["$defs"]
+    assert definitions["Management"]["properties"]["vlan"]["anyOf"][0] == {"maximum": 4094, "minimum": 1, "type": "integer"}
+    assert definitions["Management"]["properties"]["ipv4"]["oneOf"][0]["enum"] == ["dhcp", "none"]
+    assert definitions["Dom0"]["properties"]["memory"]["anyOf"][0]["anyOf"][0]["minimum"] == 512 * 1024 * 1024
+    assert definitions["Target"]["properties"]["mirror"]["anyOf"][0]["minItems"] == 2
+    assert definitions["Root"]["properties"]["password_hash"]["anyOf"][0]["writeOnly"] is True
+    assert '"ge"' not in schema_text()
+
+    def refers(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [value["$ref"]] if "$ref" in value else [ref for inner in value.values() for ref in refers(inner)]
+        return [ref for inner in value for ref in refers(inner)] if isinstance(value, list) else []
+
+    assert {ref.removeprefix("#/$defs/") for ref in refers(schema())} == set(definitions)
+
+
+def test_example_is_valid() -> None:
+    assert read_answers(DOCS / "example-answers.yaml").target.disk is not None

@@ -1,0 +1,66 @@
+"""Missing paths as tags of a Ganeti node."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firstboot.multipath_monitor import ganeti_tags
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host xen2 in a pool whose master is xen1."""
+    (tmp_path / ganeti_tags.DATA).mkdir(parents=True)
+    (tmp_path / ganeti_tags.DATA / "ssconf_master_node").write_text("xen1.example.org\n")
+    (tmp_path / ganeti_tags.DATA / "ssconf_cluster_name").write_text("pool1.example.org\n")
+    monkeypatch.setattr(ganeti_tags, "node_name", lambda: "xen2.example.org")
+    return tmp_path
+
+
+class Master:
+    """A master that knows some tags."""
+
+    def __init__(self, listed: str = "") -> None:
+        self.listed, self.asked = listed, list[str]()
+
+    def __call__(self, argv: list[str], timeout: float) -> Any:
+        self.asked.append(shlex.join(argv).partition("gnt-node ")[2])
+        return SimpleNamespace(output=self.listed)
+
+
+def test_tags_become_what_they_should_be(pool: Path) -> None:
+    master = Master("dom0kit:paths-missing:w1\nmine\n")
+    ganeti_tags.bring(pool, ["w2"], master)
+    node = "xen2.example.org"
+    assert master.asked == [
+        f"list-tags {node}",
+        f"add-tags {node} dom0kit:paths-missing:w2",
+        f"remove-tags {node} dom0kit:paths-missing:w1",
+    ]
+
+
+def test_tags_that_are_right_are_left_alone(pool: Path) -> None:
+    master = Master("dom0kit:paths-missing:w1\n")
+    ganeti_tags.bring(pool, ["w1"], master)
+    assert len(master.asked) == 1
+
+
+def test_a_host_in_no_pool_asks_nobody(tmp_path: Path) -> None:
+    master = Master()
+    ganeti_tags.bring(tmp_path, ["w1"], master)
+    assert master.asked == []
+
+
+def test_the_master_is_reached_by_the_pools_keys(pool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = ganeti_tags.on_master(pool, ["gnt-node", "list"])
+    assert argv[0] == "ssh"
+    assert argv[-3:] == ["root@xen1.example.org", "gnt-node", "list"]
+    assert "HostKeyAlias=pool1.example.org" in argv
+    assert "StrictHostKeyChecking=yes" in argv
+    monkeypatch.setattr(ganeti_tags, "node_name", lambda: "xen1.example.org")
+    assert ganeti_tags.on_master(pool, ["gnt-node", "list"]) == ["gnt-node", "list"]

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+
+from dom0kit.errors import UserError
+from firstboot.host import Host
+from firstboot.steps import steps
+
+
+def retold(host: Host, told: dict[str, Any]) -> Host:
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+    return Host(host.root, host.run)
+
+
+def test_steps_need_only_earlier_ones() -> None:
+    seen: set[str] = set()
+    for step in steps.STEPS:
+        assert set(step.needs) <= seen, step.name
+        seen.add(step.name)
+    assert set(steps.STEPS[-1].needs) == seen - {"confirm"}
+
+
+def test_identity(host: Host, calls: list[str]) -> None:
+    empty = host.path("etc/ssh/ssh_host_rsa_key")
+    empty.touch()
+    steps.identity(host)
+    assert calls == ["ssh-keygen -A"]
+    assert not empty.exists()
+    name = host.path("etc/iscsi/initiatorname.iscsi")
+    first = name.read_text()
+    assert name.stat().st_mode & 0o777 == 0o600
+    nvme = host.read("etc/nvme/hostid")
+    assert host.read("etc/nvme/hostnqn") == f"nqn.2014-08.org.nvmexpress:uuid:{nvme}"
+    steps.identity(host)
+    assert name.read_text() == first
+    assert host.read("etc/nvme/hostid") == nvme
+
+
+def test_a_machine_id_that_does_not_come_is_an_error(host: Host, calls: list[str]) -> None:
+    host.path("etc/machine-id").write_text("uninitialized\n")
+    with pytest.raises(UserError, match="machine id"):
+        steps.identity(host)
+    assert calls == ["systemd-machine-id-setup"]
+
+
+def test_name(host: Host) -> None:
+    steps.name(host)
+    assert host.read("etc/hostname") == "xen1.example.net\n"
+    assert host.read("proc/sys/kernel/hostname") == "xen1.example.net"
+    assert "127.0.1.1\txen1.example.net xen1" in host.read("etc/hosts")
+
+
+def test_a_static_address_goes_into_hosts(host: Host, told: dict[str, Any]) -> None:
+    told["network"]["management"]["ipv4"] = {"address": "192.0.2.10/24", "gateway": "192.0.2.1"}
+    host = retold(host, told)
+    steps.name(host)
+    assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
+    told["network"]["management"].update(ipv4="none", ipv6={"address": "2001:db8::10/64"})
+    host = retold(host, told)
+    steps.name(host)
+    assert "2001:db8::10\txen1.example.net xen1" in host.read("etc/hosts")
+
+
+def test_root(host: Host, told: dict[str, Any]) -> None:
+    host.write("root/.ssh/authorized_keys", "ssh-ed25519 other\n", 0o600)
+    steps.root(host)
+    assert host.read("etc/shadow").startswith(f"root:{told['root']['password_hash']}:")
+    assert host.path("etc/shadow").stat().st_mode & 0o777 == 0o640
+    keys = host.path("root/.ssh/authorized_keys")
+    assert keys.read_text() == f"ssh-ed25519 other\n# dom0kit: begin\n{told['root']['ssh_keys'][0]}\n# dom0kit: end\n"
+    assert keys.stat().st_mode & 0o777 == 0o600
+    assert keys.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_locked_root_has_keys_alone(host: Host, told: dict[str, Any]) -> None:
+    told["root"] = {"ssh_keys": told["root"]["ssh_keys"], "lock": True}
+    host.write("etc/shadow", "root:$6$old$hash:20000:0:99999:7:::\n", 0o640)
+    steps.root(retold(host, told))
+    assert host.read("etc/shadow").startswith("root:*:")
+    assert told["root"]["ssh_keys"][0] in host.read("root/.ssh/authorized_keys")
+
+
+def test_ssh_is_on_and_stays_so(host: Host, calls: list[str]) -> None:
+    host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls == ["systemctl is-enabled ssh.service"]
+    host.run.outputs["systemctl"] = "disabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls[-1] == "systemctl enable ssh.service"
+
+
+def test_ssh_off(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    told["ssh"] = "off"
+    host = retold(host, told)
+    host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
+    steps.ssh(host)
+    assert calls == [
+        "systemctl is-enabled ssh.service",
+        "systemctl disable ssh.service ssh.socket",
+        "systemctl stop ssh.service ssh.socket",
+    ]
+    calls.clear()
+    steps.services(host)
+    assert calls == ["systemctl start xen.service"]
+
+
+def test_clock(host: Host, calls: list[str]) -> None:
+    steps.clock(host)
+    assert os.readlink(host.path("etc/localtime")) == "/usr/share/zoneinfo/Europe/Berlin"
+    assert host.read("etc/timezone") == "Europe/Berlin\n"
+    assert host.read("etc/chrony/sources.d/dom0kit.sources") == "server 192.0.2.1 iburst\n"
+    assert calls == ["systemctl --no-block try-restart chrony.service"]
+    steps.clock(host)
+    assert len(calls) == 1
+
+
+def test_an_unknown_zone_is_an_error(host: Host) -> None:
+    host.path("usr/share/zoneinfo/Europe/Berlin").unlink()
+    with pytest.raises(UserError, match="Europe/Berlin"):
+        steps.clock(host)
+
+
+def test_storage(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    steps.storage(host)
+    assert calls == ["vgs --noheadings --options vg_name guests"]
+    told["guests"] = "none"
+    steps.storage(retold(host, told))
+    assert len(calls) == 1
+
+
+def test_services(host: Host, calls: list[str]) -> None:
+    steps.services(host)
+    assert calls == ["systemctl start ssh.service xen.service"]
+
+
+def test_without_xen_there_is_a_warning(host: Host, calls: list[str]) -> None:
+    host.path("sys/hypervisor/type").unlink()
+    steps.services(host)
+    assert calls == ["systemctl start ssh.service"]
+    assert host.warnings == ["this host runs without Xen"]
+
+
+def test_confirm(host: Host) -> None:
+    steps.confirm(host)
+    value = json.loads(host.read("var/lib/dom0kit/confirmed.json"))
+    assert value["version"] == "0.1.0"
+    assert abs(value["time"] - time.time()) < 60
+
+
+def test_damaged_answers_are_said_in_words(host: Host, told: dict[str, Any]) -> None:
+    told["time"]["zone"] = 7
+    with pytest.raises(UserError, match=r"damaged at time\.zone"):
+        _ = retold(host, told).answers
+
+
+def test_no_answers(host: Host) -> None:
+    host.path("etc/dom0kit/host.json").unlink()
+    with pytest.raises(UserError, match="is not there"):
+        _ = host.told
+    assert host.name == "this host"

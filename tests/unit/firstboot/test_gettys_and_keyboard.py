@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from dom0kit.errors import UserError
+from dom0kit.process import Result
+from firstboot.gettys_and_keyboard import GETTYS, KEY_MAP, consoles, keyboard, xkb_layout
+from firstboot.host import Host
+
+
+def retold(host: Host, told: dict[str, Any], **answers: Any) -> Host:
+    host.path("etc/dom0kit/host.json").write_text(json.dumps({**told, **answers}))
+    return Host(host.root, host.run)
+
+
+@pytest.mark.parametrize(
+    ("key_map", "expected"),
+    [
+        ("de", ("de", "")),
+        ("de-latin1", ("de", "")),
+        ("de-latin1-nodeadkeys", ("de", "nodeadkeys")),
+        ("fr-latin9", ("fr", "")),
+        ("fr-pc", ("fr", "")),
+        ("uk", ("gb", "")),
+        ("sv-latin1", ("se", "")),
+        ("br-abnt2", ("br", "")),
+        ("fr_CH-latin1", ("ch", "fr")),
+        ("sg-latin1", ("ch", "de")),
+        ("us-intl", ("us", "intl")),
+        ("dvorak", ("us", "dvorak")),
+    ],
+)
+def test_names_of_old_become_layouts(key_map: str, expected: tuple[str, str]) -> None:
+    assert xkb_layout(key_map) == expected
+
+
+def test_a_key_map_is_made_and_loaded(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    host.run.outputs["ckbcomp"] = "keymaps 0-127\n"  # type: ignore[attr-defined]
+    keyboard(retold(host, told, keyboard="de-nodeadkeys"))
+    assert host.read(KEY_MAP) == "keymaps 0-127\n"
+    assert 'XKBLAYOUT="de"\nXKBVARIANT="nodeadkeys"\n' in host.read("etc/default/keyboard")
+    assert calls == [
+        "ckbcomp -compact -model pc105 -layout de -variant nodeadkeys",
+        "systemctl --no-block restart dom0kit-keyboard.service",
+    ]
+
+
+def test_the_kernel_has_a_key_map_of_its_own(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    keyboard(host)
+    assert calls == []
+    keyboard(retold(host, told, keyboard="de"))
+    calls.clear()
+    keyboard(retold(host, told, keyboard="us"))
+    assert calls[0] == "ckbcomp -compact -model pc105 -layout us"
+
+
+def test_an_unknown_layout_is_an_error(host: Host, told: dict[str, Any], failing: set[str]) -> None:
+    failing.add("ckbcomp")
+    with pytest.raises(UserError, match="no key map klingon"):
+        keyboard(retold(host, told, keyboard="klingon"))
+    assert not host.path(KEY_MAP).exists()
+
+
+def test_an_unknown_variant_is_an_error_though_ckbcomp_goes_on(host: Host, told: dict[str, Any]) -> None:
+    def run(argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
+        return Result(tuple(argv), 0, "keymaps 0-127\n", 'WARNING: Can not find "foo" in "de".\n', 0.0)
+
+    host = retold(host, told, keyboard="de-foo")
+    host.run = run
+    with pytest.raises(UserError, match="no key map de-foo"):
+        keyboard(host)
+
+
+def test_no_serial_console_means_no_log_in_on_serial_lines(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+    consoles(host)
+    assert calls == []
+    off = retold(host, told, serial_console="none")
+    consoles(off)
+    units = [host.path("etc/systemd/system") / name for name in GETTYS]
+    assert all(unit.readlink().as_posix() == "/dev/null" for unit in units)
+    assert calls == ["systemctl daemon-reload", f"systemctl stop {' '.join(GETTYS)}"]
+    calls.clear()
+    consoles(off)
+    assert calls == []
+    consoles(retold(host, told, serial_console={"port": "com2"}))
+    assert not any(unit.is_symlink() for unit in units)
+    assert calls == ["systemctl daemon-reload"]

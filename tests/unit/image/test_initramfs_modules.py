@@ -1,0 +1,38 @@
+"""What the initramfs leaves out serves no boot, and what a boot needs is in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+HOOK = Path(__file__).parents[3] / "image/elements/dom0-live/tree/etc/initramfs-tools/hooks/dom0kit"
+
+
+def removed() -> list[str]:
+    """The folders of modules that the hook removes."""
+    match = re.search(r"for folder in (fs/[^;]*); do\n    rm -rf", HOOK.read_text())
+    assert match
+    return match[1].split()
+
+
+@pytest.mark.parametrize("name", ["btrfs", "ceph", "f2fs", "jfs", "nfs", "reiserfs", "xfs"])
+def test_file_systems_that_nothing_mounts_are_removed(name: str) -> None:
+    assert f"fs/{name}" in removed()
+
+
+@pytest.mark.parametrize("name", ["ext4", "jbd2", "isofs", "udf", "fat", "nls", "squashfs", "overlayfs", "netfs"])
+def test_file_systems_of_media_and_hosts_stay(name: str) -> None:
+    assert f"fs/{name}" not in removed()
+
+
+def test_raid_levels_come_when_an_array_asks_for_them() -> None:
+    text = HOOK.read_text()
+    forced = ["linear", "multipath", "raid0", "raid456", "raid5", "raid6", "raid10"]
+    match = re.search(r"sed -i -E '/(\^.*\$)/d' \"\$DESTDIR/conf/modules\"", text)
+    assert match
+    assert all(re.fullmatch(match[1], name) for name in forced)
+    # Hosts with a mirror boot from raid1, and md_mod comes with it.
+    assert not any(re.fullmatch(match[1], name) for name in ("raid1", "dm-multipath"))
+    assert "for module in raid0 raid1 raid10 raid456; do" in text

@@ -1,0 +1,48 @@
+"""GRUB's boot sector and core image, byte for byte."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from dom0kit.errors import UserError
+from installer.bootloader import grub_bios
+
+
+def test_boot_sector() -> None:
+    current = bytes(range(256)) * 2
+    sector = grub_bios.boot_sector(b"\xaa" * 512, current, 0x123456789)
+    assert sector[:3] == b"\xaa" * 3
+    assert sector[3:0x5A] == current[3:0x5A]
+    assert sector[0x1B8:] == current[0x1B8:]
+    assert struct.unpack_from("<Q", sector, 0x5C) == (0x123456789,)
+    assert sector[0x64:0x69] == b"\xff\xaa\x90\x90\xaa"
+    with pytest.raises(UserError):
+        grub_bios.boot_sector(b"short", current, 1)
+
+
+def test_core_image() -> None:
+    core = bytearray(b"\x11" * 1500)
+    core[488:512] = bytes(12) + struct.pack("<QHH", 1, 99, 0x820)
+    core[476:488] = bytes(12)
+    image = grub_bios.core_image(bytes(core), 2048, 1024 * 1024)
+    assert len(image) == 1536
+    assert struct.unpack_from("<QHH", image, 500) == (2049, 2, 0x820)
+    assert image[488:500] == bytes(12)
+    assert image[512:1500] == b"\x11" * 988
+    assert image[1500:] == bytes(36)
+
+
+def test_old_blocks_are_cleared() -> None:
+    core = bytearray(1024)
+    struct.pack_into("<QHH", core, 500, 7, 5, 0x820)
+    struct.pack_into("<QHH", core, 488, 70, 5, 0x8C0)
+    image = grub_bios.core_image(bytes(core), 34, 4096)
+    assert image[488:500] == bytes(12)
+    assert struct.unpack_from("<QHH", image, 500) == (35, 1, 0x820)
+
+
+def test_core_that_does_not_fit() -> None:
+    with pytest.raises(UserError, match="2000 bytes"):
+        grub_bios.core_image(bytes(2000), 34, 1024)

@@ -1,0 +1,219 @@
+"""The plan says everything that is wrong, or everything that will happen."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from installer_samples import DISK, HASH, IDENTITY, NIC, OPTIONS, answers, facts, manifest, manifest_text
+
+from dom0kit.errors import UserError
+from installer.model import actions
+from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
+from installer.model.image_manifest import parse_manifest
+from installer.model.partition_layout import GIB, MIB
+from installer.plan.plan import Plan, PlanError, make_plan
+
+
+def plan(found: Facts | None = None, **asked: Any) -> Plan:
+    return make_plan(found or facts(), answers(**asked), manifest(), OPTIONS)
+
+
+def problems(found: Facts, **asked: Any) -> tuple[str, ...]:
+    with pytest.raises(PlanError) as caught:
+        plan(found, **asked)
+    return caught.value.problems
+
+
+def test_order_of_actions() -> None:
+    kinds = [type(action) for action in plan().actions]
+    assert kinds[0] is actions.Stage
+    assert kinds[1] is actions.Wipe
+    assert kinds[-1] is actions.Finish
+    assert kinds.index(actions.InstallBootLoaders) < kinds.index(actions.CopyImage)
+    without = plan(more="guests: none\n")
+    assert actions.MakeVolumeGroup not in [type(action) for action in without.actions]
+    assert len(without.partitions) == 3
+
+
+def test_menu() -> None:
+    menu = plan().menu
+    args = f"boot=dom0kit dom0kit.image=uuid:{IDENTITY}:/images/0.1.0 dom0kit.state=/state/0.1.0 dom0kit.mode=host"
+    assert f"module2 /images/0.1.0/vmlinuz {args} console=tty0 console=hvc0 panic=30\n" in menu
+    assert "multiboot2 /images/0.1.0/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 ucode=scan\n" in menu
+    assert "module2 --nounzip /images/0.1.0/initrd.img\n" in menu
+    assert f"search --no-floppy --fs-uuid --set=root {IDENTITY}\n" in menu
+    assert "console=ttyS0,115200n8" in menu
+    bigger = make_plan(facts(), answers(), manifest(dom0_memory_mib=2048), OPTIONS).menu
+    assert "dom0_mem=2048M,max:2048M" in bigger
+
+
+def test_unfinished_menu_boots_nothing() -> None:
+    action = next(a for a in plan().actions if isinstance(a, actions.InstallBootLoaders))
+    assert "did not finish" in action.unfinished_menu
+    assert "vmlinuz" not in action.unfinished_menu
+    assert "if" not in action.early_config.split()
+
+
+def test_secrets() -> None:
+    made = plan()
+    assert HASH not in repr(made)
+    assert HASH not in made.render()
+    assert HASH not in json.dumps(made.to_json())
+    state = next(a for a in made.actions if isinstance(a, actions.WriteState))
+    assert json.loads(state.host_json)["root"]["password_hash"] == HASH
+    assert HASH not in repr(state)
+
+
+def test_card_is_written_into_the_answers() -> None:
+    state = next(a for a in plan().actions if isinstance(a, actions.WriteState))
+    assert json.loads(state.host_json)["network"]["management"]["mac"] == NIC.mac
+
+
+def test_no_disk_and_too_many_cards_at_once() -> None:
+    other = Disk("/dev/sdb", "disk", 50 * GIB)
+    found = facts(DISK, other, nics=(NIC, Nic("eth1", "52:54:00:00:00:02", "e1000e", False)))
+    card, disk = problems(found, disk="serial: NOPE")
+    assert "needs mac, nic or bond, because there are 2 network cards" in card
+    assert "52:54:00:00:00:02 (eth1, e1000e, no cable)" in card
+    assert "no disk matches target.disk (serial: NOPE)" in disk
+    assert "/dev/sda, 100.0 GiB, ACME, serial DISK1, 0x5000c500a1b2c3d4: its serial is DISK1" in disk
+    assert "/dev/sdb, 50.0 GiB: it has no serial" in disk
+
+
+def test_two_disks_match() -> None:
+    twin = dataclasses.replace(DISK, path="/dev/sdb")
+    (only,) = problems(facts(DISK, twin))
+    assert only.startswith("2 disks match")
+    assert only.count(": matches") == 2
+
+
+@pytest.mark.parametrize(
+    "selector", ["path: /dev/disk/by-id/x", "path: /dev/sda", "wwn: 5000C500A1B2C3D4", "wwn: naa.5000c500a1b2c3d4"]
+)
+def test_other_selectors(selector: str) -> None:
+    disk = dataclasses.replace(DISK, aliases=("/dev/disk/by-id/x",))
+    assert plan(facts(disk), disk=selector).disk == disk
+
+
+def test_paths_of_a_map() -> None:
+    raw = dataclasses.replace(DISK, map="/dev/mapper/3600")
+    mapped = Disk("/dev/mapper/3600", "mpath", 100 * GIB, serial="MAP", paths=("/dev/sda",))
+    (only,) = problems(facts(raw, mapped))
+    assert "one path of the multipath disk /dev/mapper/3600" in only
+    assert plan(facts(raw, mapped), disk="serial: MAP").disk == mapped
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"contents": ("gpt signature",)}, "is not blank, it has: gpt signature\n  'wipe: true'"),
+        ({"volumes": (("lvm", "/dev/mapper/a"),)}, "is not blank, it has: /dev/mapper/a"),
+        ({"mounts": ("/run/dom0kit/medium",)}, "is the disk that this system was started from"),
+        ({"mounts": ("[SWAP]",)}, "is in use: mounted on [SWAP]"),
+        ({"read_only": True}, "write-protected"),
+        ({"size": 7 * GIB}, "is too small: at least 7.3 GiB are needed, guests included"),
+        ({"sector": 4096}, "a BIOS cannot start from /dev/sda"),
+    ],
+)
+def test_disks_that_will_not_do(changes: dict[str, Any], expected: str) -> None:
+    (only,) = problems(facts(dataclasses.replace(DISK, **changes)))
+    assert expected in only
+
+
+def test_wipe_takes_everything_apart() -> None:
+    disk = dataclasses.replace(
+        DISK, contents=("gpt signature",), partitions=("/dev/sda4",), volumes=(("raid1", "/dev/md0"), ("lvm", "/dev/mapper/a"))
+    )
+    volumes = (PhysicalVolume("/dev/sda4", "guests"), PhysicalVolume("/dev/md0", "old"), PhysicalVolume("/dev/sdb", "other"))
+    wipe = plan(facts(disk, physical_volumes=volumes), wipe=True).actions[1]
+    assert isinstance(wipe, actions.Wipe)
+    assert wipe.volume_groups == ("guests", "old")
+    assert wipe.arrays == ("/dev/md0",)
+    assert wipe.disks[0].partitions == ("/dev/sda4",)
+
+
+def test_volume_groups_elsewhere() -> None:
+    (only,) = problems(facts(physical_volumes=(PhysicalVolume("/dev/sdb", "guests"),)))
+    assert "a volume group guests already, on /dev/sdb" in only
+    disk = dataclasses.replace(DISK, partitions=("/dev/sda4",))
+    spread = (PhysicalVolume("/dev/sda4", "guests"), PhysicalVolume("/dev/sdb", "guests"))
+    (only,) = problems(facts(disk, physical_volumes=spread), wipe=True)
+    assert "left incomplete" in only
+
+
+def test_4k_disk_on_uefi_has_no_bios_loader() -> None:
+    made = plan(facts(dataclasses.replace(DISK, sector=4096), firmware="uefi"))
+    loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
+    assert loaders.targets[0].core_start is None
+    finish = made.actions[-1]
+    assert isinstance(finish, actions.Finish)
+    assert [entry.label for entry in finish.entries] == ["dom0kit"]
+    normal = next(a for a in plan().actions if isinstance(a, actions.InstallBootLoaders))
+    assert normal.targets[0].core_start == MIB
+
+
+def test_warnings_and_images_that_do_not_fit() -> None:
+    weak = plan(facts(memory=GIB, virtualization=""))
+    assert len(weak.warnings) == 2
+    assert plan(facts(virtualization=None)).warnings == ()
+    assert plan(facts(memory=GIB, under_xen=True)).warnings == (), "under Xen only dom0's share can be seen"
+    huge = {n: {"sha256": "0" * 64, "size": 2 * GIB} for n in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")}
+    with pytest.raises(PlanError, match="two images"):
+        make_plan(facts(), answers(), manifest(files=huge), OPTIONS)
+
+
+def test_modes_that_are_not_there_yet() -> None:
+    for mode in ("upgrade", "rollback"):
+        (only,) = problems(facts(), more=f"mode: {mode}\n")
+        assert only.startswith(f"mode: {mode} is not there yet")
+
+
+def test_dom0_memory_that_the_machine_does_not_have() -> None:
+    (only,) = problems(facts(), more="dom0: {memory: 16 GiB}\n")
+    assert only == "dom0.memory is 16.0 GiB, this machine has 8.0 GiB"
+    assert plan(facts(under_xen=True), more="dom0: {memory: 16 GiB}\n").warnings == ()
+    (warning,) = plan(facts(cpus=2), more="dom0: {cpus: 4}\n").warnings
+    assert warning == "dom0.cpus is 4, this machine has 2: dom0 gets 2"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", manifest_text(format=2), manifest_text(version="../x"), manifest_text(files={}), '{"format": 1}']
+)
+def test_bad_manifests(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("serial", "xen", "linux", "grub"),
+    [
+        ("", "console=vga,com1 com1=115200,8n1", "console=tty0 console=ttyS0,115200n8", "serial --unit=0 --speed=115200"),
+        (
+            "serial_console: {port: com2, speed: 9600}\n",
+            "console=vga,com2 com2=9600,8n1",
+            "console=tty0 console=ttyS1,9600n8",
+            "serial --unit=1 --speed=9600",
+        ),
+        ("serial_console: none\n", "console=vga ucode", "console=tty0 panic", ""),
+    ],
+)
+def test_serial_line_in_all_menus(serial: str, xen: str, linux: str, grub: str) -> None:
+    made = plan(more=serial)
+    loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
+    assert xen in made.menu
+    assert linux in made.menu
+    for menu in (made.menu, loaders.unfinished_menu):
+        assert ("serial" in menu) == bool(grub)
+        assert grub in menu
+    finish = made.actions[-1]
+    assert isinstance(finish, actions.Finish)
+    assert finish.menu == made.menu
+
+
+def test_share_of_dom0_in_the_menu() -> None:
+    menu = plan(more="dom0: {memory: 2 GiB, cpus: 2}\n").menu
+    assert " dom0_mem=2048M,max:2048M dom0_max_vcpus=2 console=vga,com1 " in menu
+    assert "dom0_max_vcpus" not in plan().menu

@@ -1,0 +1,87 @@
+"""Rules for network cards become MAC addresses; each card is used once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from installer_samples import OPTIONS, answers, facts, manifest
+
+from installer.model import actions
+from installer.model.hardware import Facts, Nic
+from installer.plan.plan import Plan, PlanError, make_plan
+
+CARDS = tuple(
+    Nic(f"eno{n}", f"52:54:00:00:00:0{n}", "ixgbe" if n < 3 else "tg3", n != 3, f"0000:0{n}:00.0") for n in (1, 2, 3, 4)
+)
+
+
+def plan(network: str, found: Facts | None = None) -> Plan:
+    return make_plan(found or facts(nics=CARDS), answers(more=f"network: {network}\n"), manifest(), OPTIONS)
+
+
+def told(made: Plan) -> dict[str, Any]:
+    state = next(a for a in made.actions if isinstance(a, actions.WriteState))
+    network: dict[str, Any] = json.loads(state.host_json)["network"]
+    return network
+
+
+def refused(network: str) -> str:
+    with pytest.raises(PlanError) as caught:
+        plan(network)
+    return "\n".join(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [
+        ("name: eno2", 2),
+        ("slot: '0000:03:00.0'", 3),
+        ("slot: '04:00.0'", 4),
+        ("driver: tg3, carrier: true", 4),
+        ("carrier: false", 3),
+        ("mac: 52-54-00-00-00-01", 1),
+    ],
+)
+def test_rules(rule: str, number: int) -> None:
+    made = plan(f"{{management: {{nic: {{{rule}}}}}}}")
+    management = told(made)["management"]
+    assert management["mac"] == f"52:54:00:00:00:0{number}"
+    assert management["nic"] is None
+    # A card that was chosen by its address is named by it once.
+    why = "\n" if rule.startswith("mac:") else ", chosen by"
+    assert f"management: eno{number} 52:54:00:00:00:0{number}{why}" in made.render()
+
+
+def test_bond_of_one_rule_twice_and_bridges() -> None:
+    made = plan(
+        "{management: {bond: {nics: [{driver: ixgbe}, {driver: ixgbe}], mode: lacp}}, "
+        "bridges: [{name: xenbr1, nic: {name: eno4}}, {name: xenbr2}]}"
+    )
+    network = told(made)
+    assert [nic["mac"] for nic in network["management"]["bond"]["nics"]] == ["52:54:00:00:00:01", "52:54:00:00:00:02"]
+    assert all(nic["driver"] is None for nic in network["management"]["bond"]["nics"])
+    assert [bridge["mac"] for bridge in network["bridges"]] == ["52:54:00:00:00:04", None]
+    text = made.render()
+    assert "management: bond (lacp) of eno1 52:54:00:00:00:01, chosen by driver: ixgbe; eno2" in text
+    assert "bridge xenbr2: no network card" in text
+    assert made.to_json()["uplinks"][0]["bond"] == "lacp"
+
+
+def test_a_rule_that_more_or_no_cards_fulfil() -> None:
+    text = refused("{management: {nic: {driver: ixgbe}}}")
+    assert text.startswith("2 network cards match network.management (driver: ixgbe), exactly one must:")
+    assert "(eno3, tg3, 0000:03:00.0, no cable): its driver is tg3" in text
+    assert refused("{management: {nic: {name: eth9}}}").startswith("no network card matches")
+
+
+def test_each_card_once() -> None:
+    text = refused("{management: {nic: {name: eno1}}, bridges: [{name: xenbr1, mac: '52:54:00:00:00:01'}]}")
+    assert "is wanted more than once: for xenbr0 and xenbr1" in text
+
+
+def test_no_cable_is_a_warning() -> None:
+    assert plan("{management: {nic: {name: eno3}}}").warnings == ("no cable is connected to eno3 52:54:00:00:00:03 (management)",)
+    down = Nic("eth0", "52:54:00:00:00:09")
+    assert plan("{}", facts(nics=(down,))).warnings == ()

@@ -1,0 +1,204 @@
+"""A person goes through the screens: forwards, back, into help, with mistakes. The terminal is a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from screen_samples import HASH, NICS, state
+
+from installer.tui.pages import host
+from installer.tui.state import State, to_answers
+from installer.tui.toolkit.forms import BACK, HELP, NEXT, Entry, Form, Problem, Reply, Update, Value
+from installer.tui.toolkit.text_terminal import draw
+from installer.tui.toolkit.wizard import Driver, ask, explain
+
+Turn = tuple[str, str, dict[str, Value]]
+"""The title that is expected, the button, and what is typed before."""
+
+
+@dataclass
+class Script:
+    """A terminal with somebody at it who knows what to do."""
+
+    turns: list[Turn]
+    told: list[tuple[str, str]] = field(default_factory=list)
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
+
+    def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
+        draw(form, problem)
+        self.seen.append((form.title, focus, problem))
+        self.forms.append(form)
+        title, button, typed = self.turns.pop(0)
+        assert form.title == title
+        assert button in (HELP, *dict(form.buttons))
+        values = form.values()
+        assert set(typed) <= set(values)
+        return Reply(button, {**values, **typed})
+
+    def name(self, text: str) -> None:
+        """What stands at the top."""
+
+    def tell(self, title: str, text: str) -> None:
+        self.told.append((title, text))
+
+
+@pytest.fixture(autouse=True)
+def _no_libcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "make_hash", lambda password: HASH)
+
+
+TO_DISK: list[Turn] = [("Keyboard", NEXT, {"keyboard.map": "de"}), ("What to do", NEXT, {}), ("Drivers and packages", NEXT, {})]
+TO_NAMES: list[Turn] = [
+    ("Disk to install on", NEXT, {"disk.key": "/dev/sdb"}),
+    ("Space for guests", NEXT, {}),
+    ("Network card", NEXT, {}),
+    ("Address of the host", NEXT, {}),
+    ("Test of the network", NEXT, {}),
+]
+FROM_NAMES: list[Turn] = [
+    ("Name of the host", NEXT, {"name.host": "xen1"}),
+    ("Time zone", NEXT, {"zone.region": "Europe"}),
+    ("Time zone and clock", NEXT, {"zone.city": "Europe/Paris"}),
+    ("Administrator", NEXT, {"root.password": "correct horse", "root.again": "correct horse"}),
+    ("Pool", NEXT, {}),
+    ("Summary", NEXT, {}),
+    ("Last question", NEXT, {"confirm.word": "erase"}),
+]
+
+
+def test_straight_through() -> None:
+    script = Script([*TO_DISK, *TO_NAMES, *FROM_NAMES])
+    answers = to_answers(Driver(script, state()).run())
+    assert script.turns == []
+    assert script.told == []
+    assert answers.host_name == "xen1"
+    assert answers.keyboard == "de"
+    assert answers.target.wipe
+    assert answers.time.zone == "Europe/Paris"
+    assert answers.network.management.mac == NICS[0].mac
+    assert answers.root.password_hash is not None
+    assert answers.root.password_hash.reveal() == HASH
+
+
+def test_going_back_keeps_everything_even_what_is_wrong() -> None:
+    script = Script(
+        [
+            *TO_DISK,
+            *TO_NAMES,
+            ("Name of the host", BACK, {"name.host": "Not Yet", "name.dns": "192.0.2.53"}),
+            ("Test of the network", BACK, {}),
+            ("Address of the host", BACK, {"ip.vlan": "42"}),
+            ("Network card", BACK, {}),
+            ("Space for guests", BACK, {"guests.group": "vg7"}),
+            ("Disk to install on", NEXT, {}),
+            ("Space for guests", NEXT, {}),
+            ("Network card", NEXT, {}),
+            ("Address of the host", NEXT, {}),
+            ("Test of the network", NEXT, {}),
+            *FROM_NAMES,
+        ]
+    )
+    answers = to_answers(Driver(script, state()).run())
+    names = [form for form in script.forms if form.title == "Name of the host"]
+    assert names[1].values()["name.host"] == "Not Yet"
+    assert answers.network.management.vlan == 42
+    assert answers.network.management.dns == ("192.0.2.53",)
+    assert answers.volume_group() == "vg7"
+    assert str(answers.target) == "(serial: DISK2)"
+
+
+def test_there_is_nothing_before_the_first_screen() -> None:
+    # Esc reaches the driver as Back even where no button says so.
+    script = Script([("What to do", BACK, {})])
+    driver = Driver(script, State(state().facts, state().manifest, {}, preset=frozenset({"keyboard"}), zones=state().zones))
+    with pytest.raises(IndexError):  # asked again, and the script has no more turns
+        driver.run()
+    assert [title for title, _, _ in script.seen] == ["What to do", "What to do"]
+
+
+def test_help_loses_nothing_that_was_typed() -> None:
+    script = Script([("Administrator", HELP, {"root.password": "correct horse"}), ("Administrator", NEXT, {})])
+    reply = ask(script, lambda: host.root(state()))
+    assert script.told[0][0] == "Help: Administrator"
+    assert "public SSH key" in script.told[0][1]
+    assert reply.values["root.password"] == "correct horse"
+
+
+def test_a_mistake_stays_on_the_screen_with_what_was_typed() -> None:
+    script = Script([("Administrator", NEXT, {"root.password": "short", "root.again": "short"}), ("Administrator", BACK, {})])
+    with pytest.raises(IndexError):
+        Driver(script, state()).run("root")
+    title, focus, problem = script.seen[1]
+    assert (title, focus) == ("Administrator", "root.password")
+    assert "needs 8" in problem
+    again = [item for item in script.forms[1].items if isinstance(item, Entry)]
+    assert [item.value for item in again] == ["short", "short", ""]
+
+
+def test_passwords_are_not_kept_when_a_screen_is_left() -> None:
+    script = Script([("Administrator", BACK, {"root.password": "correct horse", "root.again": "correct horse"})])
+    driver = Driver(script, state())
+    with pytest.raises(IndexError):
+        driver.run("root")
+    assert "correct horse" not in repr(driver.state)
+
+
+def test_several_mistakes_come_as_a_message() -> None:
+    script = Script([])
+    focus, problem = explain(script, [Problem("a", "First."), Problem("b", "Second.")])
+    assert (focus, problem) == ("a", "First.")
+    assert script.told == [("Please mend this", "First.\n\nSecond.")]
+    assert explain(script, [Problem("a", "Short.")]) == ("a", "Short.")
+    assert len(script.told) == 1
+    assert explain(script, [Problem("a", "long " * 60)])[1] == ""
+    assert len(script.told) == 2
+
+
+def test_a_further_button_acts_and_comes_back() -> None:
+    script = Script([("Network card", "rescan", {"card.bond": True}), ("Network card", BACK, {})])
+    seen: list[str] = []
+
+    def rescan(where: State, values: object) -> State:
+        seen.append(str(where.on("card.bond")))
+        return where.having({"card.key": NICS[2].mac})
+
+    driver = Driver(script, state(), actions={("card", "rescan"): rescan})
+    with pytest.raises(IndexError):
+        driver.run("card")
+    assert seen == ["True"]
+
+
+def test_leaving_a_screen_may_lead_elsewhere() -> None:
+    script = Script([("What to do", NEXT, {"action.what": "rescue"}), ("What to do", NEXT, {"action.what": "install"})])
+    ways: list[bool] = []
+
+    def left(where: State, forwards: bool) -> str:
+        ways.append(forwards)
+        return "what" if where.text("action.what") == "rescue" else ""
+
+    with pytest.raises(IndexError):
+        Driver(script, state(), left={"what": left}).run("what")
+    assert ways == [True, True]
+    assert script.seen[-1][0] == "Drivers and packages"
+
+
+def test_the_confirmation_wants_the_word_when_anything_is_lost() -> None:
+    from installer.tui.pages import summary  # noqa: PLC0415
+
+    dirty = state().having({"disk.key": "/dev/sdb", "card.key": NICS[0].mac, "name.host": "x"})
+    assert "holds now: gpt signature; part /dev/sdb1 with ext4 'precious'" in " ".join(str(summary.confirm(dirty).items).split())
+    assert isinstance(summary.take_confirm(dirty, {"confirm.word": "yes"}), list)
+    assert isinstance(summary.take_confirm(dirty, {"confirm.word": " ERASE "}), State)
+    blank = dirty.having({"disk.key": "/dev/sda"})
+    assert summary.confirm(blank).default == BACK
+    assert list(summary.confirm(blank).fields()) == []
+    assert isinstance(summary.take_confirm(blank, {}), State)
+
+
+def test_the_summary_goes_on_only_with_a_plan() -> None:
+    from installer.tui.pages import summary  # noqa: PLC0415
+
+    assert isinstance(summary.take_summary(state(), {}), list)

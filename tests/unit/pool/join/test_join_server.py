@@ -1,0 +1,203 @@
+"""The pool's side: what comes in is believed in nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pool.driver import Joiner
+from pool.ganeti.facts import read_facts
+from pool.join.messages import joiner_to_json
+from pool.join.pool_facts import Member, PoolFacts
+from pool.join.queue import Queue
+from pool.join.queue_worker import work
+from pool.join.server import Desk, read_line
+from pool.join.token_store import Entry, Ledger
+
+NOW = 1_800_000_000.0
+ID = "aaaabbbb"
+HOST = Joiner("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
+FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.11"), Member("m2", "192.0.2.12")), True, "0.1.0", "ganeti 3.1.0")
+
+
+@dataclass
+class Office:
+    """A desk with its ledger, whose clock and pool a test may change."""
+
+    root: Path
+    now: float = NOW
+    facts: PoolFacts = FACTS
+    woken: int = 0
+    anew: list[Joiner] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.root)
+        self.queue = Queue(self.root / "queue")
+        self.ledger.add(Entry(ID, "ssh-ed25519 AAAA", NOW, NOW + 3600, 1), NOW)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def say(self, word: str, joiner: Joiner = HOST, name: str = ID, line: bytes | None = None) -> dict[str, Any]:
+        desk = Desk(
+            self.root, self.ledger, self.queue, lambda: self.facts, lambda a: True, self.wake, self.anew.append, lambda: self.now
+        )
+        text = json.dumps(joiner_to_json(joiner, self.now)).encode() if line is None else line
+        return desk.answer(name, word, lambda: text)
+
+    def code(self, word: str, joiner: Joiner = HOST, **values: Any) -> str:
+        said = self.say(word, joiner, **values)
+        return str(said["problem"]["code"]) if "problem" in said else ""
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_asking_changes_nothing(office: Office, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    answer = office.say("ask")["answer"]
+    assert answer["problems"] == ()
+    assert answer["hosts"] == 2
+    assert answer["master"] == "m1"
+    assert [p["code"] for p in office.say("ask", replace(HOST, version="9.9"))["answer"]["problems"]] == ["version"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("word", ["", "ask join", "ask; reboot", "shell", "scp -t /etc", "../answer", "_admit", "__class__"])
+def test_nothing_but_the_requests(office: Office, word: str) -> None:
+    said = office.say(word)
+    assert said["problem"]["code"] == "refused"
+    assert "joining the pool" in said["problem"]["text"]
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"name": "h1"}', b'{"a":' * 60000])
+def test_nonsense_is_refused_in_words(office: Office, line: bytes) -> None:
+    assert office.code("ask", line=line) == "refused"
+
+
+def test_a_joiner_s_way(office: Office) -> None:
+    (office.root / "root/.ssh").mkdir(parents=True)
+    (office.root / "root/.ssh/id_rsa.pub").write_text("ssh-rsa AAAA root@m1\n")
+    assert office.say("keys")["answer"]["keys"] == ["ssh-rsa AAAA root@m1"]
+    queued = office.say("join")["answer"]["queued"]
+    assert queued["place"] == 1
+    assert queued["seconds"] == 150
+    assert office.woken == 1
+    assert office.code("join", replace(HOST, name="h2", uuid="u2")) == "used-up"
+    work(office.queue, lambda joiner: None, lambda text: None, lambda: office.now)
+    assert office.say("join")["answer"]["joined"]["pool"] == "pool"
+
+
+def test_a_token_that_runs_out_in_the_queue_is_still_good_for_those_who_wait(office: Office) -> None:
+    office.say("join")
+    office.now += 7200
+    assert office.say("join")["answer"]["queued"]["place"] == 1
+    assert office.code("ask") == "", "its power was cut, and it begins anew"
+    assert office.code("keys") == ""
+    other = replace(HOST, name="h2", uuid="u2")
+    assert [office.code(word, other) for word in ("ask", "keys", "join")] == ["expired"] * 3
+
+
+def test_a_host_that_is_added_meanwhile_is_not_judged_against_itself(office: Office) -> None:
+    office.say("join")
+    office.facts = replace(FACTS, members=(*FACTS.members, Member("h1", "192.0.2.20")), version="0.2.0")
+    assert "queued" in office.say("join")["answer"]
+
+
+def test_a_host_that_begins_anew_while_it_is_added_is_told_of_once(office: Office) -> None:
+    office.say("keys")
+    office.say("join")
+    office.say("keys")
+    assert office.anew == [], "it waits, and nobody talks to it"
+
+    def add(joiner: Joiner) -> None:
+        office.say("join")
+        assert office.anew == [], "it asks how it stands, and is the same as before"
+        office.say("keys", replace(HOST, addresses=("192.0.2.9",)))
+        (before,) = office.anew
+        assert before.addresses == HOST.addresses, "those at which the master talks to it"
+
+    assert work(office.queue, add, lambda text: None, lambda: office.now) == 1
+    assert len(office.anew) == 1
+
+
+def test_a_bad_host_costs_no_use_and_no_place(office: Office) -> None:
+    assert office.code("join", replace(HOST, version="7.0")) == "version"
+    assert office.queue.tickets(NOW) == []
+    assert office.ledger.uuids() == {}
+    assert office.code("join") == ""
+
+
+def test_two_machines_of_one_name(office: Office) -> None:
+    office.ledger.add(Entry("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, None), NOW)
+    office.say("join", name="ccccdddd")
+    assert office.code("join", replace(HOST, uuid="u2"), name="ccccdddd") == "name"
+
+
+def test_revoked_unknown_and_nonsense_tokens(office: Office) -> None:
+    assert office.code("ask", name="ccccdddd") == "token"
+    assert office.code("ask", name="../../x") == "refused"
+    office.ledger.revoke(ID, NOW)
+    assert office.code("ask") == "token"
+
+
+def test_not_the_master_any_more(office: Office) -> None:
+    office.facts = replace(FACTS, master="m2")
+    said = office.say("join")["problem"]
+    assert said["code"] == "moved"
+    assert said["address"] == "192.0.2.12"
+    office.facts = replace(FACTS, serving=False)
+    assert office.code("join") == "busy"
+    assert office.queue.tickets(NOW) == []
+
+
+def test_a_line_is_bounded_in_size_and_time() -> None:
+    for data, message in ((b"x" * 70000, "longer than"), (b"abc", "too early")):
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        sent = os.write(writing, data)
+        if sent == len(data):
+            os.close(writing)
+        with pytest.raises(ValueError, match=message if sent == len(data) else "nothing came"):
+            read_line(reading, 0.2)
+        os.close(reading)
+    reading, writing = os.pipe()
+    with pytest.raises(ValueError, match="nothing came within"):
+        read_line(reading, 0.05)
+    os.write(writing, b"first\nsecond\n")
+    assert read_line(reading, 1.0) == b"first"
+
+
+def test_ganeti_s_files(tmp_path: Path) -> None:
+    files = {
+        "var/lib/ganeti/ssconf_cluster_name": "pool.example.net\n",
+        "var/lib/ganeti/ssconf_master_node": "m1.example.net\n",
+        "var/lib/ganeti/ssconf_master_ip": "192.0.2.5\n",
+        "var/lib/ganeti/ssconf_node_primary_ips": "m1.example.net 192.0.2.11\nm2.example.net 192.0.2.12\n",
+        "var/lib/ganeti/ssconf_offline_nodes": "m2.example.net\n",
+        "var/lib/ganeti/ssconf_release_version": "3.1.0~rc2\n",
+        "etc/hostname": "m1\n",
+        "run/dom0kit/image/manifest.json": '{"version": "0.1.0", "packages": {}}',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    facts = read_facts(tmp_path)
+    assert facts == PoolFacts(
+        "pool.example.net",
+        "192.0.2.5",
+        "m1.example.net",
+        "m1.example.net",
+        (Member("m1.example.net", "192.0.2.11"), Member("m2.example.net", "192.0.2.12", offline=True)),
+        False,
+        "0.1.0",
+        "ganeti 3.1.0~rc2",
+    )
+    assert facts.is_master

@@ -1,0 +1,35 @@
+"""What a console may say while paths to a LUN are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from qa.host_checks import ScenarioFailed
+from qa.san.multipath_array import heard_above
+
+PATH = "[   71.2] I/O error, dev sda, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[   71.2] I/O error, dev dm-0, sector 2048 op 0x1:(WRITE)",
+        "[   71.2] EXT4-fs error (device dm-3): ext4_wait_block_bitmap:582",
+        "[   71.2] SQUASHFS error: Failed to read block 0x15ed04c: -5",
+        "[   71.2] I/O error, dev loop0, sector 8",
+    ],
+)
+def test_an_error_above_the_paths_is_heard(line: str) -> None:
+    with pytest.raises(ScenarioFailed, match="above the paths"):
+        heard_above(PATH + line + "\n")
+
+
+def test_an_error_of_a_path_is_not() -> None:
+    heard_above(PATH)
+    heard_above(PATH + PATH.replace("sda", "sdaa"))
+
+
+def test_other_paths_than_those_named_are_heard() -> None:
+    heard_above(PATH.replace("sda", "sdc"), "sdc|sdd")
+    with pytest.raises(ScenarioFailed):
+        heard_above(PATH, "sdc|sdd")

@@ -1,0 +1,87 @@
+"""The structure that docs/architecture.md promises, held to by machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROOMS = ("dom0kit", "prepare", "answerfiles", "network", "pool", "installer", "firstboot", "image", "iso", "pipeline", "qa")
+MAY_IMPORT = {
+    "dom0kit": set(),
+    "prepare": {"dom0kit"},
+    "answerfiles": {"dom0kit"},
+    "network": {"answerfiles", "dom0kit"},
+    "pool": {"answerfiles", "dom0kit"},
+    "installer": {"network", "pool", "answerfiles", "dom0kit"},
+    "firstboot": {"network", "pool", "answerfiles", "dom0kit"},
+    "image": {"dom0kit"},
+    "iso": {"dom0kit"},
+    "pipeline": {"dom0kit", "answerfiles", "image", "iso"},
+    "qa": set(ROOMS),
+}
+SHIPPED_BY_DEBIAN = {"pydantic", "pydantic_core", "yaml", "jinja2", "snack"}
+BUILD_ONLY = {"pycdlib", "pexpect", "pytest"}
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_run_one_way(room: str) -> None:
+    for path in (PROJECT / room).rglob("*.py"):
+        wrong = (imported(path) & set(ROOMS)) - MAY_IMPORT[room] - {room}
+        assert not wrong, f"{path.relative_to(PROJECT)} imports {wrong}"
+
+
+@pytest.mark.parametrize("room", ["dom0kit", "answerfiles", "network", "pool", "installer", "firstboot"])
+def test_rooms_that_travel_need_only_what_debian_ships(room: str) -> None:
+    for path in (PROJECT / room).rglob("*.py"):
+        assert not imported(path) & BUILD_ONLY, path
+
+
+def test_the_table_in_the_architecture_names_every_room() -> None:
+    text = (PROJECT / "docs/architecture.md").read_text()
+    for room in ROOMS:
+        assert f"| `{room}/` |" in text, room
+
+
+def test_travelling_libraries_are_pinned_to_debians_versions() -> None:
+    text = (PROJECT / "pyproject.toml").read_text()
+    for pin in ("pydantic==2.10.6", "PyYAML==6.0.2", "Jinja2==3.1.6"):
+        assert pin in text
+
+
+def test_every_dependency_earns_its_line() -> None:
+    names = re.findall(r'^\s+"([A-Za-z0-9_.-]+)==', (PROJECT / "pyproject.toml").read_text(), re.M)
+    text = (PROJECT / "docs/dependencies.md").read_text().lower()
+    assert names
+    for name in names:
+        assert f"| {name.lower()} |" in text, name
+
+
+def test_files_stay_readable_in_one_sitting() -> None:
+    for room in ROOMS:
+        for path in (PROJECT / room).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 320, path
+
+
+def test_hooks_are_executable_and_stop_on_errors() -> None:
+    hooks = [p for p in (PROJECT / "image/elements").glob("*/*.d/*") if p.parent.name != "environment.d"]
+    assert hooks
+    for hook in hooks:
+        assert hook.stat().st_mode & 0o100, hook
+        text = hook.read_text()
+        assert "set -eu" in text, hook
+        assert "pipefail" in text, hook
