@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-BLOCK = 4 * 1024 * 1024
+from dom0kit.units import MIB
+
+BLOCK = 4 * MIB
 Progress = Callable[[int], None]
 """Called with the number of bytes done so far."""
 

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from dom0kit import __version__
 from dom0kit.errors import UserError
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 
 TIMEOUT = 10.0
 """Connect to a web server, and wait between two parts of its answer.
@@ -33,7 +33,7 @@ TOTAL = 60.0
 Kind: protocol. Reason: a server may send a byte now and then for ever; answers are at most a few MiB. Expiry: WebError of kind
 timeout; the callers try again.
 """
-LARGEST = 1024 * 1024
+LARGEST = MIB
 REDIRECTS = 5
 MOVED = (301, 302, 303, 307, 308)
 

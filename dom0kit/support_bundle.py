@@ -7,8 +7,10 @@ import io
 import tarfile
 from collections.abc import Callable, Mapping
 
-LARGEST = 5 * 1024 * 1024
-LARGEST_FILE = 2 * 1024 * 1024
+from dom0kit.units import MIB
+
+LARGEST = 5 * MIB
+LARGEST_FILE = 2 * MIB
 
 
 def tail(text: str, size: int) -> str:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+MIB = 1024**2
+GIB = 1024**3
+SECTOR = 512
+"""Bytes of a sector as sysfs, the MBR and GRUB count them, whatever the disk's own sector size is."""
+
 UNITS = {"B": 1}
 UNITS |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGTPE", 1)}
 UNITS |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTPE", 1)}

@@ -12,14 +12,13 @@ from answerfiles.reader import read_answers
 from answerfiles.secret import unresolved
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 from installer.hardware.facts_json import read_facts
 from installer.model.hardware import Facts
 from installer.model.image_manifest import ImageFile, Manifest, read_manifest
 from installer.plan.plan import Options, Plan, make_plan
 from installer.pool_preflight import token_problems
 
-MIB = 1024 * 1024
 NOMINAL = Manifest(
     product="dom0kit",
     version="0.0.0",

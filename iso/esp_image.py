@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 from dom0kit.process import run
+from dom0kit.units import SECTOR
 from iso.grub_menu import ESP_MARKER
 
-SECTOR = 512
 SLACK = 256 * 1024
 """FATs, root directory and cluster ends."""
 HINT = "apt-get install mtools"

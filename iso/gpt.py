@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass
 from uuid import UUID
 
-SECTOR = 512
+from dom0kit.units import SECTOR
+
 ENTRY_COUNT = 128
 ENTRY_SIZE = 128
 ENTRY_SECTORS = ENTRY_COUNT * ENTRY_SIZE // SECTOR

@@ -11,11 +11,11 @@ import struct
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from dom0kit.units import MIB, SECTOR
 from iso import gpt
 
 BLOCK = 2048
-SECTORS_PER_BLOCK = BLOCK // gpt.SECTOR
-MIB = 1024 * 1024
+SECTORS_PER_BLOCK = BLOCK // SECTOR
 READ_AHEAD = 300 * 1024
 """GRUB on a BIOS CD reads garbage for the last file unless this much follows it."""
 SYSTEM_AREA = 32 * 1024
@@ -64,7 +64,7 @@ class Extent:
 
 def padded_size(size: int) -> int:
     """The size in bytes of the whole medium for an ISO 9660 image of ``size`` bytes: a whole number of MiB."""
-    wanted = size + READ_AHEAD + gpt.BACKUP_SECTORS * gpt.SECTOR
+    wanted = size + READ_AHEAD + gpt.BACKUP_SECTORS * SECTOR
     return -(-wanted // MIB) * MIB
 
 
@@ -105,7 +105,7 @@ def master_boot_record(boot_hybrid: bytes, bios: Extent, disk_id: bytes, sectors
     :param sectors: size of the medium in 512-byte sectors.
     :raises HybridError: when ``boot_hybrid`` is something else.
     """
-    if len(boot_hybrid) != gpt.SECTOR or boot_hybrid[MBR_CORE] != MBR_UNPATCHED or boot_hybrid[510:] != MBR_END:
+    if len(boot_hybrid) != SECTOR or boot_hybrid[MBR_CORE] != MBR_UNPATCHED or boot_hybrid[510:] != MBR_END:
         raise HybridError("boot_hybrid.img is not GRUB's MBR for hybrid media")
     if any(boot_hybrid[MBR_ID.start : 510]):
         raise HybridError("boot_hybrid.img has content where the partition table goes")
@@ -128,9 +128,9 @@ def restore_boot_hybrid(record: bytes) -> bytes:
 def partition_table(identity: Identity, uefi: Extent, size: int) -> gpt.Table:
     """The partition table of a medium of ``size`` bytes: one EFI System Partition over the UEFI image."""
     first = uefi.block * SECTORS_PER_BLOCK
-    last = first + -(-uefi.length // gpt.SECTOR) - 1
+    last = first + -(-uefi.length // SECTOR) - 1
     esp = gpt.Partition(gpt.EFI_SYSTEM, identity.partition, first, last, "dom0kit UEFI boot")
-    return gpt.Table(identity.disk, size // gpt.SECTOR, (esp,))
+    return gpt.Table(identity.disk, size // SECTOR, (esp,))
 
 
 def system_area(boot_hybrid: bytes, bios: Extent, table: gpt.Table, disk_id: bytes) -> bytes:

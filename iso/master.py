@@ -20,13 +20,14 @@ import pycdlib.pycdlib
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
 from dom0kit.fs import sha256_file, sync_folder, write_atomic
+from dom0kit.units import MIB, SECTOR
 from iso import embed_answers, gpt, hybrid_mbr_gpt
 from iso.esp_image import make_uefi_image
 from iso.grub_menu import MenuOptions, marker_path, render_menu
 from iso.layout import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, read_image
 from iso.verify import verify
 
-COPY_BLOCK = 4 * 1024 * 1024
+COPY_BLOCK = 4 * MIB
 """pycdlib's default blocks make mastering three times as slow."""
 INTERCHANGE_LEVEL = 3
 FILE_MODE = 0o100444
@@ -186,7 +187,7 @@ def write_hybrid(
         (0, hybrid_mbr_gpt.system_area(boot_hybrid, bios, table, identity.mbr)),
         (descriptor_at, descriptor),
         (bios.block * hybrid_mbr_gpt.BLOCK, bios_image),
-        (size - gpt.BACKUP_SECTORS * gpt.SECTOR, gpt.backup(table)),
+        (size - gpt.BACKUP_SECTORS * SECTOR, gpt.backup(table)),
     ):
         file.seek(offset)
         file.write(data)

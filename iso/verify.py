@@ -14,11 +14,12 @@ from pycdlib.pycdlibexception import PyCdlibException
 
 from dom0kit.errors import UserError
 from dom0kit.process import run
+from dom0kit.units import MIB, SECTOR
 from iso import gpt, hybrid_mbr_gpt
 from iso.grub_menu import marker_path
 from iso.layout import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, UEFI_IMAGE, Manifest, parse_manifest
 
-READ_BLOCK = 4 * 1024 * 1024
+READ_BLOCK = 4 * MIB
 HINT = "make the ISO again; when it happens twice, look at the disk and the memory of this machine"
 
 
@@ -148,12 +149,12 @@ def hybrid_problems(file: BinaryIO, size: int, extents: Mapping[str, hybrid_mbr_
     if BIOS_IMAGE not in extents or UEFI_IMAGE not in extents:
         return ["a boot image is missing"]
     bios, uefi = extents[BIOS_IMAGE], extents[UEFI_IMAGE]
-    if size % hybrid_mbr_gpt.MIB:
+    if size % MIB:
         return [f"its size of {size} bytes is not a whole number of MiB: it was cut off"]
     problems = boot_image_problems(file, bios, manifest)
     problems += catalog_problems(file, bios, uefi)
     end = max(where.block * hybrid_mbr_gpt.BLOCK + where.length for where in extents.values())
-    if end + hybrid_mbr_gpt.READ_AHEAD + gpt.BACKUP_SECTORS * gpt.SECTOR > size:
+    if end + hybrid_mbr_gpt.READ_AHEAD + gpt.BACKUP_SECTORS * SECTOR > size:
         problems.append(f"fewer than {hybrid_mbr_gpt.READ_AHEAD} bytes of padding follow the last file")
     file.seek(hybrid_mbr_gpt.PRIMARY_DESCRIPTOR * hybrid_mbr_gpt.BLOCK)
     descriptor = file.read(hybrid_mbr_gpt.BLOCK)
@@ -172,12 +173,12 @@ def boot_image_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, manifest: M
     elif patched != hybrid_mbr_gpt.patch_bios_image(original, bios.block):
         problems.append(f"{BIOS_IMAGE} has wrong boot information")
     file.seek(0)
-    record = file.read(gpt.SECTOR)
+    record = file.read(SECTOR)
     original = hybrid_mbr_gpt.restore_boot_hybrid(record)
     if hashlib.sha256(original).hexdigest() != manifest.files[BOOT_HYBRID][0]:
         problems.append("the first sector is not GRUB's MBR of the manifest")
     elif record != hybrid_mbr_gpt.master_boot_record(
-        original, bios, hybrid_mbr_gpt.Identity.of(manifest.id).mbr, file.seek(0, 2) // gpt.SECTOR
+        original, bios, hybrid_mbr_gpt.Identity.of(manifest.id).mbr, file.seek(0, 2) // SECTOR
     ):
         problems.append("the MBR does not point at GRUB or does not protect the whole medium")
     return problems
@@ -206,11 +207,11 @@ def catalog_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, uefi: hybrid_m
 
 def table_problems(file: BinaryIO, size: int, uefi: hybrid_mbr_gpt.Extent, manifest: Manifest) -> list[str]:
     """Both partition tables hold exactly the one partition over the UEFI image."""
-    sectors = size // gpt.SECTOR
+    sectors = size // SECTOR
     wanted = hybrid_mbr_gpt.partition_table(hybrid_mbr_gpt.Identity.of(manifest.id), uefi, size)
-    file.seek(gpt.SECTOR)
-    head = file.read(gpt.SECTOR + gpt.ENTRY_COUNT * gpt.ENTRY_SIZE)
-    file.seek(size - gpt.BACKUP_SECTORS * gpt.SECTOR)
+    file.seek(SECTOR)
+    head = file.read(SECTOR + gpt.ENTRY_COUNT * gpt.ENTRY_SIZE)
+    file.seek(size - gpt.BACKUP_SECTORS * SECTOR)
     tail = file.read()
     problems = []
     for header, entries, backup in ((head[:512], head[512:], False), (tail[-512:], tail[:-512], True)):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dom0kit.units import human_bytes
+from dom0kit.units import GIB, human_bytes
 
-NEEDED_DISK = 8 * 1024**3
-NEEDED_MEMORY = 3 * 1024**3
+NEEDED_DISK = 8 * GIB
+NEEDED_MEMORY = 3 * GIB
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dom0kit.units import MIB
 from qa import timeouts
 from qa.failure import ScenarioFailed
 from qa.install import answers
@@ -148,14 +149,13 @@ def check_layout(listing: str) -> None:
     shown = [(p.get("size"), p.get("fstype"), p.get("label")) for p in found]
     need(len(found) == 4, f"there are {len(found)} partitions, not 4: {shown}")
     boot, esp, system, guests = found
-    mib = 1024**2
-    need(boot["size"] == mib, f"bios_grub has {boot['size']} bytes")
+    need(boot["size"] == MIB, f"bios_grub has {boot['size']} bytes")
     # FAT32 has a least number of clusters, which 256 MiB in sectors of 4096 bytes do not reach.
-    size = (260 if esp.get("log-sec") == 4096 else 256) * mib
-    wrong = f"the ESP is {esp['size'] / mib:g} MiB of {esp['fstype']}, not {size / mib:g} MiB of vfat"
+    size = (260 if esp.get("log-sec") == 4096 else 256) * MIB
+    wrong = f"the ESP is {esp['size'] / MIB:g} MiB of {esp['fstype']}, not {size / MIB:g} MiB of vfat"
     need(esp["size"] == size and esp["fstype"] == "vfat", wrong)
     need(system["fstype"] == "ext4" and system["label"] == "dom0kit-system", f"the system partition is {shown[2]}")
-    need(system["size"] <= 10 * 1024 * mib, f"the system partition has {system['size']} bytes")
+    need(system["size"] <= 10 * 1024 * MIB, f"the system partition has {system['size']} bytes")
     need(guests["fstype"] == "LVM2_member", f"the guests' partition is {shown[3]}")
 
 

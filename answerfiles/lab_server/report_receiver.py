@@ -18,11 +18,12 @@ from typing import Any
 
 from answerfiles.inventory.install_markers import mark_done
 from answerfiles.inventory.render import report_token
+from dom0kit.units import MIB
 
 LARGEST_EVENT = 256 * 1024
-LARGEST_BUNDLE = 64 * 1024 * 1024
-LARGEST_UNPROVEN = 8 * 1024 * 1024
-LARGEST_LOG = 32 * 1024 * 1024
+LARGEST_BUNDLE = 64 * MIB
+LARGEST_UNPROVEN = 8 * MIB
+LARGEST_LOG = 32 * MIB
 """Bytes of events of one host; what comes after is refused."""
 CLIENT_SECONDS = 60
 """Wait between two parts of a report.

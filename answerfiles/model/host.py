@@ -9,8 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from answerfiles.field_types import Flag, Server, Size, SshKey, Zone, refuse
 from answerfiles.model.record import Record
 from answerfiles.secret import HINT, PasswordHash
-
-MIB = 1024 * 1024
+from dom0kit.units import MIB
 
 
 class Time(Record):

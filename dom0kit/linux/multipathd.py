@@ -6,12 +6,13 @@ import socket
 import struct
 
 from dom0kit.errors import UserError
+from dom0kit.units import MIB
 
 ADDRESS = "\0/org/kernel/linux/storage/multipathd"
 """Its abstract socket (libmpathcmd; multipathd(8))."""
 LENGTH = struct.Struct("=Q")
 """Before each message: its bytes, the closing zero counted, as a size_t."""
-LARGEST = 16 * 1024 * 1024
+LARGEST = 16 * MIB
 ANSWER_SECONDS = 120.0
 """Wait for an answer of multipathd.
 

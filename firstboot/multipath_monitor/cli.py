@@ -20,6 +20,7 @@ from dom0kit.linux.multipath_maps import Map, parse_maps
 from dom0kit.linux.multipathd import ask
 from dom0kit.linux.udev import settle
 from dom0kit.process import run
+from dom0kit.units import MIB
 from firstboot.host import MANIFEST
 from firstboot.multipath_monitor import pin_in_memory
 from firstboot.multipath_monitor.alert_hooks import Alerts
@@ -33,7 +34,7 @@ LOG = "var/log/dom0kit/paths-events.jsonl"
 IMAGE = Path("/run/dom0kit/image")
 STATE = Path("/run/dom0kit/overlay")
 MCL_CURRENT, MCL_FUTURE = 1, 2
-THREAD_STACK = 1024 * 1024
+THREAD_STACK = MIB
 
 
 def configure_paths(parser: argparse.ArgumentParser) -> None:

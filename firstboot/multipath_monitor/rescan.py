@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.linux.multipath_maps import Map
-from dom0kit.units import human_bytes
+from dom0kit.units import SECTOR, human_bytes
 
-SECTOR = 512
 """``/sys/block/*/size`` counts in these bytes, whatever the disk's own sectors are (sysfs-block(5))."""
 
 

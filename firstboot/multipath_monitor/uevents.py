@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+from dom0kit.units import MIB
+
 KERNEL_GROUP = 1
 NETLINK_KOBJECT_UEVENT = 15
 LARGEST = 65536
-ROOM = 1024 * 1024
+ROOM = MIB
 """Bytes of announcements that may wait: a storage network that goes takes many disks with it at once."""
 
 

@@ -11,6 +11,7 @@ from dom0kit.errors import UserError
 from dom0kit.linux.udev import settle
 from dom0kit.polling import poll
 from dom0kit.process import run
+from dom0kit.units import MIB
 from installer.command_log import Commands
 from installer.model.hardware import MEDIUM
 
@@ -26,7 +27,7 @@ LOOK_SECONDS = 0.5
 
 Kind: pace. Reason: a look starts blkid, which reads each device. Expiry: the next look.
 """
-LARGEST = 1024 * 1024
+LARGEST = MIB
 
 Tell = Callable[[float, str], None]
 """Called with a fraction of the waiting time and a text, while something has not appeared yet."""

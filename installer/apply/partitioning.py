@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dom0kit.linux import udev
 from dom0kit.polling import poll
+from dom0kit.units import MIB
 from installer.command_log import Commands
 from installer.model.actions import Array, MakeArrays, MakeFileSystems, MakeVolumeGroup, PartitionDisks, Table, Wipe
-from installer.model.partition_layout import MIB, partition_path
+from installer.model.partition_layout import partition_path
 
 SECONDS_FOR_DEVICES = 120.0
 """Wait for the device of a partition or an array after udev has processed all events.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.fs import sha256_file, write_atomic
+from dom0kit.units import SECTOR
 from installer.bootloader import grub_bios
 from installer.command_log import Commands
 from installer.model.actions import Finish, InstallBootLoaders
@@ -91,13 +92,13 @@ def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None
 def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
     """Write boot sector and core image; the core first, so that the sector never points at nothing."""
     boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
-    first = core_start // grub_bios.SECTOR
+    first = core_start // SECTOR
     with open(disk, "r+b", buffering=0) as file:
         file.seek(core_start)
         file.write(grub_bios.core_image(core, first, core_size))
         os.fsync(file.fileno())
         file.seek(0)
-        current = file.read(grub_bios.SECTOR)
+        current = file.read(SECTOR)
         file.seek(0)
         file.write(grub_bios.boot_sector(boot_img, current, first))
         os.fsync(file.fileno())

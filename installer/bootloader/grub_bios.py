@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 
 from dom0kit.errors import UserError
-
-SECTOR = 512
+from dom0kit.units import SECTOR
 
 # In boot.img: where the core image starts, which drive to read, and the jump that old BIOSes need gone.
 KERNEL_SECTOR = 0x5C

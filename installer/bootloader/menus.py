@@ -9,8 +9,8 @@ from typing import Literal
 import jinja2
 
 from answerfiles.model import Dom0, SerialConsole
+from dom0kit.units import MIB
 from installer.model.image_manifest import Manifest
-from installer.model.partition_layout import MIB
 
 Serial = SerialConsole | Literal["none"]
 DOM0 = Dom0()

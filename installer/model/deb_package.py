@@ -7,12 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 
 ARCHITECTURES = ("amd64", "all")
 FORMAT = r"${Package}\t${Version}\t${Architecture}\t${Installed-Size}\n"
 """For ``dpkg-deb --show``; the installed size is in KiB (deb-control(5))."""
-MIB = 1024 * 1024
 IN_INITRAMFS_MOST = 64 * MIB
 """GRUB reads all of it before the kernel starts, on BIOS at some MB a second."""
 LISTED = re.compile(r"^([-dlhcbp])\S+ +\S+ +(\d+) \S+ \S+ (.*)$", re.MULTILINE)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from dom0kit.units import human_bytes
-
-MIB = 1024 * 1024
-GIB = 1024 * MIB
+from dom0kit.units import GIB, MIB, human_bytes
 
 BIOS_GRUB, ESP, SYSTEM, GUESTS = 1, 2, 3, 4
 

@@ -19,7 +19,7 @@ from dom0kit.errors import UserError
 from dom0kit.fs import sha256_file, write_json
 from dom0kit.http_client import Trust, WebError
 from dom0kit.process import CommandFailed
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 from installer.answer_source.volumes import Tell, find_label, find_uuid, wait_for_label
 from installer.command_log import Commands
 from installer.model import deb_package
@@ -30,7 +30,7 @@ STAGE = Path("/var/lib/dom0kit/packages")
 """Where they are kept in RAM; a stick may be taken out once they are there."""
 RECORD = "sources.json"
 OVERLAY = Path("/run/dom0kit/overlay")
-LARGEST = 512 * deb_package.MIB
+LARGEST = 512 * MIB
 TRIES = 6
 FIRST_PAUSE_SECONDS = 1.0
 """Pause after the first failed try to fetch a file; doubled after each further one.

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from answerfiles.model import AllPathsDown, Answers
+from dom0kit.units import GIB, MIB
 from installer.bootloader import menus
 from installer.bootloader.grub import LABEL, SECOND_LABEL
 from installer.model import actions, partition_layout
@@ -14,7 +15,7 @@ from installer.model.actions import Action
 from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
-from installer.model.partition_layout import GIB, MIB, Partition, partition_path
+from installer.model.partition_layout import Partition, partition_path
 from installer.plan.preconditions import own_groups
 from installer.selection.disks import Chosen
 from installer.storage_network.iscsi_host_config import make_part

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from answerfiles.model import Answers
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 from installer.bootloader import menus
 from installer.model import partition_layout
 from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
-from installer.model.partition_layout import MIB, Partition
+from installer.model.partition_layout import Partition
 from installer.selection.disks import Chosen
 from installer.selection.nics import Uplink
 

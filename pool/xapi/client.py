@@ -17,11 +17,12 @@ from typing import Any, Protocol
 from dom0kit import http_client
 from dom0kit.errors import UserError
 from dom0kit.http_client import Trust, WebError
+from dom0kit.units import MIB
 from pool.xapi.rpc_codec import WIRES, NotThisFormat, Refusal, Wire
 
 API_VERSION = "1.0"
 ORIGINATOR = "dom0kit"
-LARGEST = 32 * 1024 * 1024
+LARGEST = 32 * MIB
 """Bytes of an answer: the records of 64 hosts take some megabytes."""
 USUAL = 300.0
 """Call a method of xapi.

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.process import run
+from dom0kit.units import MIB
 from qa.failure import ScenarioFailed
 
 SYSTEM = 3
 """Number of the system partition."""
-PIECE = 4 * 1024**2
+PIECE = 4 * MIB
 
 
 def partition(disk: Path, number: int) -> tuple[int, int]:

@@ -26,11 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.process import run
+from dom0kit.units import MIB
 from qa.lab import access_log
 from qa.lab.server_process import Server
 
 READY = r"(?m)^serving "
-LARGEST = 64 * 1024**2
+LARGEST = 64 * MIB
 """Bytes of the largest report that is taken."""
 
 

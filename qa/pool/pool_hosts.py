@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from dom0kit.process import run
+from dom0kit.units import GIB
 from qa import timeouts
 from qa.guest.host_json import SYSTEM, partition
 from qa.guest.ssh_access import Ssh
@@ -37,7 +38,7 @@ from qa.vm.serial_console import Answer
 DOMAIN = "lab.example.org"
 POOL = f"pool.{DOMAIN}"
 POOL_ADDRESS = "10.77.0.10"
-DISK_SIZE = 40 * 1024**3
+DISK_SIZE = 40 * GIB
 """Sparse; Ganeti wants a volume group of at least 20 GiB."""
 FIRST_BOOT = 2 * timeouts.BOOT
 """A first boot that makes or joins a pool: some minutes more, each."""

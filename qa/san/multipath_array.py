@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.process import run as command
+from dom0kit.units import GIB
 from qa import host_checks
 from qa.guest.host_json import SYSTEM, partition
 from qa.host_checks import Run, need
@@ -25,7 +26,7 @@ from qa.vm.qemu_args import Drive, Firmware, path_device
 
 WWN = 0x5000C50015EA71AD
 SERIAL = "LUN1"
-SIZE = 12 * 1024**3
+SIZE = 12 * GIB
 SEEN_SECONDS = 240
 """Within so many seconds a host knows that a path has gone or come."""
 LOOP = "/run/dom0kit/medium/fsync-loop"

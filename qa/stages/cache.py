@@ -19,10 +19,10 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.fs import write_json
+from dom0kit.units import GIB
 from qa.stages.key import StageKey
 
 RECORD = "stage.json"
-GIB = 1024**3
 LIMIT_GIB = 16.0
 """Default size limit: two installed hosts, a host on a LUN and a pool's master with their memory, of two images."""
 LIMIT_VARIABLE = "DOM0KIT_QA_CACHE_GIB"

@@ -12,6 +12,7 @@ import pycdlib
 
 from dom0kit.errors import UserError
 from dom0kit.process import run
+from dom0kit.units import GIB, MIB
 
 ANSWERS_LABEL = "ANSWERS"
 ANSWERS_NAME = "host1.yaml"
@@ -21,8 +22,8 @@ MENU = ("install", "install-serial", "install-xen", "live-xen", "live", "rescue"
 
 EL_TORITO_ID = 34823
 """Byte of the ISO's boot record (sector 17) where the identifier EL TORITO SPECIFICATION begins."""
-DISK_SIZE = 20 * 1024**3
-BLOCK = 1024 * 1024
+DISK_SIZE = 20 * GIB
+BLOCK = MIB
 
 
 def boot_cfg(entry: str, arguments: str = "") -> str:
@@ -42,7 +43,7 @@ def answers_stick(path: Path, files: dict[str, str], label: str = ANSWERS_LABEL)
     """A FAT image of 4 MiB with these files (path to text; folders are made) and this label."""
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
-        file.truncate(4 * 1024**2)
+        file.truncate(4 * MIB)
     run(["mformat", "-i", path, "-v", label, "-N", "0d0a5e75", "::"], hint="install mtools")
     folders = {str(folder) for name in files for folder in Path(name).parents if str(folder) != "."}
     for folder in sorted(folders):

@@ -9,9 +9,9 @@ from typing import Any
 
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers
+from dom0kit.units import GIB
 from installer.model.hardware import Disk, Facts, Nic
 from installer.model.image_manifest import Manifest, parse_manifest
-from installer.model.partition_layout import GIB
 from installer.plan.plan import Options
 
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"

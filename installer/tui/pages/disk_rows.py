@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from dom0kit.units import human_bytes
+from dom0kit.units import GIB, human_bytes
 from installer.model.hardware import Disk
 from installer.model.hardware import state as content
 from installer.selection.disks import are_twins
@@ -13,7 +13,7 @@ from installer.tui.toolkit.forms import WIDTH, Row
 
 HEADER = ("Disk", "Size", "Model", "Serial", "Bus", "On it now")
 WIDTHS = (11, 10, 14, 12, 7, 16)
-LEAST = 6 * 1024**3
+LEAST = 6 * GIB
 NETWORKED = ("fc", "iscsi", "sas", "scsi")
 """How disks are attached that may have more than one cable."""
 SAID = 2 * WIDTH - 20

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from dom0kit.units import human_bytes
+from dom0kit.units import MIB, human_bytes
 from installer.tui.state import State
 from installer.tui.toolkit.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text, Values
 from installer.tui.toolkit.layout import wrap
 
-MIB = 1024 * 1024
 MEMORY_SPARE = 512 * MIB
 
 KEY_MAPS = (

@@ -12,6 +12,7 @@ import pytest
 
 from dom0kit.linux import cpio
 from dom0kit.process import run
+from dom0kit.units import GIB
 from qa import host_checks, timeouts
 from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT, ScenarioFailed
 from qa.failure.recorder import FailureRecorder
@@ -81,7 +82,7 @@ def test_harness_explains_panic(scenario: Scenario) -> None:
 
 def wrong_disk(path: Path) -> Path:
     """Make a disk that is partitioned as the product does it, but for the ESP's size; the guest makes the file systems."""
-    media.blank_disk(path, 4 * 1024**3)
+    media.blank_disk(path, 4 * GIB)
     parts = ["-n1:0:+1M", "-t1:ef02", f"-n2:0:+{ESP_MIB}M", "-t2:ef00", "-n3:0:+1G", "-n4:0:0", "-t4:8e00"]
     run(["sgdisk", *parts, path])
     return path

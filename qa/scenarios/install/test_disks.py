@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dom0kit.units import GIB
 from qa import host_checks, timeouts
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
@@ -17,7 +18,7 @@ from qa.vm.ports import reserve
 from qa.vm.qemu_args import Drive, Firmware, Nic
 
 SERIALS = ("MIRROR1", "MIRROR2")
-SMALL = 16 * 1024**3
+SMALL = 16 * GIB
 """Bytes of a disk: what a first synchronisation reads and writes is this much."""
 DOM0_MIB = 1280
 MIRROR: Values = {

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 
+from dom0kit.units import GIB
 from qa import host_checks, timeouts
 from qa.guest.boot_and_check import arrive
 from qa.guest.ssh_access import Ssh
@@ -22,8 +23,6 @@ from qa.vm import media
 from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Drive
-
-GIB = 1024**3
 
 
 @scenario("san-fc-bios", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})

@@ -16,6 +16,7 @@ from answerfiles.reader import read_answers
 from answerfiles.reference_docs import main, page
 from dom0kit.cli import main as dom0kit
 from dom0kit.errors import UserError
+from dom0kit.units import MIB
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -60,7 +61,7 @@ def test_schema_has_limits_and_words_and_no_remains_of_python() -> None:
     definitions = schema()["$defs"]
     assert definitions["Management"]["properties"]["vlan"]["anyOf"][0] == {"maximum": 4094, "minimum": 1, "type": "integer"}
     assert definitions["Management"]["properties"]["ipv4"]["oneOf"][0]["enum"] == ["dhcp", "none"]
-    assert definitions["Dom0"]["properties"]["memory"]["anyOf"][0]["anyOf"][0]["minimum"] == 512 * 1024 * 1024
+    assert definitions["Dom0"]["properties"]["memory"]["anyOf"][0]["anyOf"][0]["minimum"] == 512 * MIB
     assert definitions["Target"]["properties"]["mirror"]["anyOf"][0]["minItems"] == 2
     assert definitions["Root"]["properties"]["password_hash"]["anyOf"][0]["writeOnly"] is True
     assert '"ge"' not in schema_text()

@@ -16,6 +16,7 @@ import pytest
 from answerfiles.model import load_host
 from answerfiles.reader import parse_answers
 from dom0kit.errors import UserError
+from dom0kit.units import GIB
 from firstboot import status_screen
 from firstboot.host import HOST_JSON, Host
 from firstboot.reconfigure import network
@@ -32,7 +33,7 @@ STATUS: dict[str, Any] = {
     "steps": [{"name": "identity", "state": "done"}, {"name": "network", "state": "done"}],
     "pool": {"toolstack": "ganeti", "well": True, "reason": ""},
 }
-MAP = {"name": "36001", "type": "mpath", "size": 1024**3}
+MAP = {"name": "36001", "type": "mpath", "size": GIB}
 LSBLK = {
     "blockdevices": [
         {"name": "sda", "type": "disk", "size": 1024**4, "model": "ACME ", "state": "running"},
@@ -52,7 +53,7 @@ LSBLK = {
             "children": [MAP],
         },
         {"name": "loop0", "type": "loop", "size": 5},
-        {"name": "nvme0n1", "type": "disk", "size": 1024**3, "state": "live"},
+        {"name": "nvme0n1", "type": "disk", "size": GIB, "state": "live"},
     ]
 }
 MDSTAT = """Personalities : [raid1]

@@ -11,11 +11,10 @@ from installer_samples import OPTIONS, manifest
 
 from answerfiles.reader import parse_answers
 from answerfiles.secret import unresolved
-from dom0kit.units import human_bytes
+from dom0kit.units import GIB, human_bytes
 from installer.answers_check import NOMINAL, plan_of
 from installer.hardware.facts_json import facts_from_json
 from installer.model.hardware import Disk, Facts, Nic
-from installer.model.partition_layout import GIB
 from installer.plan.plan import make_plan
 
 

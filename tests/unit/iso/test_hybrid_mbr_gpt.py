@@ -7,6 +7,7 @@ import struct
 import pytest
 from iso_samples import IMAGE_ID, fake_bios_image, fake_boot_hybrid
 
+from dom0kit.units import MIB
 from iso import gpt, hybrid_mbr_gpt
 
 
@@ -68,24 +69,22 @@ def test_other_mbrs_are_refused() -> None:
         hybrid_mbr_gpt.master_boot_record(bytes(full), hybrid_mbr_gpt.Extent(57, 1), b"ABCD", 4096)
 
 
-@pytest.mark.parametrize("size", [2048, 700 * 1024, 724 * 1024, 1024 * 1024, 5_000_000])
+@pytest.mark.parametrize("size", [2048, 700 * 1024, 724 * 1024, MIB, 5_000_000])
 def test_padding(size: int) -> None:
     padded = hybrid_mbr_gpt.padded_size(size)
-    assert padded % hybrid_mbr_gpt.MIB == 0
-    assert hybrid_mbr_gpt.MIB > padded - size - 300 * 1024 - 33 * 512 >= 0
+    assert padded % MIB == 0
+    assert MIB > padded - size - 300 * 1024 - 33 * 512 >= 0
 
 
 def test_partition_covers_the_uefi_image() -> None:
-    table = hybrid_mbr_gpt.partition_table(
-        hybrid_mbr_gpt.Identity.of(IMAGE_ID), hybrid_mbr_gpt.Extent(300, 513), 4 * hybrid_mbr_gpt.MIB
-    )
+    table = hybrid_mbr_gpt.partition_table(hybrid_mbr_gpt.Identity.of(IMAGE_ID), hybrid_mbr_gpt.Extent(300, 513), 4 * MIB)
     assert [(part.kind, part.first, part.last) for part in table.partitions] == [(gpt.EFI_SYSTEM, 1200, 1201)]
     assert table.sectors == 8192
 
 
 def test_system_area_fits_before_the_volume_descriptor() -> None:
     identity = hybrid_mbr_gpt.Identity.of(IMAGE_ID)
-    table = hybrid_mbr_gpt.partition_table(identity, hybrid_mbr_gpt.Extent(300, 513), 4 * hybrid_mbr_gpt.MIB)
+    table = hybrid_mbr_gpt.partition_table(identity, hybrid_mbr_gpt.Extent(300, 513), 4 * MIB)
     area = hybrid_mbr_gpt.system_area(fake_boot_hybrid(), hybrid_mbr_gpt.Extent(57, 1), table, identity.mbr)
     assert len(area) == 17_408 <= hybrid_mbr_gpt.SYSTEM_AREA
     assert gpt.parse(area[512:1024], area[1024:], 8192) == table
@@ -101,8 +100,8 @@ def test_identity_is_steady_and_differs_by_image() -> None:
 
 def test_volume_space_in_both_orders() -> None:
     descriptor = b"\x01CD001\x01" + bytes(range(200)) * 11
-    patched = hybrid_mbr_gpt.patch_volume_space(descriptor[:2048], 4 * hybrid_mbr_gpt.MIB)
+    patched = hybrid_mbr_gpt.patch_volume_space(descriptor[:2048], 4 * MIB)
     assert patched[80:88] == bytes.fromhex("00080000" + "00000800")
     assert patched[:80] + patched[88:] == descriptor[:80] + descriptor[88:2048]
     with pytest.raises(hybrid_mbr_gpt.HybridError):
-        hybrid_mbr_gpt.patch_volume_space(bytes(2048), hybrid_mbr_gpt.MIB)
+        hybrid_mbr_gpt.patch_volume_space(bytes(2048), MIB)

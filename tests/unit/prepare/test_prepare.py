@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.units import GIB
 from prepare import apt_packages
 from prepare.checks import NEEDED_DISK, NEEDED_MEMORY, Machine, problems
 
@@ -35,8 +36,8 @@ def test_a_good_machine_has_no_problem() -> None:
         (replace(GOOD, distribution="fedora"), "fedora, not Debian or Ubuntu"),
         (replace(GOOD, architecture="aarch64"), "not x86_64"),
         (replace(GOOD, python=(3, 9)), "python3 is 3.9"),
-        (replace(GOOD, free_disk=1024**3), "only 1.0 GiB are free"),
-        (replace(GOOD, memory=1024**3), "1.0 GiB of memory"),
+        (replace(GOOD, free_disk=GIB), "only 1.0 GiB are free"),
+        (replace(GOOD, memory=GIB), "1.0 GiB of memory"),
         (replace(GOOD, loop_devices=False), "loop device"),
         (replace(GOOD, mirror_error="timed out"), "does not answer: timed out"),
     ],

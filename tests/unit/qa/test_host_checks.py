@@ -6,11 +6,10 @@ import json
 
 import pytest
 
+from dom0kit.units import MIB
 from qa import host_checks
 from qa.failure import ScenarioFailed
 from qa.vm.serial_console import Answer
-
-MIB = 1024**2
 
 
 def guest(**outputs: str) -> host_checks.Run:

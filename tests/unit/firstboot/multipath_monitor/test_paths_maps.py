@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dom0kit.linux.multipath_maps import Group, Map, Path, parse_maps, queueing
+from dom0kit.units import GIB
 from firstboot.multipath_monitor.map_changes import Change, changes, counts, grow, render, summary
 from firstboot.multipath_monitor.rescan import Sizes
 
@@ -125,7 +126,7 @@ def test_summary() -> None:
 
 
 def test_shown_to_a_person() -> None:
-    sizes = {"35000c50015ea71ad": Sizes(12 * 1024**3, (("sda", 12 * 1024**3), ("sdb", 12 * 1024**3)))}
+    sizes = {"35000c50015ea71ad": Sizes(12 * GIB, (("sda", 12 * GIB), ("sdb", 12 * GIB)))}
     text = render(parse_maps(json.dumps(SHOWN)), {"35000c50015ea71ad": 4}, sizes)
     assert text.startswith("35000c50015ea71ad: QEMU QEMU HARDDISK, ALUA, 12.0 GiB, 2 of 4 paths\n")
     assert "requests wait for 12 checks, then they fail" in text

@@ -8,9 +8,8 @@ import pytest
 from test_paths_maps import disk
 
 from dom0kit.linux.multipath_maps import Map
+from dom0kit.units import MIB
 from firstboot.multipath_monitor.rescan import Sizes, look_again, news, read_sizes, resize, size_line
-
-MIB = 1024**2
 
 
 def machine(root: File, **sizes: int) -> File:

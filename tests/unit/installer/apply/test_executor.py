@@ -15,6 +15,7 @@ from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter, Step
 from dom0kit.process import CommandFailed, Result
+from dom0kit.units import GIB, MIB
 from installer.apply import image_copy, partitioning
 from installer.apply.executor import Work, apply, finish
 from installer.bootloader import grub
@@ -64,7 +65,7 @@ def a_step() -> Step:
 
 
 def test_sgdisk_counts_in_the_disks_own_sectors() -> None:
-    size = 20 * 1024**3
+    size = 20 * GIB
     for sector, first, last in ((512, 2048, 4095), (4096, 256, 511)):
         parts = lay_out(size, sector, guests=True, seed=uuid.UUID(int=1))
         words = partitioning.sgdisk_arguments(actions.Table("/dev/sda", sector, IDENTITY, parts))
@@ -152,7 +153,7 @@ def test_firmware_that_keeps_its_own_order_is_named() -> None:
 
 
 def test_arrays_have_the_same_name_on_every_machine() -> None:
-    array = actions.Array("a", uuid.UUID(int=1), "1.2", ("/dev/sda4", "/dev/sdb4"), 16 * 1024**2)
+    array = actions.Array("a", uuid.UUID(int=1), "1.2", ("/dev/sda4", "/dev/sdb4"), 16 * MIB)
     words = partitioning.mdadm_arguments(array)
     assert words[:2] == ["--create", "/dev/md/a"]
     assert {"--homehost=any", "--run", "--bitmap=internal", "--data-offset=16384K"} <= set(words)
@@ -163,22 +164,21 @@ def test_arrays_have_the_same_name_on_every_machine() -> None:
 
 def test_wipe_empties_arrays_before_it_stops_them(tmp_path: Path) -> None:
     target = tmp_path / "disk"
-    target.write_bytes(b"x" * 8 * 1024**2)
+    target.write_bytes(b"x" * 8 * MIB)
     fake = Fake()
-    mib = 1024**2
-    old = actions.OldDisk(str(target), 8 * mib, (), ((3 * mib, 2 * mib),))
+    old = actions.OldDisk(str(target), 8 * MIB, (), ((3 * MIB, 2 * MIB),))
     partitioning.wipe(actions.Wipe((old,), ("old",), ("/dev/md127",)), commands(fake))
     programs = [tuple(argv[:2]) + tuple(argv[-1:]) for argv in fake.ran]
     order = [("vgchange", "--activate", "old"), ("wipefs", "--all", "/dev/md127"), ("mdadm", "--stop", "/dev/md127")]
     assert programs[:3] == order
     data = target.read_bytes()
-    zeros = [number for number in range(8) if data[number * mib : (number + 1) * mib] == bytes(mib)]
+    zeros = [number for number in range(8) if data[number * MIB : (number + 1) * MIB] == bytes(MIB)]
     assert zeros == [0, 3, 4, 7]
 
 
 def test_thin_pool_takes_all_the_space() -> None:
     fake = Fake()
-    partitioning.make_volume_group(actions.MakeVolumeGroup(("/dev/sda4", "/dev/sdb"), "guests", 64 * 1024**2), commands(fake))
+    partitioning.make_volume_group(actions.MakeVolumeGroup(("/dev/sda4", "/dev/sdb"), "guests", 64 * MIB), commands(fake))
     assert [argv[0] for argv in fake.ran] == ["pvcreate", "pvcreate", "vgcreate", "lvcreate"]
     assert fake.ran[2][-3:] == ["guests", "/dev/sda4", "/dev/sdb"]
     assert "100%FREE" in fake.ran[3]

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.units import MIB
 from installer.bootloader import grub_bios
 
 
@@ -26,7 +27,7 @@ def test_core_image() -> None:
     core = bytearray(b"\x11" * 1500)
     core[488:512] = bytes(12) + struct.pack("<QHH", 1, 99, 0x820)
     core[476:488] = bytes(12)
-    image = grub_bios.core_image(bytes(core), 2048, 1024 * 1024)
+    image = grub_bios.core_image(bytes(core), 2048, MIB)
     assert len(image) == 1536
     assert struct.unpack_from("<QHH", image, 500) == (2049, 2, 0x820)
     assert image[488:500] == bytes(12)

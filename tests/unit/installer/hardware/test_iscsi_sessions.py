@@ -10,11 +10,11 @@ from installer_samples import DISK, OPTIONS, answers, facts, manifest
 
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
+from dom0kit.units import GIB
 from installer.apply.host_initramfs import put
 from installer.hardware import iscsi_sessions
 from installer.model.actions import IscsiPart, WriteHostPart
 from installer.model.hardware import Disk, Facts, IscsiSession, Nic
-from installer.model.partition_layout import GIB
 from installer.plan.plan import PlanError, make_plan
 from installer.storage_network import iscsi_host_config, iscsi_login
 

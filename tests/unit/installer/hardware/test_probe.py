@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.units import MIB
 from installer.hardware import probe
 from installer.hardware.facts_json import facts_from_json
 from installer.model.hardware import PhysicalVolume, state
@@ -64,7 +65,7 @@ def test_small_parsers() -> None:
     assert probe.parse_pvs("") == ()
     rows = {"report": [{"pv": [{"pv_name": "/dev/sda4", "vg_name": "guests"}]}]}
     assert probe.parse_pvs(json.dumps(rows)) == (PhysicalVolume("/dev/sda4", "guests"),)
-    assert probe.parse_memory("MemTotal:        1024 kB\n") == 1024 * 1024
+    assert probe.parse_memory("MemTotal:        1024 kB\n") == MIB
     assert probe.parse_virtualization("flags\t\t: fpu svm sse\n") == "svm"
     assert probe.parse_virtualization("flags\t\t: fpu vmxoff\n") == ""
 

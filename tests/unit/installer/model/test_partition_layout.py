@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from installer.model.partition_layout import GIB, MIB, DoesNotFit, lay_out, partition_path
+from dom0kit.units import GIB, MIB
+from installer.model.partition_layout import DoesNotFit, lay_out, partition_path
 
 SEED = uuid.UUID(int=1)
 

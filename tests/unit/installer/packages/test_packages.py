@@ -15,6 +15,7 @@ from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, WebError
 from dom0kit.linux import host_initramfs
 from dom0kit.process import Result
+from dom0kit.units import MIB
 from installer.command_log import Commands
 from installer.model import deb_package
 from installer.model.actions import AddPackages
@@ -62,7 +63,7 @@ def test_what_is_no_package_is_an_error() -> None:
         ((DRIVER,), "6.12.2-amd64", ["drivers for the kernel 6.1.0-9-amd64, 6.12.1-amd64, this one is 6.12.2-amd64"]),
         ((replace(TOOL, architecture="arm64"),), KERNEL, ["tool 1 is for arm64, this machine is amd64"]),
         ((TOOL, replace(TOOL, version="2")), KERNEL, ["tool is there 2 times: 1, 2"]),
-        ((replace(DRIVER, early=65 * deb_package.MIB),), KERNEL, ["at most 64.0 MiB can be loaded at boot"]),
+        ((replace(DRIVER, early=65 * MIB),), KERNEL, ["at most 64.0 MiB can be loaded at boot"]),
     ],
 )
 def test_what_does_not_fit_is_said(given: tuple[Package, ...], kernel: str, said: list[str]) -> None:

@@ -10,10 +10,10 @@ import pytest
 from installer_samples import DISK, HASH, IDENTITY, NIC, OPTIONS, answers, facts, manifest, manifest_text
 
 from dom0kit.errors import UserError
+from dom0kit.units import GIB, MIB
 from installer.model import actions
 from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
 from installer.model.image_manifest import parse_manifest
-from installer.model.partition_layout import GIB, MIB
 from installer.plan.plan import Plan, PlanError, make_plan
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from installer_samples import DISK, IDENTITY, OPTIONS, facts, manifest, mirror
 
+from dom0kit.units import GIB, MIB
 from installer.model import actions
 from installer.model.hardware import Disk, Facts, PhysicalVolume
-from installer.model.partition_layout import GIB, MIB
 from installer.plan.plan import Plan, PlanError, make_plan
 
 TWO = dataclasses.replace(DISK, path="/dev/nvme0n1", serial="DISK2", wwn="eui.2", size=120 * GIB)

@@ -12,8 +12,8 @@ from installer_samples import HASH, OPTIONS, manifest
 from pydantic import ValidationError
 
 from answerfiles.model import Answers
+from dom0kit.units import GIB
 from installer.model.hardware import Disk, Facts, Nic
-from installer.model.partition_layout import GIB
 from installer.plan.plan import Plan, PlanError, make_plan
 
 TRANSPORTS = ("sata", "sas", "scsi", "nvme", "fc", "usb", "virtio")

@@ -15,6 +15,7 @@ from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
 from dom0kit.process import Result
+from dom0kit.units import GIB
 from installer.apply import host_initramfs as writing
 from installer.apply import partitioning
 from installer.bootloader import grub
@@ -22,7 +23,6 @@ from installer.command_log import Commands
 from installer.model import actions
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import ImageFile
-from installer.model.partition_layout import GIB
 from installer.plan import build_actions
 from installer.plan.plan import Plan, make_plan
 from installer.storage_network import multipath

@@ -9,8 +9,8 @@ import pytest
 from installer_samples import DISK, answers, facts, mirror
 
 from answerfiles.model import Answers
+from dom0kit.units import GIB
 from installer.model.hardware import Disk
-from installer.model.partition_layout import GIB
 from installer.selection.disks import Chosen, choose_disks, fits_pattern
 
 SSD = Disk("/dev/sdb", "disk", 400 * GIB, model="SAMSUNG MZ7LH[A]", serial="SSD1", wwn="0x5002538e00000001", transport="sata")

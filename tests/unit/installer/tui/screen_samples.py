@@ -6,9 +6,9 @@ import dataclasses
 import uuid
 from typing import Any
 
+from dom0kit.units import GIB
 from installer.model.hardware import MEDIUM, Disk, Facts, Nic, PhysicalVolume
 from installer.model.image_manifest import ImageFile, Manifest
-from installer.model.partition_layout import GIB
 from installer.tui.state import State
 from installer.tui.toolkit.forms import Values
 

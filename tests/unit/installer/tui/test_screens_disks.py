@@ -8,6 +8,7 @@ import pytest
 from screen_samples import ALL, BLANK, DIRTY, FACTS, MAP, PATHS, STICK, chosen, state, with_disks
 
 from dom0kit.linux.multipath_maps import Group, Map, Path
+from dom0kit.units import GIB
 from installer.model.hardware import Disk
 from installer.tui.pages import disk_rows, disks
 from installer.tui.state import State
@@ -33,7 +34,7 @@ def ok(taken: State | list[Problem]) -> State:
         (STICK, "runs from it"),
         (dataclasses.replace(BLANK, mounts=("/mnt",)), "in use, mounted on /mnt"),
         (dataclasses.replace(BLANK, read_only=True), "write-protected"),
-        (dataclasses.replace(BLANK, size=1024**3), "too small: at least 6.0 GiB"),
+        (dataclasses.replace(BLANK, size=GIB), "too small: at least 6.0 GiB"),
     ],
 )
 def test_disks_that_cannot_be_chosen_say_why(disk: Disk, words: str) -> None:

@@ -8,8 +8,8 @@ import zoneinfo
 import pytest
 from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
 
+from dom0kit.units import GIB
 from installer.model.hardware import Facts
-from installer.model.partition_layout import GIB
 from installer.tui.pages import host, welcome
 from installer.tui.state import State
 from installer.tui.toolkit.forms import Entry, Problem, Radio, Table

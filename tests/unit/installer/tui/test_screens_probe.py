@@ -12,6 +12,7 @@ from screen_samples import NICS, chosen
 
 from dom0kit.errors import UserError
 from dom0kit.process import Result
+from dom0kit.units import GIB, MIB
 from installer.command_log import Commands
 from installer.model.hardware import MEDIUM
 from installer.network import networkd
@@ -184,11 +185,11 @@ LSBLK = {
             "tran": "usb",
             "model": "Ultra Fit ",
             "children": [
-                {"path": "/dev/sdb1", "type": "part", "fstype": "vfat", "label": "KEYS", "size": 2 * 1024**3},
+                {"path": "/dev/sdb1", "type": "part", "fstype": "vfat", "label": "KEYS", "size": 2 * GIB},
                 {"path": "/dev/sdb2", "type": "part", "fstype": "ext4"},
             ],
         },
-        {"path": "/dev/sdc", "type": "disk", "rm": True, "fstype": "vfat", "size": 4 * 1024**2},
+        {"path": "/dev/sdc", "type": "disk", "rm": True, "fstype": "vfat", "size": 4 * MIB},
         {"path": "/dev/sdd", "type": "disk", "rm": True, "fstype": "vfat", "ro": True},
         {
             "path": "/dev/sde",

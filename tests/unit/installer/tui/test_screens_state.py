@@ -10,6 +10,7 @@ from screen_samples import BLANK, DIRTY, HASH, KEY, MAP, NICS, PATHS, chosen, st
 
 from answerfiles.model import DiskSelector
 from answerfiles.reader import parse_answers
+from dom0kit.units import GIB
 from installer.model.hardware import Disk
 from installer.plan.plan import Plan
 from installer.storage_network.multipath import RawDisk, declared
@@ -112,7 +113,7 @@ def test_the_plan_of_the_choices() -> None:
 
 
 def test_what_cannot_be_planned_says_why() -> None:
-    small = with_disks(dataclasses.replace(BLANK, size=2 * 1024**3))
+    small = with_disks(dataclasses.replace(BLANK, size=2 * GIB))
     assert "too small" in str(plan_or_problem(chosen(facts=small)))
     assert "do not fit together" in str(plan_or_problem(chosen({"name.host": ""})))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dom0kit.units import MIB
 from qa.failure import ScenarioFailed
 from qa.guest import host_json
 from qa.tui import keys, navigation_checks
@@ -185,11 +186,11 @@ def test_differences_of_two_hosts() -> None:
 def test_a_part_of_a_sparse_disk_is_copied(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with disk.open("wb") as file:
-        file.truncate(8 * 1024**2)
-        file.seek(3 * 1024**2)
+        file.truncate(8 * MIB)
+        file.seek(3 * MIB)
         file.write(b"here")
-    found = host_json.copy_out(disk, tmp_path / "part", 2 * 1024**2, 4 * 1024**2)
+    found = host_json.copy_out(disk, tmp_path / "part", 2 * MIB, 4 * MIB)
     data = found.read_bytes()
-    assert len(data) == 4 * 1024**2
-    assert data[1024**2 : 1024**2 + 4] == b"here"
-    assert found.stat().st_blocks * 512 < 1024**2
+    assert len(data) == 4 * MIB
+    assert data[MIB : MIB + 4] == b"here"
+    assert found.stat().st_blocks * 512 < MIB
