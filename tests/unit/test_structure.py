@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -85,3 +86,19 @@ def test_hooks_are_executable_and_stop_on_errors() -> None:
         text = hook.read_text()
         assert "set -eu" in text, hook
         assert "pipefail" in text, hook
+
+
+def test_modules_named_in_scripts_and_units_exist() -> None:
+    """Scripts and units name modules in their text, which no import of a test would notice."""
+    packages = "|".join(ROOMS)
+    pattern = re.compile(rf"(?:from ((?:{packages})[\w.]*) import (\w+)|-m ((?:{packages})\.[\w.]+))")
+    named = []
+    for path in (PROJECT / "image/elements").rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.suffix != ".md":
+            named += [(path, *found) for found in pattern.findall(path.read_text(errors="replace"))]
+    assert named
+    for path, package, name, module in named:
+        target = importlib.import_module(module or package)
+        if not module and not hasattr(target, name):
+            importlib.import_module(f"{package}.{name}")
+        assert target, path
