@@ -14,7 +14,7 @@ from dom0kit.fs import replace_secret
 from dom0kit.process import QUERY_SECONDS
 from firstboot.network import state
 from firstboot.secret_erasure import masked, secret_at
-from network.model import told_bonds, told_families, told_port
+from network.host_json import bond_names, configured_families, management_port
 from pool.host_access import Local
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ class Host(Local):
     @cached_property
     def port(self) -> str:
         """The interface with the host's address, without loading the model."""
-        return told_port(self.told)
+        return management_port(self.told)
 
     @cached_property
     def families(self) -> tuple[int, ...]:
         """The address families that the answers ask for: 4, 6 or both."""
-        return told_families(self.told)
+        return configured_families(self.told)
 
     @cached_property
     def name(self) -> str:
@@ -126,7 +126,7 @@ class Host(Local):
 
     def bonds(self) -> dict[str, dict[str, Any]]:
         """The bonds of the answers as Open vSwitch has them now."""
-        names = told_bonds(self.told)
+        names = bond_names(self.told)
         return {
             name: state.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
             for name in names

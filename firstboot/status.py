@@ -20,7 +20,7 @@ from firstboot.pool.steps import pool_text
 from firstboot.retry import Moment, clock, left, now
 from firstboot.step_records import Stamps, fingerprint
 from firstboot.steps.steps import Step
-from network.model import told_management
+from network.host_json import management_settings
 from pool.driver import PoolState
 
 LOG = "var/log/dom0kit/firstboot-events.jsonl"
@@ -36,7 +36,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "version": host.version,
         "xen": host.on_xen,
         "port": host.port,
-        "vlan": told_management(host.told).get("vlan"),
+        "vlan": management_settings(host.told).get("vlan"),
         "address": state.best(found, host.families),
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),

@@ -1,1 +1,1 @@
-"""The host's management network: one model, and its renderers."""
+"""The host's networks: one model, and renderers for netplan, systemd-networkd, Open vSwitch and the initramfs."""

@@ -1,11 +1,11 @@
-"""The networks of the answers, laid out: which card gets which name, in which bridge, and where the host's address is."""
+"""The host's networks as data: bridges with their network cards, and the interface that has the host's addresses."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from dom0kit.errors import UserError
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from answerfiles.model.network import Management, Network, Route, StaticAddress, StaticAddress6, Uplink
 
 PREFIX = "mgmt"
-"""The management cards are ``mgmt0``, ``mgmt1``, ...; kernel names change with slots and kernels."""
+"""Prefix of the management cards' names, ``mgmt0``, ``mgmt1``, ...: kernel names change with slots and kernels."""
 LONGEST_NAME = 15
-"""Characters of an interface's name (IFNAMSIZ without the closing zero)."""
+"""Longest name of an interface in characters (IFNAMSIZ without the closing zero)."""
 
 Mode = Literal["active-backup", "balance-slb", "lacp"]
 
 
 @dataclass(frozen=True)
 class Card:
-    """A network card by its MAC address, in lower case, and the name that it gets."""
+    """A network card by its MAC address, in lower case, and the name of its interface."""
 
     mac: str
     name: str
@@ -30,7 +30,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Bonding:
-    """How several cards are one; ``port`` is the name in Open vSwitch, where no network device bears it."""
+    """Several cards as one; ``port`` is the name in Open vSwitch, where no network device has it."""
 
     port: str
     mode: Mode
@@ -39,7 +39,7 @@ class Bonding:
 
 @dataclass(frozen=True)
 class Switch:
-    """A bridge with its cards; no card joins guests on this host alone. ``mtu`` in bytes."""
+    """A bridge with its cards; one without cards connects guests on this host alone. ``mtu`` in bytes."""
 
     name: str
     cards: tuple[Card, ...] = ()
@@ -49,7 +49,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class HostPort:
-    """The interface that bears the host's addresses: the bridge itself, or a port of it in a VLAN."""
+    """The interface with the host's addresses: the bridge itself, or a port of it in a VLAN."""
 
     name: str
     mac: str
@@ -60,13 +60,33 @@ class HostPort:
     search: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
 
+    @property
+    def static(self) -> tuple[StaticAddress | StaticAddress6, ...]:
+        """The fixed addresses, IPv4 first."""
+        return tuple(value for value in (self.ipv4, self.ipv6) if not isinstance(value, str))
+
+    @property
+    def accepts_ra(self) -> bool:
+        """Whether router advertisements are processed: not when the gateway is fixed as well."""
+        return self.ipv6 in ("autoconf", "dhcp") or self.only_gateway_by_ra
+
+    @property
+    def only_gateway_by_ra(self) -> bool:
+        """Whether of router advertisements only the gateway counts: the address is fixed, so no second one is wanted."""
+        return not isinstance(self.ipv6, str) and self.ipv6.gateway is None
+
 
 @dataclass(frozen=True)
 class Layout:
-    """All of it; the management bridge comes first."""
+    """All networks of a host; the management bridge comes first."""
 
     switches: tuple[Switch, ...]
     port: HostPort
+
+    @property
+    def management(self) -> Switch:
+        """The bridge of the management network."""
+        return self.switches[0]
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -74,10 +94,10 @@ class Layout:
         return tuple(card for switch in self.switches for card in switch.cards)
 
 
-def lay_out(network: Network) -> Layout:
-    """The layout of the answers' networks.
+def host_layout(network: Network) -> Layout:
+    """Return the layout of the networks in answers.
 
-    :raises UserError: when a card is not named by its MAC address, or two things would have one name.
+    :raises UserError: when a card is not named by its MAC address, or two interfaces would have one name.
     """
     management = _switch(network.management, network.management.bridge, PREFIX)
     if not management.cards:
@@ -88,21 +108,28 @@ def lay_out(network: Network) -> Layout:
     if layout.port.vlan is not None:
         names.append(layout.port.name)
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"the name {twice[0]} is for a bridge and for something else", "name the bridge otherwise in host.json")
+        raise UserError(f"the name {twice[0]} is used by a bridge and by another interface", "rename the bridge in host.json")
     return layout
 
 
+def trial_layout(management: Management, cards: Iterable[Card]) -> Layout:
+    """Return the layout of the management network alone, on cards that keep the names that the kernel gave them."""
+    cards = tuple(cards)
+    switch = Switch(management.bridge, cards, _bonding(management, PREFIX), management.mtu)
+    return Layout((switch,), _host_port(management, cards[0].mac))
+
+
 def _switch(uplink: Uplink, bridge: str, prefix: str) -> Switch:
-    macs = [selector.mac for selector in uplink.selectors()]
     cards = []
-    for number, mac in enumerate(macs):
-        if mac is None:
+    for number, selector in enumerate(uplink.selectors()):
+        if selector.mac is None:
             raise UserError(f"host.json names a network card of {bridge} without its MAC address", "put nic: {mac: ...} there")
-        cards.append(Card(mac.lower(), card_name(prefix, number)))
-    bond = None
-    if uplink.bond is not None:
-        bond = Bonding(f"{prefix}-bond", uplink.bond.mode, uplink.bond.lacp_rate)
-    return Switch(bridge, tuple(cards), bond, uplink.mtu)
+        cards.append(Card(selector.mac.lower(), card_name(prefix, number)))
+    return Switch(bridge, tuple(cards), _bonding(uplink, prefix), uplink.mtu)
+
+
+def _bonding(uplink: Uplink, prefix: str) -> Bonding | None:
+    return None if uplink.bond is None else Bonding(bond_name(prefix), uplink.bond.mode, uplink.bond.lacp_rate)
 
 
 def _host_port(management: Management, mac: str) -> HostPort:
@@ -119,7 +146,7 @@ def _host_port(management: Management, mac: str) -> HostPort:
 
 
 def card_name(prefix: str, number: int) -> str:
-    """A card's name: ``mgmt1``, or ``storage-1`` in the bridge ``storage``; long names are cut and get a hash."""
+    """Return a card's name: ``mgmt1``, or ``storage-1`` in the bridge ``storage``; long names are cut and get a hash."""
     if prefix == PREFIX:
         return f"{PREFIX}{number}"
     if len(prefix) > LONGEST_NAME - 2:
@@ -127,34 +154,11 @@ def card_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number}"
 
 
+def bond_name(prefix: str) -> str:
+    """Return the name of a bond in Open vSwitch."""
+    return f"{prefix}-bond"
+
+
 def port_name(bridge: str, vlan: int | None) -> str:
-    """The interface with the host's address."""
+    """Return the name of the interface with the host's addresses."""
     return bridge if vlan is None else f"{PREFIX}.{vlan}"
-
-
-def told_management(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The management network of ``host.json`` as it stands, without loading the model; empty when it is not there."""
-    network = told.get("network")
-    management = network.get("management") if isinstance(network, dict) else None
-    return management if isinstance(management, dict) else {}
-
-
-def told_port(told: Mapping[str, Any]) -> str:
-    """The interface with the host's address."""
-    management = told_management(told)
-    return port_name(str(management.get("bridge") or "xenbr0"), management.get("vlan"))
-
-
-def told_families(told: Mapping[str, Any]) -> tuple[int, ...]:
-    """The address families that are asked for: 4, 6 or both."""
-    management = told_management(told)
-    wanted = {4: management.get("ipv4", "dhcp"), 6: management.get("ipv6", "none")}
-    return tuple(family for family, value in wanted.items() if value != "none")
-
-
-def told_bonds(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of all bonds in Open vSwitch."""
-    network = told.get("network")
-    bridges = network.get("bridges") or [] if isinstance(network, dict) else []
-    named = [(PREFIX, told_management(told)), *((str(bridge.get("name")), bridge) for bridge in bridges)]
-    return tuple(f"{name}-bond" for name, uplink in named if uplink.get("bond"))

@@ -1,6 +1,6 @@
-"""The networks as netplan sees them: names and packet sizes of cards, addresses of the host's port.
+"""The networks as a netplan file: names and packet sizes of cards, addresses of the host's port.
 
-netplan is told nothing of bridges and bonds, which are Open vSwitch's (:mod:`network.openvswitch`) and stay in its
+The file says nothing of bridges and bonds, which are Open vSwitch's (:mod:`network.openvswitch`) and stay in its
 database. To netplan their interfaces are plain ones that appear at some time: so it makes no units that would build
 them once more at each boot, one command after the other, with other MAC addresses in between.
 """
@@ -12,24 +12,24 @@ from typing import Any
 
 from network.model import Card, HostPort, Layout, Switch
 
-COMMENT = "# Written by dom0kit from /etc/dom0kit/host.json. To change it for good, add a file 60-*.yaml beside it.\n"
+COMMENT = "# Written by dom0kit from /etc/dom0kit/host.json. For permanent changes add a file 60-*.yaml next to it.\n"
 QUIET = {"dhcp4": False, "dhcp6": False, "accept-ra": False, "link-local": [], "optional": True}
 """An interface without any address."""
 
 
 def document(layout: Layout) -> dict[str, Any]:
-    """The netplan configuration as a value."""
+    """Return the netplan configuration as a value."""
     ethernets: dict[str, Any] = {}
     for switch in layout.switches:
         for card in switch.cards:
             ethernets[card.name] = _card(card, switch)
         ethernets[switch.name] = dict(QUIET)
-    ethernets[layout.port.name] = host_port(layout.port, layout.switches[0].mtu)
+    ethernets[layout.port.name] = host_port(layout.port, layout.management.mtu)
     return {"network": {"version": 2, "renderer": "networkd", "ethernets": ethernets}}
 
 
 def text(layout: Layout) -> str:
-    """The netplan file. JSON is YAML, and writing it needs no YAML library to be loaded at boot."""
+    """Return the netplan file. JSON is YAML, and writing it needs no YAML library to be loaded at boot."""
     return COMMENT + json.dumps(document(layout), indent=2) + "\n"
 
 
@@ -40,18 +40,18 @@ def _card(card: Card, switch: Switch) -> dict[str, Any]:
 
 
 def host_port(port: HostPort, mtu: int | None = None) -> dict[str, Any]:
-    """The interface with the host's addresses.
+    """Return the settings of the interface with the host's addresses.
 
     The IPv6 addresses that the host gives itself end in the MAC address (EUI-64, networkd's own choice): they
-    are known before the host exists, and no privacy addresses come beside them.
+    are known before the host exists, and there are no privacy addresses in addition.
 
-    :param mtu: when the answers say the packet size, that of DHCP does not count. The size itself is in Open vSwitch's database.
+    :param mtu: bytes; when it is configured, that of DHCP does not count. The size itself is in Open vSwitch's database.
     """
     ipv4, ipv6 = port.ipv4, port.ipv6
     value: dict[str, Any] = {
         "dhcp4": ipv4 == "dhcp",
         "dhcp6": ipv6 == "dhcp",
-        "accept-ra": ipv6 in ("autoconf", "dhcp") or (not isinstance(ipv6, str) and ipv6.gateway is None),
+        "accept-ra": port.accepts_ra,
         "link-local": [] if ipv6 == "none" else ["ipv6"],
     }
     if ipv4 == "dhcp":
@@ -59,12 +59,11 @@ def host_port(port: HostPort, mtu: int | None = None) -> dict[str, Any]:
     for family in (4, 6):
         if value[f"dhcp{family}"] and mtu is not None:
             value[f"dhcp{family}-overrides"] = {"use-mtu": False}
-    fixed = [static for static in (ipv4, ipv6) if not isinstance(static, str)]
-    if fixed:
-        value["addresses"] = [str(static.address) for static in fixed]
+    if port.static:
+        value["addresses"] = [str(static.address) for static in port.static]
     routes: list[dict[str, Any]] = [
         {"to": "0.0.0.0/0" if static.address.version == 4 else "::/0", "via": str(static.gateway)}
-        for static in fixed
+        for static in port.static
         if static.gateway is not None
     ]
     for route in port.routes:
@@ -79,12 +78,13 @@ def host_port(port: HostPort, mtu: int | None = None) -> dict[str, Any]:
 
 
 def drop_in_name(port: str) -> str:
-    """Where networkd looks for additions to netplan's file for this interface; without the leading slash."""
+    """Return where networkd looks for additions to netplan's file for this interface, without the leading slash."""
     return f"etc/systemd/network/10-netplan-{port}.network.d/50-dom0kit.conf"
 
 
 def drop_in(port: HostPort) -> str | None:
-    """What netplan cannot say: of router advertisements a host with a fixed address takes the gateway, and no second address."""
-    if isinstance(port.ipv6, str) or port.ipv6.gateway is not None:
-        return None
-    return "[IPv6AcceptRA]\nUseAutonomousPrefix=no\nDHCPv6Client=no\n"
+    """Return what netplan cannot express, None when there is nothing of the kind.
+
+    With a fixed address the gateway of router advertisements counts, and no second address is made.
+    """
+    return "[IPv6AcceptRA]\nUseAutonomousPrefix=no\nDHCPv6Client=no\n" if port.only_gateway_by_ra else None

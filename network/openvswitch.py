@@ -1,6 +1,6 @@
 """Bridges, bonds and VLANs as rows of Open vSwitch's database, which outlives reboots.
 
-Everything that dom0kit makes bears ``external_ids:dom0kit``; ports of guests and what an administrator adds do not.
+Everything that dom0kit makes is marked with ``external_ids:dom0kit``; ports of guests and those of administrators are not.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ class Present:
 
 
 def find_command(table: str, kind: str) -> list[str]:
-    """Ask for the names of rows of ``Bridge`` or ``Port`` that dom0kit made; ``kind`` is ``bridge`` or ``port``."""
+    """Return the command that lists rows of ``Bridge`` or ``Port`` that dom0kit made; ``kind`` is ``bridge`` or ``port``."""
     return ["ovs-vsctl", "--bare", "--columns=name", "find", table, f"{MARK}={kind}"]
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The names in the output of :func:`find_command`."""
+    """Return the names in the output of :func:`find_command`."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def command(layout: Layout, present: Present = Present()) -> list[str]:
-    """Make all of it, and take away what an earlier layout made, in one transaction.
+    """Return the command that makes a layout and removes what an earlier one made, in one transaction.
 
     Between two commands networkd could ask for a lease with a random MAC address, and a host that is managed over this very
-    network would be cut off. Ports come anew, for a bond's members cannot be changed in place; ovs-vswitchd compares by name and
-    leaves alone what is as it was. Bridges stay, with the guests' ports in them.
+    network would be cut off. Ports are recreated, for a bond's members cannot be changed in place; ovs-vswitchd compares by
+    name and keeps what is unchanged. Bridges stay, with the guests' ports in them.
     """
     wanted = {switch.name for switch in layout.switches}
     parts = [["--if-exists", "del-br", name] for name in present.bridges if name not in wanted]
@@ -67,7 +67,7 @@ def _switch(switch: Switch, mac: str | None) -> Iterable[list[str]]:
 
 
 def bond_settings(bond: Bonding) -> list[str]:
-    """The columns of a bond.
+    """Return the columns of a bond.
 
     With LACP the host is reachable before its switch speaks it: over one member, as active-backup (lacp-fallback-ab).
     """

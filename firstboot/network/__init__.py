@@ -1,1 +1,1 @@
-"""The host's networks: what the answers become as netplan text, Open vSwitch database rows and card names."""
+"""Make the host's networks on the first boot: netplan files, Open vSwitch rows, names of cards, and the wait for addresses."""

@@ -1,4 +1,4 @@
-"""The steps ``network`` and ``address``: the host's networks are made, and then waited for."""
+"""The steps ``network`` and ``address``: make the host's networks, then wait for addresses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dom0kit.process import QUERY_SECONDS
 from firstboot import config_files
 from firstboot.network import nic_list, state
 from network import netplan, openvswitch
-from network.model import Layout, lay_out
+from network.model import Layout, host_layout
 
 if TYPE_CHECKING:
     from firstboot.host import Host
@@ -43,11 +43,11 @@ DROP_INS = "etc/systemd/network"
 
 
 def network(host: Host) -> None:
-    """Bridges, bonds and the host's port, as the answers say.
+    """Make bridges, bonds and the host's port as configured.
 
     The single commands do what ``netplan apply`` does here, without its many seconds of Python on a slow machine.
     """
-    layout = lay_out(host.answers.network)
+    layout = host_layout(host.answers.network)
     host.write("etc/netplan/50-dom0kit.yaml", netplan.text(layout), 0o600)
     _drop_in(host, layout)
     renames = _cards(host, layout)
@@ -72,7 +72,7 @@ def _drop_in(host: Host, layout: Layout) -> None:
 
 
 def _cards(host: Host, layout: Layout) -> list[list[str]]:
-    """The commands that name the cards. Cards that are not there are a warning while one for management is."""
+    """Return the commands that name the cards. Missing cards are a warning as long as one for management is present."""
     nics = nic_list.read_nics(host.root)
     if nic_list.missing(layout.cards, nics):
         # Drivers of some cards take their time; the events under way are worth waiting for.
@@ -88,11 +88,11 @@ def _cards(host: Host, layout: Layout) -> list[list[str]]:
 
 
 def address(host: Host) -> None:
-    """Wait until the host's port has the addresses that the answers ask for, with a limit: none is a warning.
+    """Wait until the host's port has the configured addresses, with a limit; a missing one is a warning.
 
     The limit is the network's own: it counts from the moment at which networkd configures the port, however long that took.
 
-    networkd goes on trying. A host without network must still come up, or nobody could mend it at its console.
+    networkd goes on trying. A host without network must still come up, so that it can be repaired at its console.
     """
     families = host.families
     try:
@@ -115,7 +115,7 @@ def _configures(host: Host) -> bool:
 
 
 def arrived(host: Host) -> None:
-    """Take back the warnings of :func:`address` about addresses that have come since: warnings are told at the end."""
+    """Take back the warnings of :func:`address` about addresses that have come since: warnings are printed at the end."""
     found = host.addresses()
     late = [text for family in host.families if found[family] and (text := _missing(host, family)) in host.warnings]
     if late:

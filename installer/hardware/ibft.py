@@ -12,24 +12,9 @@ from pathlib import Path
 from answerfiles.model.san import Chap
 from answerfiles.secret import Secret
 from installer.hardware.sysfs import read
+from network.storage_cards import StorageCard
 
 FOLDER = "sys/firmware/ibft"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A network card for iSCSI.
-
-    :param address: with its network's length, as 10.77.1.10/24; empty: it has none.
-    :param vlan: 0: none. ``mtu`` in bytes; 0: as it is.
-    :param gateway: the way to portals in other networks; empty: none.
-    """
-
-    mac: str
-    address: str = ""
-    vlan: int = 0
-    mtu: int = 0
-    gateway: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class Ibft:
     """What the firmware left: its initiator's name, its cards, its targets."""
 
     initiator: str
-    cards: tuple[Card, ...]
+    cards: tuple[StorageCard, ...]
     targets: tuple[Target, ...]
 
 
@@ -61,12 +46,12 @@ def read_ibft(root: Path = Path("/")) -> Ibft | None:
     return Ibft(read(folder / "initiator/initiator-name"), cards, targets)
 
 
-def _card(entry: Path) -> Card:
+def _card(entry: Path) -> StorageCard:
     address, vlan = _address(read(entry / "ip-addr")), read(entry / "vlan")
     if address:
         length = read(entry / "prefix-len") or read(entry / "subnet-mask") or "24"
         address = ipaddress.ip_interface(f"{address}/{length}").with_prefixlen
-    return Card(
+    return StorageCard(
         mac=read(entry / "mac").lower(),
         address=address,
         vlan=int(vlan) if vlan.isdigit() else 0,

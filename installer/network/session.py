@@ -1,4 +1,4 @@
-"""The host's own network in the running installer, for as long as something is asked over it."""
+"""Bring up the host's management network in the running installer while the pool is contacted over it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from dom0kit.errors import UserError
 from dom0kit.process import QUERY_SECONDS
 from installer.command_log import Commands
 from installer.model.hardware import Nic
-from installer.network.networkd import FOLDER, PREFIX, find_addresses, network_files, set_up
+from installer.network import trial
+from network.model import HostPort, Layout, Switch
+from network.networkd import PREFIX, trial_files
 
 SECONDS = 130.0
 """Wait for an address in the network of the host while the installer asks the pool.
@@ -28,18 +30,14 @@ Kind: pace. Reason: one call of ip(8). Expiry: the next look.
 Tell = Callable[[float, str], None]
 
 
-def suits(management: Management, nics: tuple[Nic, ...]) -> bool:
-    """Is it what the installer does with every card anyway: DHCP, untagged, on a single one?"""
-    return (
-        len(nics) == 1
-        and management.bond is None
-        and management.vlan is None
-        and (management.ipv4 == "dhcp" and management.ipv6 == "none")
-    )
+def is_default(layout: Layout) -> bool:
+    """Return whether the installer configures every card like this anyway: DHCP, untagged, and nothing else on a single card."""
+    switch, port = layout.management, layout.port
+    return len(switch.cards) == 1 and switch == Switch(switch.name, switch.cards) and port == HostPort(port.name, port.mac)
 
 
 def in_place(folder: Path, files: dict[str, str]) -> bool:
-    """Has somebody set up just this already, as the screens' test of the network does?"""
+    """Return whether just these files are active already, as after the screens' network test."""
     names = {path.name for path in folder.glob(f"{PREFIX}-*")}
     return names == set(files) and all((folder / name).read_text() == text for name, text in files.items())
 
@@ -51,26 +49,28 @@ def network(
     commands: Commands,
     tell: Tell,
     *,
-    folder: Path = FOLDER,
+    folder: Path = trial.FOLDER,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[tuple[str, ...]]:
-    """Have the network of the answers; the installer's own one comes back at the end, over which reports may go.
+    """Bring up the network of the answers; the installer's own settings, over which reports may go, come back at the end.
 
     :returns: the addresses that the host has in it.
     :raises UserError: when no address comes.
     """
-    interface, files = network_files(management, nics)
-    ours = not suits(management, nics) and not in_place(folder, files)
-    if suits(management, nics):
+    layout = trial.layout(management, nics)
+    interface, files = trial_files(layout)
+    default = is_default(layout)
+    ours = not default and not in_place(folder, files)
+    if default:
         interface = nics[0].name
     try:
         if ours:
-            set_up(folder, files, nics, commands)
+            trial.set_up(folder, files, nics, commands)
         yield _wait(interface, management, commands, tell, clock=clock, sleep=sleep)
     finally:
         if ours:
-            set_up(folder, {}, nics, commands)
+            trial.set_up(folder, {}, nics, commands)
 
 
 def _wait(
@@ -87,7 +87,7 @@ def _wait(
     while True:
         # Not by the log's runner: half a minute of waiting is a hundred looks.
         text = commands.runner(["ip", "-json", "address", "show", "dev", interface], check=False, timeout=QUERY_SECONDS).output
-        found = find_addresses(text)
+        found = trial.find_addresses(text)
         spent = clock() - start
         # One of two families is enough to ask over; the other one gets its time.
         if wanted <= found.keys() or (found.keys() & wanted and spent >= SECONDS):

@@ -13,7 +13,9 @@ from dom0kit.linux import host_initramfs
 from installer.model.actions import IscsiPart
 from installer.model.hardware import Facts, IscsiSession
 from installer.selection.disks import Chosen
-from installer.storage_network.iscsi_login import RECORDS, record_files, unmanaged, with_values
+from installer.storage_network.iscsi_login import RECORDS, record_files, with_values
+from network import storage_cards
+from network.storage_cards import StorageCard
 
 NETWORK = "etc/systemd/network/05-dom0kit-iscsi.network"
 WANTS = "etc/systemd/system/sysinit.target.wants"
@@ -94,8 +96,8 @@ def idle_cards(facts: Facts, answers: Answers) -> list[str]:
 
 def boot_text(part: IscsiPart, chap: Callable[[IscsiSession], dict[str, str]]) -> str:
     """``/etc/dom0kit/iscsi``, which scripts/dom0kit-iscsi of the initramfs reads and describes."""
-    cards = {s.mac: ("card", s.mac, s.local or "-", str(s.vlan), str(0 if s.mtu == 1500 else s.mtu)) for s in part.cards}
-    routes = {s.address: ("route", s.address, s.gateway) for s in part.boot if s.gateway}
+    cards = {s.mac: storage_cards.initramfs_card(StorageCard(s.mac, s.local, s.vlan, s.mtu)) for s in part.cards}
+    routes = {s.address: storage_cards.initramfs_route(s.address, s.gateway) for s in part.boot if s.gateway}
     targets = []
     for s in part.boot:
         values = chap(s)
@@ -136,7 +138,7 @@ def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> Non
     if part.boot or part.cards:
         put(upper, host_initramfs.ISCSI, boot_text(part, lambda session: chap_of(texts[session])), 0o600)
     if part.cards:
-        put(upper, NETWORK, unmanaged({session.mac for session in part.cards}), 0o644)
+        put(upper, NETWORK, storage_cards.unmanaged_file({session.mac for session in part.cards}), 0o644)
     for unit in ("iscsid.service", *(["open-iscsi.service"] if part.data else [])):
         put(upper, f"{WANTS}/.{unit}", "", 0o644)
         (upper / WANTS / f".{unit}").unlink()

@@ -19,8 +19,10 @@ from dom0kit.linux.host_initramfs import INITIATOR, IQN_PREFIX
 from dom0kit.polling import TimedOut, poll
 from dom0kit.process import CommandFailed
 from installer.command_log import Commands
-from installer.hardware.ibft import Card, Ibft, Target, read_ibft
+from installer.hardware.ibft import Ibft, Target, read_ibft
 from installer.hardware.iscsi_sessions import ADDRESSES, Link, on_link, parse_links
+from network import storage_cards
+from network.storage_cards import StorageCard
 
 RECORDS = Path("var/lib/iscsi/nodes")
 UNMANAGED = Path("run/systemd/network/05-dom0kit-iscsi.network")
@@ -52,7 +54,7 @@ class Asked:
     :param offered: portals whose targets are to be asked for.
     """
 
-    cards: tuple[Card, ...]
+    cards: tuple[StorageCard, ...]
     named: tuple[Target, ...]
     offered: tuple[Portal, ...]
 
@@ -63,7 +65,7 @@ def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
     cards = {card.mac: card for card in (ibft.cards if ibft else ()) if card.address}
     for nic in iscsi.nics if iscsi else ():
         gateway = str(nic.gateway) if nic.gateway else ""
-        cards[nic.mac] = Card(nic.mac, nic.address.with_prefixlen, nic.vlan or 0, nic.mtu or 0, gateway)
+        cards[nic.mac] = StorageCard(nic.mac, nic.address.with_prefixlen, nic.vlan or 0, nic.mtu or 0, gateway)
     named = [*(ibft.targets if ibft else ())]
     named += [Target(portal.target, portal.address, portal.port, portal.chap) for portal in portals if portal.target]
     return Asked(tuple(cards.values()), tuple(named), tuple(portal for portal in portals if not portal.target))
@@ -152,7 +154,7 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
         further(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)
 
 
-def take_cards(cards: Iterable[Card], commands: Commands, root: Path) -> None:
+def take_cards(cards: Iterable[StorageCard], commands: Commands, root: Path) -> None:
     """Give cards for iSCSI their addresses, and keep networkd away from them; it would take the addresses away again.
 
     :raises UserError: when a card is not there.
@@ -165,20 +167,11 @@ def take_cards(cards: Iterable[Card], commands: Commands, root: Path) -> None:
     if missing := [card.mac for card in cards if card.mac not in names]:
         raise UserError(f"no network card has the address {', '.join(missing)}, which is for iSCSI", "see: dom0kit facts")
     (root / UNMANAGED).parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(root / UNMANAGED, unmanaged(card.mac for card in cards))
+    write_atomic(root / UNMANAGED, storage_cards.unmanaged_file(card.mac for card in cards))
     commands(["networkctl", "reload"], check=False)
     for card in cards:
-        name = names[card.mac]
-        if card.mtu:
-            commands(["ip", "link", "set", name, "mtu", str(card.mtu)])
-        commands(["ip", "link", "set", name, "up"])
-        device = name
-        if card.vlan:
-            device = f"{name}.{card.vlan}"
-            commands(["ip", "link", "add", "link", name, "name", device, "type", "vlan", "id", str(card.vlan)], check=False)
-            commands(["ip", "link", "set", device, "up"])
-        if card.address:
-            commands(["ip", "address", "replace", card.address, "dev", device])
+        for command, needed in storage_cards.ip_commands(card, names[card.mac]):
+            commands(command, check=needed)
     wait_for_links([names[card.mac] for card in cards], root)
 
 
@@ -196,21 +189,11 @@ def carrier(root: Path, name: str) -> bool:
         return False
 
 
-def unmanaged(macs: Iterable[str]) -> str:
-    """A file for systemd-networkd, systemd.network(5), that keeps it away from cards.
-
-    It matches by ``MACAddress``, not by ``PermanentMACAddress``: a VLAN of a card has the card's address, but no permanent one.
-    """
-    words = " ".join(sorted(macs))
-    comment = "# Written by the installer of dom0kit: these cards carry iSCSI sessions, see /etc/dom0kit/iscsi."
-    return f"{comment}\n[Match]\nMACAddress={words}\n\n[Link]\nUnmanaged=yes\n"
-
-
-def add_route(address: str, cards: Iterable[Card], links: list[Link], commands: Commands) -> None:
+def add_route(address: str, cards: Iterable[StorageCard], links: list[Link], commands: Commands) -> None:
     """The way to a portal that no card is next to, by the first card that has a router."""
     by = next((card.gateway for card in cards if card.gateway), "")
     if by and re.fullmatch(r"[0-9a-fA-F.:]+", address) and not on_link(address, links):
-        commands(["ip", "route", "replace", address, "via", by])
+        commands(storage_cards.route_command(address, by))
 
 
 def discover(address: str, port: int, commands: Commands) -> list[tuple[str, str, int]]:

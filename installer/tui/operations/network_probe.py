@@ -1,6 +1,6 @@
-"""The live test of the management network: systemd-networkd gets the chosen settings, and what comes of them is seen.
+"""Test the management network live: configure systemd-networkd as chosen and report addresses and gateways.
 
-What networkd is told is in :mod:`installer.network.networkd`; :class:`Probe` acts, in the background and within a limit of time.
+The files of systemd-networkd come from :mod:`network.networkd`; :class:`Probe` acts, in the background and with a limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from answerfiles.model import Management, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
 from dom0kit.process import QUERY_SECONDS, Result, run
 from installer.model.hardware import Nic
-from installer.network.networkd import FOLDER, entries, find_addresses, network_files, set_up
+from installer.network import trial
+from installer.network.trial import entries, find_addresses, set_up
+from network.networkd import trial_files
 
 SECONDS = 60.0
 """Wait for an address in the test of the network.
@@ -59,7 +61,7 @@ class Probe:
         nics: tuple[Nic, ...],
         *,
         runner: Callable[..., Result] = run,
-        folder: Path = FOLDER,
+        folder: Path = trial.FOLDER,
         seconds: float = SECONDS,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -97,7 +99,7 @@ class Probe:
         return self._run(list(argv), check=False, timeout=timeout)
 
     def _test(self) -> None:
-        interface, files = network_files(self._management, self._nics)
+        interface, files = trial_files(trial.layout(self._management, self._nics))
         set_up(self._folder, files, self._nics, self._run)
         wanted = {4: self._management.ipv4 != "none", 6: self._management.ipv6 != "none"}
         found = self._wait(interface, {version for version, wish in wanted.items() if wish})

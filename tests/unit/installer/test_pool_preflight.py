@@ -17,9 +17,9 @@ from dom0kit.process import Result
 from installer import pool_preflight
 from installer.command_log import Commands
 from installer.model.hardware import Nic
-from installer.network import session
-from installer.network.networkd import network_files
+from installer.network import session, trial
 from installer.pool_preflight import Question
+from network.networkd import trial_files
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.join.preflight import ask_pool, question
 from pool.join.token import JoinToken
@@ -69,8 +69,7 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(session, "FOLDER", tmp_path / "network")
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "network"
 
 
@@ -148,7 +147,7 @@ def test_plain_dhcp_is_what_the_installer_has_anyway(folder: Path) -> None:
 
 def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
     folder.mkdir()
-    for name, text in network_files(FIXED, (NIC,))[1].items():
+    for name, text in trial_files(trial.layout(FIXED, (NIC,)))[1].items():
         (folder / name).write_text(text)
     machine = Machine("192.0.2.20")
     with session.network(FIXED, (NIC,), machine.commands, lambda f, t: None, folder=folder):

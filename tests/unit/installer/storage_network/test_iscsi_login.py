@@ -18,8 +18,9 @@ from dom0kit.linux import host_initramfs
 from dom0kit.process import CommandFailed, Result
 from installer.command_log import Commands
 from installer.hardware import ibft
-from installer.hardware.ibft import Card, Ibft, Target
+from installer.hardware.ibft import Ibft, Target
 from installer.storage_network import iscsi_login
+from network.storage_cards import StorageCard
 
 IQN = "iqn.2026-01.org.example:array"
 CHAP = Chap(user="host", secret=Secret("secret of host"))
@@ -108,7 +109,7 @@ def test_the_firmwares_table(tmp_path: Path) -> None:
     put_table(tmp_path)
     assert ibft.read_ibft(tmp_path) == Ibft(
         "iqn.2010-04.org.ipxe:host",
-        (Card("52:54:00:aa:00:01", "10.1.0.2/24"), Card("52:54:00:aa:00:02", "10.2.0.2/16", 42, 0, "10.2.0.254")),
+        (StorageCard("52:54:00:aa:00:01", "10.1.0.2/24"), StorageCard("52:54:00:aa:00:02", "10.2.0.2/16", 42, 0, "10.2.0.254")),
         (Target(IQN, "10.1.0.1", 3260, MUTUAL),),
     )
 
@@ -121,8 +122,8 @@ def test_cards_of_the_answers_come_before_those_of_the_firmware(tmp_path: Path) 
     )
     wanted = iscsi_login.asked(answers(more=more).san.iscsi, ibft.read_ibft(tmp_path))
     assert wanted.cards == (
-        Card("52:54:00:aa:00:01", "10.1.0.2/24"),
-        Card("52:54:00:aa:00:02", "10.9.0.2/24", 7, 9000, "10.9.0.1"),
+        StorageCard("52:54:00:aa:00:01", "10.1.0.2/24"),
+        StorageCard("52:54:00:aa:00:02", "10.9.0.2/24", 7, 9000, "10.9.0.1"),
     )
     assert [target.address for target in wanted.named] == ["10.1.0.1", "10.9.0.9"]
     assert [portal.address for portal in wanted.offered] == ["10.8.0.9"]

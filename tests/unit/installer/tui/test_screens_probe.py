@@ -15,18 +15,19 @@ from dom0kit.process import Result
 from dom0kit.units import GIB, MIB
 from installer.command_log import Commands
 from installer.model.hardware import MEDIUM
-from installer.network import networkd
-from installer.network.networkd import find_addresses, network_files
+from installer.network import trial
+from installer.network.trial import find_addresses
 from installer.tui.operations import network_probe, usb_sticks
 from installer.tui.operations.network_probe import Probe, find_gateway, has_neighbour, is_up
 from installer.tui.state import to_answers
 from installer.tui.toolkit.forms import Value
+from network import networkd
 
 
 def files(values: dict[str, Value] | None = None) -> tuple[str, dict[str, str]]:
     where = chosen(values)
     nics = tuple(nic for mac in where.cards() if (nic := where.nic(mac)))
-    return network_files(to_answers(where).network.management, nics)
+    return networkd.trial_files(trial.layout(to_answers(where).network.management, nics))
 
 
 def test_dhcp_on_a_card() -> None:
@@ -42,7 +43,9 @@ def test_a_fixed_address_with_names() -> None:
     _, made = files({**values, "name.dns": "192.0.2.53"})
     text = made["05-dom0kit-test-top.network"]
     assert "DHCP=no" in text
-    assert "Gateway=192.0.2.1\nDNS=192.0.2.53\n\n[Address]\nAddress=192.0.2.10/24\nDuplicateAddressDetection=both" in text
+    assert (
+        "DNS=192.0.2.53\n\n[Address]\nAddress=192.0.2.10/24\nDuplicateAddressDetection=both\n\n[Route]\nGateway=192.0.2.1" in text
+    )
 
 
 def test_ipv6_by_router_and_by_dhcp() -> None:

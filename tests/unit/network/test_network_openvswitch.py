@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from answerfiles.model import Network
-from network.model import Bonding, lay_out
+from network.model import Bonding, host_layout
 from network.openvswitch import Present, bond_settings, command, find_command, names
 
 A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
@@ -13,7 +13,7 @@ A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 
 def transaction(present: Present | None = None, **settings: Any) -> list[str]:
     """The parts of the one command."""
-    words = command(lay_out(Network.model_validate(settings)), present or Present())
+    words = command(host_layout(Network.model_validate(settings)), present or Present())
     assert words[0] == "ovs-vsctl"
     return " ".join(words[1:]).split(" -- ")
 

@@ -6,7 +6,8 @@ import pytest
 
 from answerfiles.model import Network
 from dom0kit.errors import UserError
-from network.model import Bonding, Card, card_name, lay_out, told_bonds, told_families, told_port
+from network.host_json import bond_names, configured_families, management_port
+from network.model import Bonding, Card, card_name, host_layout
 
 A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 
@@ -16,13 +17,13 @@ def network(**settings: Any) -> Network:
 
 
 def test_one_card() -> None:
-    layout = lay_out(network(management={"mac": A.upper()}))
+    layout = host_layout(network(management={"mac": A.upper()}))
     assert [(switch.name, switch.cards, switch.bond) for switch in layout.switches] == [("xenbr0", (Card(A, "mgmt0"),), None)]
     assert (layout.port.name, layout.port.mac, layout.port.vlan) == ("xenbr0", A, None)
 
 
 def test_bond_vlan_and_a_further_bridge() -> None:
-    layout = lay_out(
+    layout = host_layout(
         network(
             management={"bond": {"nics": [{"mac": B}, {"mac": A}], "mode": "lacp", "lacp_rate": "fast"}, "vlan": 100},
             bridges=[{"name": "storage", "nic": {"mac": C, "driver": "ixgbe"}, "mtu": 9000}, {"name": "inner"}],
@@ -55,15 +56,15 @@ def test_names_fit_into_the_kernel_and_stay_apart() -> None:
 )
 def test_what_cannot_be_laid_out_is_said(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        lay_out(network(**settings))
+        host_layout(network(**settings))
 
 
 def test_what_is_told_without_the_model() -> None:
     nothing: dict[str, Any] = {}
-    assert (told_port(nothing), told_families(nothing), told_bonds(nothing)) == ("xenbr0", (4,), ())
+    assert (management_port(nothing), configured_families(nothing), bond_names(nothing)) == ("xenbr0", (4,), ())
     told = network(
         management={"bond": {"nics": [{"mac": A}, {"mac": B}]}, "ipv4": "none", "ipv6": "autoconf", "vlan": 5, "bridge": "br"},
         bridges=[{"name": "store", "bond": {"nics": [{"mac": C}, {"mac": "52:54:00:00:00:04"}]}}],
     ).model_dump(mode="json")
-    assert (told_port({"network": told}), told_families({"network": told})) == ("mgmt.5", (6,))
-    assert told_bonds({"network": told}) == ("mgmt-bond", "store-bond")
+    assert (management_port({"network": told}), configured_families({"network": told})) == ("mgmt.5", (6,))
+    assert bond_names({"network": told}) == ("mgmt-bond", "store-bond")

@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 from answerfiles.model import Network
-from network.model import lay_out
+from network.model import host_layout
 from network.netplan import QUIET, document, drop_in, drop_in_name, text
 
 A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 
 
 def ethernets(management: dict[str, Any], **others: Any) -> dict[str, Any]:
-    layout = lay_out(Network.model_validate({"management": management, **others}))
+    layout = host_layout(Network.model_validate({"management": management, **others}))
     value = document(layout)
     assert yaml.safe_load(text(layout)) == value
     assert (value["network"]["version"], value["network"]["renderer"]) == (2, "networkd")
@@ -104,10 +104,10 @@ def test_bond_vlan_and_further_bridges() -> None:
 
 @pytest.mark.parametrize("ipv6", ["none", "autoconf", "dhcp", {"address": "2001:db8::10/64", "gateway": "2001:db8::1"}])
 def test_no_addition_to_netplan(ipv6: Any) -> None:
-    assert drop_in(lay_out(Network.model_validate({"management": {"mac": A, "ipv6": ipv6}})).port) is None
+    assert drop_in(host_layout(Network.model_validate({"management": {"mac": A, "ipv6": ipv6}})).port) is None
 
 
 def test_a_fixed_address_is_the_only_one() -> None:
-    layout = lay_out(Network.model_validate({"management": {"mac": A, "ipv6": {"address": "2001:db8::10/64"}}}))
+    layout = host_layout(Network.model_validate({"management": {"mac": A, "ipv6": {"address": "2001:db8::10/64"}}}))
     assert drop_in(layout.port) == "[IPv6AcceptRA]\nUseAutonomousPrefix=no\nDHCPv6Client=no\n"
     assert drop_in_name("xenbr0") == "etc/systemd/network/10-netplan-xenbr0.network.d/50-dom0kit.conf"

@@ -1,0 +1,131 @@
+"""Every renderer carries every field of the model: a change of any field changes what each of them writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from answer_strategies import MODEST, ipv4, ipv6, route
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerfiles.model import Management, Network
+from answerfiles.model.network import Route, StaticAddress, StaticAddress6
+from network import netplan, networkd, openvswitch
+from network.host_json import DEFAULT_BRIDGE
+from network.model import Bonding, Card, HostPort, Layout, Switch, trial_layout
+
+A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
+CARDS = (Card(A, "eno1"), Card(B, "eno2"))
+BASE = Layout(
+    (Switch("xenbr0", CARDS, Bonding("mgmt-bond", "lacp", "slow"), 9000),),
+    HostPort(
+        "mgmt.5",
+        A,
+        StaticAddress.model_validate({"address": "192.0.2.10/24", "gateway": "192.0.2.1"}),
+        StaticAddress6.model_validate({"address": "2001:db8::10/64", "gateway": "2001:db8::1"}),
+        5,
+        ("192.0.2.53",),
+        ("example.net",),
+        (Route.model_validate({"to": "198.51.100.0/24", "via": "192.0.2.2", "metric": 10}),),
+    ),
+)
+CHANGES: dict[tuple[type, str], Any] = {
+    (Card, "mac"): C,
+    (Card, "name"): "eno9",
+    (Bonding, "port"): "other-bond",
+    (Bonding, "mode"): "active-backup",
+    (Bonding, "lacp_rate"): "fast",
+    (Switch, "name"): "br9",
+    (Switch, "cards"): CARDS[:1],
+    (Switch, "bond"): None,
+    (Switch, "mtu"): 1400,
+    (HostPort, "name"): "mgmt.6",
+    (HostPort, "mac"): B,
+    (HostPort, "ipv4"): "dhcp",
+    (HostPort, "ipv6"): "autoconf",
+    (HostPort, "vlan"): 6,
+    (HostPort, "dns"): ("192.0.2.54",),
+    (HostPort, "search"): ("example.org",),
+    (HostPort, "routes"): (Route.model_validate({"to": "203.0.113.0/24", "via": "192.0.2.2", "metric": 10}),),
+}
+"""Another value for each field of the model; a field that is added to the model and not here fails the test below."""
+NOT_IN_A_TRIAL = {
+    (Card, "mac"): "a trial matches cards by their present names",
+    (Bonding, "port"): "a trial's bond has a name of its own",
+    (Switch, "name"): "a trial has no bridge",
+    (HostPort, "name"): "a trial's interface has a name of its own",
+}
+
+
+def host(layout: Layout) -> str:
+    """Return what first boot writes: netplan's file, its drop-in, and the rows of Open vSwitch."""
+    return "\n".join([netplan.text(layout), netplan.drop_in(layout.port) or "", *openvswitch.command(layout)])
+
+
+def trial(layout: Layout) -> str:
+    """Return what the installer's trial writes."""
+    return str(networkd.trial_files(layout))
+
+
+def changed(owner: type, field: str, value: Any) -> Layout:
+    """Return the layout with another value of one field."""
+    switch, port = BASE.switches[0], BASE.port
+    if owner is Card:
+        switch = dataclasses.replace(switch, cards=(dataclasses.replace(CARDS[0], **{field: value}), CARDS[1]))
+    elif owner is Bonding:
+        assert switch.bond is not None
+        switch = dataclasses.replace(switch, bond=dataclasses.replace(switch.bond, **{field: value}))
+    elif owner is Switch:
+        switch = dataclasses.replace(switch, **{field: value})
+    else:
+        port = dataclasses.replace(port, **{field: value})
+    return Layout((switch,), port)
+
+
+def test_every_field_has_another_value_here() -> None:
+    fields = {(owner, field.name) for owner in (Card, Bonding, Switch, HostPort) for field in dataclasses.fields(owner)}
+    assert fields == set(CHANGES)
+
+
+@pytest.mark.parametrize(("owner", "field"), CHANGES)
+def test_a_change_of_any_field_changes_the_host(owner: type, field: str) -> None:
+    assert host(changed(owner, field, CHANGES[owner, field])) != host(BASE)
+
+
+@pytest.mark.parametrize(("owner", "field"), [key for key in CHANGES if key not in NOT_IN_A_TRIAL])
+def test_a_change_of_any_field_changes_the_trial(owner: type, field: str) -> None:
+    assert trial(changed(owner, field, CHANGES[owner, field])) != trial(BASE)
+
+
+def test_the_default_bridge_is_that_of_the_model() -> None:
+    assert Management().bridge == DEFAULT_BRIDGE
+
+
+@MODEST
+@given(st.data())
+def test_addresses_names_routes_and_sizes_of_any_network_are_in_both(data: st.DataObject) -> None:
+    """The trial network once dropped routes, packet sizes and search domains: the pool was contacted over another network."""
+    values: dict[str, Any] = {
+        "ipv4": data.draw(ipv4()),
+        "ipv6": data.draw(ipv6),
+        "routes": data.draw(st.lists(route, max_size=3)),
+        "dns": data.draw(st.sampled_from([[], ["192.0.2.53", "2001:db8::53"]])),
+        "search": data.draw(st.sampled_from([[], ["example.net", "example.org"]])),
+        "mtu": data.draw(st.sampled_from([None, 1280, 1400, 9000])),
+        "vlan": data.draw(st.sampled_from([None, 5])),
+    }
+    mode = data.draw(st.sampled_from([None, "active-backup", "balance-slb", "lacp"]))
+    values |= {"mac": A} if mode is None else {"bond": {"nics": [{"mac": A}, {"mac": B}], "mode": mode}}
+    management = Network.model_validate({"management": values}).management
+    layout = trial_layout(management, CARDS[: 1 if mode is None else 2])
+    fixed = [value for value in (management.ipv4, management.ipv6) if not isinstance(value, str)]
+    words = [str(value.address) for value in fixed]
+    words += [str(value.gateway) for value in fixed if value.gateway is not None]
+    words += [*management.dns, *management.search]
+    words += [str(word) for route_ in management.routes for word in (route_.to, route_.via, route_.metric) if word is not None]
+    words += [str(management.mtu)] if management.mtu else []
+    written = {"host": host(layout), "trial": "\n".join(networkd.trial_files(layout)[1].values())}
+    for name, text in written.items():
+        assert not [word for word in words if word not in text], name
