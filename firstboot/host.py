@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dom0kit.errors import UserError
 from dom0kit.fs import replace_secret
 from dom0kit.process import QUERY_SECONDS
-from firstboot.network import state
 from firstboot.secret_erasure import masked, secret_at
+from network import observed
 from network.host_json import bond_names, configured_families, management_port
 from pool.host_access import Local
 
@@ -116,19 +116,19 @@ class Host(Local):
 
     def addresses(self) -> dict[int, list[str]]:
         """The addresses that the host's port has now, by family: 4 and 6."""
-        return state.addresses(
+        return observed.addresses(
             self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=QUERY_SECONDS).output
         )
 
     def address(self) -> str | None:
         """The address to name the host by, of the families that the answers ask for."""
-        return state.best(self.addresses(), self.families)
+        return observed.best(self.addresses(), self.families)
 
     def bonds(self) -> dict[str, dict[str, Any]]:
         """The bonds of the answers as Open vSwitch has them now."""
         names = bond_names(self.told)
         return {
-            name: state.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
+            name: observed.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
             for name in names
         }
 

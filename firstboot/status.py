@@ -14,12 +14,12 @@ from dom0kit.units import human_seconds, table
 from firstboot.host import Host
 from firstboot.multipath_monitor.cli import count_paths
 from firstboot.multipath_monitor.map_changes import summary
-from firstboot.network import state
 from firstboot.pool.driver_factory import pool_state
 from firstboot.pool.steps import pool_text
 from firstboot.retry import Moment, clock, left, now
 from firstboot.step_records import Stamps, fingerprint
 from firstboot.steps.steps import Step
+from network import observed
 from network.host_json import management_settings
 from pool.driver import PoolState
 
@@ -37,7 +37,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "xen": host.on_xen,
         "port": host.port,
         "vlan": management_settings(host.told).get("vlan"),
-        "address": state.best(found, host.families),
+        "address": observed.best(found, host.families),
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
@@ -92,7 +92,7 @@ def status_text(status: dict[str, Any]) -> str:
         f"version   {status['version']}",
         f"xen       {'running' if status['xen'] else 'not running'}",
         f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
-        *(f"bond      {name}: {state.bond_text(bond)}" for name, bond in status["bonds"].items()),
+        *(f"bond      {name}: {observed.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
         *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
         f"pool      {pool_text(PoolState(**status['pool']))}",

@@ -8,8 +8,8 @@ from dom0kit.linux.udev import settle
 from dom0kit.polling import TimedOut, poll
 from dom0kit.process import QUERY_SECONDS
 from firstboot import config_files
-from firstboot.network import nic_list, state
-from network import netplan, openvswitch
+from firstboot.network import nic_list
+from network import netplan, observed, openvswitch
 from network.model import Layout, host_layout
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def address(host: Host) -> None:
 def _configures(host: Host) -> bool:
     """Return whether networkd has taken up the host's port."""
     argv = ["networkctl", "--json=short", "status", host.port]
-    return state.is_taken_up(host.run(argv, check=False, timeout=QUERY_SECONDS).output)
+    return observed.is_taken_up(host.run(argv, check=False, timeout=QUERY_SECONDS).output)
 
 
 def arrived(host: Host) -> None:
@@ -129,7 +129,7 @@ def _missing(host: Host, family: int) -> str:
 
 
 def _write_own_name(host: Host, found: dict[int, list[str]]) -> None:
-    best = state.best(found, host.families)
+    best = observed.best(found, host.families)
     if best is not None:
         host.write("etc/hosts", config_files.hosts_text(host.read("etc/hosts"), host.name, best))
 

@@ -1,4 +1,4 @@
-"""How the networks are: addresses and bonds out of what ``ip`` and Open vSwitch say."""
+"""Parse the observed state of the networks: addresses from ``ip``, links from networkd, bonds from Open vSwitch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FAMILIES = {"inet": 4, "inet6": 6}
 
 
 def addresses(text: str) -> dict[int, list[str]]:
-    """The global addresses by family in the output of ``ip -json address show``.
+    """Return the global addresses by family in the output of ``ip -json address show``.
 
     IPv6 addresses that are still being checked for duplicates, or were found to be one (RFC 4862), do not count.
     """
@@ -42,7 +42,7 @@ def is_taken_up(text: str) -> bool:
 
 
 def best(found: dict[int, list[str]], families: Sequence[int]) -> str | None:
-    """The address to name the host by: IPv4 before IPv6, of those families that are asked for."""
+    """Return the address to name the host by: IPv4 before IPv6, of the configured families; None without any."""
     for family in families:
         if found[family]:
             return found[family][0]
@@ -50,7 +50,7 @@ def best(found: dict[int, list[str]], families: Sequence[int]) -> str | None:
 
 
 def bond(text: str) -> dict[str, Any]:
-    """A bond out of ``ovs-appctl bond/show NAME``: mode, LACP's state, the members and what each does."""
+    """Return a bond from ``ovs-appctl bond/show NAME``: mode, state of LACP, and the members with theirs."""
     mode = re.search(r"^bond_mode: (\S+)", text, re.MULTILINE)
     lacp = re.search(r"^lacp_status: (\S+)", text, re.MULTILINE)
     members = []
@@ -67,7 +67,7 @@ def bond(text: str) -> dict[str, Any]:
 
 
 def bond_text(state: dict[str, Any]) -> str:
-    """A bond in one line for a person."""
+    """Return a bond as one line of text."""
     words = [f"{m['name']} {'down' if not m['enabled'] else 'active' if m['active'] else 'up'}" for m in state["members"]]
     lacp = "" if state["lacp"] in ("off", "unknown") else f", LACP {state['lacp']}"
     return f"{state['mode']}{lacp}: {', '.join(words) or 'no members'}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from firstboot.network.state import addresses, best, bond, bond_text
+from network.observed import addresses, best, bond, bond_text
 
 BOND = """---- mgmt-bond ----
 bond_mode: active-backup
