@@ -18,9 +18,27 @@ from dom0kit.fs import write_atomic
 
 def register(add: Add) -> None:
     """Add the room's verbs of ``dom0kit answers``."""
-    add("answers convert", "make answers of a XenServer or XCP-ng answer file (XML)", configure_convert, run_convert)
-    add("answers schema", "print the JSON Schema of answers, for editors", lambda parser: None, run_schema)
-    add("answers hash-password", "ask for a password and print its hash", lambda parser: None, run_hash_password)
+    add(
+        "answers convert",
+        "make answers of a XenServer or XCP-ng answer file (XML)",
+        configure_convert,
+        run_convert,
+        example="dom0kit answers convert answerfile.xml -o host.yaml",
+    )
+    add(
+        "answers schema",
+        "print the JSON Schema of answers, for editors",
+        lambda parser: None,
+        run_schema,
+        example="dom0kit answers schema >answers.schema.json",
+    )
+    add(
+        "answers hash-password",
+        "ask for a password and print its hash",
+        lambda parser: None,
+        run_hash_password,
+        example="dom0kit answers hash-password",
+    )
 
 
 def configure_convert(parser: argparse.ArgumentParser) -> None:

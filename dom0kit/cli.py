@@ -1,73 +1,141 @@
-"""The command ``dom0kit``: a table of subcommands, each in the room that does the work.
+"""Command lines: programs, their subcommands, exit codes.
 
-Rooms are loaded by name and only when they are there: the build side stays on the build host, and the installed
-host offers what travelled with it. A room's ``cli`` module has one function ``register(add)`` that calls
-``add(name, help, configure, function)`` for each subcommand. A name of several words, as ``answers check``, is a verb of a
-group: rooms that may not import each other can offer verbs of the same group.
+The package ``programs`` lists the ``register`` functions of each program. A ``register`` function calls :class:`Add` once for
+each subcommand. A name of several words, such as ``answers check``, is a verb of a group: packages that may not import each
+other can add verbs to the same group.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import signal
 import sys
+import textwrap
 import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from dom0kit import __version__
 from dom0kit.errors import UserError
 
-GROUPS = {
-    "answers": "answer files: check, convert, render, serve",
-    "pool": "the pool that this host belongs to",
-    "pool token": "join tokens: create, list, revoke",
-}
-ROOMS = ("pipeline", "image", "iso", "answerfiles", "installer", "firstboot", "pool", "qa")
-ON_HOSTS = ("firstboot", "pool")
+EXIT_CODES = "exit codes:\n  0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted"
+LINE = 100
+"""Columns that a description is wrapped to."""
 
 Configure = Callable[[argparse.ArgumentParser], None]
 Function = Callable[[argparse.Namespace], int]
-Add = Callable[[str, str, Configure, Function], None]
 
 
-def build_parser(program: str, rooms: Sequence[str] = ROOMS) -> argparse.ArgumentParser:
-    """The parser with the subcommands of every room that is installed."""
+class Add(Protocol):
+    """Add a subcommand.
+
+    :param name: one word, or the words of a group and a verb.
+    :param help: one line for the list of commands; also the description.
+    :param configure: adds the arguments to the subcommand's parser; it may set an epilog with examples.
+    :param function: does the work and returns the exit code.
+    :param example: a command line to copy; left out when ``configure`` sets an epilog.
+    :param hidden: run by systemd or sshd: it works, but no list of commands shows it.
+    """
+
+    def __call__(
+        self, name: str, help: str, configure: Configure, function: Function, *, example: str = "", hidden: bool = False
+    ) -> None: ...
+
+
+Register = Callable[[Add], None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A command that has verbs.
+
+    :ivar help: one line for the list of commands; also the description.
+    :ivar example: a command line to copy.
+    """
+
+    help: str
+    example: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program and its subcommands.
+
+    :ivar name: what users type.
+    :ivar summary: one line.
+    :ivar description: what it is for.
+    :ivar example: command lines to copy.
+    :ivar registers: one function for each package, in the order of ``--help``.
+    :ivar groups: by name; ``pool token`` is a group in the group ``pool``.
+    """
+
+    name: str
+    summary: str
+    description: str
+    example: str
+    registers: Sequence[Register]
+    groups: Mapping[str, Group] = field(default_factory=dict)
+
+
+def build_parser(program: Program) -> argparse.ArgumentParser:
+    """Return the parser of a program with all its subcommands."""
     parser = argparse.ArgumentParser(
-        prog=program, description="Build, install and test Xen hosts from one small ISO.", allow_abbrev=False
+        prog=program.name,
+        description=_wrapped(f"{program.summary}\n\n{program.description}"),
+        epilog=f"{_examples(program.example)}\n\n{EXIT_CODES}\n\n'{program.name} COMMAND --help' explains a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"dom0kit {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    groups: dict[str, Any] = {"": parser.add_subparsers(title="commands", metavar="COMMAND", required=True)}
 
-    groups: dict[str, Any] = {"": commands}
+    def verbs_of(name: str) -> Any:
+        if name not in groups:
+            above, _, word = name.rpartition(" ")
+            group = program.groups[name]
+            parent = _add_parser(verbs_of(above), word, group.help, hidden=False)
+            parent.epilog = _examples(group.example)
+            groups[name] = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
+        return groups[name]
 
-    def verbs_of(group: str) -> Any:
-        if group not in groups:
-            above, _, word = group.rpartition(" ")
-            parent = verbs_of(above).add_parser(word, help=GROUPS[group], description=GROUPS[group], allow_abbrev=False)
-            groups[group] = parent.add_subparsers(title="verbs", metavar="VERB", required=True)
-        return groups[group]
-
-    def add(name: str, help: str, configure: Configure, function: Function) -> None:
+    def add(name: str, help: str, configure: Configure, function: Function, *, example: str = "", hidden: bool = False) -> None:
         group, _, verb = name.rpartition(" ")
-        command = verbs_of(group).add_parser(verb, help=help, description=help, allow_abbrev=False)
+        command = _add_parser(verbs_of(group), verb, help, hidden=hidden)
         configure(command)
+        if example:
+            command.epilog = _examples(example)
         command.set_defaults(function=function)
 
-    for room in rooms:
-        if importlib.util.find_spec(room) is None or importlib.util.find_spec(f"{room}.cli") is None:
-            continue
-        importlib.import_module(f"{room}.cli").register(add)
+    for register in program.registers:
+        register(add)
     return parser
 
 
-def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> int:
-    """Run a subcommand. Exit codes: 0 well, 1 a user's error, 2 wrong arguments, 70 a bug of ours, 130 interrupted."""
-    name = program or Path(sys.argv[0]).name
-    parser = build_parser(name if name in ("dom0kit", "dom0ctl") else "dom0kit", ON_HOSTS if name == "dom0ctl" else ROOMS)
+def _add_parser(verbs: Any, name: str, help: str, *, hidden: bool) -> argparse.ArgumentParser:
+    # A parser without help is left out of the list of commands.
+    shown = {} if hidden else {"help": help}
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, description=_wrapped(help), formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **shown
+    )
+    return parser
+
+
+def _wrapped(text: str) -> str:
+    return "\n\n".join(textwrap.fill(part, LINE) for part in text.split("\n\n"))
+
+
+def _examples(lines: str) -> str:
+    title = "examples:" if "\n" in lines else "example:"
+    return "\n".join([title, *(f"  {line}" for line in lines.splitlines())])
+
+
+def main(program: Program, argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return its exit code: 0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted.
+
+    A command may have exit codes of its own, which its ``--help`` lists.
+    """
+    parser = build_parser(program)
     arguments = parser.parse_args(argv)
     # Ended by its caller, a command cleans up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -85,7 +153,3 @@ def main(argv: Sequence[str] | None = None, *, program: str | None = None) -> in
         traceback.print_exc()
         print(f"{parser.prog}: this is a bug in dom0kit; please report it with the lines above", file=sys.stderr)
         return 70
-
-
-if __name__ == "__main__":
-    sys.exit(main())

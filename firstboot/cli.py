@@ -31,20 +31,45 @@ if TYPE_CHECKING:
 
 def register(add: Add) -> None:
     """Add the subcommands of an installed host."""
-    add("status", "how this host is: name, version, address, first-boot steps", _configure_status, status)
-    add("firstboot", "run the first-boot steps that are not done yet", _configure_firstboot, firstboot)
-    add("paths", "disks with several paths: groups, states, what is missing", configure_paths, paths)
-    add("initramfs", "put this host's multipath and iSCSI files into its initramfs", configure_initramfs, initramfs)
+    add(
+        "status",
+        "how this host is: name, version, address, first-boot steps",
+        _configure_status,
+        status,
+        example="dom0ctl status --json",
+    )
+    add(
+        "firstboot",
+        "run the first-boot steps that are not done yet",
+        _configure_firstboot,
+        firstboot,
+        example="dom0ctl firstboot retry network",
+    )
+    add(
+        "paths",
+        "disks with several paths: groups, states, what is missing",
+        configure_paths,
+        paths,
+        example="dom0ctl paths --rescan",
+    )
+    add(
+        "initramfs",
+        "put this host's multipath and iSCSI files into its initramfs",
+        configure_initramfs,
+        initramfs,
+        example="dom0ctl initramfs --check",
+    )
     add(
         "console",
         "the screen of the console: status, and keys for shell, network, restart",
         _configure_none,
         console,
+        example="dom0ctl console",
     )
-    add("network", "give this host another address, by questions", _configure_none, network)
+    add("network", "give this host another address, by questions", _configure_none, network, example="dom0ctl network")
     pool_cli.register(add)
     selftest.register(add)
-    add("log", "the events of first boot, oldest first", _configure_log, log)
+    add("log", "the events of first boot, oldest first", _configure_log, log, example="dom0ctl log --lines 20")
 
 
 def _configure_status(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +80,7 @@ def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("run", "retry"), help="run what is not done; retry: run STEP at once")
     parser.add_argument("step", nargs="?", metavar="STEP", help="the step to retry")
     parser.add_argument("--only", metavar="STEP,...", help="run these steps alone")
-    parser.add_argument("--due", action="store_true", help="leave out failed steps whose next try is later, as the service does")
+    parser.add_argument("--due", action="store_true", help=argparse.SUPPRESS)
 
 
 def _configure_log(parser: argparse.ArgumentParser) -> None:

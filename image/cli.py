@@ -13,8 +13,20 @@ from image import build, recipe
 
 def register(add: Add) -> None:
     """Offer the commands of this room."""
-    add("image", "build the dom0 image (Xen, kernel, initramfs, squashfs)", configure_build, make)
-    add("recipe", "check the recipe and show it as it is understood", _configure_recipe, _show_recipe)
+    add(
+        "image",
+        "build the dom0 image (Xen, kernel, initramfs, squashfs)",
+        configure_build,
+        make,
+        example="dom0kit image --release",
+    )
+    add(
+        "recipe",
+        "check the recipe and show it as it is understood",
+        _configure_recipe,
+        _show_recipe,
+        example="dom0kit recipe --recipe my-recipe.toml",
+    )
 
 
 def default_cache() -> Path:

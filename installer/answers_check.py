@@ -33,7 +33,13 @@ NOMINAL = Manifest(
 
 def register(add: Add) -> None:
     """Add the verb."""
-    add("answers check", "say whether files are valid, with every error and its place", configure, run)
+    add(
+        "answers check",
+        "say whether files are valid, with every error and its place",
+        configure,
+        run,
+        example="dom0kit answers check host.yaml --facts facts.json",
+    )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -28,8 +28,20 @@ each card and its last failure.
 def register(add: Add) -> None:
     """Add the room's subcommands."""
     answers_check.register(add)
-    add("install", "install a host by a file of answers", configure_install, run_install)
-    add("facts", "show the disks, network cards and firmware of this machine", configure_facts, run_facts)
+    add(
+        "install",
+        "install a host by a file of answers",
+        configure_install,
+        run_install,
+        example="dom0kit install --answers host.yaml --plan-only",
+    )
+    add(
+        "facts",
+        "show the disks, network cards and firmware of this machine",
+        configure_facts,
+        run_facts,
+        example="dom0kit facts --json >facts.json",
+    )
 
 
 def configure_facts(parser: argparse.ArgumentParser) -> None:

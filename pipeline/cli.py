@@ -14,11 +14,35 @@ from pipeline import answers_cli, pipeline, reproducibility
 
 def register(add: Add) -> None:
     """Offer the commands of this room."""
-    add("iso", "build the ISO: image, boot files, partition tables, verification", _configure_iso, _make_iso)
-    add("answers render", "make the network-boot tree of an inventory", answers_cli.configure_render, answers_cli.run_render)
-    add("answers embed", "make an unattended ISO of an ISO and answers", answers_cli.configure_embed, answers_cli.run_embed)
-    add("answers serve", "serve a network-boot tree in a lab: DHCP, TFTP, HTTP, reports", serve.configure, serve.serve)
-    add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro)
+    add(
+        "iso",
+        "build the ISO: image, boot files, partition tables, verification",
+        _configure_iso,
+        _make_iso,
+        example="dom0kit iso --release",
+    )
+    add(
+        "answers render",
+        "make the network-boot tree of an inventory",
+        answers_cli.configure_render,
+        answers_cli.run_render,
+        example="dom0kit answers render inventory.yaml -o tree --url http://192.0.2.1",
+    )
+    add(
+        "answers embed",
+        "make an unattended ISO of an ISO and answers",
+        answers_cli.configure_embed,
+        answers_cli.run_embed,
+        example="dom0kit answers embed build/dom0kit.iso host.yaml -o host.iso",
+    )
+    add(
+        "answers serve",
+        "serve a network-boot tree in a lab: DHCP, TFTP, HTTP, reports",
+        serve.configure,
+        serve.serve,
+        example="dom0kit answers serve tree --interface br0 --dhcp 10.77.0.100,10.77.0.199",
+    )
+    add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro, example="dom0kit repro")
 
 
 def _configure_iso(parser: argparse.ArgumentParser) -> None:

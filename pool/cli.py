@@ -47,12 +47,39 @@ def register(add: Add) -> None:
         "make a join token and print it: whoever has it can join hosts to this pool",
         _configure_create,
         create,
+        example="dom0ctl pool token create --uses 3 --ttl 1h",
     )
-    add("pool token list", "the join tokens: how long and for how many hosts they are good, who used them", _configure_list, show)
-    add("pool token revoke", "make a join token worthless", _configure_revoke, revoke)
-    add("pool queue", "the hosts that wait to be added", _configure_list, queue)
-    add("pool answer", "answer a host that came with a join token; sshd runs this", _configure_answer, answer)
-    add("pool work", "add the hosts that wait; systemd runs this", _configure_root, run_work)
+    add(
+        "pool token list",
+        "the join tokens: how long and for how many hosts they are good, who used them",
+        _configure_list,
+        show,
+        example="dom0ctl pool token list --json",
+    )
+    add(
+        "pool token revoke",
+        "make a join token worthless",
+        _configure_revoke,
+        revoke,
+        example="dom0ctl pool token revoke 4f1c09ab",
+    )
+    add("pool queue", "the hosts that wait to be added", _configure_list, queue, example="dom0ctl pool queue")
+    add(
+        "pool answer",
+        "answer a host that came with a join token; sshd runs this",
+        _configure_answer,
+        answer,
+        example="dom0ctl pool answer 4f1c09ab",
+        hidden=True,
+    )
+    add(
+        "pool work",
+        "add the hosts that wait; systemd runs this",
+        _configure_root,
+        run_work,
+        example="dom0ctl pool work",
+        hidden=True,
+    )
 
 
 def _configure_root(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 LOCK = PROJECT / "requirements.lock"
 LOG = PROJECT / "build" / "prepare.log"
+LAUNCHER = '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -m programs.build_machine "$@"\n'
 BACKPORTS = Path("/etc/apt/sources.list.d/dom0kit-backports.sources")
 
 
@@ -113,6 +114,15 @@ def prepare(release: dict[str, str]) -> None:
             install(lacking, release, reporter, log)
         if not venv_current():
             make_venv(reporter, log)
+    write_launcher()
+
+
+def write_launcher() -> None:
+    """Write .venv/bin/dom0kit, also into a virtual environment that an older checkout made."""
+    path = VENV / "bin/dom0kit"
+    if not path.exists() or path.read_text() != LAUNCHER:
+        path.write_text(LAUNCHER)
+        path.chmod(0o755)
 
 
 def install(lacking: list[apt_packages.Package], release: dict[str, str], reporter: Reporter, log: TextIO) -> None:
@@ -184,9 +194,6 @@ def make_venv(reporter: Reporter, log: TextIO) -> None:
         stream([*pip, "-r", str(LOCK)], log=log, on_line=follow, hint=hint, env=settings)
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (VENV / "lib" / python / "site-packages" / "dom0kit.pth").write_text(f"{PROJECT}\n")
-    launcher = VENV / "bin/dom0kit"
-    launcher.write_text('#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/python" -m dom0kit.cli "$@"\n')
-    launcher.chmod(0o755)
     write_atomic(VENV / "dom0kit-stamp", venv_stamp())
 
 

@@ -105,4 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
 def register(add: Add) -> None:
     """Add this room's subcommands."""
     add("qa", "Boot the ISO in machines and check what a person would look at.", configure_qa, qa)
-    add("run", "Boot the ISO in QEMU, in a window or on this terminal.", configure_run, run)
+    add(
+        "run",
+        "Boot the ISO in QEMU, in a window or on this terminal.",
+        configure_run,
+        run,
+        example="dom0kit run --answers docs/example-answers.yaml",
+    )

@@ -42,7 +42,7 @@ def configure_paths(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--accept", action="store_true", help="what is there now is all there should be")
     parser.add_argument("--rescan", action="store_true", help="look for new paths, and for LUNs that the array has grown")
-    parser.add_argument("--watch", action="store_true", help="tell of changes for ever; the host's own service does this")
+    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
 
 
 def paths(arguments: argparse.Namespace) -> int:

@@ -27,11 +27,36 @@ Kind: cap. Reason: gnt-node list asks luxid alone. Expiry: the command is killed
 
 def register(add: Add) -> None:
     """Add the subcommands."""
-    add("pool status", "the pool that this host is in: its hosts, its master, what is wrong", _configure_status, status)
-    add("pool create", "make a new pool with this host as its first", _configure_create, create)
-    add("pool join", "bring this host into a pool by a join token", _configure_join, join)
-    add("pool leave", "take this host out of its pool; the last host takes the pool with it", _configure_leave, leave)
-    add("pool names", "follow the pool's files: its hosts' names, the watcher; systemd runs this", _configure_none, names)
+    add(
+        "pool status",
+        "the pool that this host is in: its hosts, its master, what is wrong",
+        _configure_status,
+        status,
+        example="dom0ctl pool status",
+    )
+    add(
+        "pool create",
+        "make a new pool with this host as its first",
+        _configure_create,
+        create,
+        example="dom0ctl pool create pool.dc1.example --address 10.77.0.10",
+    )
+    add("pool join", "bring this host into a pool by a join token", _configure_join, join, example="dom0ctl pool join")
+    add(
+        "pool leave",
+        "take this host out of its pool; the last host takes the pool with it",
+        _configure_leave,
+        leave,
+        example="dom0ctl pool leave",
+    )
+    add(
+        "pool names",
+        "follow the pool's files: its hosts' names, the watcher; systemd runs this",
+        _configure_none,
+        names,
+        example="dom0ctl pool names",
+        hidden=True,
+    )
 
 
 def _configure_none(parser: argparse.ArgumentParser) -> None:

@@ -59,7 +59,13 @@ Say = Callable[[str], None]
 
 def register(add: Add) -> None:
     """Add the subcommand."""
-    add("selftest", "make a tiny guest, ping it, remove it: can this host, or its pool, run guests?", _configure, selftest)
+    add(
+        "selftest",
+        "make a tiny guest, ping it, remove it: can this host, or its pool, run guests?",
+        _configure,
+        selftest,
+        example="dom0ctl selftest --host xen2.dc1.example",
+    )
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

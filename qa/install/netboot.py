@@ -66,7 +66,7 @@ def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[st
 
 def dom0kit(*words: str) -> list[str]:
     """The product's own command."""
-    return [sys.executable, "-m", "dom0kit.cli", *words]
+    return [sys.executable, "-m", "programs.build_machine", *words]
 
 
 @dataclass(frozen=True)

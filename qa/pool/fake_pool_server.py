@@ -1,6 +1,6 @@
 """A pool that answers, and no more: a real sshd with the real forced command, before files as Ganeti keeps them on a master.
 
-What is real: OpenSSH on both sides, the keys, the ledger, ``dom0kit pool answer`` and its judgement. What is not: there is no
+What is real: OpenSSH on both sides, the keys, the ledger, ``dom0ctl pool answer`` and its judgement. What is not: there is no
 Ganeti; its ssconf files are written by hand, and a socket that accepts stands for luxid's.
 """
 
@@ -30,7 +30,7 @@ VERSION = "0.1.0"
 DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
 LEDGER = "var/lib/dom0kit/pool"
 CLIENT = (sys.executable, "-m", "qa.pool.join_client")
-DOM0CTL = 'import sys; from dom0kit.cli import main; sys.exit(main(program="dom0ctl"))'
+DOM0CTL = "import sys; from programs.dom0ctl import main; sys.exit(main())"
 
 
 class Desk:

@@ -103,7 +103,7 @@ def test_unattended_embedded(scenario: Scenario) -> None:
     file.write_text(answers(scenario.settings.credentials))
     with scenario.phase("embed"):
         words = ["answers", "embed", str(source.resolve()), str(file), "-o", str(iso)]
-        run([sys.executable, "-m", "dom0kit.cli", *words], cwd=PROJECT)
+        run([sys.executable, "-m", "programs.build_machine", *words], cwd=PROJECT)
     with scenario.phase("compare"):
         changed = changed_files(source, iso)
     scenario.notes["files that differ"] = changed

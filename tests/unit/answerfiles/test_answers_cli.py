@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from answerfiles.reader import read_answers
-from dom0kit.cli import main
+from programs.build_machine import main
 
 XML = Path(__file__).parent / "xenserver/samples/dhcp.xml"
 

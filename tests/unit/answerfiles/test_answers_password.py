@@ -10,8 +10,8 @@ import pytest
 from answerfiles import password as module
 from answerfiles.password import ask_password, make_hash, weakness
 from answerfiles.secret import PasswordHash
-from dom0kit.cli import main
 from dom0kit.errors import UserError
+from programs.build_machine import main
 
 GOOD = "correct horse"
 

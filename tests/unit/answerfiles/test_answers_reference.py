@@ -14,9 +14,9 @@ from answerfiles.model import Answers
 from answerfiles.model_introspection import rows
 from answerfiles.reader import read_answers
 from answerfiles.reference_docs import main, page
-from dom0kit.cli import main as dom0kit
 from dom0kit.errors import UserError
 from dom0kit.units import MIB
+from programs.build_machine import main as dom0kit
 
 DOCS = Path(__file__).parents[3] / "docs"
 

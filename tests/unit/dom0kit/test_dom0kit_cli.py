@@ -1,4 +1,4 @@
-"""The command line: every command has help, errors are one sentence."""
+"""Command lines: help, examples, exit codes."""
 
 from __future__ import annotations
 
@@ -7,47 +7,71 @@ import argparse
 import pytest
 
 from dom0kit import cli
+from dom0kit.cli import Add, Group, Program
 from dom0kit.errors import UserError
 
 
-def commands(program: str, rooms: tuple[str, ...]) -> dict[str, argparse.ArgumentParser]:
-    parser = cli.build_parser(program, rooms)
-    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(actions[0].choices)
+def program_of(function: cli.Function) -> Program:
+    def register(add: Add) -> None:
+        add("token create", "create a token", lambda parser: None, function, example="tool token create")
+        add("token serve", "run by sshd", lambda parser: None, function, hidden=True)
+
+    return Program(
+        "tool",
+        "Do things.",
+        "It does them well.",
+        "tool token create",
+        (register,),
+        {"token": Group("tokens", "tool token create")},
+    )
 
 
-def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    names = commands("dom0kit", cli.ROOMS)
-    assert {"iso", "image", "recipe", "repro", "install", "facts", "answers", "qa", "run"} <= names.keys()
-    for name, parser in names.items():
-        with pytest.raises(SystemExit) as ended:
-            parser.parse_args(["--help"])
-        assert ended.value.code == 0, name
-        assert "usage:" in capsys.readouterr().out
+def test_help_has_description_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of(program_of(lambda _: 0), ["--help"]) == 0
+    shown = capsys.readouterr().out
+    for text in ("Do things.", "It does them well.", "example:\n  tool token create", "70 internal error, 130 interrupted"):
+        assert text in shown
 
 
-def test_the_host_offers_what_travelled() -> None:
-    assert "status" in commands("dom0ctl", ("firstboot",))
-    assert cli.build_parser("dom0kit", ("no_such_room", "answerfiles"))
+def test_a_hidden_command_works_and_is_in_no_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_of(program_of(lambda _: 0), ["token", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "create" in shown
+    assert "serve" not in shown
+    assert "SUPPRESS" not in shown
+    assert cli.main(program_of(lambda _: 0), ["token", "serve"]) == 0
 
 
-def test_a_users_error_is_a_sentence_and_a_hint(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_exit_with_2() -> None:
+    assert exit_of(program_of(lambda _: 0), ["token", "destroy"]) == 2
+    assert exit_of(program_of(lambda _: 0), []) == 2
+
+
+def test_a_user_error_is_a_sentence_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(_: argparse.Namespace) -> int:
         raise UserError("the disk is full", "free some")
 
-    parser = argparse.ArgumentParser(prog="dom0kit")
-    parser.set_defaults(function=fail)
-    monkeypatch.setattr(cli, "build_parser", lambda *_: parser)
-    assert cli.main([]) == 1
-    assert capsys.readouterr().err == "dom0kit: the disk is full\n  hint: free some\n"
+    assert cli.main(program_of(fail), ["token", "create"]) == 1
+    assert capsys.readouterr().err == "tool: the disk is full\n  hint: free some\n"
 
 
-def test_a_bug_of_ours_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(_: argparse.Namespace) -> int:
         raise ZeroDivisionError
 
-    parser = argparse.ArgumentParser(prog="dom0kit")
-    parser.set_defaults(function=fail)
-    monkeypatch.setattr(cli, "build_parser", lambda *_: parser)
-    assert cli.main([]) == 70
+    assert cli.main(program_of(fail), ["token", "create"]) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    assert cli.main(program_of(fail), ["token", "create"]) == 130
+    assert capsys.readouterr().err == "\ntool: interrupted\n"
+
+
+def exit_of(program: Program, words: list[str]) -> object:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(program, words)
+    return ended.value.code

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import argparse
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,30 +9,17 @@ import pytest
 from dom0kit.cli import build_parser
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
-from firstboot.cli import choose, firstboot, register
+from firstboot.cli import choose, firstboot
 from firstboot.host import Host
 from firstboot.runner import run_steps
 from firstboot.status import log_text, read_status, status_text
 from firstboot.step_records import Stamps
 from firstboot.steps.steps import STEPS
-
-
-def test_register() -> None:
-    names: list[str] = []
-
-    def add(
-        name: str, help: str, configure: Callable[[argparse.ArgumentParser], None], function: Callable[[argparse.Namespace], int]
-    ) -> None:
-        configure(argparse.ArgumentParser())
-        names.append(name)
-
-    register(add)
-    pools = ["pool status", "pool create", "pool join", "pool leave", "pool names", "selftest"]
-    assert names == ["status", "firstboot", "paths", "initramfs", "console", "network", *pools, "log"]
+from programs.dom0ctl import PROGRAM
 
 
 def test_arguments() -> None:
-    parser = build_parser("dom0ctl", ("firstboot",))
+    parser = build_parser(PROGRAM)
     assert parser.parse_args(["firstboot", "run", "--only", "identity,name"]).only == "identity,name"
     assert parser.parse_args(["firstboot", "retry", "network"]).step == "network"
 
@@ -42,7 +27,7 @@ def test_arguments() -> None:
 @pytest.mark.parametrize("words", [["firstboot", "retry"], ["firstboot", "run", "network"]])
 def test_retry_takes_a_step_and_run_none(words: list[str]) -> None:
     with pytest.raises(UserError, match="retry takes one step"):
-        firstboot(build_parser("dom0ctl", ("firstboot",)).parse_args(words))
+        firstboot(build_parser(PROGRAM).parse_args(words))
 
 
 def test_choose_keeps_the_order() -> None:

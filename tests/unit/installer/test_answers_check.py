@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from installer_samples import DISK, HASH, NIC, facts, manifest_text
 
-from dom0kit.cli import main
 from dom0kit.errors import UserError
 from dom0kit.units import GIB
 from installer.hardware.facts_json import facts_from_json, read_facts
 from installer.model.hardware import Disk, PhysicalVolume
+from programs.build_machine import main
 
 GOOD = f'version: 1\nhost_name: xen1\ntarget: {{disk: {{serial: DISK1}}}}\nroot: {{password_hash: "{HASH}"}}\n'
 RICH = facts(

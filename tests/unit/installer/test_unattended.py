@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from installer_samples import answers, facts, manifest_text
 
-from dom0kit.cli import main
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from installer import session as sessions
@@ -17,6 +16,7 @@ from installer import unattended as entry
 from installer.answer_source.source import Fetched
 from installer.command_log import Commands
 from installer.session import Session, guarded
+from programs.build_machine import main
 
 
 def a_session(tmp_path: Path, events: list[Event]) -> Session:

@@ -12,6 +12,7 @@ from dom0kit.errors import UserError
 from iso import cli
 from iso.grub_menu import MenuOptions
 from iso.master import IsoResult
+from programs.build_machine import PROGRAM
 
 
 def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +23,7 @@ def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return IsoResult(output, 3 * 2**20, "ab" * 32, "DOM0KIT_01234567")
 
     monkeypatch.setattr(cli, "build", fake_build)
-    arguments = build_parser("dom0kit", ("iso",)).parse_args(["master", "build/image", "-o", "x.iso", "--timeout", "5"])
+    arguments = build_parser(PROGRAM).parse_args(["master", "build/image", "-o", "x.iso", "--timeout", "5"])
     assert arguments.function(arguments) == 0
     assert seen == {"image_dir": Path("build/image"), "output": Path("x.iso"), "options": MenuOptions(timeout=5)}
     assert "x.iso  3.0 MiB  DOM0KIT_01234567" in capsys.readouterr().out
@@ -30,7 +31,7 @@ def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 def test_help_names_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        build_parser("dom0kit", ("iso",)).parse_args(["master", "--help"])
+        build_parser(PROGRAM).parse_args(["master", "--help"])
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("IMAGE_DIR", "OUT.iso", "--timeout", "--dom0-memory"))
 

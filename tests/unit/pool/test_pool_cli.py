@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dom0kit.cli import main
 from dom0kit.errors import UserError
 from pool import cli
 from pool.driver import Joiner
 from pool.join import openssh_keys
 from pool.join.messages import joiner_to_json
 from pool.join.token import read_token
+from programs.dom0ctl import main
 
 POINT = bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ctl(*words: str) -> int:
-    return main(["pool", *words], program="dom0ctl")
+    return main(["pool", *words])
 
 
 def made(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
