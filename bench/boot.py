@@ -95,7 +95,7 @@ def from_cd(scenario: Scenario, recorder: Recorder, firmware: Firmware) -> dict[
     spec = scenario.spec("install", drives=drives, firmware=firmware, variables=variables)
     with scenario.machine("install", recorder.counted(spec)) as machine:
         recorder.follow(machine, "install", "installer")
-        machine.wait_end()
+        machine.wait_for_shutdown()
     host = own_copy(scenario, Installed(firmware, disk, variables, {}))
     with scenario.machine("host", recorder.counted(host.spec("host"))) as machine:
         recorder.follow(machine, "host", "firstboot")

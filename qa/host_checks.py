@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 from dom0kit.units import MIB
-from qa import timeouts
 from qa.failure import ScenarioFailed
 from qa.install import answers
-from qa.vm.machine_time import Deadline
+from qa.vm.guest import Guest
 from qa.vm.qemu_args import Firmware
-from qa.vm.serial_console import Answer
-
-Run = Callable[[str], Answer]
 
 IDENTITY = {
     "host name": "hostname --fqdn || hostname",
@@ -38,102 +33,90 @@ def need(condition: object, text: str) -> None:
         raise ScenarioFailed(text)
 
 
-def settle(run: Run, *, limit: float = timeouts.BOOT) -> None:
-    """Wait until systemd has nothing left to start; before that, "no unit failed" says little.
-
-    :param limit: seconds of machine time, stretched by the user's patience.
-    :raises ScenarioFailed: past the limit, with the jobs that hang.
-    """
-    deadline = Deadline(limit)
-    while jobs := run("systemctl list-jobs --no-legend --no-pager").ok().replace("No jobs running.", "").strip():
-        deadline.check(f"the boot is not complete after {deadline.describe()}; still starting:\n{jobs}")
-        run("sleep 5")
-
-
-def check_no_failed_unit(run: Run) -> None:
+def check_no_failed_unit(guest: Guest) -> None:
     """All units that were started are well."""
-    failed = run("systemctl --failed --no-legend --plain").ok().strip()
+    failed = guest.succeed("systemctl --failed --no-legend --plain").strip()
     need(not failed, f"failed units:\n{failed}")
 
 
-def check_xen(run: Run) -> None:
+def check_xen(guest: Guest) -> None:
     """The host runs Xen 4.20 and is its dom0."""
-    info = run("xl info").ok()
+    info = guest.succeed("xl info")
     version = re.search(r"^xen_version\s*:\s*(\S+)", info, re.MULTILINE)
     need(version and version.group(1).startswith("4.20"), f"xl info does not name Xen 4.20:\n{info}")
-    domains = run("xl list").ok()
+    domains = guest.succeed("xl list")
     need(re.search(r"^Domain-0\s+0\s", domains, re.MULTILINE), f"xl list has no Domain-0:\n{domains}")
 
 
-def check_mode(run: Run, mode: str) -> None:
+def check_mode(guest: Guest, mode: str) -> None:
     """The system knows what it is for."""
-    line = run("cat /proc/cmdline").ok()
+    line = guest.succeed("cat /proc/cmdline")
     need(f"dom0kit.mode={mode}" in line.split(), f"/proc/cmdline has no dom0kit.mode={mode}: {line}")
 
 
-def check_overlay(run: Run, *, writable_medium: bool) -> None:
+def check_overlay(guest: Guest, *, writable_medium: bool) -> None:
     """The root is an overlay over the image, and the medium it came from is mounted as it should be."""
-    root = run("findmnt -n -o FSTYPE /").ok().strip()
+    root = guest.succeed("findmnt -n -o FSTYPE /").strip()
     need(root == "overlay", f"/ is {root}, not overlay")
-    options = run("findmnt -n -o OPTIONS --mountpoint /run/dom0kit/medium").ok().strip()
+    options = guest.succeed("findmnt -n -o OPTIONS --mountpoint /run/dom0kit/medium").strip()
     need(("rw" in options.split(",")) == writable_medium, f"/run/dom0kit/medium is mounted {options}")
-    run("test -s /run/dom0kit/image/dom0.squashfs && test -s /run/dom0kit/image/manifest.json").ok()
-    kind = run("findmnt -n -o FSTYPE --mountpoint /run/dom0kit/squashfs").ok().strip()
+    guest.succeed("test -s /run/dom0kit/image/dom0.squashfs && test -s /run/dom0kit/image/manifest.json")
+    kind = guest.succeed("findmnt -n -o FSTYPE --mountpoint /run/dom0kit/squashfs").strip()
     need(kind == "squashfs", f"/run/dom0kit/squashfs is {kind}")
 
 
-def check_identity(run: Run, wanted: str = answers.HOST_NAME) -> None:
+def check_identity(guest: Guest, wanted: str = answers.HOST_NAME) -> None:
     """The host has its own name, time zone, machine-id, keys and initiator, which the image does not have."""
-    name = run("cat /etc/hostname").ok().strip()
+    name = guest.succeed("cat /etc/hostname").strip()
     need(name in (wanted, wanted.partition(".")[0]), f"the host name is {name}, not {wanted}")
-    zone = run("readlink /etc/localtime").ok().strip()
+    zone = guest.succeed("readlink /etc/localtime").strip()
     need(zone.endswith(f"zoneinfo/{answers.ZONE}"), f"the time zone is {zone}")
-    machine_id = run("cat /etc/machine-id").ok().strip()
+    machine_id = guest.succeed("cat /etc/machine-id").strip()
     need(re.fullmatch(r"[0-9a-f]{32}", machine_id), f"/etc/machine-id is {machine_id!r}")
-    image_id = run("cat /run/dom0kit/squashfs/etc/machine-id 2>/dev/null; true").ok().strip()
+    image_id = guest.succeed("cat /run/dom0kit/squashfs/etc/machine-id 2>/dev/null; true").strip()
     need(not re.fullmatch(r"[0-9a-f]{32}", image_id), f"the image itself has the machine-id {image_id}: hosts would share it")
-    run("ls /etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key.pub").ok()
-    baked = run("ls /run/dom0kit/squashfs/etc/ssh/ 2>/dev/null; true").ok()
+    guest.succeed("ls /etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key.pub")
+    baked = guest.succeed("ls /run/dom0kit/squashfs/etc/ssh/ 2>/dev/null; true")
     need("ssh_host_" not in baked, f"the image itself has ssh host keys: {baked.split()}")
-    initiator = run("cat /etc/iscsi/initiatorname.iscsi").ok()
+    initiator = guest.succeed("cat /etc/iscsi/initiatorname.iscsi")
     need(re.search(r"^InitiatorName=iqn\.\S+", initiator, re.MULTILINE), f"no InitiatorName in: {initiator}")
 
 
-def check_network(run: Run, *, prefix: str = "10.0.2.", neighbour: str = "10.0.2.2") -> None:
+def check_network(guest: Guest, *, prefix: str = "10.0.2.", neighbour: str = "10.0.2.2") -> None:
     """The management card is in the Open vSwitch bridge, and the bridge has an address in the network.
 
     :param prefix: how the address begins.
     :param neighbour: an address in the same network; QEMU's restricted one offers no router, so there is no default route.
     """
-    shown = run("ovs-vsctl show").ok()
+    shown = guest.succeed("ovs-vsctl show")
     need(re.search(rf"Bridge \"?{answers.BRIDGE}\b", shown), f"ovs-vsctl show has no bridge {answers.BRIDGE}:\n{shown}")
-    ports = run(f"ovs-vsctl list-ports {answers.BRIDGE}").ok().split()
+    ports = guest.succeed(f"ovs-vsctl list-ports {answers.BRIDGE}").split()
     need(ports, f"the bridge {answers.BRIDGE} has no port")
-    local = addresses(run)
+    local = addresses(guest)
     need(any(address.startswith(prefix) for address in local), f"{answers.BRIDGE} has the addresses {local}")
-    route = run(f"ip route get {neighbour}").ok()
+    route = guest.succeed(f"ip route get {neighbour}")
     need(f"dev {answers.BRIDGE}" in route, f"the route to the neighbour is {route!r}")
 
 
-def addresses(run: Run, device: str = answers.BRIDGE) -> list[str]:
+def addresses(guest: Guest, device: str = answers.BRIDGE) -> list[str]:
     """The addresses of an interface that are not link-local."""
-    found = json.loads(run(f"ip -j addr show dev {device} scope global").ok() or "[]")
+    found = json.loads(guest.succeed(f"ip -j addr show dev {device} scope global") or "[]")
     # ip(8) leaves an empty object in place of each address that the scope keeps out.
     return [info["local"] for link in found for info in link.get("addr_info", []) if "local" in info]
 
 
-def check_access(run: Run, public_key: str) -> None:
+def check_access(guest: Guest, public_key: str) -> None:
     """Root's key is authorized, and the files that let root in are for root alone."""
-    keys = run("cat /root/.ssh/authorized_keys").ok()
+    keys = guest.succeed("cat /root/.ssh/authorized_keys")
     need(public_key.split()[1] in keys, "root's authorized_keys lack the key of the answers")
-    mode = run("stat -c %a /etc/dom0kit/host.json").ok().strip()
+    mode = guest.succeed("stat -c %a /etc/dom0kit/host.json").strip()
     need(mode == "600", f"/etc/dom0kit/host.json has mode {mode}")
 
 
-def check_services(run: Run) -> None:
+def check_services(guest: Guest) -> None:
     """No unit failed, and the clock asks the servers of the answers."""
-    check_no_failed_unit(run)
-    sources = run("cat /etc/chrony/chrony.conf /etc/chrony/conf.d/* /etc/chrony/sources.d/* 2>/dev/null; true").ok()
+    check_no_failed_unit(guest)
+    sources = guest.succeed("cat /etc/chrony/chrony.conf /etc/chrony/conf.d/* /etc/chrony/sources.d/* 2>/dev/null; true")
     need(re.search(rf"^(server|pool) {re.escape(answers.NTP)}\b", sources, re.MULTILINE), f"chrony does not ask {answers.NTP}")
 
 
@@ -159,25 +142,25 @@ def check_layout(listing: str) -> None:
     need(guests["fstype"] == "LVM2_member", f"the guests' partition is {shown[3]}")
 
 
-def check_storage(run: Run, firmware: Firmware, *, disk_first: bool = True) -> None:
+def check_storage(guest: Guest, firmware: Firmware, *, disk_first: bool = True) -> None:
     """Partition table, boot loaders and the guests' volume group.
 
     :param disk_first: whether the firmware keeps the order that the installer has set; QEMU's does not when the machine
         was told to begin with the network.
     """
     # What the partition is on: a disk, or a multipath map, which has no other name than its path.
-    disk = run("lsblk -nlsp -o NAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | sed -n 2p").ok().strip()
-    table = run(f"sgdisk -p -v {disk}").ok()
+    disk = guest.succeed("lsblk -nlsp -o NAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | sed -n 2p").strip()
+    table = guest.succeed(f"sgdisk -p -v {disk}")
     need("No problems found" in table, f"sgdisk finds problems:\n{table}")
-    check_layout(run(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC {disk}").ok())
-    groups = run("vgs --noheadings -o vg_name").ok().split()
+    check_layout(guest.succeed(f"lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC {disk}"))
+    groups = guest.succeed("vgs --noheadings -o vg_name").split()
     need(answers.VOLUME_GROUP in groups, f"volume groups: {groups}")
     esp = f"$(lsblk -n -l -p -o NAME {disk} | sed -n 3p)"
-    files = run(f"d=$(mktemp -d) && mount -o ro {esp} $d && (cd $d && find EFI -type f); umount $d && rmdir $d").ok()
+    files = guest.succeed(f"d=$(mktemp -d) && mount -o ro {esp} $d && (cd $d && find EFI -type f); umount $d && rmdir $d")
     for wanted in ("EFI/BOOT/BOOTX64.EFI", "EFI/dom0kit/grubx64.efi"):
         need(wanted.lower() in files.lower().split(), f"the ESP lacks {wanted}: {files.split()}")
     if firmware == "uefi":
-        check_boot_order(run("efibootmgr").ok(), first=disk_first)
+        check_boot_order(guest.succeed("efibootmgr"), first=disk_first)
 
 
 def check_boot_order(listing: str, *, first: bool = True) -> None:
@@ -192,6 +175,6 @@ def check_boot_order(listing: str, *, first: bool = True) -> None:
     need(begins and "dom0kit" in begins.group(1), f"dom0kit is not first:\n{listing}")
 
 
-def identity(run: Run) -> dict[str, str]:
+def identity(guest: Guest) -> dict[str, str]:
     """Everything by which others know this host."""
-    return {name: run(command).ok().strip() for name, command in IDENTITY.items()}
+    return {name: guest.succeed(command).strip() for name, command in IDENTITY.items()}

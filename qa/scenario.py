@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,9 +24,9 @@ from qa.secret_scan import leaks
 from qa.stages.cache import Make, Stage, StageCache, default_folder, default_limit
 from qa.stages.key import StageKey, source_digests
 from qa.vm import accelerator, media
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
 from qa.vm.qemu_args import Drive, MachineSpec, cpu_model
-from qa.vm.serial_console import Answer
 
 STARVED_SHARE = 0.3
 """Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
@@ -252,13 +252,10 @@ class Scenario:
         """Keep a text among the artifacts."""
         (self.folder / name).write_text(text if text.endswith("\n") else text + "\n")
 
-    def diagnose(self, name: str, run: Callable[..., Answer], command: str) -> None:
-        """Keep the output of a command among the artifacts. It is for readers: no failure of it fails the scenario.
-
-        :param run: executes a command in the guest and takes ``limit`` in seconds, as :meth:`qa.guest.ssh_access.Ssh.run`.
-        """
+    def diagnose(self, name: str, guest: Guest, command: str) -> None:
+        """Keep the output of a command among the artifacts. It is for readers: no failure of it fails the scenario."""
         try:
-            self.keep(name, run(command, limit=timeouts.DIAGNOSTIC).output)
+            self.keep(name, guest.execute(command, limit=timeouts.DIAGNOSTIC).output)
         except ScenarioFailed as error:
             self.keep(name, f"not available: {error}")
 

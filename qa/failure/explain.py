@@ -22,17 +22,13 @@ KERNEL_TIME = re.compile(r"^(?:\[ *\d+\.\d+\]|\(XEN\)) +(?:\[[^\]]*\] +)?")
 FINDINGS = re.compile(r"^\S+: (\d+) findings\n +([^\n]+)")
 """How :meth:`qa.scenario.Scenario.judge` begins."""
 FAILED_UNIT = re.compile(r"Failed to start (\S+\.\w+)(?: - ([^.]*))?|Dependency failed for (\S+\.\w+)")
-WAITED = re.compile(r"^(?:no |waited on the console|the machine did not|the machine ended before|the boot is not complete)")
+WAITED = re.compile(r"^(?:no |the machine does not end|the machine ended before|QEMU ended before)")
 """How the errors of waits begin."""
-WAITS = {
-    ("qa/vm/waits.py", "wait_until"): "what",
-    ("qa/vm/serial_console.py", "expect"): "what",
-    ("qa/vm/waits.py", "wait_end"): "",
-    ("qa/guest/ssh_access.py", "run_and_drain"): "command",
-}
-"""Functions that wait, and their variable that says for what."""
-CHECKS = ("need", "need_in", "ok", "check", "expect", "wait_until", "wait_event", "pump", "_judge", "_give_up")
-"""Functions that only raise, or wait for others: what was checked or waited for is where they are called."""
+POLL = ("qa/vm/polling.py", "poll")
+"""The function that waits; its variables ``what`` and ``limit`` name the awaited thing and the limit."""
+CHECKS = ("need", "need_in", "check", "expect", "pump", "_judge", "run_and_drain", "execute")
+CHECK_FILES = ("qa/vm/polling.py", "qa/vm/machine_time.py", "qa/vm/guest.py", "qa/vm/waits.py")
+"""Functions and files that only raise, or wait for others: the explanation shows the line that calls them."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +167,8 @@ def waited_for(error: BaseException) -> str:
     """Return what the scenario waited for when the exception was raised, "" when it did not wait."""
     found = ""
     for frame, _, path in frames(error):
-        variable = WAITS.get((path, frame.f_code.co_name))
-        if variable is None:
-            continue
-        what = str(frame.f_locals.get(variable, "")) if variable else "the machine's end"
-        limit = frame.f_locals.get("limit")
-        found = what + (f" (limit: {limit:.0f} s of machine time)" if isinstance(limit, int | float) else "")
+        if (path, frame.f_code.co_name) == POLL:
+            found = f"{frame.f_locals['what']} (limit: {frame.f_locals['limit']:.0f} s of machine time)"
     return found
 
 
@@ -185,9 +177,9 @@ def where(error: BaseException) -> list[str]:
     lines = [
         (path, f"{path}:{number}: {linecache.getline(frame.f_code.co_filename, number).strip()}")
         for frame, number, path in frames(error)
-        if frame.f_code.co_name not in CHECKS
+        if frame.f_code.co_name not in CHECKS and path not in CHECK_FILES
     ]
-    in_scenario = [line for path, line in lines if path.startswith("qa/scenarios/test_")]
+    in_scenario = [line for path, line in lines if path.startswith("qa/scenarios/")]
     ends = [*in_scenario[-1:], *(line for _, line in lines[-1:])]
     return list(dict.fromkeys(ends))
 

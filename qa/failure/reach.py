@@ -12,8 +12,8 @@ from qa.failure import guest_state
 from qa.failure.evidence import DIAGNOSIS as MARK
 from qa.failure.guest_state import GuestState
 from qa.guest.ssh_access import Credentials, Ssh, run_and_drain
-from qa.vm.machine import RUNNING, Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.machine import Machine
+from qa.vm.running import RUNNING
 from qa.vm.serial_console import LOGIN, PASSWORD, PROMPT, Console, parse, script
 
 Said = tuple[GuestState | None, str]
@@ -76,7 +76,7 @@ def ask_by_ssh(machine: Machine, credentials: Credentials) -> Said:
     reason = "it has no forwarded port and no address in its lab network"
     command = guest_state.script(guest_state.SSH_LINES)
     for client in ssh_clients(machine, credentials):
-        answer = run_and_drain(short_argv(client.argv(command)), "journal", Deadline(timeouts.DIAGNOSTIC))
+        answer = run_and_drain(short_argv(client.argv(command)), "journal", timeouts.DIAGNOSTIC)
         if answer.code == 0:
             return guest_state.parse(answer.output), ""
         reason = (answer.output.strip().splitlines() or [f"exit code {answer.code}"])[-1]

@@ -17,15 +17,15 @@ def arrive(scenario: Scenario, machine: Machine) -> Console:
     :raises ScenarioFailed: when the host is not Xen's dom0, or something failed.
     """
     with scenario.phase("first boot"):
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
     console = machine.console()
     with scenario.phase("log-in on the console"):
         console.login("root", scenario.settings.credentials.password)
     with scenario.phase("the rest of the boot"):
-        host_checks.settle(console.run)
-    host_checks.check_mode(console.run, "host")
-    host_checks.check_xen(console.run)
-    host_checks.check_services(console.run)
+        console.wait_for_boot()
+    host_checks.check_mode(console, "host")
+    host_checks.check_xen(console)
+    host_checks.check_services(console)
     return console
 
 
@@ -48,18 +48,18 @@ def look_around(
     :raises ScenarioFailed: for the first thing that is not as the answers say.
     """
     with scenario.phase("log-in by ssh"):
-        ssh.wait()
-    host_checks.check_xen(ssh.run)
-    scenario.diagnose(f"journal-{machine.name}.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
+        ssh.wait_for_login()
+    host_checks.check_xen(ssh)
+    scenario.diagnose(f"journal-{machine.name}.txt", ssh, "journalctl -b --no-pager -o short-monotonic")
     blame = "systemd-analyze; systemd-analyze blame --no-pager | head -n 40"
-    scenario.diagnose(f"blame-{machine.name}.txt", ssh.run, blame)
+    scenario.diagnose(f"blame-{machine.name}.txt", ssh, blame)
     with scenario.phase("checks by ssh"):
-        host_checks.check_overlay(ssh.run, writable_medium=True)
-        host_checks.check_identity(ssh.run, name)
-        host_checks.check_network(ssh.run, prefix=prefix, neighbour=neighbour)
-        host_checks.check_access(ssh.run, scenario.settings.credentials.public)
-        host_checks.check_storage(ssh.run, firmware, disk_first=disk_first)
-        host_checks.check_services(ssh.run)
-    on_screen = ssh.run("ps -o args= -t tty1; true").ok()
+        host_checks.check_overlay(ssh, writable_medium=True)
+        host_checks.check_identity(ssh, name)
+        host_checks.check_network(ssh, prefix=prefix, neighbour=neighbour)
+        host_checks.check_access(ssh, scenario.settings.credentials.public)
+        host_checks.check_storage(ssh, firmware, disk_first=disk_first)
+        host_checks.check_services(ssh)
+    on_screen = ssh.succeed("ps -o args= -t tty1; true")
     host_checks.need("host-console" in on_screen, f"the host's console is not on the screen (tty1): {on_screen!r}")
     machine.screenshot("tty1")

@@ -13,9 +13,9 @@ def open_live_shell(scenario: Scenario, console: Console) -> None:
     :raises ScenarioFailed: when any of it is otherwise.
     """
     with scenario.phase("boot to a shell"):
-        console.shell(limit=timeouts.BOOT)
-    host_checks.need(console.run("id -u").ok().strip() == "0", "the shell is not root's")
+        console.wait_for_shell(limit=timeouts.BOOT)
+    host_checks.need(console.succeed("id -u").strip() == "0", "the shell is not root's")
     with scenario.phase("the rest of the boot"):
-        host_checks.settle(console.run)
-    host_checks.check_mode(console.run, "live")
-    host_checks.check_overlay(console.run, writable_medium=False)
+        console.wait_for_boot()
+    host_checks.check_mode(console, "live")
+    host_checks.check_overlay(console, writable_medium=False)

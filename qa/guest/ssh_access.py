@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from dom0kit.fs import write_json
 from dom0kit.process import environment, run
 from qa import timeouts
 from qa.lab.netns_commands import inside
-from qa.vm.machine import pump_all
-from qa.vm.machine_time import Deadline
-from qa.vm.serial_console import Answer
+from qa.vm.guest import CommandResult, Guest
+from qa.vm.polling import poll
+from qa.vm.running import pump_all
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def make(folder: Path) -> Credentials:
     return Credentials(password, hashed, private, private.with_suffix(".pub").read_text().strip())
 
 
-class Ssh:
+class Ssh(Guest):
     """Commands in the guest by ssh: through the port that the machine forwards, or to its address in a laboratory.
 
     :param netns: the network namespace that the client runs in.
@@ -87,7 +86,7 @@ class Ssh:
         where = ["-p", str(self._port), *words, f"root@{self._address}", command]
         return inside(self._netns, ["ssh", "-F", "none", "-i", str(self._credentials.private), *where])
 
-    def run(self, command: str, *, limit: float = timeouts.COMMAND) -> Answer:
+    def execute(self, command: str, *, limit: float = timeouts.COMMAND) -> CommandResult:
         """Run a command as root and return its exit code and output.
 
         The lines of the running machines are drained meanwhile: a guest whose console is not read stands still.
@@ -96,20 +95,23 @@ class Ssh:
         :raises MachineStarved: when the emulator got too little processor time to say anything.
         :raises ScenarioFailed: past the limit.
         """
-        return run_and_drain(self.argv(command), command, Deadline(limit))
+        return run_and_drain(self.argv(command), command, limit)
 
-    def wait(self, *, limit: float = timeouts.COMMAND) -> None:
+    def wait_for_login(self, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until the guest lets root in.
 
         :raises ScenarioFailed: when it does not within the limit.
         """
-        deadline = Deadline(limit)
-        while (answer := self.run("true")).code != 0:
-            deadline.check(f"no log-in by ssh after {deadline.describe()}: {answer.output}")
-            time.sleep(2)
+        last: list[CommandResult] = []
+
+        def lets_in() -> bool:
+            last[:] = [self.execute("true")]
+            return last[0].code == 0
+
+        poll(lets_in, "log-in by ssh", limit=limit, interval=2, evidence=lambda: last[0].output)
 
 
-def run_and_drain(argv: Sequence[str], command: str, deadline: Deadline) -> Answer:
+def run_and_drain(argv: Sequence[str], command: str, limit: float) -> CommandResult:
     """Run a program to its end and drain the machines' lines until then.
 
     Only the main thread drains: two readers would tear each other's lines apart.
@@ -121,16 +123,14 @@ def run_and_drain(argv: Sequence[str], command: str, deadline: Deadline) -> Answ
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment())
         try:
-            while child.poll() is None:
-                if deadline.expired:
-                    deadline.check(f"no end of a command in the guest after {deadline.describe()}: {shlex.join(argv[-1:])}")
-                _wait_a_little(child, main=main)
+            what = f"end of the command {shlex.join(argv[-1:])} in the guest"
+            poll(lambda: child.poll() is not None, what, limit=limit, pause=lambda _: _wait_a_little(child, main=main))
         finally:
             if child.poll() is None:
                 child.kill()
             child.wait()
         text = _text(output) if child.returncode == 0 else _text(output) + _text(errors)
-    return Answer(command, child.returncode, text.rstrip("\n"))
+    return CommandResult(command, child.returncode, text.rstrip("\n"))
 
 
 def _wait_a_little(child: subprocess.Popen[bytes], *, main: bool) -> None:

@@ -44,12 +44,12 @@ def run_installer(machine: Machine, scenario: Scenario) -> dict[str, float]:
     :raises ScenarioFailed: when it fails, says nothing of its steps, or does not reboot.
     """
     with scenario.phase("boot to the installer"):
-        machine.wait_event("installer", "started", limit=timeouts.BOOT)
+        machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
     with scenario.phase("install"):
-        machine.wait_event("installer", limit=timeouts.INSTALL)
+        machine.wait_for_event("installer", limit=timeouts.INSTALL)
     machine.screenshot("finished")
     with scenario.phase("shut down"):
-        reason = machine.wait_end()
+        reason = machine.wait_for_shutdown()
     if reason != "guest-reset":
         raise ScenarioFailed(f"the answers ask for a reboot, the machine ended by {reason}")
     return note_steps(machine, scenario)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +19,11 @@ from qa.host_checks import need
 from qa.install import answers
 from qa.lab import access_log, netns_commands
 from qa.lab.lab import PROJECT, Lab
+from qa.lab.server_process import READY_SECONDS
 from qa.san import multipath_array
 from qa.scenario import Scenario, Settings
 from qa.vm.machine import Machine
+from qa.vm.polling import poll
 from qa.vm.qemu_args import Drive, Firmware, MachineSpec, Nic
 
 URL = f"http://{netns_commands.ADDRESS}"
@@ -195,20 +196,10 @@ def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
     lab.serve("serve", dom0kit(*words), ready=SERVE_READY, env={"PYTHONPATH": str(PROJECT)})
     log = folder / "dnsmasq.log"
     # It says where it serves before its children have begun to.
-    wait_for(lambda: log.exists() and DNSMASQ_READY in log.read_text(), "dnsmasq of dom0kit answers serve")
-    wait_for((folder / "nginx.pid").exists, "nginx of dom0kit answers serve")
+    limit, interval = READY_SECONDS, 0.05
+    poll(lambda: log.exists() and DNSMASQ_READY in log.read_text(), "start of dnsmasq", limit=limit, interval=interval)
+    poll((folder / "nginx.pid").exists, "start of nginx", limit=limit, interval=interval)
     return Served(tree, folder)
-
-
-def wait_for(ready: Callable[[], bool], what: str, limit: float = 300) -> None:
-    """Wait until something of the servers is there; ``limit`` in seconds.
-
-    :raises ScenarioFailed: past the limit.
-    """
-    end = time.monotonic() + timeouts.patient(limit)
-    while not ready():
-        need(time.monotonic() < end, f"{what} did not start")
-        time.sleep(0.05)
 
 
 def serve_words(tree: Path, folder: Path, boot: Boot) -> list[str]:
@@ -223,7 +214,7 @@ def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive
     return scenario.spec("host", nics=(nic,), drives=(disk,), netns=lab.namespace, **{**base, **values})
 
 
-def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
+def wait_for_installation(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
     """From power-on to the reset after the installation; the host's report made it count as installed.
 
     :param warning: a part of the one warning that this installation must give; empty: none may be there.
@@ -231,15 +222,15 @@ def wait_installed(scenario: Scenario, machine: Machine, served: Served, host: s
     :raises ScenarioFailed: when something of it did not happen.
     """
     with scenario.phase("boot from the network to the installer"):
-        machine.wait_event("installer", "started", limit=timeouts.BOOT)
+        machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
     with scenario.phase("install"):
-        event = machine.wait_event("installer", limit=timeouts.INSTALL)
+        event = machine.wait_for_event("installer", limit=timeouts.INSTALL)
     # The installer looks at the firmware's boot order after it has put the disk first, and warns when it is not.
     warned = event.get("warnings") or []
     need(len(warned) == bool(warning) and all(warning in text for text in warned), f"the installation warns: {warned}")
     machine.screenshot("finished")
     with scenario.phase("shut down"):
-        machine.wait_qmp_event("RESET", limit=timeouts.REBOOT)
+        machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT)
     starts = served.starts(host)
     need(
         served.reported(host, "finished", "installer"),

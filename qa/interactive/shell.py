@@ -16,10 +16,11 @@ from qa.failure.reach import ssh_clients, without_verdict
 from qa.guest.ssh_access import Ssh
 from qa.interactive import stop
 from qa.interactive.attach import raw_terminal, until_escape
-from qa.interactive.guest import Guest
 from qa.observers import Watcher
 from qa.scenario import Scenario
-from qa.vm.machine import Machine, pump_all
+from qa.vm.guest import Guest
+from qa.vm.machine import Machine
+from qa.vm.running import pump_all
 from qa.vm.serial_console import Console
 
 BEFORE = "before:"
@@ -27,8 +28,8 @@ BEFORE = "before:"
 HELP = """\
   scenario          the scenario; scenario.machines, scenario.settings, scenario.folder
   machine, machines the machine that was started last; all that run, by name
-  console()         the dialogue on its serial console: console().login('root', password), .run('…'), .expect('…')
-  ssh()             commands by ssh: ssh().run('…').output
+  console()         the dialogue on its serial console: console().login('root', password), .succeed('…'), .expect('…')
+  ssh()             commands by ssh: ssh().execute('…').output
   guest()           succeed('…'), fail('…'), wait_for_unit('…'), wait_for_open_port(22), by ssh or the console's shell
   interact()        connect this terminal with the console; Ctrl-] comes back
   access()          print how other programs reach the machines;  release() hands the console over to them
@@ -103,7 +104,7 @@ def names_for(scenario: Scenario, error: BaseException | None = None) -> dict[st
         return chosen(name).console()
 
     def guest(name: str | Machine | None = None) -> Guest:
-        return Guest(ssh(name).run if ssh_clients(chosen(name), scenario.settings.credentials) else console(name).run)
+        return ssh(name) if ssh_clients(chosen(name), scenario.settings.credentials) else console(name)
 
     return {
         "scenario": scenario,

@@ -12,7 +12,8 @@ from qa.failure.recorder import FailureRecorder
 from qa.interactive import access
 from qa.scenario import Scenario
 from qa.vm.channels import connect
-from qa.vm.machine import Machine, pump_all
+from qa.vm.machine import Machine
+from qa.vm.running import pump_all
 
 HELD: set[str] = set()
 """Scenarios of this process that were held before."""

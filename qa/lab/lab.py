@@ -6,19 +6,18 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 
+from dom0kit import polling
 from dom0kit.process import Result, run
-from qa.failure import ScenarioFailed
+from qa.failure import ScenarioFailed, TimedOut
 from qa.lab import netns_commands, report_server, vlan_bridge
 from qa.lab.server_process import Server
-from qa.vm.machine import pump_all
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 from qa.vm.qemu_args import Nic
 
 NUMBERS = count()
@@ -53,9 +52,8 @@ def clear(namespace: str) -> list[str]:
     for pid in still:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    end = time.monotonic() + 5
-    while still and processes(namespace) and time.monotonic() < end:
-        time.sleep(0.05)
+    with suppress(polling.TimedOut):
+        polling.poll(lambda: not still or not processes(namespace), 5, 0.05, f"the processes in {namespace} to end")
     for command in netns_commands.remove(namespace):
         run(command, check=False)
     # What `ip netns exec` found in this folder was shown in place of files in /etc.
@@ -131,12 +129,16 @@ class Lab:
         return run(netns_commands.inside(self.namespace, argv), check=check, timeout=timeout)
 
     def reaches(self, address: str, *, limit: float = 240) -> bool:
-        """Return whether an address answers to ping within ``limit`` seconds of machine time."""
-        deadline = Deadline(limit)
-        while self.run(["ping", "-n", "-c", "1", "-W", "2", address], check=False).returncode != 0:
-            if deadline.expired:
-                return False
-            pump_all(0.5)  # an address without a route is refused at once
+        """Return whether an address answers to ping within ``limit`` seconds of machine time.
+
+        :raises MachineStarved: when the machines got too little processor time to tell.
+        """
+        ping = ["ping", "-n", "-c", "1", "-W", "2", address]
+        try:
+            # The interval is for an address without a route, which ping refuses at once.
+            poll(lambda: self.run(ping, check=False).returncode == 0, f"answer of {address} to ping", limit=limit, interval=0.5)
+        except TimedOut:
+            return False
         return True
 
     def address(self, device: str, address: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from types import TracebackType
 from dom0kit.process import environment
 from qa import timeouts
 from qa.failure import ScenarioFailed
+from qa.vm.polling import poll
 
 READY_SECONDS = 300.0
 STOP_SECONDS = 200.0
@@ -60,15 +60,28 @@ class Server:
                 env=environment(self._env),
                 start_new_session=True,
             )
-        limit = timeouts.patient(READY_SECONDS)
-        end = time.monotonic() + limit
-        while not self._ready.search(self.output, begin):
-            code = self._process.poll()
-            if code is not None or time.monotonic() > end:
-                self.stop()
-                why = f"ended with {code}" if code is not None else f"is not ready after {limit:.0f} s"
-                raise ScenarioFailed(f"the server {self.name} {why}; it said:\n{self.output[begin:].strip()}")
-            time.sleep(0.05)
+        process = self._process
+
+        def output() -> str:
+            return f"its output:\n{self.output[begin:].strip()}"
+
+        def runs() -> None:
+            if process.poll() is not None:
+                raise ScenarioFailed(f"the server {self.name} ended with exit code {process.returncode}; {output()}")
+
+        what = f"server {self.name} that is ready"
+        try:
+            poll(
+                lambda: self._ready.search(self.output, begin),
+                what,
+                limit=READY_SECONDS,
+                interval=0.05,
+                still_possible=runs,
+                evidence=output,
+            )
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> int | None:
         """Ask it to end and wait; its exit code. Harmless when it does not run; killed when it does not listen.

@@ -31,9 +31,9 @@ from qa.lab.lab import Lab
 from qa.scenario import Scenario
 from qa.stages.cache import Stage
 from qa.vm import media
+from qa.vm.guest import CommandResult
 from qa.vm.machine import Machine
 from qa.vm.qemu_args import Drive
-from qa.vm.serial_console import Answer
 
 DOMAIN = "lab.example.org"
 POOL = f"pool.{DOMAIN}"
@@ -200,19 +200,17 @@ class PoolLab:
         """Commands on a host."""
         return Ssh(self.scenario.settings.credentials, address=address(number), netns=self.lab.namespace)
 
-    def run(self, number: int, command: str, *, limit: float = JOB) -> Answer:
-        """A command on a host; it must end well."""
-        answer = self.ask(number, command, limit=limit)
-        answer.ok()
-        return answer
+    def succeed(self, number: int, command: str, *, limit: float = JOB) -> str:
+        """Run a command on a host that must succeed and return its output; see :meth:`qa.vm.guest.Guest.succeed`."""
+        return self.execute(number, command, limit=limit).ok()
 
-    def ask(self, number: int, command: str, *, limit: float = JOB) -> Answer:
-        """A command on a host, while the lines of all machines are drained: a host stands still whose console nobody reads."""
-        job: Future[Answer] = Future()
+    def execute(self, number: int, command: str, *, limit: float = JOB) -> CommandResult:
+        """Run a command on a host and read the lines of all machines meanwhile: a host whose console is not read stops."""
+        job: Future[CommandResult] = Future()
 
         def work() -> None:
             try:
-                job.set_result(self.ssh(number).run(command, limit=limit))
+                job.set_result(self.ssh(number).execute(command, limit=limit))
             except BaseException as error:  # it is raised where the result is waited for
                 job.set_exception(error)
 
@@ -224,7 +222,7 @@ class PoolLab:
     def drain(self) -> None:
         """Read what the machines say: their events and their consoles."""
         for machine in self.machines.values():
-            machine.wait(0.1)
+            machine.sleep(0.1)
 
     def wait_until(self, number: int, look: Callable[[], T | None], what: str, *, limit: float) -> T:
         """As :meth:`qa.vm.machine.Machine.wait_until`, and the other hosts' lines are drained as well."""
@@ -232,16 +230,16 @@ class PoolLab:
         def drained() -> T | None:
             for other, machine in self.machines.items():
                 if other != number:
-                    machine.wait(0.1)
+                    machine.sleep(0.1)
             return look()
 
         return self.machines[number].wait_until(drained, what, limit=limit, stall=SILENT)
 
     def set_clock(self, number: int) -> None:
         """A machine that goes on from a snapshot has the time of it."""
-        self.ssh(number).wait()
+        self.ssh(number).wait_for_login()
         now = run(["date", "+%s"]).output.strip()
-        self.run(number, f"date --utc --set=@{now}")
+        self.succeed(number, f"date --utc --set=@{now}")
 
     def arrive(self, number: int) -> None:
         """Wait for the end of a host's first boot.
@@ -253,7 +251,7 @@ class PoolLab:
             self.wait_until(number, lambda: finished(machine), "the end of first boot", limit=FIRST_BOOT)
         if again := [event["error"] for event in machine.events if event.get("event") == "retrying"]:
             self.scenario.notes[f"h{number} tried again after"] = again
-        self.ssh(number).wait()
+        self.ssh(number).wait_for_login()
 
     def verify(self, hosts: int, *, master: int = 1) -> None:
         """The pool's own verification finds nothing, and it has so many hosts.
@@ -264,12 +262,12 @@ class PoolLab:
         """
         for turn in range(VERIFY_TRIES):
             with self.scenario.phase(f"verify {hosts} hosts"):
-                said = self.ask(master, "gnt-cluster verify --error-codes")
+                said = self.execute(master, "gnt-cluster verify --error-codes")
             self.scenario.keep(f"verify-{hosts}-{self.starts}{f'-{turn}' if turn else ''}.txt", said.output)
             if not NOT_ASKED.search(said.output):
                 break
         wrong = [line for line in said.output.splitlines() if re.search(r"\bERROR\b|\bWARNING\b", line)]
         need(said.code == 0 and not wrong, f"gnt-cluster verify finds:\n{said.output}")
-        names = self.run(master, "gnt-node list --no-headers -o name").ok().split()
+        names = self.succeed(master, "gnt-node list --no-headers -o name").split()
         need(len(names) == hosts, f"the pool has {names}")
         self.drain()

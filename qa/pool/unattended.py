@@ -72,13 +72,13 @@ class Site:
         disk = media.blank_disk(self.scenario.work / f"h{number}.img", DISK_SIZE)
         return Drive(disk, serial=DISK_SERIAL, bootindex=1), self.lab.nic(mac(number), rom=True, bootindex=0)
 
-    def wait_installed(self, machine: Machine, number: int) -> None:
+    def wait_for_installation(self, machine: Machine, number: int) -> None:
         """From power-on to the reset after the installation, of which the server has heard.
 
         :raises ScenarioFailed: when something of it did not happen.
         """
         with self.scenario.phase(f"h{number}: boot from the network and install"):
-            machine.wait_event("installer", "started", limit=timeouts.BOOT)
-            machine.wait_event("installer", limit=timeouts.INSTALL)
-            machine.wait_qmp_event("RESET", limit=timeouts.REBOOT)
+            machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
+            machine.wait_for_event("installer", limit=timeouts.INSTALL)
+            machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT)
         need(self.served.tree.is_done(f"h{number}"), f"h{number} is installed, and done/h{number}.cfg is not there")

@@ -7,7 +7,7 @@ from typing import Protocol
 from qa import host_checks
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import BRIDGE
 from qa.install.installed_disk import run_installer
 from qa.lab.lab import Lab
@@ -21,10 +21,11 @@ from qa.san.multipath_array import (
     fsync_loop,
     good_paths,
     heard_above,
-    wait_path_event,
-    wait_paths,
+    wait_for_path_event,
+    wait_for_paths,
 )
 from qa.scenario import Scenario
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Nic
@@ -63,67 +64,66 @@ def install(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str) -> N
 def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Exported) -> Ssh:
     """The host arrives on its LUN with both paths, and keeps to what it must; the way to it by ssh."""
     console = arrive(scenario, machine)
-    ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console.run)[0], netns=lab.namespace)
-    ssh.wait()
-    scenario.diagnose(f"san-{machine.name}.txt", ssh.run, LOOK)
+    ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console)[0], netns=lab.namespace)
+    ssh.wait_for_login()
+    scenario.diagnose(f"san-{machine.name}.txt", ssh, LOOK)
     look_around(scenario, machine, ssh, firmware="bios", prefix="10.77.0.", neighbour="10.77.0.1")
-    check_root(ssh.run, array.lun)
-    check_lvm(ssh.run, array.lun)
-    check_initramfs(ssh.run)
-    check_sessions(ssh.run, array.portals)
-    need(good_paths(ssh.run, array.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
+    check_root(ssh, array.lun)
+    check_lvm(ssh, array.lun)
+    check_initramfs(ssh)
+    check_sessions(ssh, array.portals)
+    need(good_paths(ssh, array.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
     return ssh
 
 
-def check_sessions(run: Run, portals: tuple[str, ...]) -> None:
+def check_sessions(guest: Guest, portals: tuple[str, ...]) -> None:
     """A session to each portal, watched by iscsid; their cards are nobody else's."""
-    found = tgt_array.sessions(run)
+    found = tgt_array.sessions(guest)
     need(found == list(portals), f"there are sessions to {found}")
-    run("systemctl is-active iscsid.service").ok()
-    waits = run("cat /sys/class/iscsi_session/session*/recovery_tmo").ok().split()
+    guest.succeed("systemctl is-active iscsid.service")
+    waits = guest.succeed("cat /sys/class/iscsi_session/session*/recovery_tmo").split()
     need(waits == ["5", "5"], f"a lost session makes requests wait for {waits} s")
-    startup = run("grep -h node.startup /var/lib/iscsi/nodes/*/*/default").ok().split("\n")
+    startup = guest.succeed("grep -h node.startup /var/lib/iscsi/nodes/*/*/default").split("\n")
     need(startup == ["node.startup = onboot"] * 2, f"the records say {startup}")
-    listing = run("networkctl list --no-legend --no-pager").ok()
+    listing = guest.succeed("networkctl list --no-legend --no-pager")
     cards = {line.split()[1]: line.split()[-1] for line in listing.splitlines() if line.strip()}
     for mac, address in zip(tgt_array.CARDS, tgt_array.ADDRESSES, strict=True):
         # A card, and its VLAN if it has one: they share the address of the hardware.
-        names = run(f"grep -l {mac} /sys/class/net/*/address | cut -d/ -f5").ok().split()
+        names = guest.succeed(f"grep -l {mac} /sys/class/net/*/address | cut -d/ -f5").split()
         need(bool(names) and all(cards.get(name) == "unmanaged" for name in names), f"networkd manages one of {names}: {cards}")
-        found = [text for name in names for text in host_checks.addresses(run, name)]
+        found = [text for name in names for text in host_checks.addresses(guest, name)]
         need(found == [address], f"{names} have the addresses {found}")
-    ports = run(f"ovs-vsctl list-ports {BRIDGE}").ok().split()
+    ports = guest.succeed(f"ovs-vsctl list-ports {BRIDGE}").split()
     need(ports == ["mgmt0"], f"the bridge has the ports {ports}")
 
 
-def pull_each_cable(scenario: Scenario, machine: Machine, run: Run, array: Exported) -> None:
+def pull_each_cable(scenario: Scenario, machine: Machine, guest: Guest, array: Exported) -> None:
     """The cable of each path is pulled in turn and plugged in again, under a loop that writes and calls fsync."""
     times = []
-    with fsync_loop(run) as loop:
+    with fsync_loop(guest) as loop:
         for path in (0, 1):
             with scenario.phase(f"path {path} goes and returns"):
                 since, watch = len(machine.events), Stopwatch()
-                machine.cable(path + 1, plugged=False)
-                wait_path_event(machine, "lost", since)
+                machine.set_link(path + 1, up=False)
+                wait_for_path_event(machine, "lost", since)
                 watch.note("lost")
-                wait_paths(run, array.lun.wwid, 1)
+                wait_for_paths(guest, array.lun.wwid, 1)
                 watch.restart()
-                machine.cable(path + 1, plugged=True)
-                wait_path_event(machine, "returned", since)
+                machine.set_link(path + 1, up=True)
+                wait_for_path_event(machine, "returned", since)
                 watch.note("returned")
-                wait_paths(run, array.lun.wwid, 2)
+                wait_for_paths(guest, array.lun.wwid, 2)
                 times.append(watch.seconds)
     scenario.notes["fsync loop"] = loop
     scenario.notes["seconds until the host told of it"] = times
     scenario.expected |= {"file system error"}
     heard_above(machine.console_text)
-    check_sessions(run, array.portals)
-    check_root(run, array.lun)
+    check_sessions(guest, array.portals)
+    check_root(guest, array.lun)
 
 
 def end(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
     """The host ends by itself: its root is there until then."""
     with scenario.phase("shut down"):
-        ssh.run("systemctl poweroff --no-block; true")
-        reason = machine.wait_end()
+        reason = machine.shutdown(ssh)
     need(reason == "guest-shutdown", f"the host was to power off, it ended by {reason}")

@@ -17,11 +17,12 @@ from dom0kit.process import run as command
 from dom0kit.units import GIB
 from qa import host_checks
 from qa.guest.host_json import SYSTEM, partition
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, Values
 from qa.vm import media
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 from qa.vm.qemu_args import Drive, Firmware, path_device
 
 WWN = 0x5000C50015EA71AD
@@ -147,82 +148,88 @@ def target(**further: Any) -> Values:
     return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **further}
 
 
-def shown(run: Run) -> dict[str, Any]:
+def shown(guest: Guest) -> dict[str, Any]:
     """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
-    said = run("dom0ctl paths --json")
+    said = guest.execute("dom0ctl paths --json")
     need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
     value: dict[str, Any] = json.loads(said.output)
     return value
 
 
-def good_paths(run: Run, wwid: str) -> int:
+def good_paths(guest: Guest, wwid: str) -> int:
     """How many paths of a disk carry data, as ``dom0ctl paths`` says."""
-    found = [item for item in shown(run)["maps"] if item["wwid"] == wwid]
+    found = [item for item in shown(guest)["maps"] if item["wwid"] == wwid]
     need(len(found) == 1, f"dom0ctl paths shows {len(found)} maps {wwid}")
     paths = [path for group in found[0]["groups"] for path in group["paths"]]
     return sum(path["dm"] == "active" and path["check"] in ("ready", "ghost") for path in paths)
 
 
-def wait_paths(run: Run, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> None:
+def wait_for_paths(guest: Guest, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> None:
     """Wait until a disk has this many good paths.
 
     :raises ScenarioFailed: past the limit.
     """
-    deadline = Deadline(limit)
-    while (seen := good_paths(run, wwid)) != wanted:
-        deadline.check(f"{wwid} has {seen} good paths after {deadline.describe()}, not {wanted}")
-        time.sleep(1)
+    seen: list[int] = []
+
+    def all_there() -> bool:
+        seen.append(good_paths(guest, wwid))
+        return seen[-1] == wanted
+
+    poll(all_there, f"disk {wwid} with {wanted} good paths", limit=limit, evidence=lambda: f"it has {seen[-1]}")
 
 
-def check_root(run: Run, lun: Lun, paths: int = 2) -> None:
+def check_root(guest: Guest, lun: Lun, paths: int = 2) -> None:
     """The root is on the map, which has its paths, and nothing uses a path on its own."""
-    source = run("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").ok().strip()
+    source = guest.succeed("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").strip()
     need(source == f"{lun.map}-part3", f"the root's disk is {source}, not {lun.map}-part3")
-    line = run("cat /proc/cmdline").ok()
+    line = guest.succeed("cat /proc/cmdline")
     need(f" dom0kit.image=dev:{lun.map}-part3:/images/" in line, f"the kernel was not told the map: {line}")
-    listing = run(f"multipath -ll {lun.map}").ok()
+    listing = guest.succeed(f"multipath -ll {lun.map}")
     ready = re.findall(r"active ready running", listing)
     need(len(ready) == paths, f"{len(ready)} paths are 'active ready running', not {paths}:\n{listing}")
-    raw = run("grep -E '^/dev/sd' /proc/mounts; true").ok().strip()
+    raw = guest.succeed("grep -E '^/dev/sd' /proc/mounts; true").strip()
     need(not raw, f"a raw path is mounted: {raw}")
 
 
-def check_lvm(run: Run, lun: Lun, *guests: Lun) -> None:
+def check_lvm(guest: Guest, lun: Lun, *guests: Lun) -> None:
     """The physical volumes are maps, LVM knows of no path at all, and it has nothing to complain about.
 
     :param guests: LUNs that the volume group has beside the system's partition.
     """
     wanted = sorted([f"{lun.map}-part4", *(further.map for further in guests)])
-    said = run("pvs --noheadings -o pv_name,vg_name").ok()
+    said = guest.succeed("pvs --noheadings -o pv_name,vg_name")
     need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
-    everything = run("pvs --all --noheadings -o pv_name 2>&1").ok()
+    everything = guest.succeed("pvs --all --noheadings -o pv_name 2>&1")
     need("/dev/sd" not in everything, f"LVM looks at paths:\n{everything}")
-    listed = run("lvm lvmdevices").ok()
+    listed = guest.succeed("lvm lvmdevices")
     need(sorted(re.findall(r"DEVNAME=(\S+)", listed)) == wanted, f"LVM's list of devices:\n{listed}")
-    used = run("lvmconfig devices/use_devicesfile").ok().strip()
+    used = guest.succeed("lvmconfig devices/use_devicesfile").strip()
     need(used == "use_devicesfile=1", f"LVM's configuration: {used}")
-    warned = run("journalctl -b --no-pager | grep -iE 'duplicate PV|WARNING: .*PV' | head -n 5; true").ok().strip()
+    warned = guest.succeed("journalctl -b --no-pager | grep -iE 'duplicate PV|WARNING: .*PV' | head -n 5; true").strip()
     need(not warned, f"LVM complained:\n{warned}")
 
 
-def check_initramfs(run: Run) -> None:
+def check_initramfs(guest: Guest) -> None:
     """The initramfs has what the host's files say, and its note says what it is."""
-    said = run("dom0ctl initramfs --check").ok()
+    said = guest.succeed("dom0ctl initramfs --check")
     need("as /etc is now" in said, f"dom0ctl initramfs --check: {said}")
-    noted = json.loads(run("cat /run/dom0kit/overlay/initramfs.json").ok())
-    digest = run("sha256sum /run/dom0kit/image/initrd.img").ok().split()[0]
+    noted = json.loads(guest.succeed("cat /run/dom0kit/overlay/initramfs.json"))
+    digest = guest.succeed("sha256sum /run/dom0kit/image/initrd.img").split()[0]
     need(noted["sha256"] == digest, f"initramfs.json says {noted['sha256']}, the file has {digest}")
 
 
-def wait_screen(run: Run, text: str, *, limit: float = SEEN_SECONDS) -> None:
+def wait_for_screen_text(guest: Guest, text: str, *, limit: float = SEEN_SECONDS) -> None:
     """Wait until the host's own console shows a text: what somebody sees who stands at the machine (vcs(4)).
 
     :raises ScenarioFailed: past the limit, with the screen.
     """
-    deadline = Deadline(limit)
-    while text not in (screen := run("fold -w \"$(stty -F /dev/tty1 size | cut -d ' ' -f 2)\" </dev/vcs1").ok()):
-        deadline.check(f"the console does not show {text!r} after {deadline.describe()}:\n{screen}")
-        time.sleep(1)
+    screens: list[str] = []
+
+    def shows_it() -> bool:
+        screens.append(guest.succeed("fold -w \"$(stty -F /dev/tty1 size | cut -d ' ' -f 2)\" </dev/vcs1"))
+        return text in screens[-1]
+
+    poll(shows_it, f"text {text!r} on the screen", limit=limit, evidence=lambda: f"it shows:\n{screens[-1]}")
 
 
 def cut_host_part(lun: Lun, work: Path) -> None:
@@ -251,7 +258,7 @@ def path_events(machine: Machine, state: str, since: int = 0) -> list[dict[str, 
     return [e for e in machine.events[since:] if e.get("event") == "path" and e.get("state") == state]
 
 
-def wait_path_event(machine: Machine, state: str, since: int, *, limit: float = SEEN_SECONDS) -> dict[str, Any]:
+def wait_for_path_event(machine: Machine, state: str, since: int, *, limit: float = SEEN_SECONDS) -> dict[str, Any]:
     """The watcher's first event of a kind since then."""
     return machine.wait_until(
         lambda: next(iter(path_events(machine, state, since)), None), f"event of a path, {state}", limit=limit
@@ -285,20 +292,22 @@ def heard_above(text: str, paths: str = r"sd\w+") -> None:
 
 
 @contextmanager
-def fsync_loop(run: Run, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
+def fsync_loop(guest: Guest, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
     """Write numbers with fsync while the block runs; afterwards all are there, and none has failed.
 
     :raises ScenarioFailed: when a write or fsync failed, or a number is missing.
     """
     note = f"/run/{name}"
-    run(f"cat >{note}.py <<'END'\n{LOOP_PROGRAM}\nEND\nsystemd-run --quiet --unit={name} python3 {note}.py {file} {note}").ok()
+    guest.succeed(
+        f"cat >{note}.py <<'END'\n{LOOP_PROGRAM}\nEND\nsystemd-run --quiet --unit={name} python3 {note}.py {file} {note}"
+    )
     result: dict[str, Any] = {}
-    host_checks.need(run(f"sleep 2; cat {note}").code == 0, "the fsync loop does not run")
+    host_checks.need(guest.execute(f"sleep 2; cat {note}").code == 0, "the fsync loop does not run")
     yield result
-    run(f"touch {note}.stop; while systemctl is-active -q {name}; do sleep 1; done; rm {note}.stop").ok()
-    result.update(json.loads(run(f"cat {note}").ok()))
+    guest.succeed(f"touch {note}.stop; while systemctl is-active -q {name}; do sleep 1; done; rm {note}.stop")
+    result.update(json.loads(guest.succeed(f"cat {note}")))
     # From the disk, not from memory.
-    lines = run(f"sync; echo 3 >/proc/sys/vm/drop_caches; cat {file}").ok().split()
+    lines = guest.succeed(f"sync; echo 3 >/proc/sys/vm/drop_caches; cat {file}").split()
     need(result["errors"] == 0, f"{result['errors']} writes failed: {result}")
     need(result["written"] > 20, f"the loop hardly wrote: {result}")
     need(lines == [f"{n:08d}" for n in range(result["written"])], f"of {result['written']} lines the disk has {len(lines)}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
-from qa import host_checks, timeouts
+from qa import timeouts
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import Values, answers
 from qa.install.installed_disk import install_from_cd
 from qa.san.multipath_array import (
@@ -28,8 +27,9 @@ from qa.san.multipath_array import (
 )
 from qa.scenario import Scenario
 from qa.stages.cache import Stage
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 from qa.vm.ports import reserve
 from qa.vm.qemu_args import Firmware, Nic
 
@@ -80,17 +80,17 @@ def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: 
     :raises ScenarioFailed: for the first thing that it is not.
     """
     arrive(scenario, machine)
-    ssh.wait()
-    scenario.diagnose("san.txt", ssh.run, "multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v")
+    ssh.wait_for_login()
+    scenario.diagnose("san.txt", ssh, "multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v")
     look_around(scenario, machine, ssh, firmware=on.firmware)
-    check_root(ssh.run, on.lun)
-    check_lvm(ssh.run, on.lun, *guests)
-    check_initramfs(ssh.run)
-    check_policy(ssh.run, on.lun)
-    need(good_paths(ssh.run, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
-    need("paths     all there" in ssh.run("dom0ctl status").ok(), "dom0ctl status has no word of the paths")
-    ssh.run("systemctl is-active dom0kit-paths.service").ok()
-    scenario.notes["kept in memory"] = check_resident(ssh.run)
+    check_root(ssh, on.lun)
+    check_lvm(ssh, on.lun, *guests)
+    check_initramfs(ssh)
+    check_policy(ssh, on.lun)
+    need(good_paths(ssh, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
+    need("paths     all there" in ssh.succeed("dom0ctl status"), "dom0ctl status has no word of the paths")
+    ssh.succeed("systemctl is-active dom0kit-paths.service")
+    scenario.notes["kept in memory"] = check_resident(ssh)
 
 
 RESIDENT = """import json, os, subprocess, sys
@@ -107,23 +107,25 @@ print(json.dumps({"missing": [file for file in files if file not in mapped], "fi
 """
 
 
-def check_resident(run: Run) -> dict[str, object]:
+def check_resident(guest: Guest) -> dict[str, object]:
     """All files that taking in a disk needs are in the watching service's locked memory; how many, and how much memory.
 
     :raises ScenarioFailed: when one is not.
     """
-    deadline = Deadline(SEEN_SECONDS)
-    while True:
-        found: dict[str, object] = json.loads(run(f"python3 -c {shlex.quote(RESIDENT)}").ok())
-        if not found["missing"]:
-            return found
-        deadline.check(f"dom0kit-paths.service does not keep in memory: {found['missing']}")
-        time.sleep(1)
+    found: dict[str, object] = {}
+
+    def all_locked() -> bool:
+        found.update(json.loads(guest.succeed(f"python3 -c {shlex.quote(RESIDENT)}")))
+        return not found["missing"]
+
+    what = "dom0kit-paths.service with all its files in memory"
+    poll(all_locked, what, limit=SEEN_SECONDS, evidence=lambda: f"missing: {found['missing']}")
+    return found
 
 
-def check_policy(run: Run, lun: Lun) -> None:
+def check_policy(guest: Guest, lun: Lun) -> None:
     """What happens without a path is what the answers said."""
-    found = next(item for item in shown(run)["maps"] if item["wwid"] == lun.wwid)
+    found = next(item for item in shown(guest)["maps"] if item["wwid"] == lun.wwid)
     need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
 
 
@@ -176,9 +178,9 @@ def running(scenario: Scenario) -> tuple[OnSan, Machine, Ssh]:
         on = installed(scenario)
         machine, ssh = machine_of(scenario, on, "boot")
         with machine:
-            machine.wait_event("firstboot", limit=timeouts.BOOT)
-            ssh.wait()
-            host_checks.settle(ssh.run)
+            machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+            ssh.wait_for_login()
+            ssh.wait_for_boot()
             return save_running(scenario, machine, on, folder)
 
     on = on_stage(scenario.stage("san-running", SOURCES, make)).copy(scenario.work)
@@ -189,8 +191,7 @@ def running(scenario: Scenario) -> tuple[OnSan, Machine, Ssh]:
 def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
     """Shut the host down."""
     with scenario.phase("shut down"):
-        ssh.run("systemctl poweroff --no-block; true")
-        machine.wait_end()
+        machine.shutdown(ssh)
 
 
 def installed(scenario: Scenario) -> OnSan:

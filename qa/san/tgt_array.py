@@ -6,18 +6,18 @@ whether to describe them to the system in an iBFT. tgt is userspace alone (tgtd(
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dom0kit.process import run
-from qa.host_checks import Run, need
 from qa.install.answers import Values
 from qa.lab import netns_commands
 from qa.lab.lab import DHCP, DNSMASQ_READY, Lab
 from qa.san.multipath_array import SERIAL, Lun
+from qa.vm.guest import Guest
+from qa.vm.polling import poll
 from qa.vm.qemu_args import MANAGEMENT_MAC, Nic
 
 TARGET = "iqn.2026-01.org.example:array"
@@ -99,10 +99,7 @@ def array(lab: Lab, file: Path, *, account: Account | None = None, outgoing: Acc
     (place := Path(f"{socket}.0")).unlink(missing_ok=True)
     words = ["tgtd", "--foreground", "--iscsi", f"portal={PORTALS[0]}:{PORT}"]
     lab.serve("tgtd", words, ready="bs_init", env={"TGT_IPC_SOCKET": str(socket)})
-    end = time.monotonic() + START_SECONDS
-    while not place.exists():
-        need(time.monotonic() < end, "tgtd does not take commands")
-        time.sleep(0.1)
+    poll(place.exists, "tgtd that takes commands", limit=START_SECONDS, interval=0.1)
     try:
         for portal in PORTALS[1:]:
             value.admin("--mode", "portal", "--op", "new", "--param", f"portal={portal}:{PORT}")
@@ -160,7 +157,7 @@ def firmware(lab: Lab, folder: Path, text: str) -> None:
     lab.serve("dhcp", netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=[DHCP], flags=flags), ready=DNSMASQ_READY)
 
 
-def sessions(run: Run) -> list[str]:
+def sessions(guest: Guest) -> list[str]:
     """The portals that the host has sessions to."""
-    listing = run("iscsiadm -m session").ok()
+    listing = guest.succeed("iscsiadm -m session")
     return sorted(line.split()[2].partition(":")[0] for line in listing.splitlines() if TARGET in line)

@@ -71,7 +71,7 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
         raise
     finally:
         for machine in value.machines:
-            machine.kill()
+            machine.crash()
         outcome = "interrupted" if report is None else "starved" if starved else "failed" if error else "passed"
         if outcome in ("failed", "starved"):
             error = f"{recorder.write(raised, error, result=outcome).sentence}\n{error}"
@@ -86,7 +86,7 @@ def lab(scenario: Scenario) -> Iterator[Lab]:
     with Lab(scenario.folder, scenario.work) as value:
         yield value
         for machine in scenario.machines:
-            machine.kill()
+            machine.crash()
         scenario.problems += value.close()
 
 

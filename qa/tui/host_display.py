@@ -10,7 +10,7 @@ from qa.host_checks import need
 from qa.install.answers import HOST_NAME
 from qa.tui.keys import QCODES, key_events, qcode_of
 from qa.vm.machine import Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 
 READ = "fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true"
 AT_ONCE = 3
@@ -28,7 +28,7 @@ class Tty:
     @property
     def text(self) -> str:
         """What the display shows, rows without blanks at their ends."""
-        rows = self.ssh.run(READ).output.splitlines()
+        rows = self.ssh.execute(READ).output.splitlines()
         return "\n".join(row.rstrip() for row in rows).strip()
 
     def see(self, *texts: str, limit: float = timeouts.COMMAND) -> str:
@@ -36,17 +36,21 @@ class Tty:
 
         :raises ScenarioFailed: when it does not within the limit, with what it shows.
         """
-        deadline = Deadline(limit)
-        while not all(text in (shown := self.text) for text in texts):
-            deadline.check(f"the display does not show {' and '.join(map(repr, texts))} but:\n{shown}")
-            self.machine.wait(1)
-        return shown
+        screens: list[str] = []
+
+        def shows_all() -> bool:
+            screens.append(self.text)
+            return all(text in screens[-1] for text in texts)
+
+        what = f"{' and '.join(map(repr, texts))} on the display"
+        poll(shows_all, what, limit=limit, pause=self.machine.sleep, evidence=lambda: f"it shows:\n{screens[-1]}")
+        return screens[-1]
 
     def press(self, *codes: str) -> None:
         """Press keys, by QEMU's codes."""
         for number, code in enumerate(codes, 1):
             self.machine.qmp("input-send-event", {"events": key_events(code)})
-            self.machine.wait(0.5 if number % AT_ONCE == 0 else 0.1)
+            self.machine.sleep(0.5 if number % AT_ONCE == 0 else 0.1)
 
     def line(self, text: str) -> None:
         """Type a line that is not shown."""
@@ -78,7 +82,7 @@ def use_the_keys(tty: Tty, password: str) -> None:
     tty.shown_line("touch /run/from-the-console")
     tty.shown_line("exit")
     tty.see("1 Shell")
-    tty.ssh.run("test -e /run/from-the-console").ok()
+    tty.ssh.succeed("test -e /run/from-the-console")
 
     tty.press("2")
     tty.see("root is needed", "Password:")
@@ -98,7 +102,7 @@ def use_the_keys(tty: Tty, password: str) -> None:
     tty.see("Press Enter.", limit=timeouts.BOOT)
     tty.press(QCODES["enter"])
     tty.see("1 Shell")
-    told = tty.ssh.run("cat /etc/dom0kit/host.json").ok()
+    told = tty.ssh.succeed("cat /etc/dom0kit/host.json")
     need(NAME_SERVER in told, "the name server that was typed at the console is not in host.json")
 
     tty.press("3")

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from qa.failure import ScenarioFailed
 from qa.tui.keys import QCODES, key_events, qcode_of, serial_key
-from qa.tui.screenshots import ALIKE, likeness, read_ppm, write_png
+from qa.tui.screenshots import ALIKE, Picture, likeness, read_ppm, write_png
 from qa.tui.terminal_emulator import Screen
 from qa.vm.machine import Machine
-from qa.vm.machine_time import CLOCK, Deadline
+from qa.vm.machine_time import CLOCK
+from qa.vm.polling import poll
 from qa.vm.serial_console import PAUSE
 
 ANSWER = 240
@@ -49,13 +50,20 @@ class Person:
         :raises ScenarioFailed: past the limit, with the screen.
         """
         channels = self.machine.channels
-        deadline = Deadline(limit)
-        while not look():
+
+        def runs() -> None:
             if channels.closed:
                 raise ScenarioFailed(f"the machine ended before there was {what}")
-            if deadline.expired:
-                deadline.check(f"no {what} after {deadline.describe()}; the screen:\n{self.screen.text}")
-            channels.pump(0.1)
+
+        poll(
+            look,
+            what,
+            limit=limit,
+            interval=0.1,
+            pause=channels.pump,
+            still_possible=runs,
+            evidence=lambda: f"the screen:\n{self.screen.text}",
+        )
 
     def see(self, text: str, *, limit: float = ANSWER) -> None:
         """Wait for a text anywhere on the screen, also over the ends of lines."""
@@ -79,17 +87,25 @@ class Person:
 
         :raises ScenarioFailed: when it shows something else for longer than a moment.
         """
-        machine, shown = self.machine, 0.0
+        machine = self.machine
         target = machine.artifacts / f"screen-{machine.name}-{label}.png"
         raw = target.with_suffix(".ppm")
-        deadline = Deadline(ANSWER)
-        while True:
+        alike = [0.0]
+
+        def shot() -> Picture | None:
             machine.qmp("screendump", {"filename": str(raw.resolve())})
             picture = read_ppm(raw.read_bytes())
-            if not check or (shown := likeness(picture, self.screen.rows[:CORNER])) >= ALIKE:
-                break
-            deadline.check(f"the display shows {shown:.0%} of what the serial line shows; see {target.name}")
-            machine.wait(0.5)
+            alike.append(likeness(picture, self.screen.rows[:CORNER]) if check else 1.0)
+            return picture if alike[-1] >= ALIKE else None
+
+        picture = poll(
+            shot,
+            "display that shows what the serial line shows",
+            limit=ANSWER,
+            interval=0.5,
+            pause=machine.sleep,
+            evidence=lambda: f"they agree by {alike[-1]:.0%}; see {target.name}",
+        )
         raw.unlink()
         target.write_bytes(write_png(picture))
         machine.screenshots.append(target)
@@ -112,11 +128,11 @@ class Person:
 
     def _send(self, data: bytes) -> None:
         self.machine.channels.send_console(data)
-        self.machine.wait(PAUSE)
+        self.machine.sleep(PAUSE)
 
     def _key(self, code: str) -> None:
         self.machine.qmp("input-send-event", {"events": key_events(code)})
-        self.machine.wait(PAUSE)
+        self.machine.sleep(PAUSE)
 
     def type(self, text: str, *, hidden: bool = False) -> None:
         """Type into the field that has the focus and see it appear; with ``hidden`` it appears as stars."""

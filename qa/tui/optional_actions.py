@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.failure import ScenarioFailed, TimedOut
 from qa.host_checks import need
 from qa.tui import navigation_checks
 from qa.tui.operator import Person
@@ -99,7 +99,7 @@ def soon(person: Person, look: Callable[[], bool]) -> bool:
     """Whether something becomes true of the screen within a few seconds."""
     try:
         person.until(look, "what would come soon", limit=SOON)
-    except ScenarioFailed:
+    except TimedOut:
         return False
     return True
 

@@ -16,7 +16,7 @@ from qa.lab.netns_commands import inside
 from qa.tui.operator import ANSWER
 from qa.tui.terminal_emulator import COLUMNS, ROWS, TITLE
 from qa.vm.machine import Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 
 OPTIONS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=60")
 
@@ -68,16 +68,26 @@ class Remote:
 
         :raises ScenarioFailed: when it does not come within the limit.
         """
-        deadline = Deadline(limit)
-        while text not in self.flat:
+
+        def shows_it() -> bool:
+            if text in self.flat:
+                return True
             try:
                 self._stream.feed(self._child.read_nonblocking(4096, timeout=0.2))
             except pexpect.TIMEOUT:
                 pass
             except pexpect.EOF:
                 raise ScenarioFailed(f"the log-in ended before it showed {text!r}:\n{self.text}") from None
-            deadline.check(f"over SSH there is no {text!r} after {deadline.describe()}; the screen:\n{self.text}")
-            self.machine.wait(0.05)
+            return text in self.flat
+
+        poll(
+            shows_it,
+            f"text {text!r} over SSH",
+            limit=limit,
+            interval=0.05,
+            pause=self.machine.sleep,
+            evidence=lambda: f"the screen:\n{self.text}",
+        )
 
     def send(self, text: str) -> None:
         """Type."""

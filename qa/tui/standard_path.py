@@ -172,12 +172,12 @@ def watch(person: Person, scenario: Scenario, look: Look = nothing, *, name: str
         over = r"Step ([3-9]|1\d) of|The host is installed"
         person.until(lambda: bool(re.search(over, person.screen.flat)), "third step", limit=timeouts.INSTALL)
         look("progress")
-        machine.wait_event("installer", limit=timeouts.INSTALL)
+        machine.wait_for_event("installer", limit=timeouts.INSTALL)
         person.at_screen("The host is installed", limit=timeouts.COMMAND)
     look("installed")
     person.button("Restart now")
     with scenario.phase("shut down"):
-        reason = machine.wait_end()
+        reason = machine.wait_for_shutdown()
     if reason != "guest-reset":
         raise ScenarioFailed(f"the person chose a restart, the machine ended by {reason}")
     note_steps(machine, scenario)

@@ -19,30 +19,34 @@ from qa.console_scan import Cleaner, Finding, findings
 from qa.failure import ScenarioFailed
 from qa.recording.recorder import Recorder
 from qa.vm.guest_progress import Progress
+from qa.vm.polling import poll
 
 Message = dict[str, Any]
 LAST_WORDS = 2.0
 """Seconds that a machine gets to say more after a fatal line."""
 
 
-def connect(path: Path, alive: Callable[[], bool], seconds: float = 120.0) -> socket.socket:
+def connect(path: Path, alive: Callable[[], bool], limit: float = 120.0) -> socket.socket:
     """A connection to a socket that QEMU is about to make.
 
     :raises ScenarioFailed: when QEMU ended or did not make it within the limit in seconds.
     """
-    end = time.monotonic() + seconds
-    while True:
+
+    def attempt() -> socket.socket | None:
         line = socket.socket(socket.AF_UNIX)
         try:
             line.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
             line.close()
-            if not alive() or time.monotonic() > end:
-                raise ScenarioFailed(f"QEMU gave no socket {path.name}; see its messages in the artifacts") from None
-            time.sleep(0.05)
-        else:
-            line.setblocking(False)
-            return line
+            return None
+        line.setblocking(False)
+        return line
+
+    def runs() -> None:
+        if not alive():
+            raise ScenarioFailed(f"QEMU ended before it made the socket {path.name}; see its messages in the artifacts")
+
+    return poll(attempt, f"socket {path.name} of QEMU", limit=limit, interval=0.05, pause=time.sleep, still_possible=runs)
 
 
 class Lines:

@@ -17,9 +17,12 @@ from qa.failure import ScenarioFailed
 from qa.observers import Watcher
 from qa.recording.recorder import Recorder
 from qa.vm.channels import Channels, Message, connect
+from qa.vm.guest import Guest
 from qa.vm.guest_progress import Progress
-from qa.vm.machine_time import CLOCK, Deadline, Meter, meter
+from qa.vm.machine_time import CLOCK, Meter, meter
+from qa.vm.polling import poll
 from qa.vm.qemu_args import OVMF_VARS, MachineSpec, argv
+from qa.vm.running import RUNNING
 from qa.vm.serial_console import Console
 from qa.vm.waits import Waits
 
@@ -27,21 +30,6 @@ FAST = 2**33
 """Bytes a second for a machine's state: nobody waits beside it."""
 PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
 """QEMU ends with the harness even when the harness is killed."""
-
-RUNNING: list[Machine] = []
-"""The machines of this process that run: whoever waits for anything else drains their lines meanwhile."""
-
-
-def pump_all(seconds: float) -> None:
-    """Drain the lines of all running machines for at most this many seconds; sleep when none runs.
-
-    :raises ScenarioFailed: see :meth:`qa.vm.channels.Channels.pump`.
-    """
-    machines = [machine for machine in RUNNING if machine.running]
-    for machine in machines:
-        machine.channels.pump(seconds / len(machines))
-    if not machines:
-        time.sleep(seconds)
 
 
 class Machine(Waits):
@@ -81,7 +69,7 @@ class Machine(Waits):
         try:
             self._start()
         except BaseException:
-            self.kill()
+            self.crash()
             raise
         return self
 
@@ -95,7 +83,7 @@ class Machine(Waits):
         except (ScenarioFailed, OSError):
             pass  # a machine that cannot be photographed any more must still be ended
         finally:
-            self.kill()
+            self.crash()
 
     @property
     def channels(self) -> Channels:
@@ -178,13 +166,15 @@ class Machine(Waits):
         :raises ScenarioFailed: when QEMU refuses, or does not answer within the limit in seconds.
         """
         number = self.channels.send_qmp(command, arguments or {})
-        deadline = Deadline(limit)
-        while number not in self.channels.answers:
-            deadline.check(f"QEMU does not answer to {command}")
+
+        def runs() -> None:
             if not self.running:
                 raise ScenarioFailed(f"QEMU ended before it answered to {command}")
-            self.channels.pump(0.2)
-        answer = self.channels.answers.pop(number)
+
+        answers, pump = self.channels.answers, self.channels.pump
+        what = f"answer of QEMU to {command}"
+        poll(lambda: number in answers, what, limit=limit, interval=0.2, pause=pump, still_possible=runs)
+        answer = answers.pop(number)
         if "error" in answer:
             raise ScenarioFailed(f"QEMU refuses {command}: {answer['error'].get('desc')}")
         return answer["return"]
@@ -206,12 +196,15 @@ class Machine(Waits):
 
         :raises ScenarioFailed: when that fails.
         """
-        deadline = Deadline(timeouts.COMMAND)
-        while (status := self.qmp("query-migrate").get("status")) != "completed":
+
+        def completed() -> bool:
+            status = self.qmp("query-migrate").get("status")
             if status == "failed":
-                raise ScenarioFailed("the machine's state cannot be kept: QEMU's migration failed")
-            deadline.check(f"the machine's state is not kept after {deadline.describe()}: {status}")
-            self.channels.pump(0.5)
+                raise ScenarioFailed("the machine's state cannot be saved or loaded: QEMU's migration failed")
+            return bool(status == "completed")
+
+        what = f"end of QEMU's migration of {self.name}"
+        poll(completed, what, limit=timeouts.COMMAND, interval=0.5, pause=self.channels.pump)
 
     def console(self) -> Console:
         """The dialogue on the serial console, from the last reset on."""
@@ -225,10 +218,6 @@ class Machine(Waits):
         self.screenshots.append(path)
         return path
 
-    def reset(self) -> None:
-        """The reset button."""
-        self.qmp("system_reset")
-
     def snapshot(self, name: str) -> None:
         """Keep the machine's state, memory and disks, under a name inside of its first qcow2 disk; it goes on running.
 
@@ -238,17 +227,32 @@ class Machine(Waits):
         if said.strip():
             raise ScenarioFailed(f"no snapshot: {said.strip()}")
 
-    def cable(self, card: int, *, plugged: bool) -> None:
+    def set_link(self, card: int, *, up: bool) -> None:
         """Plug or unplug the cable of a network card by its number."""
-        self.qmp("set_link", {"name": f"nic{card}", "up": plugged})
+        self.qmp("set_link", {"name": f"nic{card}", "up": up})
 
-    def power_button(self) -> None:
-        """The power button, pressed shortly: the guest is asked to shut down."""
-        self.qmp("system_powerdown")
-
-    def wait(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Let time pass while the lines are drained."""
         self.channels.drain(seconds)
+
+    def shutdown(self, guest: Guest) -> str:
+        """Power the guest off and wait until the machine has ended; return QEMU's reason, ``guest-shutdown`` when all is right.
+
+        :param guest: executes the command in this machine.
+        :raises TimedOut: when the machine does not end within ``timeouts.REBOOT``.
+        """
+        guest.execute("systemctl poweroff --no-block; true")
+        return self.wait_for_shutdown()
+
+    def reboot(self, guest: Guest) -> str:
+        """Reboot the guest and wait until the machine has ended; for machines that a reset ends (``reset_ends``).
+
+        :param guest: executes the command in this machine.
+        :return: QEMU's reason, ``guest-reset`` when all is right.
+        :raises TimedOut: when the machine does not end within ``timeouts.REBOOT``.
+        """
+        guest.execute("systemctl reboot --no-block; true")
+        return self.wait_for_shutdown()
 
     @property
     def pid(self) -> int:
@@ -266,7 +270,7 @@ class Machine(Waits):
         """Seconds in which QEMU was ready to run and got no processor."""
         return self._meter.starved if self._meter else 0.0
 
-    def kill(self) -> None:
+    def crash(self) -> None:
         """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""
         if self in RUNNING:
             RUNNING.remove(self)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qa import timeouts
-from qa.failure import MachineStarved, ScenarioFailed
+from qa.failure import MachineStarved, TimedOut
 
 NANO = 1e9
 RUNNABLE = "R"
@@ -217,11 +217,11 @@ class Deadline:
         """Fail with a text when the limit is over.
 
         :raises MachineStarved: when the machines got so little processor time that nothing can be said.
-        :raises ScenarioFailed: when the machine time is over.
+        :raises TimedOut: when the machine time is over.
         """
         if self.starved:
             raise MachineStarved(
                 f"the machines were starved: of {self.wall_spent:.0f} s by the clock they could use {self.spent:.0f} s; {text}"
             )
         if self.expired:
-            raise ScenarioFailed(text)
+            raise TimedOut(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ from pexpect.spawnbase import SpawnBase
 from qa import timeouts
 from qa.failure import ScenarioFailed
 from qa.vm.channels import Channels
-from qa.vm.machine_time import Deadline
+from qa.vm.guest import CommandResult, Guest
+from qa.vm.polling import poll
 
 BURST = 12
 """Bytes sent at a time: input through Xen's console is lost when it comes faster than 12 bytes in 50 ms."""
@@ -29,24 +29,6 @@ PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
 MARKS = count(1)
 """Numbers of commands, no two alike in this process: two dialogues on one console must not take each other's answers."""
 KERNEL_LINE = re.compile(r"^(\[ *\d+\.\d{6}\]|\(XEN\)) ")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a command in the guest ended and what it wrote, both outputs together."""
-
-    command: str
-    code: int
-    output: str
-
-    def ok(self) -> str:
-        """The output of a command that must succeed.
-
-        :raises ScenarioFailed: when it did not.
-        """
-        if self.code != 0:
-            raise ScenarioFailed(f"in the guest: {self.command}: exit code {self.code}\n{self.output}")
-        return self.output
 
 
 if TYPE_CHECKING:
@@ -104,7 +86,7 @@ def parse(text: str, mark: str) -> tuple[int, str] | None:
     return int(end.group(1)), "\n".join(lines)
 
 
-class Console:
+class Console(Guest):
     """The serial console of a running machine.
 
     All limits are seconds of machine time, stretched by the user's patience.
@@ -123,23 +105,25 @@ class Console:
         :raises MachineStarved: when the emulator got too little processor time to say anything.
         :raises ScenarioFailed: past the limit, or when the guest hangs, or the machine ends or fails.
         """
-        deadline, what = Deadline(limit), f"waited on the console for {' or '.join(patterns)}"
-        try:
-            while True:
-                try:
-                    return int(self._spawn.expect(list(patterns), timeout=LOOK))
-                except pexpect.TIMEOUT:
-                    self._give_up(what, deadline)  # what was read so far stays in pexpect's buffer
-        except pexpect.EOF:
-            raise ScenarioFailed(f"{what}: the machine ended\n{self._tail()}") from None
+        what = f"match on the console for {' or '.join(patterns)}"
 
-    def _give_up(self, what: str, deadline: Deadline) -> None:
-        """Fail when waiting any longer makes no sense."""
-        if deadline.expired:
-            deadline.check(f"{what}: not there after {deadline.describe()}\n{self._tail()}")
-        reason = self._channels.progress.hung() if self._channels.progress else ""
-        if reason:
-            raise ScenarioFailed(f"{what}: {reason}\n{self._tail()}")
+        def attempt() -> list[int]:
+            try:
+                return [int(self._spawn.expect(list(patterns), timeout=LOOK))]
+            except pexpect.TIMEOUT:
+                return []  # what was read so far stays in pexpect's buffer
+            except pexpect.EOF:
+                raise ScenarioFailed(f"the machine ended before there was {what}\n{self._tail()}") from None
+
+        def hung() -> None:
+            if reason := self._channels.progress.hung() if self._channels.progress else "":
+                raise ScenarioFailed(f"no {what}: {reason}\n{self._tail()}")
+
+        def nothing(seconds: float) -> None:
+            """Pause not at all: the attempt waits."""
+
+        evidence = lambda: f"the console's last lines:\n{self._tail()}"  # noqa: E731
+        return poll(attempt, what, limit=limit, pause=nothing, still_possible=hung, evidence=evidence)[0]
 
     def _tail(self) -> str:
         return "\n".join(f"    {line[:160]}" for line in self._channels.transcript.text.splitlines()[-8:])
@@ -161,15 +145,15 @@ class Console:
         self.send(f"{password}\n")
         if self.expect(PROMPT, r"Login incorrect") == 1:
             raise ScenarioFailed(f"the console refuses {user}'s password")
-        self.tame()
+        self._prepare_shell()
 
-    def shell(self, *, limit: float = timeouts.BOOT) -> None:
+    def wait_for_shell(self, *, limit: float = timeouts.BOOT) -> None:
         """Wait for a shell that is there without a log-in and make it ready."""
         if self.expect(PROMPT, LOGIN, limit=limit) == 1 and self.expect(PROMPT, PASSWORD) == 1:
             raise ScenarioFailed("the console asks for a password where a shell was promised")
-        self.tame()
+        self._prepare_shell()
 
-    def tame(self, tries: int = 5) -> None:
+    def _prepare_shell(self, tries: int = 5) -> None:
         """A shell that neither edits lines nor echoes nor prompts, proven by an answer."""
         for number in range(tries):
             self.send("\nTERM=dumb exec sh\n")
@@ -196,7 +180,7 @@ class Console:
             else:
                 return
 
-    def run(self, command: str, *, limit: float = timeouts.COMMAND) -> Answer:
+    def execute(self, command: str, *, limit: float = timeouts.COMMAND) -> CommandResult:
         """Run a command in the guest's shell; each runs in a subshell, so a ``cd`` does not last.
 
         :raises ScenarioFailed: when the shell does not take it, or it does not end within the limit.
@@ -207,4 +191,4 @@ class Console:
         said = f"{self._spawn.before}{self._spawn.after}"
         parsed = parse(said, mark)
         assert parsed, "the pattern of expect is that of parse"
-        return Answer(command, *parsed)
+        return CommandResult(command, *parsed)

@@ -11,7 +11,7 @@ from qa import timeouts
 from qa.failure import ScenarioFailed
 from qa.vm.channels import Channels, Message
 from qa.vm.guest_progress import STALL
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 
 T = TypeVar("T")
 
@@ -47,34 +47,44 @@ class Waits(ABC):
         :raises MachineStarved: when the emulator got too little processor time to say anything.
         :raises ScenarioFailed: past the limit, when the guest hangs, or when the machine ended without it.
         """
-        deadline = Deadline(limit, wall=wall)
-        while True:
+
+        def condition() -> T | None:
             start = time.monotonic()
             found = look()
-            if found:
-                return found
-            # A socket holds few hundred characters that come one by one; with more of them unread the machine stands still.
-            self.channels.drain(time.monotonic() - start)
+            if not found:
+                # A socket holds few hundred characters that come one by one; with more of them unread the machine stops.
+                self.channels.drain(time.monotonic() - start)
+            return found
+
+        def still_possible() -> None:
             if self.channels.closed:
                 raise ScenarioFailed(f"the machine ended before there was {what}; {self.last_words()}")
-            if deadline.expired:
-                deadline.check(f"no {what} after {deadline.describe()}; {self.last_words()}")
             if stall is not None and (reason := self.hung(stall)):
                 raise ScenarioFailed(f"no {what}: {reason}; {self.last_words()}")
-            self.channels.pump(0.5)
+
+        return poll(
+            condition,
+            what,
+            limit=limit,
+            interval=0.5,
+            pause=self.channels.pump,
+            still_possible=still_possible,
+            evidence=self.last_words,
+            wall=wall,
+        )
 
     def hung(self, stall: float = STALL) -> str:
         """Return why the guest counts as hung, "" when it does not; see :meth:`qa.vm.guest_progress.Progress.hung`."""
         return self.channels.progress.hung(stall) if self.channels.progress else ""
 
-    def wait_console(self, text: str, *, limit: float = timeouts.COMMAND) -> None:
+    def wait_for_console_text(self, text: str, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
 
         :raises ScenarioFailed: past the limit in seconds.
         """
         self.wait_until(lambda: text in self.channels.transcript.text, f"text {text!r} on the console", limit=limit)
 
-    def wait_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
+    def wait_for_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
         """The first event of this source and kind.
 
         :param limit: seconds of machine time, stretched by the user's patience.
@@ -88,7 +98,7 @@ class Waits(ABC):
 
         return self.wait_until(look, f"event {kind} from {source}", limit=limit)
 
-    def wait_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
+    def wait_for_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
         """QEMU's own event of this name, such as ``RESET`` or ``SHUTDOWN``; ``number`` 2 is the second one."""
 
         def look() -> Message | None:
@@ -97,15 +107,22 @@ class Waits(ABC):
 
         return self.wait_until(look, f"event {name} from QEMU", limit=limit)
 
-    def wait_end(self, *, limit: float = timeouts.REBOOT) -> str:
+    def wait_for_shutdown(self, *, limit: float = timeouts.REBOOT) -> str:
         """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
-        deadline = Deadline(limit)
-        while self.running or not self.channels.closed:
-            if deadline.expired:
-                deadline.check(f"the machine did not end within {deadline.describe()}; {self.last_words()}")
+
+        def hung() -> None:
             if reason := self.hung():
                 raise ScenarioFailed(f"the machine does not end: {reason}; {self.last_words()}")
-            self.channels.pump(0.5)
+
+        poll(
+            lambda: not self.running and self.channels.closed,
+            "end of the machine",
+            limit=limit,
+            interval=0.5,
+            pause=self.channels.pump,
+            still_possible=hung,
+            evidence=self.last_words,
+        )
         reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
         return str(reasons[-1]) if reasons else "without a word"
 

@@ -30,9 +30,9 @@ def test_harness_sees_panic(scenario: Scenario) -> None:
     spec = scenario.spec("panic", kernel=kernel, nics=())
     with scenario.machine("panic", spec) as machine:
         with scenario.phase("panic"), pytest.raises(ScenarioFailed, match="kernel panic"):
-            machine.wait_event("installer", limit=timeouts.BOOT)
+            machine.wait_for_event("installer", limit=timeouts.BOOT)
         machine.channels.judging = False
-        need(machine.wait_end() == "guest-reset", "panic=-1 must end the machine by a reset")
+        need(machine.wait_for_shutdown() == "guest-reset", "panic=-1 must end the machine by a reset")
     need("kernel panic" in {finding.kind for _, finding in scenario.seen()}, "the scan does not find the panic")
     with pytest.raises(ScenarioFailed, match="kernel panic"):
         scenario.judge()
@@ -70,9 +70,9 @@ def test_harness_bridge(scenario: Scenario, lab: Lab) -> None:
             console.send(f"ping -c 2 {address} >/dev/null && echo reached-$((40+2))-{address}\n")
             console.expect(f"reached-42-{address}")
         need(lab.reaches(ADDRESSES[0]) and lab.reaches(ADDRESSES[1]), "the laboratory does not reach its machines")
-        two.cable(0, plugged=False)
+        two.set_link(0, up=False)
         need(not lab.reaches(ADDRESSES[1], limit=5), "a machine without a cable is reached")
-        two.cable(0, plugged=True)
+        two.set_link(0, up=True)
         need(lab.reaches(ADDRESSES[1]), "the machine is away though its cable is plugged in again")
 
 

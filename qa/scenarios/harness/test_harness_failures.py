@@ -67,7 +67,7 @@ def test_harness_explains_panic(scenario: Scenario) -> None:
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 panic=-1", initrd)
     spec = scenario.spec("panic", kernel=kernel, nics=(), memory=768)
     with pytest.raises(ScenarioFailed) as caught, scenario.machine("panic", spec) as machine, scenario.phase("boot"):
-        machine.wait_event("installer", limit=timeouts.BOOT)
+        machine.wait_for_event("installer", limit=timeouts.BOOT)
     lines, found = explained(scenario, caught.value, "seeded-panic")
     need(
         lines[0] == "kernel panic on panic: Kernel panic - not syncing: sysrq triggered crash", f"the first line is {lines[0]!r}"
@@ -90,16 +90,14 @@ def wrong_disk(path: Path) -> Path:
 
 def fill_disk(console: Console, disk: str) -> None:
     """Make the file systems of an installed disk in the guest."""
-    console.run(
-        f"mkfs.vfat -F 32 {disk}2 && mkfs.ext4 -q -L dom0kit-system {disk}3 && pvcreate -q {disk}4 && udevadm settle"
-    ).ok()
+    console.succeed(f"mkfs.vfat -F 32 {disk}2 && mkfs.ext4 -q -L dom0kit-system {disk}3 && pvcreate -q {disk}4 && udevadm settle")
 
 
 def let_in(console: Console, key: str) -> None:
     """Start sshd in a live system, which has none, at the address that QEMU's forwarded port leads to."""
-    console.run(f"mkdir -p -m 700 /root/.ssh && echo '{key}' >/root/.ssh/authorized_keys && ssh-keygen -A").ok()
-    console.run("d=$(ls /sys/class/net | grep -m 1 '^e'); ip link set $d up; ip address replace 10.0.2.15/24 dev $d").ok()
-    console.run("mkdir -p /run/sshd && /usr/sbin/sshd").ok()  # ssh.service is for installed hosts alone
+    console.succeed(f"mkdir -p -m 700 /root/.ssh && echo '{key}' >/root/.ssh/authorized_keys && ssh-keygen -A")
+    console.succeed("d=$(ls /sys/class/net | grep -m 1 '^e'); ip link set $d up; ip address replace 10.0.2.15/24 dev $d")
+    console.succeed("mkdir -p /run/sshd && /usr/sbin/sshd")  # ssh.service is for installed hosts alone
 
 
 def check_partitions(scenario: Scenario, console: Console) -> None:
@@ -107,7 +105,7 @@ def check_partitions(scenario: Scenario, console: Console) -> None:
     with scenario.phase("wrong partition"):
         fill_disk(console, "/dev/vda")
         command = "lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC /dev/vda"
-        host_checks.check_layout(console.run(command).ok())
+        host_checks.check_layout(console.succeed(command))
 
 
 def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
@@ -130,7 +128,7 @@ def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
             need_in(REASON, found["unit_status"]["live"][UNIT])
         let_in(console, scenario.settings.credentials.public)
         with scenario.phase("failed units"):
-            host_checks.check_no_failed_unit(console.run)
+            host_checks.check_no_failed_unit(console)
     raise AssertionError("the unit did not fail")
 
 

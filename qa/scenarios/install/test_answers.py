@@ -38,10 +38,10 @@ def test_answers_by_label(scenario: Scenario) -> None:
     drives = (Drive(disk, serial=DISK_SERIAL), scenario.cd(0), stick, Drive(rack, "usb", serial="RACK"))
     with scenario.machine("install", scenario.spec("install", drives=drives)) as machine:
         with scenario.phase("boot to the plan"):
-            event = machine.wait_event("installer", limit=timeouts.INSTALL)
+            event = machine.wait_for_event("installer", limit=timeouts.INSTALL)
         machine.screenshot("plan")
-        machine.wait_console("by-label.example.org")
-        machine.kill()
+        machine.wait_for_console_text("by-label.example.org")
+        machine.crash()
     need("nothing was changed" in str(event.get("text")), f"the installer ended with {event}")
     need(media.fingerprint(disk) == before, "the disk was written to")
 
@@ -77,10 +77,10 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
         with scenario.machine(name, spec, expected_failures=failing) as machine:
             with scenario.phase(f"{name} pin"):
                 kind = "finished" if name == "right" else "failed"
-                event = machine.wait_event("installer", kind, limit=timeouts.INSTALL)
+                event = machine.wait_for_event("installer", kind, limit=timeouts.INSTALL)
             if name == "right":
                 machine.wait_until(lambda: secure.events, "report at the webhook of the answers", limit=timeouts.COMMAND)
-                machine.wait_console("pinned.example.org")
+                machine.wait_for_console_text("pinned.example.org")
             else:
                 report = machine.wait_until(
                     lambda: next((e for e in plain.events if e.get("event") == "failed"), None),
@@ -153,7 +153,7 @@ def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
     spec = scenario.spec("install", drives=drives, nics=(lab.nic(MANAGEMENT_MAC),), netns=lab.namespace)
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
         with scenario.phase("boot to the failure"):
-            machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
+            machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
         with scenario.phase("report"):
             report = machine.wait_until(
                 lambda: next((e for e in web.events if e.get("event") == "failed"), None),

@@ -8,12 +8,13 @@ from dom0kit.units import GIB
 from qa import host_checks, timeouts
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, VOLUME_GROUP, Values, answers
 from qa.install.installed_disk import install_from_cd
 from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.vm import media
+from qa.vm.guest import Guest
 from qa.vm.ports import reserve
 from qa.vm.qemu_args import Drive, Firmware, Nic
 
@@ -33,24 +34,24 @@ def members(mdstat: str) -> list[str]:
     return re.findall(r"\[([U_]+)\]\s*$", mdstat, re.MULTILINE)
 
 
-def check_mirror(run: Run, *, whole: bool) -> None:
+def check_mirror(guest: Guest, *, whole: bool) -> None:
     """The system and the guests are on arrays, the arrays have both members or each has lost one, somebody watches them."""
-    source = run("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").ok().strip()
-    kind = run(f"lsblk -n -s -o TYPE {source}").ok().split()
+    source = guest.succeed("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").strip()
+    kind = guest.succeed(f"lsblk -n -s -o TYPE {source}").split()
     need("raid1" in kind, f"the system partition {source} is on {kind}, not on a mirror")
-    mdstat = run("cat /proc/mdstat").ok()
+    mdstat = guest.succeed("cat /proc/mdstat")
     found = members(mdstat)
     need(len(found) == 2, f"there are {len(found)} arrays, not one for the system and one for guests:\n{mdstat}")
     wrong = [state for state in found if (state == "UU") != whole or "U" not in state]
     need(not wrong, f"/proc/mdstat shows {found}, {'whole' if whole else 'degraded'} arrays were expected:\n{mdstat}")
-    pool = run(f"lvs --noheadings -o lv_name,lv_attr {VOLUME_GROUP}/thin").ok().split()
+    pool = guest.succeed(f"lvs --noheadings -o lv_name,lv_attr {VOLUME_GROUP}/thin").split()
     need(pool[:1] == ["thin"] and pool[1].startswith("twi-a"), f"the thin pool is {pool}")
-    run("systemctl is-active mdmonitor.service").ok()
+    guest.succeed("systemctl is-active mdmonitor.service")
 
 
-def check_dom0(run: Run) -> None:
+def check_dom0(guest: Guest) -> None:
     """dom0 has the memory of the answers."""
-    memory = run("xl list 0 | tail -n 1").ok().split()
+    memory = guest.succeed("xl list 0 | tail -n 1").split()
     need(memory[2:3] == [str(DOM0_MIB)], f"dom0 is {memory}, not of {DOM0_MIB} MiB")
 
 
@@ -68,17 +69,16 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
     machine_is["nics"] = (Nic(ssh_port=port),)
     with scenario.machine("both", scenario.spec("both", drives=tuple(disks), **machine_is)) as machine:
         arrive(scenario, machine)
-        ssh.wait()
-        scenario.diagnose("mdstat.txt", ssh.run, "cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr")
+        ssh.wait_for_login()
+        scenario.diagnose("mdstat.txt", ssh, "cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr")
         with scenario.phase("synchronisation"):
             # What a lost disk would take with it must be on the other one first.
-            ssh.run("mdadm --wait /dev/md/*; true", limit=timeouts.INSTALL).ok()
-        check_mirror(ssh.run, whole=True)
-        check_dom0(ssh.run)
-        before = host_checks.identity(ssh.run)
+            ssh.succeed("mdadm --wait /dev/md/*; true", limit=timeouts.INSTALL)
+        check_mirror(ssh, whole=True)
+        check_dom0(ssh)
+        before = host_checks.identity(ssh)
         with scenario.phase("shut down"):
-            ssh.run("systemctl poweroff --no-block; true")
-            machine.wait_end()
+            machine.shutdown(ssh)
     for gone, left in ((0, 1), (1, 0)):
         name = f"without-disk-{gone + 1}"
         overlay = media.overlay(scenario.work / f"{name}.qcow2", paths[left])
@@ -87,12 +87,12 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
             console = machine.console()
             with scenario.phase(f"boot without disk {gone + 1}"):
                 console.login("root", scenario.settings.credentials.password)
-                host_checks.settle(console.run)
-            ssh.wait()
-            check_mirror(ssh.run, whole=False)
-            host_checks.check_services(ssh.run)
-            host_checks.check_xen(ssh.run)
-            after = host_checks.identity(ssh.run)
+                console.wait_for_boot()
+            ssh.wait_for_login()
+            check_mirror(ssh, whole=False)
+            host_checks.check_services(ssh)
+            host_checks.check_xen(ssh)
+            after = host_checks.identity(ssh)
             changed = [key for key in before if before[key] != after[key]]
             need(not changed, f"changed by the loss of disk {gone + 1}: {', '.join(changed)}")
 
@@ -109,5 +109,5 @@ def test_nvme_4k(scenario: Scenario) -> None:
         arrive(scenario, machine)
         ssh = Ssh(scenario.settings.credentials, port)
         look_around(scenario, machine, ssh, firmware="uefi")
-        sizes = ssh.run("lsblk -n -d -o LOG-SEC,PHY-SEC /dev/nvme0n1").ok().split()
+        sizes = ssh.succeed("lsblk -n -d -o LOG-SEC,PHY-SEC /dev/nvme0n1").split()
         need(sizes == ["4096", "4096"], f"the disk's sectors have {sizes} bytes: the scenario tested something else")

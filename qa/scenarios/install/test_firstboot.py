@@ -77,14 +77,14 @@ def cut_after_next(machine: Machine, cut: list[str]) -> str | None:
         return names[:1] or ([""] if ended(machine) else None)
 
     name = machine.wait_until(look, "a step that ends", limit=timeouts.BOOT)[0]
-    machine.kill()
+    machine.crash()
     return name or None
 
 
 def written(ssh: Ssh) -> dict[str, str]:
     """Files by their names: mode and hash, without the hash where it is of one host alone."""
     files = {}
-    for line in ssh.run(WRITTEN).ok().splitlines():
+    for line in ssh.succeed(WRITTEN).splitlines():
         name, mode, digest = line.rsplit(" ", 2)
         files[name] = mode if any(part in f"{name} " for part in OF_ONE_HOST) else f"{mode} {digest}"
     return files
@@ -118,8 +118,8 @@ def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -
     host_checks.need(len(missed) <= 3, f"there was no cut after {', '.join(missed)}")
     with target.boot("whole") as machine:
         with scenario.phase("boot under Xen"):
-            event = machine.wait_event("firstboot", limit=timeouts.BOOT)
-        target.ssh.wait()
+            event = machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        target.ssh.wait_for_login()
         check_whole(scenario, target.ssh, event)
         files = written(target.ssh)
     compare(scenario, files, never_cut(scenario, installed_disks, words))
@@ -129,17 +129,17 @@ def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
     """The host after all cuts: every step is done, only those of every boot ran, and it is well."""
     again = sorted(set(event["ran"]) & ONCE)
     host_checks.need(not again, f"ran again in the last boot: {', '.join(again)}")
-    steps = json.loads(ssh.run("dom0ctl status --json").ok())["steps"]
-    scenario.diagnose("status.txt", ssh.run, "dom0ctl status")
+    steps = json.loads(ssh.succeed("dom0ctl status --json"))["steps"]
+    scenario.diagnose("status.txt", ssh, "dom0ctl status")
     open_steps = [step["name"] for step in steps if step["state"] != "done"]
     host_checks.need(not open_steps, f"not done: {open_steps}")
-    host_checks.settle(ssh.run)
-    host_checks.check_xen(ssh.run)
-    host_checks.check_identity(ssh.run)
-    host_checks.check_network(ssh.run)
-    host_checks.check_services(ssh.run)
-    host_checks.check_access(ssh.run, scenario.settings.credentials.public)
-    scenario.diagnose("journal.txt", ssh.run, "journalctl -b --no-pager -o short-monotonic")
+    ssh.wait_for_boot()
+    host_checks.check_xen(ssh)
+    host_checks.check_identity(ssh)
+    host_checks.check_network(ssh)
+    host_checks.check_services(ssh)
+    host_checks.check_access(ssh, scenario.settings.credentials.public)
+    scenario.diagnose("journal.txt", ssh, "journalctl -b --no-pager -o short-monotonic")
 
 
 def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -> dict[str, str]:
@@ -147,8 +147,8 @@ def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -
     (scenario.work / "disk.qcow2").unlink()
     other = own_copy(scenario, installed_disks.get(scenario, "bios"))
     with scenario.machine("never-cut", plain_linux(other, "never-cut", words)) as machine:
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
-        other.ssh.wait()
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        other.ssh.wait_for_login()
         return written(other.ssh)
 
 
@@ -175,7 +175,7 @@ def change_answers(ssh: Ssh, **changes: Any) -> None:
         "import base64, json; from firstboot.host import HOST_JSON, Host; host = Host(); "
         f"host.told.update(json.loads(base64.b64decode('{code}'))); host.write(HOST_JSON, json.dumps(host.told), 0o600)"
     )
-    ssh.run(f'PYTHONPATH=/usr/lib/dom0kit python3 -c "{program}"').ok()
+    ssh.succeed(f'PYTHONPATH=/usr/lib/dom0kit python3 -c "{program}"')
 
 
 FORGET = "PYTHONPATH=/usr/lib/dom0kit python3 -c \"from firstboot.host import Host; print(Host().forget('pool.join.token'))\""
@@ -193,20 +193,20 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
     scenario.secrets.append(token)
     spec = plain_linux(target, "retry", boot_words(installed.disk, scenario.work))
     with scenario.machine("retry", spec, expected_failures=("firstboot",)) as machine:
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
-        target.ssh.wait()
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        target.ssh.wait_for_login()
         script = "#!/bin/sh\necho the licence server sleeps\ntest -e /root/awake\n"
         change_answers(target.ssh, scripts=[{"stage": "first-boot", "content": script}])
         before = len(machine.events)
-        target.ssh.run("systemctl start --no-block dom0kit-firstboot.service").ok()
+        target.ssh.succeed("systemctl start --no-block dom0kit-firstboot.service")
         with scenario.phase("two tries by itself"):
-            first = machine.wait_event("firstboot", "retrying", limit=timeouts.BOOT, since=before)
+            first = machine.wait_for_event("firstboot", "retrying", limit=timeouts.BOOT, since=before)
             place = machine.events.index(first) + 1
-            status = target.ssh.run("dom0ctl status").ok()
+            status = target.ssh.succeed("dom0ctl status")
             scenario.keep("status.txt", status)
-            timers = target.ssh.run("systemctl list-timers --all --no-pager").ok()
+            timers = target.ssh.succeed("systemctl list-timers --all --no-pager")
             scenario.keep("timers.txt", timers)
-            second = machine.wait_event("firstboot", "retrying", limit=timeouts.BOOT, since=place)
+            second = machine.wait_for_event("firstboot", "retrying", limit=timeouts.BOOT, since=place)
         scenario.notes["retrying"] = [first, second]
         host_checks.need((first["tries"], second["tries"]) == (1, 2), f"tries: {first}, {second}")
         waited = second["time"] - first["time"]
@@ -215,16 +215,16 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
         ran = set(told(machine.events[before:], "started"))
         host_checks.need(ran == {"scripts"}, f"also ran again: {sorted(ran - {'scripts'})}")
         place = machine.events.index(second) + 1
-        target.ssh.run("touch /root/awake; dom0ctl firstboot retry scripts").ok()
-        machine.wait_event("firstboot", limit=timeouts.BOOT, since=place)
-        host_checks.check_no_failed_unit(target.ssh.run)
-        timers = target.ssh.run("systemctl list-timers --all --no-pager").ok()
+        target.ssh.succeed("touch /root/awake; dom0ctl firstboot retry scripts")
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT, since=place)
+        host_checks.check_no_failed_unit(target.ssh)
+        timers = target.ssh.succeed("systemctl list-timers --all --no-pager")
         host_checks.need("dom0kit-firstboot-next" not in timers, f"a next try is still planned:\n{timers}")
         change_answers(target.ssh, pool={"join": {"token": token}})
-        target.ssh.run("sync").ok()
+        target.ssh.succeed("sync")
         need_on_disk(scenario, target, token, there=True)
-        host_checks.need(target.ssh.run(FORGET).ok() == "True", "there was no secret to forget")
-        target.ssh.run(f"sync; ! grep {token} /etc/dom0kit/host.json").ok()
+        host_checks.need(target.ssh.succeed(FORGET) == "True", "there was no secret to forget")
+        target.ssh.succeed(f"sync; ! grep {token} /etc/dom0kit/host.json")
         need_on_disk(scenario, target, token, there=False)
 
 

@@ -15,6 +15,6 @@ def test_live_xen(scenario: Scenario) -> None:
     with scenario.machine("live", scenario.spec("live", drives=drives)) as machine:
         console = machine.console()
         open_live_shell(scenario, console)
-        host_checks.check_xen(console.run)
-        host_checks.check_no_failed_unit(console.run)
-        scenario.keep("xl-info.txt", console.run("xl info").ok())
+        host_checks.check_xen(console)
+        host_checks.check_no_failed_unit(console)
+        scenario.keep("xl-info.txt", console.succeed("xl info"))

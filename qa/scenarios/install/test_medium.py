@@ -29,8 +29,8 @@ def test_answers_on_medium(scenario: Scenario) -> None:
     drives = (Drive(disk, serial=DISK_SERIAL), Drive(iso, "cdrom", bootindex=0), stick)
     with scenario.machine("install", scenario.spec("install", drives=drives)) as machine:
         with scenario.phase("boot to the plan"):
-            event = machine.wait_event("installer", limit=timeouts.INSTALL)
-        machine.wait(10)  # an installer that writes after all would do it now
+            event = machine.wait_for_event("installer", limit=timeouts.INSTALL)
+        machine.sleep(10)  # an installer that writes after all would do it now
         machine.screenshot("plan")
     need("nothing was changed" in str(event.get("text")), f"the installer ended with {event}")
     need("dom0kit-system" in machine.console_text, "the plan's table is not on the console")

@@ -7,13 +7,14 @@ from dataclasses import replace
 from qa import timeouts
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install import sample_debs
 from qa.install.answers import DISK_SERIAL, answers
 from qa.install.installed_disk import run_installer
 from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.vm import media
+from qa.vm.guest import Guest
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.ports import reserve
 from qa.vm.qemu_args import Drive, Nic
@@ -29,24 +30,24 @@ test ! -e /usr/sbin/policy-rc.d
 """Fails the installation unless the drivers have found their card before a disk is touched."""
 
 
-def check_drivers(run: Run) -> None:
+def check_drivers(guest: Guest) -> None:
     """The host has the packages, its initramfs has loaded their drivers before the root was there.
 
     :raises ScenarioFailed: for the first thing that is not so.
     """
     for name in (sample_debs.DRIVERS, sample_debs.PROGRAM):
-        state = run(f"dpkg-query --show --showformat='${{db:Status-Abbrev}}' {name}").ok()
+        state = guest.succeed(f"dpkg-query --show --showformat='${{db:Status-Abbrev}}' {name}")
         need(state.startswith("ii"), f"{name} is not installed: {state}")
-    need(sample_debs.HELLO in run(sample_debs.PROGRAM).ok(), "the program of the further package does not run")
-    run("test -e /sys/class/net/can0").ok()
-    messages = run("dmesg --notime").ok().splitlines()
+    need(sample_debs.HELLO in guest.succeed(sample_debs.PROGRAM), "the program of the further package does not run")
+    guest.succeed("test -e /sys/class/net/can0")
+    messages = guest.succeed("dmesg --notime").splitlines()
     root = next((n for n, line in enumerate(messages) if "EXT4-fs" in line and "mounted filesystem" in line), None)
     need(root is not None, "the kernel has no message of a mounted root")
     for word in ("kvaser_pci 0000:", f"{sample_debs.BY_NAME}: "):
         first = next((n for n, line in enumerate(messages) if word in line), None)
         need(first is not None and root is not None and first < root, f"{word!r} is not among the messages before the root")
-    need("as /etc is now" in run("dom0ctl initramfs --check").ok(), "dom0ctl initramfs would make another one")
-    kept = run("ls /run/dom0kit/medium/state/*/packages").ok().split()
+    need("as /etc is now" in guest.succeed("dom0ctl initramfs --check"), "dom0ctl initramfs would make another one")
+    kept = guest.succeed("ls /run/dom0kit/medium/state/*/packages").split()
     need(len(kept) == 2, f"the host keeps the packages {kept}")
 
 
@@ -67,8 +68,8 @@ def test_driver_disk(scenario: Scenario) -> None:
         arrive(scenario, machine)
         ssh = Ssh(scenario.settings.credentials, port)
         look_around(scenario, machine, ssh, firmware="bios")
-        scenario.diagnose("dmesg.txt", ssh.run, "dmesg")
-        check_drivers(ssh.run)
+        scenario.diagnose("dmesg.txt", ssh, "dmesg")
+        check_drivers(ssh)
 
 
 @scenario("driver-disk-refused", firmware="bios", minutes=3, tags={"install", "drivers", "refusal"})
@@ -81,7 +82,7 @@ def test_driver_disk_refused(scenario: Scenario) -> None:
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
     spec = replace(scenario.spec("install"), drives=(disk, scenario.cd(1), wrong, stick))
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine, scenario.phase("boot to the failure"):
-        machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
+        machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
         event = next(e for e in machine.events if e.get("event") == "failed")
     said = str(event.get("details"))
     need("drivers for the kernel 6.1.0-9-amd64" in said, f"the failure does not speak of the kernel: {said}")

@@ -17,22 +17,22 @@ def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledD
     password = scenario.settings.credentials.password
     with target.boot("before") as machine:
         with scenario.phase("first boot"):
-            machine.wait_event("firstboot", limit=timeouts.BOOT)
+            machine.wait_for_event("firstboot", limit=timeouts.BOOT)
         console = machine.console()
         console.login("root", password)
-        before = host_checks.identity(console.run)
+        before = host_checks.identity(console)
         machine.screenshot("before-the-cut")
-        machine.kill()
+        machine.crash()
     with target.boot("after") as machine:
         console = machine.console()
         with scenario.phase("boot after the cut"):
             console.login("root", password, limit=timeouts.BOOT)
-            target.ssh.wait()
-        host_checks.settle(console.run)
-        after = host_checks.identity(console.run)
-        host_checks.check_services(console.run)
-        host_checks.check_xen(console.run)
-        scenario.diagnose("journal.txt", target.ssh.run, "journalctl -b --no-pager -o short-monotonic")
+            target.ssh.wait_for_login()
+        console.wait_for_boot()
+        after = host_checks.identity(console)
+        host_checks.check_services(console)
+        host_checks.check_xen(console)
+        scenario.diagnose("journal.txt", target.ssh, "journalctl -b --no-pager -o short-monotonic")
     scenario.keep("identity.json", json.dumps({"before": before, "after": after}, indent=2))
     changed = [name for name in before if before[name] != after[name]]
     host_checks.need(not changed, f"changed by the power cut: {', '.join(changed)}; see identity.json")

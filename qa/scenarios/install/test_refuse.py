@@ -22,8 +22,8 @@ def test_refuse_dirty_disk(scenario: Scenario) -> None:
     spec = scenario.spec("install", drives=drives)
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
         with scenario.phase("boot to the refusal"):
-            event = machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
-        machine.wait(10)  # an installer that writes after all would do it now
+            event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
+        machine.sleep(10)  # an installer that writes after all would do it now
         machine.screenshot("refused")
     text = f"{event.get('text', '')} {event.get('hint', '')}"
     scenario.notes["refusal"] = text.strip()

@@ -23,8 +23,8 @@ def test_usb(scenario: Scenario, firmware: Firmware) -> None:
     with scenario.machine("live", scenario.spec("live", firmware=firmware, drives=drives)) as machine:
         console = machine.console()
         open_live_shell(scenario, console)
-        booted = console.run("test -d /sys/firmware/efi").code == 0
+        booted = console.execute("test -d /sys/firmware/efi").code == 0
         host_checks.need(booted == (firmware == "uefi"), f"the firmware is {firmware}, /sys/firmware/efi exists: {booted}")
-        disk = console.run("lsblk -n -s -l -o SERIAL $(findmnt -n -o SOURCE /run/dom0kit/medium)").ok().split()
+        disk = console.succeed("lsblk -n -s -l -o SERIAL $(findmnt -n -o SOURCE /run/dom0kit/medium)").split()
         host_checks.need("STICK" in disk, f"the medium is not the stick but on {disk}")
-        host_checks.check_no_failed_unit(console.run)
+        host_checks.check_no_failed_unit(console)

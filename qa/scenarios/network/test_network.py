@@ -8,7 +8,7 @@ from qa import host_checks, timeouts
 from qa.failure import ScenarioFailed
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import BRIDGE, DISK_SERIAL, Values, answers, management
 from qa.install.installed_disk import install_from_cd
 from qa.lab import netns_commands
@@ -16,6 +16,7 @@ from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.vm import media
+from qa.vm.guest import Guest
 from qa.vm.qemu_args import MANAGEMENT_MAC, Drive
 
 MACS = ("52:54:00:77:01:01", "52:54:00:77:01:02", "52:54:00:77:01:03")
@@ -70,51 +71,50 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
     ssh = Ssh(scenario.settings.credentials, address=ADDRESS, netns=lab.namespace)
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
         console = arrive(scenario, machine)
-        ssh.wait()
-        before = check_static(ssh.run)
-        scenario.diagnose("network.txt", ssh.run, "ip address; ip route; ovs-vsctl show; ovs-appctl bond/show")
-        working = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))
+        ssh.wait_for_login()
+        before = check_static(ssh)
+        scenario.diagnose("network.txt", ssh, "ip address; ip route; ovs-vsctl show; ovs-appctl bond/show")
+        working = MACS.index(active_member(ssh.succeed("ovs-appctl bond/show")))
         with scenario.phase("a cable is pulled"):
-            machine.cable(working, plugged=False)
+            machine.set_link(working, up=False)
             if not lab.reaches(ADDRESS):
-                scenario.diagnose("away-host.txt", console.run, LOOK_AT_BOND)
+                scenario.diagnose("away-host.txt", console, LOOK_AT_BOND)
                 scenario.keep("away-lab.txt", lab.run(["sh", "-c", LOOK_AT_LAB], check=False).output)
                 raise ScenarioFailed("the host is away though the bond has a second card; see away-host.txt and away-lab.txt")
-            other = MACS.index(active_member(ssh.run("ovs-appctl bond/show").ok()))
+            other = MACS.index(active_member(ssh.succeed("ovs-appctl bond/show")))
         need(other != working, f"the bond still works on the card {MACS[working]} without a cable")
-        machine.cable(working, plugged=True)
+        machine.set_link(working, up=True)
         need(lab.reaches(ADDRESS), "the host is away after the cable came back")
         with scenario.phase("shut down"):
-            ssh.run("systemctl reboot --no-block; true")
-            machine.wait_end()
+            machine.reboot(ssh)
     with scenario.machine("again", scenario.spec("again", drives=(disk,), **machine_is)) as machine:
         console = machine.console()
         with scenario.phase("second boot"):
             console.login("root", scenario.settings.credentials.password)
-            host_checks.settle(console.run)
-        ssh.wait()
-        after = check_static(ssh.run)
-        host_checks.check_services(ssh.run)
+            console.wait_for_boot()
+        ssh.wait_for_login()
+        after = check_static(ssh)
+        host_checks.check_services(ssh)
     need(before == after, f"the reboot changed the networks: {before} became {after}")
 
 
-def check_static(run: Run) -> dict[str, str]:
+def check_static(guest: Guest) -> dict[str, str]:
     """Address, routes, names and bridges are those of the answers; what was seen of them."""
     seen = {
-        "address": " ".join(host_checks.addresses(run, STATIC_PORT)),
-        "default": run("ip -4 route show default").ok().strip(),
-        "route": run("ip -4 route show 10.99.0.0/24").ok().strip(),
-        "management ports": " ".join(sorted(run(f"ovs-vsctl list-ports {BRIDGE}").ok().split())),
-        "guests' ports": " ".join(sorted(run(f"ovs-vsctl list-ports {GUESTS}").ok().split())),
-        "names": " ".join(sorted(run("cat /etc/resolv.conf").ok().split())),
+        "address": " ".join(host_checks.addresses(guest, STATIC_PORT)),
+        "default": guest.succeed("ip -4 route show default").strip(),
+        "route": guest.succeed("ip -4 route show 10.99.0.0/24").strip(),
+        "management ports": " ".join(sorted(guest.succeed(f"ovs-vsctl list-ports {BRIDGE}").split())),
+        "guests' ports": " ".join(sorted(guest.succeed(f"ovs-vsctl list-ports {GUESTS}").split())),
+        "names": " ".join(sorted(guest.succeed("cat /etc/resolv.conf").split())),
     }
     need(ADDRESS in seen["address"].split(), f"{STATIC_PORT} has the addresses {seen['address']!r}")
     need(f"via {GATEWAY}" in seen["default"], f"the default route is {seen['default']!r}")
     need(f"via {GATEWAY}" in seen["route"], f"the route of the answers is {seen['route']!r}")
-    need(run(f"ping -n -c 3 -W 5 {BEHIND}").code == 0, f"{BEHIND} behind the gateway does not answer")
-    guests = run(f"cat /sys/class/net/$(ovs-vsctl list-ports {GUESTS} | head -n 1)/address").ok().strip()
+    need(guest.execute(f"ping -n -c 3 -W 5 {BEHIND}").code == 0, f"{BEHIND} behind the gateway does not answer")
+    guests = guest.succeed(f"cat /sys/class/net/$(ovs-vsctl list-ports {GUESTS} | head -n 1)/address").strip()
     need(guests == MACS[2], f"the card of {GUESTS} is {guests}")
-    resolv = run("cat /etc/resolv.conf; resolvectl status 2>/dev/null; true").ok()
+    resolv = guest.succeed("cat /etc/resolv.conf; resolvectl status 2>/dev/null; true")
     need(GATEWAY in resolv and "example.org" in resolv, f"DNS server and search domain are not set:\n{resolv}")
     return seen
 
@@ -137,11 +137,11 @@ def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
     need(told, "the installer did not report its end over IPv6")
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
         console = arrive(scenario, machine)
-        found = host_checks.addresses(console.run)
+        found = host_checks.addresses(console)
         need(found and all(":" in address for address in found), f"{BRIDGE} has the addresses {found}")
         ssh = Ssh(scenario.settings.credentials, address=found[0], netns=lab.namespace)
         look_around(scenario, machine, ssh, firmware="bios", prefix="fd77:", neighbour=netns_commands.ADDRESS6)
-        four = ssh.run("ip -j -4 addr show scope global | jq -r '.[].addr_info[]?.local // empty'").ok().split()
+        four = ssh.succeed("ip -j -4 addr show scope global | jq -r '.[].addr_info[]?.local // empty'").split()
         need(not four, f"the host has IPv4 addresses: {four}")
         machine.wait_until(
             lambda: any(e.get("source") == "firstboot" and e.get("event") == "finished" for e in web.events),

@@ -18,7 +18,7 @@ from qa.install.netboot import (
     mac,
     machine_spec,
     serve,
-    wait_installed,
+    wait_for_installation,
 )
 from qa.lab import access_log, netns_commands
 from qa.lab.lab import Lab
@@ -77,12 +77,12 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
     path = media.blank_disk(scenario.settings.work / f"network-{name}.img")
     disk = Drive(path, serial=DISK_SERIAL, bootindex=1)
     with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
-        starts = wait_installed(scenario, machine, served, name)
+        starts = wait_for_installation(scenario, machine, served, name)
         check_loader(scenario, served)
         console = arrive(scenario, machine)
         check_came_by_network(served, name, starts)
         check_installed_once(machine)
-        address = host_checks.addresses(console.run)[0]
+        address = host_checks.addresses(console)[0]
         ssh = Ssh(scenario.settings.credentials, address=address, netns=lab.namespace)
         look_around(
             scenario,
@@ -95,7 +95,7 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
             disk_first=False,
         )
         check_bytes(scenario, served)
-        ssh.run("sync").ok()
+        ssh.succeed("sync")
     trees.disks[name] = path
 
 
@@ -112,7 +112,7 @@ def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
         disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=1)
     with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
         if not known:
-            wait_installed(scenario, machine, served, name)
+            wait_for_installation(scenario, machine, served, name)
             arrive(scenario, machine)
             restart(machine)
         fetched, seen = len(served.requests), []
@@ -123,10 +123,10 @@ def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
             console = machine.console()
             with scenario.phase(f"{turn} boot"):
                 console.login("root", scenario.settings.credentials.password)
-                host_checks.settle(console.run)
+                console.wait_for_boot()
             check_came_by_network(served, name, starts)
-            seen.append(host_checks.identity(console.run))
-            host_checks.check_services(console.run)
+            seen.append(host_checks.identity(console))
+            host_checks.check_services(console)
         changed = [key for key in seen[0] if seen[0][key] != seen[1][key]]
         host_checks.need(not changed, f"changed between the boots: {', '.join(changed)}")
         again = access_log.fetched(served.requests[fetched:], "/dom0.squashfs")
@@ -138,4 +138,4 @@ def restart(machine: Machine) -> None:
     """Ask the host to reboot, and wait until it has."""
     resets = sum(event["event"] == "RESET" for event in machine.channels.qmp_events)
     machine.console().send("systemctl reboot\n")
-    machine.wait_qmp_event("RESET", limit=timeouts.REBOOT, number=resets + 1)
+    machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT, number=resets + 1)

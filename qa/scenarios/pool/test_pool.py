@@ -35,8 +35,8 @@ on_crash = "destroy"
 
 def check_remote_api(pool: PoolLab, lab: Lab) -> None:
     """The remote API answers at the pool's address, by TLS and to its user alone."""
-    said = json.loads(pool.run(1, "cat /etc/dom0kit/rapi.json").ok())
-    mode = pool.run(1, "stat -c %a /etc/dom0kit/rapi.json").ok().strip()
+    said = json.loads(pool.succeed(1, "cat /etc/dom0kit/rapi.json"))
+    mode = pool.succeed(1, "stat -c %a /etc/dom0kit/rapi.json").strip()
     need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
     url = f"https://{POOL_ADDRESS}:{said['port']}/2/nodes"
     curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
@@ -55,15 +55,15 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
         check_master(pool)
         check_remote_api(pool, lab)
         pool.verify(1)
-        host_checks.check_no_failed_unit(pool.ssh(1).run)
-        scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; dom0ctl pool status")
+        host_checks.check_no_failed_unit(pool.ssh(1))
+        scenario.diagnose("status.txt", pool.ssh(1), "dom0ctl status; dom0ctl pool status")
         stage = scenario.keep_stage(STAGE, SOURCES, lambda folder: prepare(scenario, pool, pool_disks, folder))
-        machine.kill()
+        machine.crash()
     with pool.running(1, pool_disks.master(scenario, stage)):
         with scenario.phase("second boot"):
             pool.arrive(1)
         check_master(pool)
-        host_checks.check_no_failed_unit(pool.ssh(1).run)
+        host_checks.check_no_failed_unit(pool.ssh(1))
 
 
 @scenario(
@@ -84,26 +84,26 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
     with ExitStack() as stack:
         for number in (1, 2):
             if number == 2:
-                token = pool.run(1, "dom0ctl pool token create 2>/dev/null").output.strip()
+                token = pool.succeed(1, "dom0ctl pool token create 2>/dev/null").strip()
                 scenario.secrets.append(token)
                 site.token(token)
             disk, nic = site.blank(number)
             spec = scenario.spec(f"h{number}", drives=(disk,), nics=(nic,), netns=lab.namespace, reset_ends=False)
             machine = stack.enter_context(scenario.machine(f"h{number}", spec, expected_failures=("firstboot",)))
             pool.machines[number] = machine
-            site.wait_installed(machine, number)
+            site.wait_for_installation(machine, number)
             pool.arrive(number)
             check_member(pool, number)
         check_master(pool)
         pool.verify(2)
         with scenario.phase("guest on the second host"):
-            said = pool.run(
+            said = pool.succeed(
                 1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
             )
-        scenario.keep("selftest.txt", said.output)
+        scenario.keep("selftest.txt", said)
         need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
-        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
-        scenario.diagnose("status.txt", pool.ssh(1).run, "dom0ctl status; gnt-node list")
+        pool.succeed(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        scenario.diagnose("status.txt", pool.ssh(1), "dom0ctl status; gnt-node list")
 
 
 @scenario(
@@ -119,7 +119,7 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, poo
             check_member(pool, number)
         pool.verify(3)
         for number in (1, 2, 3):
-            found = pool.run(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}").ok()
+            found = pool.succeed(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}")
             need(all(address(n) in found for n in (1, 2, 3)), f"h{number} knows these names: {found}")
         with scenario.phase("a lost path is the pool's news"):
             check_path_tag(pool, 2)
@@ -127,26 +127,26 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, poo
 
 def check_path_tag(pool: PoolLab, number: int) -> None:
     """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
-    before = {item["wwid"] for item in multipath_array.shown(pool.ssh(number).run)["maps"]}
-    pool.run(number, multipath_array.ALUA)
+    before = {item["wwid"] for item in multipath_array.shown(pool.ssh(number))["maps"]}
+    pool.succeed(number, multipath_array.ALUA)
 
     def paths() -> list[str]:
-        new = [item for item in multipath_array.shown(pool.ssh(number).run)["maps"] if item["wwid"] not in before]
+        new = [item for item in multipath_array.shown(pool.ssh(number))["maps"] if item["wwid"] not in before]
         return [item["wwid"] + " " + path["dev"] for item in new for group in item["groups"] for path in group["paths"]]
 
     def tagged() -> bool:
-        return f"{TAG}{wwid}" in pool.run(1, "gnt-node list --no-headers -o name,tags").ok()
+        return f"{TAG}{wwid}" in pool.succeed(1, "gnt-node list --no-headers -o name,tags")
 
     pool.wait_until(number, lambda: len(paths()) == 2, "a disk with two paths", limit=multipath_array.SEEN_SECONDS)
     wwid, path = paths()[1].split()
     # The service takes two paths for what the disk should have once it has seen both.
     noted = f"grep {wwid} /{EXPECTED}"
     pool.wait_until(
-        number, lambda: pool.ssh(number).run(noted).code == 0, "note of the disk's paths", limit=multipath_array.SEEN_SECONDS
+        number, lambda: pool.ssh(number).execute(noted).code == 0, "note of the disk's paths", limit=multipath_array.SEEN_SECONDS
     )
-    pool.run(number, f"echo 1 >/sys/block/{path}/device/delete")
+    pool.succeed(number, f"echo 1 >/sys/block/{path}/device/delete")
     pool.wait_until(number, tagged, "the tag of a missing path", limit=2 * multipath_array.SEEN_SECONDS)
-    pool.run(number, "dom0ctl paths --rescan; true")
+    pool.succeed(number, "dom0ctl paths --rescan; true")
     pool.wait_until(number, lambda: not tagged(), "the end of the tag", limit=2 * multipath_array.SEEN_SECONDS)
 
 
@@ -159,18 +159,18 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, poo
         pool.arrive(2)
         guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
         with scenario.phase("guest with a mirrored disk"):
-            pool.run(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
+            pool.succeed(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
         need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
         with scenario.phase("failover"):
             # Ganeti fails over to a mirror that has all data alone.
-            pool.run(1, "gnt-instance activate-disks --wait-for-sync guest1", limit=JOB)
-            pool.run(1, "gnt-instance failover --force --shutdown-timeout=60 guest1", limit=JOB)
-        where = pool.run(1, "gnt-instance list --no-headers -o pnode guest1").ok().strip()
+            pool.succeed(1, "gnt-instance activate-disks --wait-for-sync guest1", limit=JOB)
+            pool.succeed(1, "gnt-instance failover --force --shutdown-timeout=60 guest1", limit=JOB)
+        where = pool.succeed(1, "gnt-instance list --no-headers -o pnode guest1").strip()
         need(where == name(2), f"the guest is on {where}")
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer after the failover")
-        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
-        pool.run(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
-        need(not pool.run(1, "gnt-instance list --no-headers -o name").output.strip(), "the guest is still there")
+        need("guest1" in pool.succeed(2, "xl list"), "Xen on the other host has no such guest")
+        pool.succeed(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
+        need(not pool.succeed(1, "gnt-instance list --no-headers -o name").strip(), "the guest is still there")
         pool.verify(2)
 
 
@@ -188,13 +188,13 @@ def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab,
     """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
         pool.arrive(2)
-        pool.run(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
+        pool.succeed(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer the laboratory")
         ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
         with scenario.phase("live migration"):
-            said = pool.run(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
-        scenario.keep("migrate.txt", said.output)
+            said = pool.succeed(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
+        scenario.keep("migrate.txt", said)
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer after the migration")
-        need("guest1" in pool.run(2, "xl list").ok(), "Xen on the other host has no such guest")
-        need("guest1" not in pool.run(1, "xl list").ok(), "Xen on the first host still has the guest")
-        pool.run(2, "xl destroy guest1")
+        need("guest1" in pool.succeed(2, "xl list"), "Xen on the other host has no such guest")
+        need("guest1" not in pool.succeed(1, "xl list"), "Xen on the first host still has the guest")
+        pool.succeed(2, "xl destroy guest1")

@@ -54,8 +54,8 @@ def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refu
     spec = scenario.spec("install", drives=drives, nics=nics, netns=lab.namespace, clock=refusal.clock)
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
         with scenario.phase("boot to the refusal"):
-            event = machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
-        machine.wait(10)  # an installer that writes after all would do it now
+            event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
+        machine.sleep(10)  # an installer that writes after all would do it now
         machine.screenshot("refused")
     said = f"{event.get('details', '')} {event.get('hint', '')}"
     scenario.notes["refusal"] = said

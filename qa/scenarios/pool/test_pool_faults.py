@@ -43,7 +43,7 @@ def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab,
     for cut in CUTS:
         with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
             wait_for_moment(pool, machine, cut)
-            machine.kill()
+            machine.crash()
     with pool.running(2, disk):
         pool.arrive(2)
         check_member(pool, 2)
@@ -58,11 +58,11 @@ def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
         # The pool knows the host now, and the rest of the pool's files is still to come.
         question = f"grep -qsx {name(2)} {cut}"
     else:
-        machine.wait_console(cut, limit=FIRST_BOOT)
+        machine.wait_for_console_text(cut, limit=FIRST_BOOT)
         return
     # Until then there is nobody to ask.
-    machine.wait_console("joining the pool", limit=FIRST_BOOT)
-    pool.wait_until(2, lambda: pool.ssh(2).run(question).code == 0, cut, limit=FIRST_BOOT)
+    machine.wait_for_console_text("joining the pool", limit=FIRST_BOOT)
+    pool.wait_until(2, lambda: pool.ssh(2).execute(question).code == 0, cut, limit=FIRST_BOOT)
 
 
 @scenario(
@@ -83,7 +83,7 @@ def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: P
             pool.wait_until(2, lambda: len(tried_again(joiner)) > 1, "two tries that failed", limit=FIRST_BOOT)
         scenario.notes["said"] = [event["error"] for event in tried_again(joiner)]
         need("there is no way to" in tried_again(joiner)[0]["error"], "the host does not say that the pool is not there")
-        joiner.wait_console("next try at")
+        joiner.wait_for_console_text("next try at")
         master.qmp("cont")
         pool.set_clock(1)
         with scenario.phase("the master is back"):
@@ -114,41 +114,41 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
             for number in (2, 3):
                 stack.enter_context(pool.running(number, pool_disks.host(scenario, number, to_join(pool_disks.token))))
                 pool.arrive(number)
-            first.kill()
+            first.crash()
         with scenario.phase("another master"):
-            scenario.keep("failover.txt", pool.run(2, "gnt-cluster master-failover 2>&1", limit=JOB).output)
-            pool.run(2, f"gnt-node modify --offline=yes --auto-promote {name(1)}", limit=JOB)
+            scenario.keep("failover.txt", pool.succeed(2, "gnt-cluster master-failover 2>&1", limit=JOB))
+            pool.succeed(2, f"gnt-node modify --offline=yes --auto-promote {name(1)}", limit=JOB)
         check_master(pool, 2)
         # The name of a host that lives is taken; that of a dead one is free for the machine in its place.
         expect(ask(lab, pool_disks.token, "--name", name(3)), "name")
         expect(ask(lab, pool_disks.token, "--name", name(1), "--address", address(1)))
         with scenario.phase("leave"):
-            pool.run(3, "dom0ctl pool leave --yes", limit=JOB)
-        alone = json.loads(pool.run(3, "dom0ctl pool status --json").ok())
+            pool.succeed(3, "dom0ctl pool leave --yes", limit=JOB)
+        alone = json.loads(pool.succeed(3, "dom0ctl pool status --json"))
         need((alone["role"], alone["well"]) == ("alone", True), f"dom0ctl pool status on h3: {alone}")
-        need(name(3) not in pool.run(2, "gnt-node list --no-headers -o name").ok(), "the pool still has h3")
+        need(name(3) not in pool.succeed(2, "gnt-node list --no-headers -o name"), "the pool still has h3")
         with scenario.phase("join by the old token"):
-            said = pool.run(3, f"echo {pool_disks.token} | dom0ctl pool join 2>&1", limit=2 * JOB)
-        scenario.keep("join.txt", said.output)
+            said = pool.succeed(3, f"echo {pool_disks.token} | dom0ctl pool join 2>&1", limit=2 * JOB)
+        scenario.keep("join.txt", said)
         check_member(pool, 3)
         with pool.running(1, master_disk):
             pool.arrive(1)
             take_back(pool, 1, master=2)
             pool.verify(3, master=2)
-            scenario.keep("status.txt", pool.run(1, "dom0ctl status; dom0ctl pool status").ok())
+            scenario.keep("status.txt", pool.succeed(1, "dom0ctl status; dom0ctl pool status"))
 
 
 def take_back(pool: PoolLab, number: int, *, master: int) -> None:
     """A master that was replaced while it was away is up again: it says so, runs nothing of a master, and is taken back."""
 
     def watched() -> bool:
-        return pool.ssh(number).run(f"test -e /{CRON}").code == 0
+        return pool.ssh(number).execute(f"test -e /{CRON}").code == 0
 
-    lost = json.loads(pool.ask(number, "dom0ctl pool status --json").output)
+    lost = json.loads(pool.execute(number, "dom0ctl pool status --json").output)
     need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h{number}: {lost}")
     need(not watched(), "ganeti-watcher would start the daemons of a master that was replaced")
     # As a person would: again, when the host was late for Ganeti's limit.
     again = f"gnt-node add --readd --no-ssh-key-check {name(number)}"
-    pool.run(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
+    pool.succeed(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
     check_member(pool, number)
     pool.wait_until(number, watched, "the watcher of a host that was taken back", limit=JOB)

@@ -25,6 +25,7 @@ from qa.metadata import scenario
 from qa.pool.fake_pool_server import Desk
 from qa.pool.queue_simulation import report, simulate
 from qa.scenario import Scenario
+from qa.vm.polling import poll
 
 HOSTS = int(os.environ.get("DOM0KIT_QA_CROWD", "150"))
 PROCESSES = 5
@@ -90,6 +91,11 @@ def lives(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in sorted(folder.glob("crowd-*.jsonl")) for line in path.read_text().splitlines()]
 
 
+def need_one_running(children: list[subprocess.Popen[bytes]]) -> None:
+    """Fail when all client processes have ended."""
+    need(any(child.poll() is None for child in children), "all client processes have ended")
+
+
 def wait_for(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
     """Wait until all joiners have come to an end."""
     end = time.monotonic() + timeouts.patient(seconds)
@@ -117,9 +123,13 @@ def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
         with scenario.phase(f"{HOSTS} hosts join"):
             children = crowd(lab, token, scenario.folder)
             try:
-                while len(master.added) < HOSTS // 3:
-                    need(any(child.poll() is None for child in children), f"all are gone, {len(master.added)} were added")
-                    time.sleep(1)
+                poll(
+                    lambda: len(master.added) >= HOSTS // 3,
+                    "third of the hosts in the pool",
+                    limit=60 + HOSTS * 20,
+                    still_possible=lambda: need_one_running(children),
+                    evidence=lambda: f"{len(master.added)} were added",
+                )
                 desk.stop()
                 time.sleep(20)
                 desk.start()

@@ -10,16 +10,17 @@ from dom0kit.units import GIB
 from qa import host_checks, timeouts
 from qa.guest.boot_and_check import arrive
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, answers
 from qa.install.installed_disk import install_from_cd, note_steps
-from qa.install.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_installed
+from qa.install.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_for_installation
 from qa.lab.lab import Lab
 from qa.metadata import scenario
-from qa.san.multipath_array import Lun, OnSan, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_paths
+from qa.san.multipath_array import Lun, OnSan, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_for_paths
 from qa.san.multipath_host import blank, install, look_at, machine_of, power_off, san_answers
 from qa.scenario import Scenario
 from qa.vm import media
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Drive
@@ -46,25 +47,25 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
     with machine:
         look_at(scenario, machine, ssh, on, guests)
         # OVMF drops at its next start what QEMU's boot order does not name; what was made is in the installer's log.
-        made = ssh.run(r"grep '^Boot[0-9A-F]*\* dom0kit' /var/log/dom0kit/installer.log").ok()
+        made = ssh.succeed(r"grep '^Boot[0-9A-F]*\* dom0kit' /var/log/dom0kit/installer.log")
         for label in ("dom0kit", "dom0kit (path 1)", "dom0kit (path 2)"):
             need(f"* {label}\t" in made, f"the installer made no entry {label}:\n{made}")
         with scenario.phase("a path is cabled"):
             guests.plug(machine, 1)
-            wait_paths(ssh.run, guests.wwid, 2)
+            wait_for_paths(ssh, guests.wwid, 2)
         with scenario.phase("the LUN is grown"):
-            grow(machine, ssh.run, guests)
-        scenario.diagnose("guests.txt", ssh.run, "dom0ctl paths; pvs; vgs")
+            grow(machine, ssh, guests)
+        scenario.diagnose("guests.txt", ssh, "dom0ctl paths; pvs; vgs")
         power_off(scenario, machine, ssh)
     # Without an order of QEMU's the firmware has nothing but its own entries.
     alone = replace(on, lun=replace(on.lun, boot=None))
     machine, ssh = machine_of(scenario, alone, "second-path", 1, further=(guests,))
     with machine:
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
-        ssh.wait()
-        check_root(ssh.run, on.lun, paths=1)
-        check_lvm(ssh.run, on.lun, guests)
-        entries = ssh.run("efibootmgr -v").ok()
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        ssh.wait_for_login()
+        check_root(ssh, on.lun, paths=1)
+        check_lvm(ssh, on.lun, guests)
+        entries = ssh.succeed("efibootmgr -v")
         scenario.keep("entries-second-path.txt", entries)
         current = re.search(r"^BootCurrent: ([0-9A-F]{4})", entries, re.MULTILINE)
         need(current, f"the firmware does not say what it started:\n{entries}")
@@ -74,20 +75,20 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
             need(f"* {label}\t" in entries, f"the firmware has no entry {label}:\n{entries}")
 
 
-def grow(machine: Machine, run: Run, lun: Lun) -> None:
+def grow(machine: Machine, guest: Guest, lun: Lun) -> None:
     """Grow a LUN while the host runs: it is told, takes it in by one command, and the volume group gets the space."""
-    before = int(run(f"blockdev --getsize64 {lun.map}").ok())
+    before = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     lun.resize(machine, before + 2 * GIB)
-    seen = run("dom0ctl paths --rescan 2>&1").ok()
+    seen = guest.succeed("dom0ctl paths --rescan 2>&1")
     need(f"{lun.wwid} has grown from" in seen, f"the map did not grow:\n{seen}")
-    after = int(run(f"blockdev --getsize64 {lun.map}").ok())
+    after = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     need(after == before + 2 * GIB, f"the map has {after} bytes, the LUN {before + 2 * GIB}")
-    found = next(item for item in shown(run)["maps"] if item["wwid"] == lun.wwid)
+    found = next(item for item in shown(guest)["maps"] if item["wwid"] == lun.wwid)
     need(found["size"] == after, f"dom0ctl paths says {found['size']}")
-    run(f"pvresize {lun.map}").ok()
-    size = int(float(run(f"pvs --noheadings --units b --nosuffix -o pv_size {lun.map}").ok()))
+    guest.succeed(f"pvresize {lun.map}")
+    size = int(float(guest.succeed(f"pvs --noheadings --units b --nosuffix -o pv_size {lun.map}")))
     need(before < size <= after, f"the physical volume has {size} bytes")
-    need("nothing new" in run("dom0ctl paths --rescan 2>&1").ok(), "a second look finds something again")
+    need("nothing new" in guest.succeed("dom0ctl paths --rescan 2>&1"), "a second look finds something again")
 
 
 @scenario("san-path-loss-during-install", firmware="bios", minutes=6, tags={"san", "multipath"})
@@ -99,7 +100,7 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
     spec = scenario.spec("install", drives=(*lun.drives(), scenario.cd(2), stick))
     with scenario.machine("install", spec) as machine:
         with scenario.phase("boot to the installer"):
-            machine.wait_event("installer", "started", limit=timeouts.BOOT)
+            machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
 
         def copying() -> bool:
             return any(e.get("event") == "step" and e.get("name") == "copy the image" for e in machine.events)
@@ -107,22 +108,22 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
         with scenario.phase("install"):
             machine.wait_until(copying, "step in which the image is copied", limit=timeouts.INSTALL)
             lun.pull(machine, 0)
-            machine.wait(5)
+            machine.sleep(5)
             lun.plug(machine, 0)
-            machine.wait(6)
+            machine.sleep(6)
             need(not any(e.get("event") == "finished" for e in machine.events), "it was over before the second path went")
             lun.pull(machine, 1)
-            machine.wait_event("installer", limit=timeouts.INSTALL)
-        machine.wait_end()
+            machine.wait_for_event("installer", limit=timeouts.INSTALL)
+        machine.wait_for_shutdown()
         note_steps(machine, scenario)
     on = OnSan(lun, "bios", None)
     machine, ssh = machine_of(scenario, on, "host")
     with machine:
         arrive(scenario, machine)
-        ssh.wait()
-        check_root(ssh.run, lun)
-        check_lvm(ssh.run, lun)
-        check_initramfs(ssh.run)
+        ssh.wait_for_login()
+        check_root(ssh, lun)
+        check_lvm(ssh, lun)
+        check_initramfs(ssh)
 
 
 @scenario("san-one-row-per-lun", firmware="bios", minutes=2, tags={"san", "multipath", "refusal"})
@@ -140,14 +141,14 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
     spec = scenario.spec("live", drives=(*one.drives(), *two.drives(), scenario.cd(0), local, *twins, stick))
     with scenario.machine("live", spec, expected_failures=("installer",)) as machine:
         console = machine.console()
-        console.shell(limit=timeouts.BOOT)
-        tried = console.run("dom0kit install --plan-only --answers label:ANSWERS/host1.yaml", limit=timeouts.COMMAND)
+        console.wait_for_shell(limit=timeouts.BOOT)
+        tried = console.execute("dom0kit install --plan-only --answers label:ANSWERS/host1.yaml", limit=timeouts.COMMAND)
         need(tried.code == 1, f"a path was taken for a disk:\n{tried.output}")
         need(f"one path of the multipath disk {one.map}" in tried.output, f"no word of the map:\n{tried.output}")
-        console.run("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && sed s,sda,vdc, /tmp/a/host1.yaml >/tmp/t.yaml").ok()
-        tried = console.run("umount /tmp/a; dom0kit install --plan-only --answers /tmp/t.yaml", limit=timeouts.COMMAND)
+        console.succeed("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && sed s,sda,vdc, /tmp/a/host1.yaml >/tmp/t.yaml")
+        tried = console.execute("umount /tmp/a; dom0kit install --plan-only --answers /tmp/t.yaml", limit=timeouts.COMMAND)
         need(tried.code == 1 and "same serial number or WWN as /dev/vdb" in tried.output, f"a twin was taken:\n{tried.output}")
-        facts = json.loads(console.run("dom0kit facts --json").ok())
+        facts = json.loads(console.succeed("dom0kit facts --json"))
         rows = sorted(disk["path"] for disk in facts["disks"] if not disk["map"] and disk["transport"] != "usb")
         need(rows == sorted(["/dev/vda", "/dev/vdb", "/dev/vdc", one.map, two.map]), f"the choices are {rows}")
         paths = [disk["path"] for disk in facts["disks"] if disk["map"]]
@@ -157,7 +158,7 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
             need((len(disk["paths"]), disk["serial"]) == (2, lun.serial), f"the map is {disk}")
             states = [(path["dm"], path["check"]) for group in disk["lun"]["groups"] for path in group["paths"]]
             need((disk["lun"]["vendor"], states) == ("QEMU", [("active", "ready")] * 2), f"multipathd says: {disk['lun']}")
-        scenario.keep("facts.txt", console.run("dom0kit facts").ok())
+        scenario.keep("facts.txt", console.succeed("dom0kit facts"))
 
 
 @scenario("san-pxe-unattended", firmware="bios", minutes=8, tags={"san", "multipath", "pxe"}, lab=True, needs=("nginx",))
@@ -172,15 +173,15 @@ def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     lun = new_lun(scenario.work, boot=1)
     spec = scenario.spec("host", nics=(nic,), drives=lun.drives(0), hbas=(1,), netns=lab.namespace, reset_ends=False)
     with scenario.machine("host", spec) as machine:
-        starts = wait_installed(scenario, machine, served, name, warning="1 of 1 paths carry data: the host can lose it")
+        starts = wait_for_installation(scenario, machine, served, name, warning="1 of 1 paths carry data: the host can lose it")
         console = arrive(scenario, machine)
         check_came_by_network(served, name, starts)
         check_installed_once(machine)
-        ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console.run)[0], netns=lab.namespace)
-        ssh.wait()
-        check_root(ssh.run, lun, paths=1)
-        check_lvm(ssh.run, lun)
-        check_initramfs(ssh.run)
+        ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console)[0], netns=lab.namespace)
+        ssh.wait_for_login()
+        check_root(ssh, lun, paths=1)
+        check_lvm(ssh, lun)
+        check_initramfs(ssh)
         lun.plug(machine, 1)
-        wait_paths(ssh.run, lun.wwid, 2)
-        check_root(ssh.run, lun)
+        wait_for_paths(ssh, lun.wwid, 2)
+        check_root(ssh, lun)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from qa import timeouts
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.install.answers import Values, answers
 from qa.lab.lab import Lab
 from qa.metadata import scenario
@@ -17,7 +17,8 @@ from qa.san.multipath_array import SEEN_SECONDS, SIZE, fsync_loop, shown, target
 from qa.san.tgt_array import Account
 from qa.scenario import Scenario
 from qa.vm import media
-from qa.vm.machine_time import Deadline
+from qa.vm.guest import Guest
+from qa.vm.polling import poll
 
 
 @scenario(
@@ -40,11 +41,11 @@ def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
         install(scenario, lab, nics, answers(scenario.settings.credentials, **target()))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
-            table = ssh.run("cd /sys/firmware/ibft && ls -d ethernet* target* && cat target*/target-name").ok().split()
+            table = ssh.succeed("cd /sys/firmware/ibft && ls -d ethernet* target* && cat target*/target-name").split()
             need(table == ["ethernet0", "ethernet1", "target0", "target1", *[tgt_array.TARGET] * 2], f"the iBFT has {table}")
-            name = ssh.run("cat /etc/iscsi/initiatorname.iscsi").ok().strip()
+            name = ssh.succeed("cat /etc/iscsi/initiatorname.iscsi").strip()
             need(name == f"InitiatorName={tgt_array.INITIATOR}", f"the host's name is {name}, not the firmware's")
-            pull_each_cable(scenario, machine, ssh.run, array)
+            pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)
 
 
@@ -75,10 +76,10 @@ def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
         tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1), describe=False))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
-            need(ssh.run("ls /sys/firmware/ibft").code, "there is an iBFT")
-            name = ssh.run("cat /etc/iscsi/initiatorname.iscsi").ok().strip()
+            need(ssh.execute("ls /sys/firmware/ibft").code, "there is an iBFT")
+            name = ssh.succeed("cat /etc/iscsi/initiatorname.iscsi").strip()
             need(name == f"InitiatorName={tgt_array.INITIATOR}", f"the host's name is {name}, not that of the answers")
-            pull_each_cable(scenario, machine, ssh.run, array)
+            pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)
 
 
@@ -116,8 +117,8 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
         )
         with refused as machine:
             with scenario.phase("boot to the refusal"):
-                event = machine.wait_event("installer", "failed", limit=timeouts.INSTALL)
-            machine.wait(5)
+                event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
+            machine.sleep(5)
         scenario.notes["refusal"] = f"{event.get('text', '')} {event.get('hint', '')}"
         need("refuses this host: the user or secret for CHAP is wrong" in event.get("text", ""), f"it says: {event.get('text')}")
         need(media.fingerprint(lun) == before, "the LUN was written to")
@@ -125,31 +126,34 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
         install(scenario, lab, nics, text(host_account, 1, 1))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
-            chap = ssh.run("iscsiadm -m session -P 2 | grep -cE 'username(_in)?: (xen1|array)$'").ok().strip()
+            chap = ssh.succeed("iscsiadm -m session -P 2 | grep -cE 'username(_in)?: (xen1|array)$'").strip()
             need(chap == "4", f"of two users for each of two sessions {chap} are shown")
-            modes = ssh.run("stat -c %a /etc/dom0kit/iscsi /var/lib/iscsi/nodes/*/*/default /run/dom0kit/image/initrd.img").ok()
+            modes = ssh.succeed("stat -c %a /etc/dom0kit/iscsi /var/lib/iscsi/nodes/*/*/default /run/dom0kit/image/initrd.img")
             need(set(modes.split()) == {"600"}, f"files with secrets have the modes {modes.split()}")
-            pull_each_cable(scenario, machine, ssh.run, array)
+            pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)
 
 
-def groups(run: Run, wwid: str) -> list[dict[str, Any]]:
+def groups(guest: Guest, wwid: str) -> list[dict[str, Any]]:
     """The groups of a map, that of the highest priority first."""
-    found = next(item for item in shown(run)["maps"] if item["wwid"] == wwid)
+    found = next(item for item in shown(guest)["maps"] if item["wwid"] == wwid)
     need(found["handler"] == "1 alua", f"the handler is {found['handler']!r}")
     return sorted(found["groups"], key=lambda group: -int(group["priority"]))
 
 
-def wait_active(run: Run, wwid: str, path: str) -> float:
+def wait_for_active_path(guest: Guest, wwid: str, path: str) -> float:
     """Wait until the group with this path is the active one and that of the highest priority; after how many seconds it is."""
-    start, deadline = time.monotonic(), Deadline(SEEN_SECONDS)
-    while True:
-        found = groups(run, wwid)
+    start = time.monotonic()
+    found: list[dict[str, Any]] = []
+
+    def used() -> bool:
+        found[:] = groups(guest, wwid)
         first = found[0]
-        if len({group["priority"] for group in found}) == 2 and first["state"] == "active" and first["paths"][0]["dev"] == path:
-            return round(time.monotonic() - start, 1)
-        deadline.check(f"{path} is not used after {deadline.describe()}: {found}")
-        time.sleep(1)
+        two = len({group["priority"] for group in found}) == 2
+        return bool(two and first["state"] == "active" and first["paths"][0]["dev"] == path)
+
+    poll(used, f"use of the path {path}", limit=SEEN_SECONDS, evidence=lambda: f"the groups are {found}")
+    return round(time.monotonic() - start, 1)
 
 
 @scenario(
@@ -177,16 +181,15 @@ def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
         install(scenario, lab, nics, answers(scenario.settings.credentials, **values))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
-            run = ssh.run
-            before = groups(run, array.lun.wwid)
+            before = groups(ssh, array.lun.wwid)
             used, other = (group["paths"][0]["dev"] for group in before)
-            wait_active(run, array.lun.wwid, used)
-            with fsync_loop(run) as loop, scenario.phase("the array changes its mind"):
+            wait_for_active_path(ssh, array.lun.wwid, used)
+            with fsync_loop(ssh) as loop, scenario.phase("the array changes its mind"):
                 array.say(0, "non-optimized")
                 array.say(1, "optimized")
-                seconds = wait_active(run, array.lun.wwid, other)
-            scenario.notes["ALUA"] = {"before": before, "after": groups(run, array.lun.wwid), "seconds": seconds}
+                seconds = wait_for_active_path(ssh, array.lun.wwid, other)
+            scenario.notes["ALUA"] = {"before": before, "after": groups(ssh, array.lun.wwid), "seconds": seconds}
             scenario.notes["fsync loop while the array changes its mind"] = loop
-            scenario.keep("alua.txt", run("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state").ok())
-            pull_each_cable(scenario, machine, run, array)
+            scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state"))
+            pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)

@@ -6,9 +6,10 @@ import json
 import re
 import time
 from dataclasses import replace
+from typing import Any
 
 from qa import host_checks, timeouts
-from qa.host_checks import Run, need
+from qa.host_checks import need
 from qa.metadata import scenario
 from qa.san.multipath_array import (
     ALUA,
@@ -21,14 +22,15 @@ from qa.san.multipath_array import (
     fsync_loop,
     heard_above,
     shown,
-    wait_path_event,
-    wait_paths,
-    wait_screen,
+    wait_for_path_event,
+    wait_for_paths,
+    wait_for_screen_text,
 )
 from qa.san.multipath_host import QUEUE_SECONDS, installed, machine_of, running
 from qa.scenario import Scenario
+from qa.vm.guest import Guest
 from qa.vm.machine import Machine
-from qa.vm.machine_time import Deadline
+from qa.vm.polling import poll
 
 HOOK = "/etc/dom0kit/hooks/alert.d/10-note"
 HOOK_NOTE = "/run/alert-hook"
@@ -41,52 +43,52 @@ def test_san_path_loss_running(scenario: Scenario) -> None:
     """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
     on, machine, ssh = running(scenario)
     with machine:
-        ssh.wait()
-        ssh.run(f"printf '#!/bin/sh\\necho $DOM0KIT_EVENT $DOM0KIT_LEFT >>{HOOK_NOTE}\\n' >{HOOK}; chmod 755 {HOOK}").ok()
+        ssh.wait_for_login()
+        ssh.succeed(f"printf '#!/bin/sh\\necho $DOM0KIT_EVENT $DOM0KIT_LEFT >>{HOOK_NOTE}\\n' >{HOOK}; chmod 755 {HOOK}")
         times = []
-        with fsync_loop(ssh.run) as loop:
+        with fsync_loop(ssh) as loop:
             for path in (0, 1):
                 since, watch = len(machine.events), Stopwatch()
                 on.lun.pull(machine, path)
-                event = wait_path_event(machine, "lost", since, limit=60)
+                event = wait_for_path_event(machine, "lost", since, limit=60)
                 watch.note("lost")
                 need((event["left"], event["expected"]) == (1, 2), f"the event is {event}")
-                wait_paths(ssh.run, on.lun.wwid, 1)
-                wait_screen(ssh.run, f"disk {on.lun.wwid} has 1 of 2 paths")
+                wait_for_paths(ssh, on.lun.wwid, 1)
+                wait_for_screen_text(ssh, f"disk {on.lun.wwid} has 1 of 2 paths")
                 watch.restart()
                 on.lun.plug(machine, path)
-                wait_path_event(machine, "returned", since)
+                wait_for_path_event(machine, "returned", since)
                 watch.note("returned")
-                wait_screen(ssh.run, f"{on.lun.wwid}  12.0 GiB  2 of 2 paths work")
-                wait_paths(ssh.run, on.lun.wwid, 2)
+                wait_for_screen_text(ssh, f"{on.lun.wwid}  12.0 GiB  2 of 2 paths work")
+                wait_for_paths(ssh, on.lun.wwid, 2)
                 times.append(watch.seconds)
         scenario.notes["fsync loop"] = loop
         scenario.notes["seconds until the host told of it"] = times
-        hooked = ssh.run(f"cat {HOOK_NOTE}").ok().splitlines()
+        hooked = ssh.succeed(f"cat {HOOK_NOTE}").splitlines()
         need(hooked == ["path-lost 1", "path-returned 2"] * 2, f"the alert hook was told: {hooked}")
-        logged = [json.loads(line)["state"] for line in ssh.run("cat /var/log/dom0kit/paths-events.jsonl").ok().splitlines()]
+        logged = [json.loads(line)["state"] for line in ssh.succeed("cat /var/log/dom0kit/paths-events.jsonl").splitlines()]
         need(logged[-4:] == ["lost", "returned"] * 2, f"the log of events has: {logged}")
-        journal = ssh.run("journalctl -b --no-pager | grep 'dom0kit: disk'").ok()
+        journal = ssh.succeed("journalctl -b --no-pager | grep 'dom0kit: disk'")
         need("has lost its path" in journal and "has returned" in journal, f"the journal says: {journal}")
         need("has lost its path" in machine.console_text, "the console says nothing of a lost path")
-        with scenario.phase("a path stays and fails"), fsync_loop(ssh.run, "fail-loop") as loop:
-            fail_and_mend(machine, ssh.run, on.lun.wwid)
+        with scenario.phase("a path stays and fails"), fsync_loop(ssh, "fail-loop") as loop:
+            fail_and_mend(machine, ssh, on.lun.wwid)
         scenario.notes["fsync loop while a path stays and fails"] = loop
-        check_root(ssh.run, on.lun)
-        host_checks.check_no_failed_unit(ssh.run)
-        ended = ssh.run("systemctl stop dom0kit-paths.service; systemctl is-failed dom0kit-paths.service").output.strip()
+        check_root(ssh, on.lun)
+        host_checks.check_no_failed_unit(ssh)
+        ended = ssh.execute("systemctl stop dom0kit-paths.service; systemctl is-failed dom0kit-paths.service").output.strip()
         need(ended == "inactive", f"the service that watches paths, when stopped, is {ended}")
 
 
-def fail_and_mend(machine: Machine, run: Run, wwid: str) -> None:
+def fail_and_mend(machine: Machine, guest: Guest, wwid: str) -> None:
     """A path whose disk is still there and takes no requests, as after a port was lost for less than ``dev_loss_tmo``."""
-    found = next(item for item in shown(run)["maps"] if item["wwid"] == wwid)
+    found = next(item for item in shown(guest)["maps"] if item["wwid"] == wwid)
     used = next(path["dev"] for group in found["groups"] if group["state"] == "active" for path in group["paths"])
     for state, event, paths in (("offline", "lost", 1), ("running", "returned", 2)):
         since = len(machine.events)
-        run(f"echo {state} >/sys/block/{used}/device/state").ok()
-        wait_path_event(machine, event, since)
-        wait_paths(run, wwid, paths)
+        guest.succeed(f"echo {state} >/sys/block/{used}/device/state")
+        wait_for_path_event(machine, event, since)
+        wait_for_paths(guest, wwid, paths)
 
 
 @scenario("san-degraded-boot-a", firmware="bios", minutes=3, stage="san-fc-bios", tags={"san", "multipath"}, path=0)
@@ -97,19 +99,19 @@ def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
     machine, ssh = machine_of(scenario, on, "degraded", path)
     other = 1 - path
     with machine:
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
-        ssh.wait()
-        check_root(ssh.run, on.lun, paths=1)
-        check_lvm(ssh.run, on.lun)
-        wait_path_event(machine, "degraded", 0)
-        need(ssh.run("dom0ctl paths").code == 1, "dom0ctl paths says that all is well")
-        need("1 of 2" in ssh.run("dom0ctl status").ok(), "dom0ctl status does not say that a path is missing")
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        ssh.wait_for_login()
+        check_root(ssh, on.lun, paths=1)
+        check_lvm(ssh, on.lun)
+        wait_for_path_event(machine, "degraded", 0)
+        need(ssh.execute("dom0ctl paths").code == 1, "dom0ctl paths says that all is well")
+        need("1 of 2" in ssh.succeed("dom0ctl status"), "dom0ctl status does not say that a path is missing")
         since = len(machine.events)
         on.lun.plug(machine, other)
-        wait_path_event(machine, "returned", since)
-        wait_paths(ssh.run, on.lun.wwid, 2)
-        check_root(ssh.run, on.lun)
-        host_checks.check_no_failed_unit(ssh.run)
+        wait_for_path_event(machine, "returned", since)
+        wait_for_paths(ssh, on.lun.wwid, 2)
+        check_root(ssh, on.lun)
+        host_checks.check_no_failed_unit(ssh)
 
 
 @scenario("san-all-paths-down", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"})
@@ -117,17 +119,17 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
     """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
     on, machine, ssh = running(scenario)
     with machine:
-        ssh.wait()
-        with fsync_loop(ssh.run) as loop:
+        ssh.wait_for_login()
+        with fsync_loop(ssh) as loop:
             since = len(machine.events)
             for path in (0, 1):
                 on.lun.pull(machine, path)
-            wait_path_event(machine, "down", since)
-            machine.wait(20)
+            wait_for_path_event(machine, "down", since)
+            machine.sleep(20)
             for path in (0, 1):
                 on.lun.plug(machine, path)
-            wait_path_event(machine, "returned", since)
-            wait_paths(ssh.run, on.lun.wwid, 2)
+            wait_for_path_event(machine, "returned", since)
+            wait_for_paths(ssh, on.lun.wwid, 2)
         scenario.notes["20 s without a path"] = loop
         need(loop["longest"] > 15, f"no write waited: {loop}")
         heard_above(machine.console_text)
@@ -144,10 +146,10 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
         need(waited > 0.8 * QUEUE_SECONDS, f"requests failed after {waited} s, the answers say {QUEUE_SECONDS} s")
     machine, ssh = machine_of(scenario, replace(on, state=None), "again")
     with machine:
-        machine.wait_event("firstboot", limit=timeouts.BOOT)
-        ssh.wait()
-        check_root(ssh.run, on.lun)
-        host_checks.check_no_failed_unit(ssh.run)
+        machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+        ssh.wait_for_login()
+        check_root(ssh, on.lun)
+        host_checks.check_no_failed_unit(ssh)
 
 
 @scenario("san-no-multipath-is-loud", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
@@ -169,28 +171,27 @@ def test_san_alua(scenario: Scenario) -> None:
     # The second port of scsi_debug refuses what multipathd tries on it; the kernel says so of the path, not of the map.
     scenario.expected |= {"file system error"}
     with machine:
-        ssh.wait()
-        before = {item["wwid"] for item in shown(ssh.run)["maps"]}
-        ssh.run(ALUA, limit=timeouts.COMMAND).ok()
-        deadline = Deadline(SEEN_SECONDS)
-        # multipathd puts both paths into one group until it has asked each for its state.
-        while True:
-            new = [item for item in shown(ssh.run)["maps"] if item["wwid"] not in before]
-            if len({group["priority"] for item in new for group in item["groups"]}) == 2 or deadline.expired:
-                break
-            time.sleep(1)
-        scenario.keep("alua.txt", ssh.run("multipath -ll; dom0ctl paths; multipath -t | grep -c 'vendor '; true").ok())
+        ssh.wait_for_login()
+        before = {item["wwid"] for item in shown(ssh)["maps"]}
+        ssh.succeed(ALUA, limit=timeouts.COMMAND)
+        new: list[dict[str, Any]] = []
+
+        def two_priorities() -> bool:
+            # multipathd puts both paths into one group until it has read the state of each.
+            new[:] = [item for item in shown(ssh)["maps"] if item["wwid"] not in before]
+            return len({group["priority"] for item in new for group in item["groups"]}) == 2
+
+        poll(two_priorities, "map with two priorities", limit=SEEN_SECONDS, evidence=lambda: f"the new maps are {new}")
+        scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl paths; multipath -t | grep -c 'vendor '; true"))
         need(len(new) == 1, f"there are {len(new)} new maps: {new}")
         need(new[0]["handler"] == "1 alua", f"the handler is {new[0]['handler']!r}")
-        priorities = [group["priority"] for group in new[0]["groups"]]
-        need(len(set(priorities)) == 2, f"the groups have the priorities {priorities}, not two different ones")
-        need("ALUA" in ssh.run("dom0ctl paths").ok(), "dom0ctl paths does not name ALUA")
-        table = ssh.run("multipath -t").ok()
+        need("ALUA" in ssh.succeed("dom0ctl paths"), "dom0ctl paths does not name ALUA")
+        table = ssh.succeed("multipath -t")
         need("NETAPP" in table and "rdac" in table, "the table of vendors is not there")
         # The next boot knows it as well. Nothing is written to it: scsi_debug's second port refuses some commands.
-        need(ssh.run("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
-        ssh.run("dom0ctl initramfs").ok()
+        need(ssh.execute("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
+        ssh.succeed("dom0ctl initramfs")
         names = [path["dev"] for group in new[0]["groups"] for path in group["paths"]]
         heard_above(machine.console_text, "|".join(names))
-        check_initramfs(ssh.run)
-        host_checks.check_no_failed_unit(ssh.run)
+        check_initramfs(ssh)
+        host_checks.check_no_failed_unit(ssh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qa import host_checks, timeouts
+from qa import timeouts
 from qa.guest.boot_and_check import arrive, look_around
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
@@ -95,23 +95,23 @@ def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
     password = scenario.settings.credentials.password
     with scenario.machine("host", spec) as machine:
         with scenario.phase("first boot"):
-            machine.wait_event("firstboot", limit=timeouts.BOOT)
+            machine.wait_for_event("firstboot", limit=timeouts.BOOT)
         with scenario.phase("log-in by ssh"):
-            ssh.wait()
+            ssh.wait_for_login()
         with scenario.phase("the rest of the boot"):
-            host_checks.settle(ssh.run)
+            ssh.wait_for_boot()
         look_around(scenario, machine, ssh, firmware="uefi")
         display = host_display.Tty(machine, ssh)
         display.see(HOST_NAME, "10.0.2.", "All is well.")
         Person(machine, at="display").picture("host-console", check=False)
         with scenario.phase("keys of the console"):
             host_display.use_the_keys(display, password)
-            need(machine.wait_end() == "guest-reset", "the key for a restart did not restart the host")
+            need(machine.wait_for_shutdown() == "guest-reset", "the key for a restart did not restart the host")
     with scenario.machine("again", replace(spec, folder=scenario.work / "again")) as machine:
         with scenario.phase("second boot"):
-            machine.wait_event("firstboot", limit=timeouts.BOOT)
-            ssh.wait()
+            machine.wait_for_event("firstboot", limit=timeouts.BOOT)
+            ssh.wait_for_login()
         with scenario.phase("power off"):
-            host_checks.settle(ssh.run)
+            ssh.wait_for_boot()
             host_display.power_off(host_display.Tty(machine, ssh), password)
-            need(machine.wait_end() == "guest-shutdown", "the key for power-off did not power the host off")
+            need(machine.wait_for_shutdown() == "guest-shutdown", "the key for power-off did not power the host off")

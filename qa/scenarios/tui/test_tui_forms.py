@@ -45,7 +45,7 @@ def test_tui_back_and_forth(scenario: Scenario) -> None:
             navigation_checks.windows(person)
             navigation_checks.lost_console(person)
         machine.screenshot("summary")
-        machine.wait(PAUSE)
+        machine.sleep(PAUSE)
     need(media.fingerprint(disk.path) == before, "the disk was written to")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from qa.failure import MachineStarved, ScenarioFailed
 from qa.scenario import Scenario, Settings
-from qa.vm.serial_console import Answer
+from qa.vm.guest import CommandResult, Guest
 
 
 def scenario(tmp_path: Path) -> Scenario:
@@ -20,17 +20,22 @@ def scenario(tmp_path: Path) -> Scenario:
 
 
 def test_a_diagnostic_that_fails_is_kept_as_not_available(tmp_path: Path) -> None:
-    def run(command: str, *, limit: float) -> Answer:
-        raise ScenarioFailed(f"no end of {command} after {limit} s")
+    class Silent(Guest):
+        def execute(self, command: str, *, limit: float = 0) -> CommandResult:
+            raise ScenarioFailed(f"no end of {command} after {limit} s")
 
     value = scenario(tmp_path)
-    value.diagnose("blame.txt", run, "systemd-analyze blame")
+    value.diagnose("blame.txt", Silent(), "systemd-analyze blame")
     assert (value.folder / "blame.txt").read_text().startswith("not available: no end of systemd-analyze blame")
 
 
 def test_a_diagnostic_with_an_exit_code_is_kept(tmp_path: Path) -> None:
+    class Failing(Guest):
+        def execute(self, command: str, *, limit: float = 0) -> CommandResult:
+            return CommandResult(command, 1, "x.service")
+
     value = scenario(tmp_path)
-    value.diagnose("units.txt", lambda command, **_: Answer(command, 1, "x.service"), "systemctl --failed")
+    value.diagnose("units.txt", Failing(), "systemctl --failed")
     assert (value.folder / "units.txt").read_text() == "x.service\n"
 
 

@@ -84,10 +84,10 @@ def silent(tmp_path: Path) -> Iterator[Machine]:
 
 def test_what_a_wait_was_for(silent: Machine) -> None:
     """The functions that wait are known by name: this fails when one of them is renamed."""
-    error = caught(lambda: silent.wait_event("installer", limit=0.01))
+    error = caught(lambda: silent.wait_for_event("installer", limit=0.01))
     assert explain.expected(error).startswith("event finished from installer (limit: 0 s")
     error = caught(lambda: silent.console().expect("login: ", limit=0.01))
-    assert explain.expected(error).startswith("waited on the console for login: ")
+    assert explain.expected(error).startswith("match on the console for login: ")
 
 
 def test_what_a_check_looked_at() -> None:

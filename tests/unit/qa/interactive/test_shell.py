@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ from dom0kit.errors import UserError
 from qa.failure import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.interactive import command
-from qa.interactive.guest import Guest
 from qa.interactive.shell import Drainer, Prompt, ShellWatcher
 from qa.scenario import Scenario, Settings
-from qa.vm.serial_console import Answer
 
 
 @pytest.fixture
@@ -77,27 +74,6 @@ def test_machines_are_read_while_the_prompt_waits_and_only_then(monkeypatch: pyt
     assert Prompt({}, Drainer(pump)).raw_input("> ") == "1 + 1"
     read.clear()
     assert not read.wait(0.3)
-
-
-def answering(*answers: tuple[int, str]) -> Callable[[str], Answer]:
-    left = list(answers)
-
-    def run(command: str) -> Answer:
-        return Answer(command, 0, "") if command.startswith("sleep") else Answer(command, *left.pop(0))
-
-    return run
-
-
-def test_the_verbs_for_a_guest() -> None:
-    assert Guest(answering((0, "a"), (0, "b"))).succeed("x", "y") == "a\nb"
-    with pytest.raises(ScenarioFailed, match="exit code 1"):
-        Guest(answering((1, "no"))).succeed("x")
-    with pytest.raises(ScenarioFailed, match="succeeded"):
-        Guest(answering((0, "yes"))).fail("x")
-    Guest(answering((3, "activating"), (0, "active"))).wait_for_unit("a.service")
-    with pytest.raises(ScenarioFailed, match=r"a\.service failed\nwhy"):
-        Guest(answering((3, "failed"), (0, "why"))).wait_for_unit("a.service")
-    assert Guest(answering((1, ""), (0, "there"))).wait_until_succeeds("x") == "there"
 
 
 def test_wrong_steps_are_refused() -> None:

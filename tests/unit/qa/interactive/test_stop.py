@@ -20,8 +20,9 @@ from qa.guest.ssh_access import Credentials
 from qa.interactive import stop
 from qa.scenario import Scenario, Settings
 from qa.vm.channels import Channels, connect
-from qa.vm.machine import RUNNING, Machine
+from qa.vm.machine import Machine
 from qa.vm.qemu_args import MachineSpec, Nic
+from qa.vm.running import RUNNING
 
 
 class Recorder:

@@ -144,7 +144,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Person:
     monkeypatch.setattr("qa.tui.operator.QUIET", 0.03)
     monkeypatch.setattr("qa.tui.operator.ANSWER", 0.5)
     guest = Guest()
-    machine: Any = SimpleNamespace(channels=guest, wait=guest.pump)
+    machine: Any = SimpleNamespace(channels=guest, sleep=guest.pump)
     return Person(machine)
 
 

@@ -163,7 +163,7 @@ def test_prompts_before_a_reset_are_no_prompts(guest: Guest) -> None:
 def test_run_on_the_console(guest: Guest) -> None:
     """The answer is told from echo and kernel; input comes in small pieces."""
     guest.console.sendall(b"Q1Z0<\r\nQ1Z|xen_version : 4.20.0\r\n[    9.123456] noise\r\nQ1Z|Q1Z=0\r\n")
-    assert Console(guest.channels).run("xl info").ok() == "xen_version : 4.20.0"
+    assert Console(guest.channels).succeed("xl info") == "xen_version : 4.20.0"
     typed = guest.console.recv(4096).decode()
     assert typed.startswith('echo "Q1Z$((0))<"; { ( xl info\n) 2>&1;')
 

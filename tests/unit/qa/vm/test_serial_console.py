@@ -12,7 +12,8 @@ import pytest
 
 from qa.failure import ScenarioFailed
 from qa.vm.channels import Channels
-from qa.vm.serial_console import LOGIN, PROMPT, Answer, Console, parse, script
+from qa.vm.guest import CommandResult
+from qa.vm.serial_console import LOGIN, PROMPT, Console, parse, script
 
 
 def test_script_marks_lines_and_exit_code() -> None:
@@ -46,7 +47,7 @@ def test_parse_waits_for_the_end() -> None:
 def test_failed_command_shows_itself() -> None:
     """The command, its exit code and its output are in the failure."""
     with pytest.raises(ScenarioFailed, match=r"xl info: exit code 7\nno permission"):
-        Answer("xl info", 7, "no permission").ok()
+        CommandResult("xl info", 7, "no permission").ok()
 
 
 @pytest.mark.parametrize("text", ["root@xen1:~# ", "\n# ", "[    9.1] x\nroot@dom0kit:/# "])
@@ -76,7 +77,7 @@ def test_two_dialogues_on_one_console_get_their_own_answers() -> None:
     threading.Thread(target=answer_commands, args=(pairs[0][1],), daemon=True).start()
     with closing(Channels(*(near for near, _ in pairs), console_log=io.StringIO(), event_log=io.StringIO())) as channels:
         earlier, later = Console(channels), Console(channels)
-        assert later.run("uname").output == "1"
-        assert earlier.run("id").output == "2"
+        assert later.execute("uname").output == "1"
+        assert earlier.execute("id").output == "2"
     for _, far in pairs:
         far.close()
