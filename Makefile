@@ -64,9 +64,10 @@ report-check: prepare ## use the report in headless Chromium, which must be inst
 test-results: prepare ## renew docs/test-results.md from the artifacts of the scenarios that ran
 	@$(DOM0KIT) qa --test-results
 
-docs: prepare ## renew the references that are made from the code: answers, their schema, time limits
+docs: prepare ## renew the references that are made from the code: answers, their schema, time limits, the API of scenarios
 	@.venv/bin/python -m answerfiles.reference_docs docs
 	@.venv/bin/python -m pipeline.time_limits
+	@.venv/bin/python -m qa.reference_docs
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \

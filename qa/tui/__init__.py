@@ -1,1 +1,1 @@
-"""Drives the installer's screens as a person does: reads what is shown, presses keys, takes pictures."""
+"""Drives the installer's screens as an operator does: reads what is shown, presses keys, takes pictures."""

@@ -1,4 +1,4 @@
-"""The display of an installed host, and the keyboard before it: what a person does at its status screen."""
+"""The display of an installed host, and the keyboard before it: what an operator does at its status screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME_SERVER = "10.0.2.4"
 """What the host's name server is changed to."""
 
 
-class Tty:
+class HostDisplay:
     """The text console of a host: its text is read by ssh, its keys are pressed by QMP."""
 
     def __init__(self, machine: Machine, ssh: Ssh) -> None:
@@ -31,7 +31,7 @@ class Tty:
         rows = self.ssh.execute(READ).output.splitlines()
         return "\n".join(row.rstrip() for row in rows).strip()
 
-    def see(self, *texts: str, limit: float = timeouts.COMMAND) -> str:
+    def wait_for_text(self, *texts: str, limit: float = timeouts.COMMAND) -> str:
         """Wait until the display shows all of these.
 
         :raises ScenarioFailed: when it does not within the limit, with what it shows.
@@ -52,76 +52,76 @@ class Tty:
             self.machine.qmp("input-send-event", {"events": key_events(code)})
             self.machine.sleep(0.5 if number % AT_ONCE == 0 else 0.1)
 
-    def line(self, text: str) -> None:
+    def type_hidden_line(self, text: str) -> None:
         """Type a line that is not shown."""
         self.press(*map(qcode_of, text), QCODES["enter"])
 
-    def shown_line(self, text: str) -> None:
+    def type_line(self, text: str) -> None:
         """Type a line, and press Enter when the display shows all of it.
 
         :raises ScenarioFailed: when a key was lost.
         """
         self.press(*map(qcode_of, text))
-        self.see(text)
+        self.wait_for_text(text)
         self.press(QCODES["enter"])
 
 
-def use_the_keys(tty: Tty, password: str) -> None:
+def check_keys(display: HostDisplay, password: str) -> None:
     """Every key of the status screen but the one that powers off; the host restarts at the end.
 
     :raises ScenarioFailed: when a key does something else, or does it without root's password.
     """
-    tty.see("1 Shell", "4 Power off", "All is well.")
-    tty.press("1")
-    tty.see("login:")
-    tty.shown_line("root")
-    tty.see("Password:")
-    tty.line(password)
+    display.wait_for_text("1 Shell", "4 Power off", "All is well.")
+    display.press("1")
+    display.wait_for_text("login:")
+    display.type_line("root")
+    display.wait_for_text("Password:")
+    display.type_hidden_line(password)
     # The shell's prompt; the status screen has 'root@' with the address.
-    tty.see(f"root@{HOST_NAME.partition('.')[0]}:")
-    tty.shown_line("touch /run/from-the-console")
-    tty.shown_line("exit")
-    tty.see("1 Shell")
-    tty.ssh.succeed("test -e /run/from-the-console")
+    display.wait_for_text(f"root@{HOST_NAME.partition('.')[0]}:")
+    display.type_line("touch /run/from-the-console")
+    display.type_line("exit")
+    display.wait_for_text("1 Shell")
+    display.ssh.succeed("test -e /run/from-the-console")
 
-    tty.press("2")
-    tty.see("root is needed", "Password:")
-    tty.line("not-the-password")
-    tty.see("It was not done. Press Enter.")
-    tty.press(QCODES["enter"])
-    tty.see("1 Shell")
-    tty.press("2")
-    tty.see("Password:")
-    tty.line(password)
-    tty.see("IPv4:")
-    tty.press(QCODES["enter"])
-    tty.see("Name servers")
-    tty.shown_line(NAME_SERVER)
-    tty.see("Type 'yes' to change it:")
-    tty.shown_line("yes")
-    tty.see("Press Enter.", limit=timeouts.BOOT)
-    tty.press(QCODES["enter"])
-    tty.see("1 Shell")
-    told = tty.ssh.succeed("cat /etc/dom0kit/host.json")
+    display.press("2")
+    display.wait_for_text("root is needed", "Password:")
+    display.type_hidden_line("not-the-password")
+    display.wait_for_text("It was not done. Press Enter.")
+    display.press(QCODES["enter"])
+    display.wait_for_text("1 Shell")
+    display.press("2")
+    display.wait_for_text("Password:")
+    display.type_hidden_line(password)
+    display.wait_for_text("IPv4:")
+    display.press(QCODES["enter"])
+    display.wait_for_text("Name servers")
+    display.type_line(NAME_SERVER)
+    display.wait_for_text("Type 'yes' to change it:")
+    display.type_line("yes")
+    display.wait_for_text("Press Enter.", limit=timeouts.BOOT)
+    display.press(QCODES["enter"])
+    display.wait_for_text("1 Shell")
+    told = display.ssh.succeed("cat /etc/dom0kit/host.json")
     need(NAME_SERVER in told, "the name server that was typed at the console is not in host.json")
 
-    tty.press("3")
-    tty.see("Restart this host?")
-    tty.line("no")
-    tty.see("1 Shell")
-    tty.press("3")
-    tty.see("Restart this host?")
-    tty.line("yes")
-    tty.see("Password:")
-    tty.line(password)
+    display.press("3")
+    display.wait_for_text("Restart this host?")
+    display.type_hidden_line("no")
+    display.wait_for_text("1 Shell")
+    display.press("3")
+    display.wait_for_text("Restart this host?")
+    display.type_hidden_line("yes")
+    display.wait_for_text("Password:")
+    display.type_hidden_line(password)
 
 
-def power_off(tty: Tty, password: str) -> None:
+def power_off(display: HostDisplay, password: str) -> None:
     """The key that powers the host off."""
-    shown = tty.see("1 Shell", "4 Power off")
+    shown = display.wait_for_text("1 Shell", "4 Power off")
     need(not re.search("Not well", shown), f"after the restart the host is not well:\n{shown}")
-    tty.press("4")
-    tty.see("Power this host off?")
-    tty.line("yes")
-    tty.see("Password:")
-    tty.line(password)
+    display.press("4")
+    display.wait_for_text("Power this host off?")
+    display.type_hidden_line("yes")
+    display.wait_for_text("Password:")
+    display.type_hidden_line(password)

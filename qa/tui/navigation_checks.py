@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from qa.failure import ScenarioFailed
 from qa.host_checks import need
-from qa.tui.operator import Person
+from qa.tui.operator import Operator
 from qa.tui.standard_path import FIRST, Choices
 from qa.tui.terminal_emulator import TITLE
 
@@ -41,9 +41,9 @@ PASSWORD_MISTAKES = (
 )
 
 
-def body(person: Person) -> str:
+def body(operator: Operator) -> str:
     """The form that is shown, without what stands above and below it."""
-    return "\n".join(row.rstrip() for row in person.screen.rows[BODY])
+    return "\n".join(row.rstrip() for row in operator.screen.rows[BODY])
 
 
 def title(text: str) -> str:
@@ -52,57 +52,57 @@ def title(text: str) -> str:
     return found.group(1) if found else ""
 
 
-def harmless_keys(person: Person) -> None:
+def harmless_keys(operator: Operator) -> None:
     """Keys that end or stop programs elsewhere change nothing here."""
-    before = body(person)
+    before = body(operator)
     for key in ("ctrl-c", "ctrl-z", "ctrl-backslash"):
-        person.press(key)
-    person.settle()
+        operator.press(key)
+    operator.wait_until_drawn()
     if title(before) not in LIVE:
-        need(body(person) == before, f"Ctrl-C, Ctrl-Z or Ctrl-\\ changed the screen to:\n{person.screen.text}")
+        need(body(operator) == before, f"Ctrl-C, Ctrl-Z or Ctrl-\\ changed the screen to:\n{operator.screen.text}")
 
 
-def help_of(person: Person) -> str:
+def help_of(operator: Operator) -> str:
     """Open the screen's help and close it; the form as it was and is again.
 
     :raises ScenarioFailed: when there is no help, or the form is another one afterwards.
     """
-    before, name = body(person), title(body(person))
-    person.press("ctrl-g")
-    person.at_screen(f"Help: {name}")
-    need("There is no help" not in person.screen.flat, f"the screen {name} has no help")
-    person.press("enter")
-    person.gone("Help:")
-    person.settle()
+    before, name = body(operator), title(body(operator))
+    operator.press("ctrl-g")
+    operator.wait_for_screen(f"Help: {name}")
+    need("There is no help" not in operator.screen.flat, f"the screen {name} has no help")
+    operator.press("enter")
+    operator.wait_until_gone("Help:")
+    operator.wait_until_drawn()
     if name not in LIVE:
-        need(body(person) == before, f"after its help the screen {name} is another one:\n{person.screen.text}")
+        need(body(operator) == before, f"after its help the screen {name} is another one:\n{operator.screen.text}")
     return before
 
 
-def back(person: Person) -> dict[str, str]:
+def back(operator: Operator) -> dict[str, str]:
     """From the summary to the first screen by Esc; each form by its title."""
     found: dict[str, str] = {}
     while True:
-        name = title(body(person))
-        found[name] = body(person)
+        name = title(body(operator))
+        found[name] = body(operator)
         if name == FIRST:
             return found
-        person.press("esc")
-        person.until(lambda name=name: title(body(person)) not in ("", name), f"screen before {name!r}")  # type: ignore[misc]
-        person.settle()
+        operator.press("esc")
+        operator.wait_until(lambda name=name: title(body(operator)) not in ("", name), f"screen before {name!r}")  # type: ignore[misc]
+        operator.wait_until_drawn()
 
 
-def forth(person: Person) -> dict[str, str]:
+def forth(operator: Operator) -> dict[str, str]:
     """From the first screen to the summary without another answer; each form by its title."""
     found: dict[str, str] = {}
     while True:
-        name = title(body(person))
-        found[name] = body(person)
+        name = title(body(operator))
+        found[name] = body(operator)
         if name == "Summary":
             return found
-        person.button("Next")
-        person.until(lambda name=name: title(body(person)) not in ("", name), f"screen after {name!r}")  # type: ignore[misc]
-        person.settle()
+        operator.press_button("Next")
+        operator.wait_until(lambda name=name: title(body(operator)) not in ("", name), f"screen after {name!r}")  # type: ignore[misc]
+        operator.wait_until_drawn()
 
 
 def known(text: str) -> str:
@@ -127,101 +127,103 @@ def compare(seen: Mapping[str, str], again: Mapping[str, str]) -> None:
         need("A password is set" in again["Administrator"], f"the password is forgotten:\n{again['Administrator']}")
 
 
-def windows(person: Person) -> None:
+def windows(operator: Operator) -> None:
     """Log and shell by Ctrl-T, a terminal that changes its size meanwhile; then the form as it was."""
-    before = body(person)
-    person.press("ctrl-t")
-    person.see("[2 log]")
-    person.press("ctrl-t")
-    person.see("[3 shell]")
+    before = body(operator)
+    operator.press("ctrl-t")
+    operator.wait_for_text("[2 log]")
+    operator.press("ctrl-t")
+    operator.wait_for_text("[3 shell]")
     for command, answer in (
         ("echo six times seven is $((6*7))", "six times seven is 42"),
         (f"stty -F {TERMINAL} rows 40 cols 132; echo wide-$((1+1))", "wide-2"),
         (f"stty -F {TERMINAL} rows 24 cols 80; echo narrow-$((1+1))", "narrow-2"),
     ):
-        person.send_line(command)
-        person.see(answer)
-    person.press("ctrl-t")
-    person.see("[1 installer]")
-    person.until(lambda: body(person) == before, "the form as it was before")
+        operator.send_line(command)
+        operator.wait_for_text(answer)
+    operator.press("ctrl-t")
+    operator.wait_for_text("[1 installer]")
+    operator.wait_until(lambda: body(operator) == before, "the form as it was before")
 
 
-def lost_console(person: Person) -> None:
+def lost_console(operator: Operator) -> None:
     """The line hangs up and comes back: the same form."""
-    before = body(person)
-    person.press("ctrl-t", "ctrl-t")
-    person.see("[3 shell]")
-    person.send_line(
+    before = body(operator)
+    operator.press("ctrl-t", "ctrl-t")
+    operator.wait_for_text("[3 shell]")
+    operator.send_line(
         f"tmux -S /run/dom0kit/tmux select-window -t installer:1; tmux -S /run/dom0kit/tmux detach-client -t {TERMINAL}"
     )
-    person.until(lambda: body(person) == before and "[1 installer]" in person.screen.text, "the form on a line that came back")
+    operator.wait_until(
+        lambda: body(operator) == before and "[1 installer]" in operator.screen.text, "the form on a line that came back"
+    )
 
 
-def refused(person: Person, screen: str, sentence: str, *, button: str = "Next") -> None:
+def refused(operator: Operator, screen: str, sentence: str, *, button: str = "Next") -> None:
     """The button does not go on but says what is wrong; a message in front of the form is closed."""
-    person.button(button)
-    person.see(sentence)
-    if "Please mend this" in person.screen.titles:
-        person.press("enter")
-        person.gone("Please mend this")
-    person.settle()
-    need(screen in person.screen.titles, f"the screen is not {screen} any more:\n{person.screen.text}")
+    operator.press_button(button)
+    operator.wait_for_text(sentence)
+    if "Please mend this" in operator.screen.titles:
+        operator.press("enter")
+        operator.wait_until_gone("Please mend this")
+    operator.wait_until_drawn()
+    need(screen in operator.screen.titles, f"the screen is not {screen} any more:\n{operator.screen.text}")
 
 
-def refused_in_words(person: Person, screen: str, sentence: str, *, button: str = "Next") -> None:
+def refused_in_words(operator: Operator, screen: str, sentence: str, *, button: str = "Next") -> None:
     """The button leads to a message, and from there back to the screen."""
-    person.button(button)
-    person.see(sentence)
-    person.press("enter")
-    person.gone(sentence)
-    person.at_screen(screen)
+    operator.press_button(button)
+    operator.wait_for_text(sentence)
+    operator.press("enter")
+    operator.wait_until_gone(sentence)
+    operator.wait_for_screen(screen)
 
 
-def wrong_network(person: Person, wanted: Choices) -> None:
+def wrong_network(operator: Operator, wanted: Choices) -> None:
     """From the network card to the time zone, with mistakes about addresses and names."""
-    person.at_screen("Network card")
-    person.press("enter")
-    person.at_screen("Address of the host")
-    person.press("down")
-    person.until(lambda: "A fixed address" in person.screen.line, "bar on the fixed address")
-    person.fill("VLAN", "4095")
-    refused(person, "Address of the host", "A VLAN is a number from 1 to 4094; leave it empty for an untagged network.")
-    person.fill("VLAN", "")
-    person.button("Next")
-    person.at_screen("Fixed IPv4 address")
-    person.see("This is what DHCP gave the card")
-    person.fill("Address/length", "")
-    refused(person, "Fixed IPv4 address", "Type the host's address.")
+    operator.wait_for_screen("Network card")
+    operator.press("enter")
+    operator.wait_for_screen("Address of the host")
+    operator.press("down")
+    operator.wait_until(lambda: "A fixed address" in operator.screen.line, "bar on the fixed address")
+    operator.fill("VLAN", "4095")
+    refused(operator, "Address of the host", "A VLAN is a number from 1 to 4094; leave it empty for an untagged network.")
+    operator.fill("VLAN", "")
+    operator.press_button("Next")
+    operator.wait_for_screen("Fixed IPv4 address")
+    operator.wait_for_text("This is what DHCP gave the card")
+    operator.fill("Address/length", "")
+    refused(operator, "Fixed IPv4 address", "Type the host's address.")
     for label, text, sentence in NETWORK_MISTAKES:
-        person.fill(label, text)
-        refused(person, "Fixed IPv4 address", sentence)
-    person.fill("Address/length", "10.0.2.15/24")
+        operator.fill(label, text)
+        refused(operator, "Fixed IPv4 address", sentence)
+    operator.fill("Address/length", "10.0.2.15/24")
     for text, sentence in GATEWAY_MISTAKES:
-        person.fill("Gateway", text)
-        refused(person, "Fixed IPv4 address", sentence)
-    person.fill("Gateway", "10.0.2.2")
-    person.button("Next")
-    person.at_screen("Test of the network")
-    person.button("Next")
-    person.at_screen("Name of the host")
+        operator.fill("Gateway", text)
+        refused(operator, "Fixed IPv4 address", sentence)
+    operator.fill("Gateway", "10.0.2.2")
+    operator.press_button("Next")
+    operator.wait_for_screen("Test of the network")
+    operator.press_button("Next")
+    operator.wait_for_screen("Name of the host")
     for text, sentence in NAME_MISTAKES:
-        person.fill("Host name", text)
-        refused(person, "Name of the host", sentence)
-    person.fill("Host name", wanted.name)
-    person.fill("Name servers", "dns.example.org")
-    refused(person, "Name of the host", "dns.example.org:")
-    person.fill("Name servers", wanted.dns)
-    person.button("Next")
+        operator.fill("Host name", text)
+        refused(operator, "Name of the host", sentence)
+    operator.fill("Host name", wanted.name)
+    operator.fill("Name servers", "dns.example.org")
+    refused(operator, "Name of the host", "dns.example.org:")
+    operator.fill("Name servers", wanted.dns)
+    operator.press_button("Next")
 
 
-def wrong_password(person: Person) -> None:
+def wrong_password(operator: Operator) -> None:
     """From the time zone to the administrator's password, with mistakes about it."""
-    person.at_screen("Time zone")
-    person.press("enter")
-    person.at_screen("Time zone and clock")
-    person.button("Next")
-    person.at_screen("Administrator")
+    operator.wait_for_screen("Time zone")
+    operator.press("enter")
+    operator.wait_for_screen("Time zone and clock")
+    operator.press_button("Next")
+    operator.wait_for_screen("Administrator")
     for first, second, sentence in PASSWORD_MISTAKES:
-        person.fill("Password", first, hidden=True)
-        person.fill("Once more", second, hidden=True)
-        refused(person, "Administrator", sentence)
+        operator.fill("Password", first, hidden=True)
+        operator.fill("Once more", second, hidden=True)
+        refused(operator, "Administrator", sentence)

@@ -1,4 +1,4 @@
-"""A person at the installer: looks at the screen, presses a key, waits for what the key does."""
+"""An operator at the installer: looks at the screen, presses a key, waits for what the key does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CORNER = 23
 """Rows of the session that display and serial line share; below them is the status line."""
 
 
-class Person:
+class Operator:
     """Somebody who sees the serial line's screen.
 
     :ivar keys: how many keys were pressed so far.
@@ -43,7 +43,7 @@ class Person:
 
     # Looking.
 
-    def until(self, look: Callable[[], bool], what: str, *, limit: float = ANSWER) -> None:
+    def wait_until(self, look: Callable[[], bool], what: str, *, limit: float = ANSWER) -> None:
         """Wait until something is true of the screen.
 
         :param limit: seconds of machine time, stretched by the user's patience.
@@ -65,24 +65,24 @@ class Person:
             evidence=lambda: f"the screen:\n{self.screen.text}",
         )
 
-    def see(self, text: str, *, limit: float = ANSWER) -> None:
+    def wait_for_text(self, text: str, *, limit: float = ANSWER) -> None:
         """Wait for a text anywhere on the screen, also over the ends of lines."""
-        self.until(lambda: text in self.screen.flat, f"text {text!r}", limit=limit)
+        self.wait_until(lambda: text in self.screen.flat, f"text {text!r}", limit=limit)
 
-    def gone(self, text: str) -> None:
+    def wait_until_gone(self, text: str) -> None:
         """Wait until a text is not on the screen any more."""
-        self.until(lambda: text not in self.screen.flat, f"end of the text {text!r}")
+        self.wait_until(lambda: text not in self.screen.flat, f"end of the text {text!r}")
 
-    def at_screen(self, *titles: str, limit: float = ANSWER) -> str:
+    def wait_for_screen(self, *titles: str, limit: float = ANSWER) -> str:
         """Wait for a window with one of these titles, all of it drawn; the title."""
 
         def there() -> bool:
             return bool(set(titles) & set(self.screen.titles)) and CLOCK.now() - self._last > QUIET
 
-        self.until(there, f"screen {' or '.join(titles)!r}", limit=limit)
+        self.wait_until(there, f"screen {' or '.join(titles)!r}", limit=limit)
         return next(title for title in titles if title in self.screen.titles)
 
-    def picture(self, label: str, *, check: bool = True) -> None:
+    def screenshot(self, label: str, *, check: bool = True) -> None:
         """Take a picture of the display; it must show what the serial line shows.
 
         :raises ScenarioFailed: when it shows something else for longer than a moment.
@@ -154,7 +154,7 @@ class Person:
                     return self.screen.cursor == (row, before[1] + len(part))
                 return self.screen.rows[row][: self.screen.cursor[1]].endswith(tail)
 
-            self.until(echoed, "echo of the password" if hidden else f"echo of {part!r}")
+            self.wait_until(echoed, "echo of the password" if hidden else f"echo of {part!r}")
 
     def send_line(self, text: str) -> None:
         """Type a line for a shell, which may wrap it."""
@@ -179,15 +179,15 @@ class Person:
                 return
             before = self.screen.cursor
             self.press("tab")
-            self.until(lambda before=before: self.screen.cursor != before, f"way on to {what}")  # type: ignore[misc]
-            self.settle()
+            self.wait_until(lambda before=before: self.screen.cursor != before, f"way on to {what}")  # type: ignore[misc]
+            self.wait_until_drawn()
         raise ScenarioFailed(f"Tab does not lead to {what}; the screen:\n{self.screen.text}")
 
-    def settle(self) -> None:
+    def wait_until_drawn(self) -> None:
         """Wait until nothing comes any more."""
-        self.until(lambda: CLOCK.now() - self._last > QUIET, "quiet line", limit=60)
+        self.wait_until(lambda: CLOCK.now() - self._last > QUIET, "quiet line", limit=60)
 
-    def button(self, label: str) -> None:
+    def press_button(self, label: str) -> None:
         """Press a button."""
         self.go_to_button(label)
         self.press("enter")
@@ -196,7 +196,7 @@ class Person:
         """Put a text into a field in place of what is there."""
         self.go_to(label)
         self.press("ctrl-u")
-        self.settle()
+        self.wait_until_drawn()
         self.type(text, hidden=hidden)
 
     def tick(self, label: str, *, on: bool = True) -> None:
@@ -204,7 +204,7 @@ class Person:
         self.go_to(label)
         if ("[*]" in self.screen.line) != on:
             self.press("space")
-        self.until(lambda: ("[*]" in self.screen.line) == on, f"{'tick' if on else 'no tick'} at {label}")
+        self.wait_until(lambda: ("[*]" in self.screen.line) == on, f"{'tick' if on else 'no tick'} at {label}")
 
     def choose(self, text: str) -> None:
         """Move the bar of the list that has the focus to the line with this text."""
@@ -214,6 +214,6 @@ class Person:
             place = self.screen.span(text)
             before = (self.screen.cursor, self.screen.line)
             self.press("up" if place and place[0] < self.screen.cursor[0] else "down")
-            self.until(lambda before=before: (self.screen.cursor, self.screen.line) != before, f"way to {text!r}")  # type: ignore[misc]
-            self.settle()
+            self.wait_until(lambda before=before: (self.screen.cursor, self.screen.line) != before, f"way to {text!r}")  # type: ignore[misc]
+            self.wait_until_drawn()
         raise ScenarioFailed(f"the list has no line {text!r}; the screen:\n{self.screen.text}")

@@ -38,7 +38,7 @@ def by_password(where: str, netns: str) -> list[str]:
     return client(where, netns, "PubkeyAuthentication=no", "PreferredAuthentications=password")
 
 
-class Remote:
+class SshSession:
     """One log-in, from its beginning to ``close``."""
 
     def __init__(self, machine: Machine, argv: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ class Remote:
         """Its words without frames, a blank between any two."""
         return " ".join(re.sub(r"[│┤├┌┐└┘─▒█]", " ", self.text).split())
 
-    def see(self, text: str, *, limit: float = ANSWER) -> None:
+    def wait_for_text(self, text: str, *, limit: float = ANSWER) -> None:
         """Wait for a text; the machine's lines are drained meanwhile.
 
         :raises ScenarioFailed: when it does not come within the limit.

@@ -11,7 +11,7 @@ from qa.failure import ScenarioFailed
 from qa.install import answers
 from qa.install.installed_disk import note_steps
 from qa.scenario import Scenario
-from qa.tui.operator import Person
+from qa.tui.operator import Operator
 from qa.vm.qemu_args import MANAGEMENT_MAC
 
 Look = Callable[[str], None]
@@ -24,7 +24,7 @@ TEST = 360
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person wants.
+    """What an operator wants.
 
     :param disk: a text in the disk's line, such as its serial number.
     :param card: the same of the network card.
@@ -48,136 +48,136 @@ def nothing(label: str) -> None:
     """Look at nothing in particular."""
 
 
-def begin(person: Person, look: Look = nothing) -> None:
+def begin(operator: Operator, look: Look = nothing) -> None:
     """From power-on to the screen of the disks."""
-    person.at_screen(FIRST, limit=timeouts.BOOT)
-    person.see("key map")
+    operator.wait_for_screen(FIRST, limit=timeouts.BOOT)
+    operator.wait_for_text("key map")
     look("keyboard")
-    person.press("enter")
-    person.at_screen("What to do")
+    operator.press("enter")
+    operator.wait_for_screen("What to do")
     look("what")
-    person.press("enter")
-    if person.at_screen("Drivers and packages", "Before you go on") == "Before you go on":
+    operator.press("enter")
+    if operator.wait_for_screen("Drivers and packages", "Before you go on") == "Before you go on":
         look("warnings")
-        person.button("Go on all the same")
-        person.at_screen("Drivers and packages")
+        operator.press_button("Go on all the same")
+        operator.wait_for_screen("Drivers and packages")
     look("packages")
-    person.button("Next")
-    person.at_screen("Disk to install on")
+    operator.press_button("Next")
+    operator.wait_for_screen("Disk to install on")
 
 
-def storage(person: Person, wanted: Choices, look: Look = nothing) -> None:
+def storage(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     """Disk and space for guests."""
-    person.at_screen("Disk to install on")
-    person.choose(wanted.disk)
+    operator.wait_for_screen("Disk to install on")
+    operator.choose(wanted.disk)
     look("disk")
-    person.press("enter")
-    person.at_screen("Space for guests")
+    operator.press("enter")
+    operator.wait_for_screen("Space for guests")
     look("guests")
-    person.press("enter")
+    operator.press("enter")
 
 
-def network(person: Person, wanted: Choices, look: Look = nothing, *, test: str = "[ok] IPv4 address") -> None:
+def network(operator: Operator, wanted: Choices, look: Look = nothing, *, test: str = "[ok] IPv4 address") -> None:
     """Card, address, its test, and names.
 
     :param test: what the test must say.
     """
-    person.at_screen("Network card")
-    person.choose(wanted.card)
+    operator.wait_for_screen("Network card")
+    operator.choose(wanted.card)
     look("card")
-    person.press("enter")
-    person.at_screen("Address of the host")
+    operator.press("enter")
+    operator.wait_for_screen("Address of the host")
     if wanted.address:
-        person.choose("A fixed address")
+        operator.choose("A fixed address")
     look("address")
-    person.press("enter")
+    operator.press("enter")
     if wanted.address:
-        person.at_screen("Fixed IPv4 address")
-        person.fill("Address/length", wanted.address)
-        person.fill("Gateway", wanted.gateway)
+        operator.wait_for_screen("Fixed IPv4 address")
+        operator.fill("Address/length", wanted.address)
+        operator.fill("Gateway", wanted.gateway)
         look("fixed-address")
-        person.button("Next")
-    person.at_screen("Test of the network")
-    person.see(test, limit=TEST)
-    person.see("The test is over", limit=TEST)
-    person.settle()
+        operator.press_button("Next")
+    operator.wait_for_screen("Test of the network")
+    operator.wait_for_text(test, limit=TEST)
+    operator.wait_for_text("The test is over", limit=TEST)
+    operator.wait_until_drawn()
     look("test")
-    person.button("Next")
-    person.at_screen("Name of the host")
-    person.fill("Host name", wanted.name)
-    person.fill("Name servers", wanted.dns)
+    operator.press_button("Next")
+    operator.wait_for_screen("Name of the host")
+    operator.fill("Host name", wanted.name)
+    operator.fill("Name servers", wanted.dns)
     look("name")
-    person.button("Next")
+    operator.press_button("Next")
 
 
-def about_host(person: Person, wanted: Choices, look: Look = nothing) -> None:
+def about_host(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     """Time, log-in, pool."""
-    to_pool(person, wanted, look)
-    person.at_screen("Pool")
+    to_pool(operator, wanted, look)
+    operator.wait_for_screen("Pool")
     look("pool")
-    person.press("enter")
+    operator.press("enter")
 
 
-def to_pool(person: Person, wanted: Choices, look: Look = nothing) -> None:
+def to_pool(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     """Time and log-in."""
-    person.at_screen("Time zone")
-    person.choose(wanted.region)
+    operator.wait_for_screen("Time zone")
+    operator.choose(wanted.region)
     look("region")
-    person.press("enter")
-    person.at_screen("Time zone and clock")
-    person.choose(wanted.city)
-    person.fill("NTP servers", wanted.ntp)
+    operator.press("enter")
+    operator.wait_for_screen("Time zone and clock")
+    operator.choose(wanted.city)
+    operator.fill("NTP servers", wanted.ntp)
     look("city")
-    person.button("Next")
-    person.at_screen("Administrator")
-    person.fill("Password", wanted.password, hidden=True)
-    person.fill("Once more", wanted.password, hidden=True)
+    operator.press_button("Next")
+    operator.wait_for_screen("Administrator")
+    operator.fill("Password", wanted.password, hidden=True)
+    operator.fill("Once more", wanted.password, hidden=True)
     if wanted.key:
-        person.fill("SSH key", wanted.key)
+        operator.fill("SSH key", wanted.key)
     look("administrator")
-    person.button("Next")
+    operator.press_button("Next")
 
 
-def to_summary(person: Person, wanted: Choices, look: Look = nothing) -> None:
+def to_summary(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     """All questions, from power-on to the summary."""
-    begin(person, look)
-    storage(person, wanted, look)
-    network(person, wanted, look)
-    about_host(person, wanted, look)
-    person.at_screen("Summary")
-    person.see(wanted.name)
+    begin(operator, look)
+    storage(operator, wanted, look)
+    network(operator, wanted, look)
+    about_host(operator, wanted, look)
+    operator.wait_for_screen("Summary")
+    operator.wait_for_text(wanted.name)
     look("summary")
 
 
-def confirm(person: Person, look: Look = nothing, *, dirty: bool = False) -> None:
+def confirm(operator: Operator, look: Look = nothing, *, dirty: bool = False) -> None:
     """From the summary over the last question to the beginning of the installation."""
-    person.at_screen("Summary")
-    person.button("Next")
-    person.at_screen("Last question")
+    operator.wait_for_screen("Summary")
+    operator.press_button("Next")
+    operator.wait_for_screen("Last question")
     if dirty:
-        person.see("will be lost")
-        person.fill("Type 'erase'", WORD)
+        operator.wait_for_text("will be lost")
+        operator.fill("Type 'erase'", WORD)
     look("last-question")
-    person.button("Install")
+    operator.press_button("Install")
 
 
-def watch(person: Person, scenario: Scenario, look: Look = nothing, *, name: str = answers.HOST_NAME) -> None:
+def watch(operator: Operator, scenario: Scenario, look: Look = nothing, *, name: str = answers.HOST_NAME) -> None:
     """The installation up to the restart, which ends the machine.
 
     :raises ScenarioFailed: when it fails, or the machine does not restart.
     """
-    machine = person.machine
+    machine = operator.machine
     with scenario.phase("install"):
-        person.at_screen(f"Installing {name}")
+        operator.wait_for_screen(f"Installing {name}")
         over = r"Step ([3-9]|1\d) of|The host is installed"
-        person.until(lambda: bool(re.search(over, person.screen.flat)), "third step", limit=timeouts.INSTALL)
+        operator.wait_until(lambda: bool(re.search(over, operator.screen.flat)), "third step", limit=timeouts.INSTALL)
         look("progress")
         machine.wait_for_event("installer", limit=timeouts.INSTALL)
-        person.at_screen("The host is installed", limit=timeouts.COMMAND)
+        operator.wait_for_screen("The host is installed", limit=timeouts.COMMAND)
     look("installed")
-    person.button("Restart now")
+    operator.press_button("Restart now")
     with scenario.phase("shut down"):
         reason = machine.wait_for_shutdown()
     if reason != "guest-reset":
-        raise ScenarioFailed(f"the person chose a restart, the machine ended by {reason}")
+        raise ScenarioFailed(f"the operator chose a restart, the machine ended by {reason}")
     note_steps(machine, scenario)

@@ -1,4 +1,4 @@
-"""A person installs a host by the screens alone: at the serial line of a BIOS machine, at keyboard and display on UEFI."""
+"""An operator installs a host by the screens alone: at the serial line of a BIOS machine, at keyboard and display on UEFI."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qa.install.answers import DISK_SERIAL, HOST_NAME
 from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.tui import host_display, standard_path
-from qa.tui.operator import Person
-from qa.tui.screen_tour import side_pools, side_screens
+from qa.tui.operator import Operator
+from qa.tui.screen_tour import visit_option_screens, visit_pool_screens
 from qa.vm import media
 from qa.vm.ports import reserve
 from qa.vm.qemu_args import MANAGEMENT_MAC, Drive, MachineSpec, Nic
@@ -32,18 +32,18 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
     """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
-        person = Person(machine)
+        operator = Operator(machine)
 
         def look(label: str) -> None:
-            scenario.keep(f"seen-{label}.txt", person.screen.text)
+            scenario.keep(f"seen-{label}.txt", operator.screen.text)
 
         with scenario.phase("boot to the first screen"):
-            person.at_screen(standard_path.FIRST, limit=timeouts.BOOT)
+            operator.wait_for_screen(standard_path.FIRST, limit=timeouts.BOOT)
         with scenario.phase("answer the questions"):
-            standard_path.to_summary(person, wanted(scenario), look)
-            standard_path.confirm(person, look)
-        scenario.notes["key presses"] = {"all": person.keys, "for the public key": len(wanted(scenario).key)}
-        standard_path.watch(person, scenario, look)
+            standard_path.to_summary(operator, wanted(scenario), look)
+            standard_path.confirm(operator, look)
+        scenario.notes["key presses"] = {"all": operator.keys, "for the public key": len(wanted(scenario).key)}
+        standard_path.watch(operator, scenario, look)
     port = reserve()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
         arrive(scenario, machine)
@@ -62,36 +62,36 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
     # Without virtualization in the processor there is something to warn of.
     spec = replace(spec, cpu=f"{spec.cpu},-svm,-vmx")
     with scenario.machine("install", spec) as machine:
-        person = Person(machine, at="display")
+        operator = Operator(machine, at="display")
 
         def look(label: str) -> None:
             # The installation goes on while the picture is taken.
-            person.picture(label, check=label != "progress")
+            operator.screenshot(label, check=label != "progress")
 
         with scenario.phase("boot to the first screen"):
-            person.at_screen(standard_path.FIRST, limit=timeouts.BOOT)
+            operator.wait_for_screen(standard_path.FIRST, limit=timeouts.BOOT)
         with scenario.phase("answer the questions"):
-            standard_path.begin(person, look)
-            side_screens(person, look)
-            standard_path.storage(person, wanted(scenario), look)
-            standard_path.network(person, wanted(scenario), look)
-            standard_path.to_pool(person, wanted(scenario), look)
-            side_pools(person, look)
+            standard_path.begin(operator, look)
+            visit_option_screens(operator, look)
+            standard_path.storage(operator, wanted(scenario), look)
+            standard_path.network(operator, wanted(scenario), look)
+            standard_path.to_pool(operator, wanted(scenario), look)
+            visit_pool_screens(operator, look)
             look("pool")
-            person.press("enter")
-            person.at_screen("Summary")
-            person.see(HOST_NAME)
+            operator.press("enter")
+            operator.wait_for_screen("Summary")
+            operator.wait_for_text(HOST_NAME)
             look("summary")
-            standard_path.confirm(person, look)
-        standard_path.watch(person, scenario, look)
+            standard_path.confirm(operator, look)
+        standard_path.watch(operator, scenario, look)
     need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
     port = reserve()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
-    at_the_console(scenario, spec, Ssh(scenario.settings.credentials, port))
+    check_status_screen(scenario, spec, Ssh(scenario.settings.credentials, port))
 
 
-def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
-    """The installed host is looked at; then a person uses the keys of its status screen, a restart and power-off among them."""
+def check_status_screen(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
+    """Check the installed host, then all keys of its status screen, restart and power-off included."""
     password = scenario.settings.credentials.password
     with scenario.machine("host", spec) as machine:
         with scenario.phase("first boot"):
@@ -101,11 +101,11 @@ def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
         with scenario.phase("the rest of the boot"):
             ssh.wait_for_boot()
         look_around(scenario, machine, ssh, firmware="uefi")
-        display = host_display.Tty(machine, ssh)
-        display.see(HOST_NAME, "10.0.2.", "All is well.")
-        Person(machine, at="display").picture("host-console", check=False)
+        display = host_display.HostDisplay(machine, ssh)
+        display.wait_for_text(HOST_NAME, "10.0.2.", "All is well.")
+        Operator(machine, at="display").screenshot("host-console", check=False)
         with scenario.phase("keys of the console"):
-            host_display.use_the_keys(display, password)
+            host_display.check_keys(display, password)
             need(machine.wait_for_shutdown() == "guest-reset", "the key for a restart did not restart the host")
     with scenario.machine("again", replace(spec, folder=scenario.work / "again")) as machine:
         with scenario.phase("second boot"):
@@ -113,5 +113,5 @@ def at_the_console(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None:
             ssh.wait_for_login()
         with scenario.phase("power off"):
             ssh.wait_for_boot()
-            host_display.power_off(host_display.Tty(machine, ssh), password)
+            host_display.power_off(host_display.HostDisplay(machine, ssh), password)
             need(machine.wait_for_shutdown() == "guest-shutdown", "the key for power-off did not power the host off")

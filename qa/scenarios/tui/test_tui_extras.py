@@ -13,7 +13,7 @@ from qa.metadata import scenario
 from qa.san.multipath_array import SERIAL, WWN, Lun
 from qa.scenario import Scenario
 from qa.tui import optional_actions, ssh_session, standard_path
-from qa.tui.operator import Person
+from qa.tui.operator import Operator
 from qa.vm import media
 from qa.vm.qemu_args import MANAGEMENT_MAC, Drive
 
@@ -49,34 +49,34 @@ def test_tui_extras(scenario: Scenario, lab: Lab) -> None:
     before = [media.fingerprint(drive.path) for drive in drives]
     spec = scenario.spec("install", drives=drives, nics=nics, netns=lab.namespace)
     with scenario.machine("install", spec) as machine:
-        person = Person(machine)
+        operator = Operator(machine)
         with scenario.phase("boot to the first screen"):
-            person.at_screen("SSH access", limit=timeouts.BOOT)
+            operator.wait_for_screen("SSH access", limit=timeouts.BOOT)
         with scenario.phase("log-ins over SSH"):
-            address = optional_actions.told_address(person, "by key")
-            optional_actions.by_key(person, ssh_session.by_key(address, lab.namespace, scenario.settings.credentials))
-            person.at_screen(standard_path.FIRST)
-            person.press("enter")
-            person.at_screen("What to do")
-            optional_actions.by_password(person, lambda where: ssh_session.by_password(where, lab.namespace))
+            address = optional_actions.ssh_address(operator, "by key")
+            optional_actions.by_key(operator, ssh_session.by_key(address, lab.namespace, scenario.settings.credentials))
+            operator.wait_for_screen(standard_path.FIRST)
+            operator.press("enter")
+            operator.wait_for_screen("What to do")
+            optional_actions.by_password(operator, lambda where: ssh_session.by_password(where, lab.namespace))
         with scenario.phase("odd disks"):
-            person.press("enter")
-            optional_actions.odd_disks(person, twin=TWIN, paths=SERIAL, single="LUN2")
-            scenario.keep("disks.txt", person.screen.text)
+            operator.press("enter")
+            optional_actions.odd_disks(operator, twin=TWIN, paths=SERIAL, single="LUN2")
+            scenario.keep("disks.txt", operator.screen.text)
         with scenario.phase("key maps"):
-            optional_actions.key_maps(person)
+            optional_actions.key_maps(operator)
         with scenario.phase("tests of the network"):
-            seen = optional_actions.networks(person, tag=TAG, vlan_gateway=VLAN_GATEWAY)
+            seen = optional_actions.networks(operator, tag=TAG, vlan_gateway=VLAN_GATEWAY)
             scenario.keep("network-tests.txt", "\n\n".join(seen))
-        info = under_xen(person)
+        info = under_xen(operator)
         need("4.20" in info, f"the installer does not run under Xen 4.20: {info}")
     need([media.fingerprint(drive.path) for drive in drives] == before, "a disk was written to")
 
 
-def under_xen(person: Person) -> str:
+def under_xen(operator: Operator) -> str:
     """What Xen says of itself in the shell of the session."""
-    person.press("ctrl-t", "ctrl-t")
-    person.see("[3 shell]")
-    person.send_line("xl info | grep xen_version")
-    person.until(lambda: bool(re.search(r"xen_version +: \S+", person.screen.text)), "version of Xen")
-    return person.screen.text
+    operator.press("ctrl-t", "ctrl-t")
+    operator.wait_for_text("[3 shell]")
+    operator.send_line("xl info | grep xen_version")
+    operator.wait_until(lambda: bool(re.search(r"xen_version +: \S+", operator.screen.text)), "version of Xen")
+    return operator.screen.text

@@ -8,7 +8,7 @@ from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.scenarios.tui.test_tui import wanted
 from qa.tui import navigation_checks
-from qa.tui.operator import Person
+from qa.tui.operator import Operator
 from qa.tui.standard_path import Choices, begin, storage, to_summary
 from qa.vm import media
 from qa.vm.qemu_args import Drive
@@ -25,25 +25,25 @@ def test_tui_back_and_forth(scenario: Scenario) -> None:
     credentials = scenario.settings.credentials
     choices = Choices(credentials.password, credentials.public, **FIXED)
     with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
-        person = Person(machine)
+        operator = Operator(machine)
         seen: dict[str, str] = {}
         with scenario.phase("to the summary, with help on each screen"):
 
             def look(label: str) -> None:
-                navigation_checks.harmless_keys(person)
-                seen[label] = navigation_checks.help_of(person)
+                navigation_checks.harmless_keys(operator)
+                seen[label] = navigation_checks.help_of(operator)
 
-            to_summary(person, choices, look)
+            to_summary(operator, choices, look)
         scenario.keep("screens.txt", "\n\n".join(seen.values()))
         with scenario.phase("back to the first screen"):
-            back = navigation_checks.back(person)
+            back = navigation_checks.back(operator)
         with scenario.phase("forth again"):
-            forth = navigation_checks.forth(person)
+            forth = navigation_checks.forth(operator)
         navigation_checks.compare(seen, back)
         navigation_checks.compare(seen, forth)
         with scenario.phase("windows, a lost console, terminals of other sizes"):
-            navigation_checks.windows(person)
-            navigation_checks.lost_console(person)
+            navigation_checks.windows(operator)
+            navigation_checks.lost_console(operator)
         machine.screenshot("summary")
         machine.sleep(PAUSE)
     need(media.fingerprint(disk.path) == before, "the disk was written to")
@@ -56,24 +56,24 @@ def test_tui_bad_input(scenario: Scenario) -> None:
     before = media.fingerprint(disk.path)
     choices = wanted(scenario)
     with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
-        person = Person(machine)
+        operator = Operator(machine)
         with scenario.phase("boot"):
-            begin(person)
-        storage(person, choices)
+            begin(operator)
+        storage(operator, choices)
         with scenario.phase("mistakes"):
-            navigation_checks.wrong_network(person, choices)
-            navigation_checks.wrong_password(person)
-        about_host_from_root(person, choices)
+            navigation_checks.wrong_network(operator, choices)
+            navigation_checks.wrong_password(operator)
+        about_host_from_root(operator, choices)
         machine.screenshot("summary")
     need(media.fingerprint(disk.path) == before, "the disk was written to")
 
 
-def about_host_from_root(person: Person, choices: Choices) -> None:
+def about_host_from_root(operator: Operator, choices: Choices) -> None:
     """What was refused before is right now."""
-    person.fill("Password", choices.password, hidden=True)
-    person.fill("Once more", choices.password, hidden=True)
-    person.button("Next")
-    person.at_screen("Pool")
-    person.press("enter")
-    person.at_screen("Summary")
-    person.see("10.0.2.15/24")
+    operator.fill("Password", choices.password, hidden=True)
+    operator.fill("Once more", choices.password, hidden=True)
+    operator.press_button("Next")
+    operator.wait_for_screen("Pool")
+    operator.press("enter")
+    operator.wait_for_screen("Summary")
+    operator.wait_for_text("10.0.2.15/24")

@@ -1,4 +1,4 @@
-"""Keys, screens and pictures of the person who drives the installer, without a machine."""
+"""Keys, screens and pictures of the operator who drives the installer, without a machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dom0kit.units import MIB
 from qa.failure import ScenarioFailed
 from qa.guest import host_json
 from qa.tui import keys, navigation_checks
-from qa.tui.operator import Person
+from qa.tui.operator import Operator
 from qa.tui.screenshots import Picture, likeness, read_ppm, write_png
 from qa.tui.terminal_emulator import Screen
 
@@ -140,28 +140,28 @@ class Guest:
 
 
 @pytest.fixture
-def person(monkeypatch: pytest.MonkeyPatch) -> Person:
+def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
     monkeypatch.setattr("qa.tui.operator.QUIET", 0.03)
     monkeypatch.setattr("qa.tui.operator.ANSWER", 0.5)
     guest = Guest()
     machine: Any = SimpleNamespace(channels=guest, sleep=guest.pump)
-    return Person(machine)
+    return Operator(machine)
 
 
-def test_a_person_fills_a_form(person: Person) -> None:
-    assert person.at_screen("Other", "Name") == "Name"
-    person.fill("More", "a long name of xen1")
-    assert "More a long name of xen1" in person.screen.text
-    assert person.screen.line.startswith(" More")
-    person.fill("Host", "xen2")
-    assert "Host xen2" in person.screen.text
+def test_a_person_fills_a_form(operator: Operator) -> None:
+    assert operator.wait_for_screen("Other", "Name") == "Name"
+    operator.fill("More", "a long name of xen1")
+    assert "More a long name of xen1" in operator.screen.text
+    assert operator.screen.line.startswith(" More")
+    operator.fill("Host", "xen2")
+    assert "Host xen2" in operator.screen.text
 
 
-def test_a_person_says_what_is_on_the_screen_instead(person: Person) -> None:
+def test_a_person_says_what_is_on_the_screen_instead(operator: Operator) -> None:
     with pytest.raises(ScenarioFailed, match=r"(?s)no screen 'Pool'.*Host ____"):
-        person.at_screen("Pool", limit=0.5)
+        operator.wait_for_screen("Pool", limit=0.5)
     with pytest.raises(ScenarioFailed, match="Tab does not lead to <Next>"):
-        person.go_to_button("Next")
+        operator.go_to_button("Next")
 
 
 def test_what_was_typed_is_compared_but_for_passwords() -> None:

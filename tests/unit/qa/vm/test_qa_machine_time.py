@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from answer_strategies import MODEST
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def test_forgotten_machines_do_not_count() -> None:
     assert clock.now() == pytest.approx(10)
 
 
+@MODEST
 @given(st.lists(st.tuples(st.floats(0.01, 50), st.floats(0, 1), st.floats(0, 1), st.sampled_from("RSTD")), max_size=40))
 def test_machine_time_never_runs_backwards_and_never_faster_than_the_clock(
     steps: list[tuple[float, float, float, str]],
