@@ -27,6 +27,7 @@ INIT_SECONDS = 7200
 Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the step `pool` fails and is tried again.
 """
 KERNEL = "/run/dom0kit/image/vmlinuz"
+RSA_HOST_KEY = "etc/ssh/ssh_host_rsa_key.pub"
 SHARED = "/srv/ganeti/shared-file-storage"
 LIMITS = {
     "min": {"cpu-count": 1, "disk-count": 0, "disk-size": 1, "memory-size": 16, "nic-count": 0, "spindle-use": 1},
@@ -103,12 +104,21 @@ def create(place: Place, member: Member, pool: NewPool) -> None:
     write_hosts(place, {pool.name: address})
     place.path(SHARED.lstrip("/")).mkdir(parents=True, exist_ok=True)
     rapi.give_user(place)
+    give_rsa_host_key(place)
     place.run(init_command(pool, member, group), timeout=INIT_SECONDS, hint="see /var/log/ganeti/commands.log")
     os.sync()
     place.path(MAKING).unlink()
     write_hosts(place)
     if (made := read_ssconf(place)) is not None:
         daemons.start(place, made)
+
+
+def give_rsa_host_key(place: Place) -> None:
+    """Make the RSA host key that gnt-cluster init asks for, and that hosts which join get from here; first boot makes none."""
+    if not place.path(RSA_HOST_KEY).exists():
+        place.run(["ssh-keygen", "-A"], timeout=COMMAND_SECONDS)
+        # Ganeti's known_hosts names this key alone.
+        place.run(["systemctl", "try-reload-or-restart", "ssh.service"], timeout=prepare.SERVICE_SECONDS)
 
 
 def own_address(place: Place, member: Member, pool: NewPool) -> str:

@@ -30,7 +30,8 @@ class FakeRun:
     def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
         self.calls.append(" ".join(argv))
         if argv[0] == "ssh-keygen":
-            (self.root / "etc/ssh/ssh_host_ed25519_key").write_text("key")
+            Path(argv[-1]).write_text("key")
+            Path(f"{argv[-1]}.pub").write_text("public key")
         failed = argv[0] in self.failing
         if failed and check:
             raise CommandFailed(argv, 5, "it broke", hint)

@@ -28,9 +28,12 @@ def test_steps_need_only_earlier_ones() -> None:
 def test_identity(host: Host, calls: list[str]) -> None:
     empty = host.path("etc/ssh/ssh_host_rsa_key")
     empty.touch()
+    cut_off = host.path("etc/ssh/.ssh_host_ecdsa_key.0.new")
+    cut_off.write_text("half a key")
     steps.identity(host)
-    assert calls == ["ssh-keygen -A"]
-    assert not empty.exists()
+    assert [call.split(" -N ")[0] for call in calls] == ["ssh-keygen -q -t ecdsa", "ssh-keygen -q -t ed25519"]
+    names = ["ssh_host_ecdsa_key", "ssh_host_ecdsa_key.pub", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "sshd_config"]
+    assert sorted(os.listdir(host.path("etc/ssh"))) == names
     name = host.path("etc/iscsi/initiatorname.iscsi")
     first = name.read_text()
     assert name.stat().st_mode & 0o777 == 0o600

@@ -46,6 +46,22 @@ def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member:
     assert not place.path(daemons.MAKING).exists()
 
 
+def test_the_rsa_host_key_that_ganeti_wants_is_made_before_the_pool(place: Local, member: Member, commands: Commands) -> None:
+    commands.acts["gnt-cluster init"] = lambda: make_pool(place)
+    create.create(place, member, NEW)
+    programs = [call.split()[0] for call in commands.calls]
+    assert commands.calls[programs.index("ssh-keygen")] == "ssh-keygen -A"
+    assert programs.index("ssh-keygen") < programs.index("gnt-cluster")
+    assert commands.ran("systemctl try-reload-or-restart ssh.service")
+
+
+def test_an_rsa_host_key_that_is_there_stays(place: Local, member: Member, commands: Commands) -> None:
+    place.write(create.RSA_HOST_KEY, "ssh-rsa AAAA root@h1\n")
+    commands.acts["gnt-cluster init"] = lambda: make_pool(place)
+    create.create(place, member, NEW)
+    assert not commands.ran("ssh-keygen")
+
+
 def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, commands: Commands) -> None:
     create.create(in_pool, member, NEW)
     assert not commands.ran("gnt-cluster")
