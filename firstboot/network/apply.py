@@ -39,6 +39,7 @@ LOOK_SECONDS = 0.5
 
 Kind: pace. Reason: one call of networkctl(1). Expiry: the next look.
 """
+UNITS = "run/systemd/system"
 DROP_INS = "etc/systemd/network"
 
 
@@ -51,8 +52,11 @@ def network(host: Host) -> None:
     host.write("etc/netplan/50-dom0kit.yaml", netplan.text(layout), 0o600)
     _drop_in(host, layout)
     renames = _cards(host, layout)
+    units = _netplan_units(host)
     host.run(["/usr/libexec/netplan/generate"], hint="correct the files in /etc/netplan")
-    host.run(["systemctl", "daemon-reload"])
+    # A reload runs all generators and reads all units again, seconds on a slow machine.
+    if units | _netplan_units(host):
+        host.run(["systemctl", "daemon-reload"])
     for command in renames:
         host.run(command)
     host.run(["systemctl", "start", "openvswitch-switch.service"], timeout=SERVICE_SECONDS)
@@ -60,6 +64,15 @@ def network(host: Host) -> None:
     bridges, ports = (openvswitch.names(host.run(query, timeout=SERVICE_SECONDS).output) for query in queries)
     host.run(openvswitch.command(layout, openvswitch.Present(bridges, ports)), timeout=SERVICE_SECONDS)
     host.run(["systemctl", "reload-or-restart", "systemd-networkd.service"], timeout=SERVICE_SECONDS)
+
+
+def _netplan_units(host: Host) -> set[str]:
+    """Return the units of netplan's that systemd must know.
+
+    For dom0kit's own file netplan makes but one, which takes away what another file left behind; others come from an
+    administrator's files (Open vSwitch, SR-IOV, Wi-Fi).
+    """
+    return {path.name for path in host.path(UNITS).glob("netplan-*.service")} - {"netplan-ovs-cleanup.service"}
 
 
 def _drop_in(host: Host, layout: Layout) -> None:

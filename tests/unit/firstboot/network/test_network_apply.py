@@ -35,13 +35,25 @@ def test_network(host: Host, calls: list[str]) -> None:
     assert transaction.startswith("ovs-vsctl --if-exists del-port mgmt0 -- --may-exist add-br xenbr0 -- ")
     assert calls == [
         "/usr/libexec/netplan/generate",
-        "systemctl daemon-reload",
         "ip link set dev enp3s0 down",
         "ip link set dev enp3s0 name mgmt0",
         "systemctl start openvswitch-switch.service",
         *QUERIES,
         "systemctl reload-or-restart systemd-networkd.service",
     ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "reloads"), [("netplan-ovs-cleanup.service", 0), ("netplan-ovs-br0.service", 1), ("netplan-wpa-wlan0.service", 1)]
+)
+def test_systemd_reads_its_units_again_for_those_of_an_administrators_netplan_file(
+    host: Host, calls: list[str], unit: str, reloads: int
+) -> None:
+    path = host.path("run/systemd/system") / unit
+    path.parent.mkdir(parents=True)
+    path.touch()
+    network(host)
+    assert calls.count("systemctl daemon-reload") == reloads
 
 
 def test_network_without_the_card(host: Host, calls: list[str]) -> None:
