@@ -36,3 +36,19 @@ def test_raid_levels_come_when_an_array_asks_for_them() -> None:
     # Hosts with a mirror boot from raid1, and md_mod comes with it.
     assert not any(re.fullmatch(match[1], name) for name in ("raid1", "dm-multipath"))
     assert "for module in raid0 raid1 raid10 raid456; do" in text
+
+
+@pytest.mark.parametrize(
+    "subsystem", ["pci", "usb", "virtio", "acpi", "scsi", "block", "net", "nvme", "serio", "hid", "platform", "xen", "misc"]
+)
+def test_udev_in_the_initramfs_is_told_of_what_brings_drivers(subsystem: str) -> None:
+    match = re.search(r"for subsystem in ([^;]*); do", HOOK.read_text())
+    assert match
+    assert "tty" in match[1].split()
+    assert subsystem not in match[1].split()
+
+
+def test_of_the_hardware_database_the_names_of_cards_are_in_the_initramfs() -> None:
+    text = HOOK.read_text()
+    assert "grep -lE '^ ID_NET_' /usr/lib/udev/hwdb.d/*.hwdb" in text
+    assert 'install -m 444 "$database/usr/lib/udev/hwdb.bin" "$DESTDIR/usr/lib/udev/hwdb.bin"' in text
