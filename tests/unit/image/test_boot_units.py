@@ -24,3 +24,18 @@ def test_modules_for_guests_are_loaded_on_xen_alone() -> None:
     lines = (XEN / "dom0kit-xen-modules.service").read_text().splitlines()
     assert "ConditionPathExists=/sys/hypervisor/type" in lines
     assert any(line.startswith("ExecStart=-/usr/sbin/modprobe --all xen-evtchn ") for line in lines)
+
+
+def test_modules_are_unpacked_behind_the_initramfs_that_copies_them() -> None:
+    steps = sorted(path.name for path in ELEMENTS.glob("*/post-install.d/*"))
+    assert steps.index("90-initramfs") < steps.index("95-modules")
+    text = (ELEMENTS / "dom0-drivers/post-install.d/95-modules").read_text()
+    assert "xz --decompress\ndepmod" in text
+
+
+@pytest.mark.parametrize("name", ["fstab", "getty", "sysv", "rc-local", "run", "debug", "tpm2"])
+def test_generators_that_may_find_something_stay(name: str) -> None:
+    text = (ELEMENTS / "dom0-base/install.d/10-base").read_text()
+    masked = text.partition("for generator in ")[2].partition(";")[0].split()
+    assert "gpt-auto" in masked
+    assert name not in masked
