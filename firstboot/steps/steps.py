@@ -158,7 +158,7 @@ def root(host: Host) -> None:
 
 
 def clock(host: Host) -> None:
-    """Time zone and time servers."""
+    """Time zone and time servers. Early, for chrony's start waits until they are settled: it would be started twice."""
     answers = host.answers.time
     if not host.path(f"usr/share/zoneinfo/{answers.zone}").is_file():
         raise UserError(f"this image knows no time zone {answers.zone}", "see /usr/share/zoneinfo for those it knows")
@@ -214,8 +214,8 @@ _ALL = (
     Step("root", root, answers=("root",), early=True),
     Step("ssh", ssh, answers=("ssh",), early=True),
     Step("consoles", consoles, answers=("serial_console",), early=True),
+    Step("time", clock, answers=("time",), early=True),
     Step("keyboard", keyboard, answers=("keyboard",)),
-    Step("time", clock, answers=("time",)),
     Step("network", network, answers=("network",)),
     Step("storage", storage, answers=("guests",)),
     Step("address", address, needs=("name", "network"), always=True),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from firstboot.steps import STEPS
+
 ELEMENTS = Path(__file__).parents[2] / "image/elements"
 FIRSTBOOT = ELEMENTS / "dom0-firstboot/tree/etc/systemd/system"
 XEN = ELEMENTS / "dom0-xen/tree/etc/systemd/system"
@@ -16,6 +18,11 @@ NOT_IN_INSTALLER = "ConditionKernelCommandLine=!dom0kit.mode=install"
 def test_the_installer_starts_no_daemon_of_hosts(unit: str) -> None:
     # systemd reads the drop-ins of "ovs-.service.d" for each unit whose name begins so.
     assert NOT_IN_INSTALLER in (FIRSTBOOT / f"{unit}.service.d/50-dom0kit.conf").read_text().splitlines()
+
+
+def test_chrony_starts_once_with_the_time_servers_of_the_answers() -> None:
+    assert "After=dom0kit-firstboot.service" in (FIRSTBOOT / "chrony.service.d/50-dom0kit.conf").read_text().splitlines()
+    assert next(step.early for step in STEPS if step.name == "time")
 
 
 def test_modules_for_guests_are_loaded_on_xen_alone() -> None:
