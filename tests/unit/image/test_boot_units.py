@@ -20,6 +20,11 @@ def test_the_installer_starts_no_daemon_of_hosts(unit: str) -> None:
     assert NOT_IN_INSTALLER in (FIRSTBOOT / f"{unit}.service.d/50-dom0kit.conf").read_text().splitlines()
 
 
+def test_the_store_in_uefi_variables_is_for_machines_with_uefi() -> None:
+    folder = ELEMENTS / "dom0-base/tree/etc/systemd/system/modprobe@efi_pstore.service.d"
+    assert "ConditionPathExists=/sys/firmware/efi" in (folder / "10-dom0kit.conf").read_text().splitlines()
+
+
 def test_chrony_starts_once_with_the_time_servers_of_the_answers() -> None:
     assert "After=dom0kit-firstboot.service" in (FIRSTBOOT / "chrony.service.d/50-dom0kit.conf").read_text().splitlines()
     assert next(step.early for step in STEPS if step.name == "time")
