@@ -35,7 +35,7 @@ def test_raid_levels_come_when_an_array_asks_for_them() -> None:
     assert all(re.fullmatch(match[1], name) for name in forced)
     # Hosts with a mirror boot from raid1, and md_mod comes with it.
     assert not any(re.fullmatch(match[1], name) for name in ("raid1", "dm-multipath"))
-    assert "for module in raid0 raid1 raid10 raid456; do" in text
+    assert "for module in raid0 raid1 raid10 raid456 sha256-ssse3; do" in text
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,9 @@ def test_of_the_hardware_database_the_names_of_cards_are_in_the_initramfs() -> N
     text = HOOK.read_text()
     assert "grep -lE '^ ID_NET_' /usr/lib/udev/hwdb.d/*.hwdb" in text
     assert 'install -m 444 "$database/usr/lib/udev/hwdb.bin" "$DESTDIR/usr/lib/udev/hwdb.bin"' in text
+
+
+def test_the_fast_sha256_is_loaded_before_every_other_module() -> None:
+    text = HOOK.read_text()
+    # The initramfs's init reads conf/conf.d before it runs a script or starts udev.
+    assert """echo 'modprobe -q sha256-ssse3 || true' >"$DESTDIR/conf/conf.d/dom0kit\"""" in text
