@@ -118,7 +118,7 @@ def give_rsa_host_key(place: Place) -> None:
     if not place.path(RSA_HOST_KEY).exists():
         place.run(["ssh-keygen", "-A"], timeout=COMMAND_SECONDS)
         # Ganeti's known_hosts names this key alone.
-        place.run(["systemctl", "try-reload-or-restart", "ssh.service"], timeout=prepare.SERVICE_SECONDS)
+        place.run(["systemctl", "try-reload-or-restart", "ssh.service"], timeout=daemons.SERVICE_SECONDS)
 
 
 def own_address(place: Place, member: Member, pool: NewPool) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.steps import STEPS
+from firstboot.steps.steps import STEPS
 
-ELEMENTS = Path(__file__).parents[2] / "image/elements"
+ELEMENTS = Path(__file__).parents[3] / "image/elements"
 FIRSTBOOT = ELEMENTS / "dom0-firstboot/tree/etc/systemd/system"
 XEN = ELEMENTS / "dom0-xen/tree/etc/systemd/system"
 NOT_IN_INSTALLER = "ConditionKernelCommandLine=!dom0kit.mode=install"
