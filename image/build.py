@@ -26,6 +26,9 @@ from image.work_dir import clear, sole_builder
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
 
+DISK_IMAGE_CREATE = "import sys; from diskimage_builder.disk_image_create import main; sys.argv[0] = 'disk-image-create'; main()"
+"""diskimage-builder's command, as its own script in bin/ calls it: that script is not everywhere next to the interpreter."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -139,7 +142,7 @@ def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Repor
     job_file = work / "job.json"
     build_job.save(task, job_file)
     log_path = work / "image.log"
-    command = [str(Path(sys.executable).parent / "disk-image-create"), "-n", "-u", "-t", "none",
+    command = [sys.executable, "-c", DISK_IMAGE_CREATE, "-n", "-u", "-t", "none",
                "-o", str(work / "tmp" / "unused"), *ELEMENTS]  # fmt: skip
     steps, diagnosis = _Steps(reporter), Diagnosis()
 

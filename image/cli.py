@@ -9,6 +9,7 @@ from pathlib import Path
 from dom0kit.cli import Add
 from dom0kit.events import Reporter, TerminalSink, json_sink
 from image import build, recipe
+from prepare.machine import require_builder
 
 
 def register(add: Add) -> None:
@@ -67,6 +68,7 @@ def reporter(folder: Path) -> Reporter:
 
 def make(arguments: argparse.Namespace) -> int:
     """Build the image folder."""
+    require_builder()
     events = reporter(arguments.build)
     build.build(options(arguments), events)
     if events.times:

@@ -10,6 +10,7 @@ from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from image import cli as image
 from pipeline import answers_cli, pipeline, reproducibility
+from prepare.machine import require_builder
 
 
 def register(add: Add) -> None:
@@ -51,6 +52,7 @@ def _configure_iso(parser: argparse.ArgumentParser) -> None:
 
 
 def _make_iso(arguments: argparse.Namespace) -> int:
+    require_builder()
     reporter = image.reporter(arguments.build)
     name = "dom0kit-release.iso" if arguments.release else "dom0kit.iso"
     output: Path = arguments.output or arguments.build / name
@@ -65,6 +67,7 @@ def _make_iso(arguments: argparse.Namespace) -> int:
 
 
 def _repro(arguments: argparse.Namespace) -> int:
+    require_builder()
     reporter = image.reporter(arguments.build)
     found = reproducibility.compare(image.options(arguments), reporter)
     if found:

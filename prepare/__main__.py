@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import sys
-import tomllib
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +14,8 @@ from dom0kit.events import Reporter, TerminalSink
 from dom0kit.fs import sha256_file, write_atomic
 from dom0kit.process import run, stream
 from prepare import apt_packages
-from prepare.checks import Machine, problems
+from prepare.checks import problems
+from prepare.machine import look, missing_packages, os_release
 
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
@@ -47,50 +44,6 @@ def main() -> int:
         print(f"prepare: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def os_release() -> dict[str, str]:
-    """The machine's os-release(5)."""
-    try:
-        return platform.freedesktop_os_release()
-    except OSError:
-        return {}
-
-
-def look(release: dict[str, str], *, with_mirror: bool) -> Machine:
-    """Find out about this machine; the mirror is asked only when something must be fetched."""
-    family = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
-    mirror = tomllib.loads((PROJECT / "image/recipe.toml").read_text())["debian"]["mirror"]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Machine(
-        root=os.geteuid() == 0,
-        distribution=next((name for name in family if name in ("debian", "ubuntu")), release.get("ID", "")),
-        architecture=platform.machine(),
-        python=sys.version_info[:2],
-        free_disk=shutil.disk_usage(PROJECT).free,
-        memory=memory,
-        loop_devices=Path("/dev/loop-control").exists(),
-        mirror=mirror,
-        mirror_error=ask(mirror) if with_mirror else "",
-    )
-
-
-def ask(mirror: str) -> str:
-    """Why a mirror does not answer, or nothing when it does."""
-    try:
-        with urllib.request.urlopen(f"{mirror}/dists/trixie/Release", timeout=20) as answer:  # noqa: S310
-            return "" if answer.status == 200 else f"HTTP status {answer.status}"
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-
-
-def missing_packages(release: dict[str, str]) -> list[apt_packages.Package]:
-    """The system packages that are not installed."""
-    if shutil.which("dpkg-query") is None:
-        return []
-    query = run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\\n"], check=False).output
-    wanted = apt_packages.parse(apt_packages.LIST.read_text())
-    return apt_packages.missing(wanted, apt_packages.installed(query), bookworm=release.get("VERSION_CODENAME") == "bookworm")
 
 
 def venv_stamp() -> str:

@@ -18,23 +18,31 @@ LIST = Path(__file__).with_name("system-packages.txt")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package and the suite it must come from on Debian 12, if not the main one."""
+    """A Debian package.
+
+    :ivar suite: the suite it must come from on Debian 12, if not the main one.
+    :ivar section: what needs it: ``environment``, ``image``, ``iso``, ``lab-servers`` or ``tests``.
+    """
 
     name: str
     suite: str = ""
+    section: str = ""
 
 
 def parse(text: str) -> list[Package]:
-    """Read the list: a name a line, a suite in brackets, comments after ``#``."""
-    packages = []
+    """Read the list: a name a line, a suite in brackets after it, ``[section]`` lines, comments after ``#``."""
+    packages, section = [], ""
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#", 1)[0].strip()
         if not words:
             continue
+        if heading := re.fullmatch(r"\[([a-z-]+)\]", words):
+            section = heading[1]
+            continue
         match = re.fullmatch(r"([a-z0-9][a-z0-9.+-]*)(?:\s+\[([a-z-]+)\])?", words)
         if not match:
             raise UserError(f"{LIST.name}:{number}: cannot read {words!r}", "one package a line, a suite in brackets after it")
-        packages.append(Package(match[1], match[2] or ""))
+        packages.append(Package(match[1], match[2] or "", section))
     return packages
 
 

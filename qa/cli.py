@@ -31,7 +31,9 @@ def _load(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise UserError(f"the Python package {error.name} is not installed", "run: make prepare") from error
+        raise UserError(
+            f"the Python package {error.name} is not installed", "run: make prepare, or: pip install 'dom0kit[test]'"
+        ) from error
 
 
 def configure_qa(parser: argparse.ArgumentParser) -> None:

@@ -32,9 +32,9 @@ MAY_IMPORT = {
     "pool": {"answerfiles", "dom0kit"},
     "installer": {"network", "pool", "answerfiles", "dom0kit"},
     "firstboot": {"network", "pool", "answerfiles", "dom0kit"},
-    "image": {"dom0kit"},
+    "image": {"prepare", "dom0kit"},
     "iso": {"dom0kit"},
-    "pipeline": {"dom0kit", "answerfiles", "image", "iso"},
+    "pipeline": {"dom0kit", "answerfiles", "image", "iso", "prepare"},
     "qa": set(ROOMS) - {"programs"},
     "programs": set(ROOMS),
 }

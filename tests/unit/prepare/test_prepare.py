@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
+from dom0kit.process import Result
 from dom0kit.units import GIB
-from prepare import apt_packages
+from prepare import apt_packages, machine
 from prepare.checks import NEEDED_DISK, NEEDED_MEMORY, Machine, problems
 
 GOOD = Machine(
@@ -50,9 +51,9 @@ def test_each_obstacle_is_one_sentence_with_a_hint(machine: Machine, sentence: s
 
 
 def test_the_list_is_read() -> None:
-    assert apt_packages.parse("# c\n\nmtools\nqemu-utils [bookworm-backports] # d\n") == [
+    assert apt_packages.parse("# c\n\nmtools\n[tests] # e\nqemu-utils [bookworm-backports] # d\n") == [
         apt_packages.Package("mtools"),
-        apt_packages.Package("qemu-utils", "bookworm-backports"),
+        apt_packages.Package("qemu-utils", "bookworm-backports", "tests"),
     ]
 
 
@@ -64,6 +65,38 @@ def test_a_broken_line_is_named() -> None:
 def test_the_list_that_ships_is_valid() -> None:
     names = {p.name for p in apt_packages.parse(apt_packages.LIST.read_text())}
     assert {"mmdebstrap", "squashfs-tools", "mtools", "gdisk", "qemu-system-x86", "ovmf", "shellcheck", "python3-venv"} <= names
+
+
+def test_every_listed_package_is_in_a_section_and_a_build_needs_no_tests() -> None:
+    listed = apt_packages.parse(apt_packages.LIST.read_text())
+    assert {p.section for p in listed} == {"environment", "image", "iso", "lab-servers", "tests"}
+    build = {p.name for p in listed if p.section in machine.BUILD_SECTIONS}
+    assert {"mmdebstrap", "squashfs-tools", "mtools", "gdisk"} <= build
+    assert not {"qemu-system-x86", "nginx-light"} & build
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, query: str, found: Machine = GOOD) -> None:
+    monkeypatch.setattr(machine, "run", lambda *_, **__: Result((), 0, query, "", 0.0))
+    monkeypatch.setattr(machine, "look", lambda *_, **__: found)
+    monkeypatch.setattr(machine.shutil, "which", lambda _: "/usr/bin/dpkg-query")
+
+
+def test_a_build_names_the_missing_packages_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = apt_packages.parse(apt_packages.LIST.read_text())
+    present = "".join(f"ii  {p.name} 1\n" for p in listed if p.section in machine.BUILD_SECTIONS and p.name != "mtools")
+    answer(monkeypatch, present)
+    with pytest.raises(UserError) as raised:
+        machine.require_builder()
+    assert raised.value.message == "1 Debian package that a build needs is not installed: mtools"
+    assert raised.value.hint == "apt-get install --no-install-recommends mtools"
+    answer(monkeypatch, present + "ii  mtools 1\n", replace(GOOD, free_disk=1, memory=1))
+    machine.require_builder()
+
+
+def test_a_build_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, "", replace(GOOD, root=False))
+    with pytest.raises(UserError, match="not root"):
+        machine.require_builder()
 
 
 def test_what_is_missing() -> None:
