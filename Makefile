@@ -6,8 +6,9 @@ SCENARIO ?=
 SET ?= $(if $(SCENARIO),,nightly)
 JOBS ?= auto
 BUDGET ?=
+COVERED := 'installer/apply/*' 'installer/bootloader/*' dom0kit/process.py
 
-.PHONY: help prepare iso release test check unit qa run repro refresh bench docs pictures report-check test-results lock clean distclean
+.PHONY: help prepare iso release test check unit integration coverage qa run repro refresh bench docs pictures report-check test-results lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -21,7 +22,7 @@ iso: prepare ## build build/dom0kit.iso
 release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
 	@$(DOM0KIT) iso --release
 
-test: check unit iso ## style checks, unit tests, an ISO build, the set smoke: installations on BIOS and UEFI (JOBS=1: one by one)
+test: check unit integration iso ## style checks, unit and integration tests, an ISO build, the set smoke: BIOS and UEFI (JOBS=1: one by one)
 	@$(DOM0KIT) qa --set smoke --jobs $(JOBS)
 
 check: prepare ## style and types: ruff, mypy, shellcheck
@@ -31,7 +32,19 @@ check: prepare ## style and types: ruff, mypy, shellcheck
 	@shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' --)
 
 unit: prepare ## unit tests: seconds, no process is started
-	@.venv/bin/pytest
+	@.venv/bin/pytest tests/unit
+
+integration: prepare ## the real tools on loop devices, sshd on loopback, real processes: seconds, as root
+	@.venv/bin/pytest tests/integration
+
+coverage: prepare ## branch coverage of unit and integration tests; fails below 90 % where disks are written and commands are run
+	@.venv/bin/coverage run -m pytest tests/unit tests/integration
+	@.venv/bin/coverage report
+	@for part in $(COVERED); do \
+	    .venv/bin/coverage report --include="$$part" --format=total --fail-under=90 >build/coverage.total || \
+	        { echo "branch coverage of $$part is $$(cat build/coverage.total) %, less than 90 %" >&2; exit 1; }; \
+	    echo "branch coverage of $$part: $$(cat build/coverage.total) %"; \
+	done
 
 qa: prepare ## boot the ISO under QEMU through every scenario, or SET=san, SCENARIO="a b"; BUDGET=100m goes on next time
 	@$(DOM0KIT) iso

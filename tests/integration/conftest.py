@@ -1,0 +1,123 @@
+"""What every integration test needs: root, the installer's programs, a mount namespace of its own, named skips.
+
+A missing program or missing rights end the run at once. What only some kernels have (md, device-mapper) is a named skip: the
+tests are counted by what they lack at the end of the run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loop_devices import LoopDisk, loop_disk
+
+from dom0kit.events import Reporter, Step
+from installer.apply.image_copy import PROGRAMS
+from installer.command_log import Commands
+
+MORE_PROGRAMS = ["losetup", "blkid", "dumpe2fs", "fsck.vfat", "mksquashfs", "sshd", "ssh", "ssh-keygen", "openssl", "udevadm"]
+CLONE_NEWNS = 0x00020000
+LVM_CONF = """devices {
+    # Nothing but the disks of these tests, whatever else this machine has.
+    filter = [ "a|^/dev/loop|", "r|.*|" ]
+    global_filter = [ "a|^/dev/loop|", "r|.*|" ]
+    use_devicesfile = 0
+}
+"""
+FEATURES = {
+    "md": "software RAID (md_mod, raid1)",
+    "dm": "device-mapper (dm_mod)",
+}
+SKIPPED: Counter[str] = Counter()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of tests that some kernels cannot run."""
+    config.addinivalue_line("markers", "kernel(feature): run only where the kernel has it; skipped tests are counted by feature")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse to begin without root or without a program: tests that cannot run must not look like tests that passed."""
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the integration tests need root: they attach loop devices and mount file systems")
+    search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    names = [*(name for group, _ in PROGRAMS for name in group.split()), *MORE_PROGRAMS]
+    missing = sorted(name for name in names if shutil.which(name, path=search) is None)
+    if missing:
+        raise pytest.UsageError(f"programs are missing: {', '.join(missing)}; 'make prepare' installs them")
+    if not Path("/dev/loop-control").exists():
+        raise pytest.UsageError("there is no /dev/loop-control: in a container, run it privileged")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this kernel cannot do, and count it."""
+    for marker in item.iter_markers("kernel"):
+        feature = marker.args[0]
+        if not has(feature):
+            SKIPPED[FEATURES[feature]] += 1
+            pytest.skip(f"this kernel has no {FEATURES[feature]}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not tested, by name and number."""
+    for what, count in sorted(SKIPPED.items()):
+        terminalreporter.write_line(f"NOT TESTED, this kernel has no {what}: {count} tests", yellow=True)
+
+
+def has(feature: str) -> bool:
+    """Return whether the kernel has a feature, after its modules were asked for."""
+    modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool")}[feature]
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
+    if feature == "md":
+        mdstat = Path("/proc/mdstat")
+        return mdstat.exists() and "[raid1]" in mdstat.read_text()
+    return "device-mapper" in Path("/proc/misc").read_text()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _namespace(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give the run its own mounts, which end with it, and an LVM that sees loop devices alone.
+
+    The product writes ``/etc/lvm/devices``: that of this machine must stay as it is.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWNS)")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    folder = tmp_path_factory.mktemp("lvm")
+    (folder / "devices").mkdir()
+    (folder / "lvm.conf").write_text(LVM_CONF)
+    subprocess.run(["mount", "--bind", folder, "/etc/lvm"], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[LoopDisk]:
+    """A blank disk of 12 GiB, sparse."""
+    with loop_disk(tmp_path / "disk") as made:
+        yield made
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """The log that ``commands`` writes."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def commands(log: io.StringIO) -> Commands:
+    """The installer's way to run a command, with nothing in between."""
+    return Commands(log)
+
+
+@pytest.fixture
+def step() -> Step:
+    """A step to report progress to."""
+    return Step(Reporter("test"), "a step")

@@ -1,0 +1,105 @@
+"""The host's part of the initramfs: what cpio reads in the file, with LVM's own list of devices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from loop_devices import GIB, LoopDisk, loop_disk, output
+
+from dom0kit.errors import UserError
+from dom0kit.linux import cpio
+from dom0kit.linux import host_initramfs as overlay
+from installer.apply import host_initramfs
+from installer.command_log import Commands
+from installer.model import actions
+from installer.model.image_manifest import ImageFile
+
+IMAGE_ROOT = Path(__file__).resolve().parents[2] / "image/elements/dom0-san/tree"
+WWID = "35000c50015ea71ad"
+GROUP = f"dom0kit-test-{os.getpid()}"
+POLICY = "overrides {\n    no_path_retry queue\n}\n"
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> tuple[Path, ImageFile]:
+    """The system's file system after the image was copied: an initramfs, which is a cpio archive itself."""
+    initrd = tmp_path / "system/images/1.2/initrd.img"
+    initrd.parent.mkdir(parents=True)
+    initrd.write_bytes(cpio.archive({"init": b"#!/bin/sh\n"}, 0, {"init": 0o755}))
+    (tmp_path / "system/state/1.2/upper").mkdir(parents=True)
+    size = initrd.stat().st_size
+    return tmp_path / "system", ImageFile("initrd.img", size, hashlib.sha256(initrd.read_bytes()).hexdigest())
+
+
+def unpack(initrd: Path, skip: int, folder: Path) -> dict[str, bytes]:
+    """Return the files of the archive behind the image's, unpacked by cpio(1)."""
+    folder.mkdir()
+    part = folder.with_suffix(".cpio")
+    part.write_bytes(initrd.read_bytes()[skip + -skip % cpio.UNIT :])
+    output("sh", "-c", f"cd {folder} && cpio --extract --make-directories --quiet <{part}")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_cpio_reads_what_the_root_has(system: tuple[Path, ImageFile], tmp_path: Path, commands: Commands) -> None:
+    folder, initrd = system
+    action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,), policy=POLICY)
+    host_initramfs.write_host_part(action, folder, commands, IMAGE_ROOT)
+
+    files = unpack(folder / "images/1.2/initrd.img", initrd.size, tmp_path / "unpacked")
+    assert f"/{WWID}/".encode() in files[overlay.WWIDS]
+    assert files[overlay.POLICY].decode() == POLICY
+    assert files[overlay.MULTIPATH_CONF] == (IMAGE_ROOT / overlay.MULTIPATH_CONF).read_bytes()
+    upper = folder / "state/1.2/upper"
+    assert (upper / overlay.WWIDS).read_bytes() == files[overlay.WWIDS]
+    assert {path.stat().st_mode & 0o777 for path in upper.rglob("*") if path.is_dir()} == {0o755}
+    record = json.loads((folder / "state/1.2" / overlay.RECORD).read_text())
+    whole = (folder / "images/1.2/initrd.img").read_bytes()
+    assert hashlib.sha256(whole).hexdigest() in json.dumps(record)
+    assert whole[: initrd.size] == cpio.archive({"init": b"#!/bin/sh\n"}, 0, {"init": 0o755})
+
+
+def test_lvm_writes_the_list_of_the_groups_devices(
+    system: tuple[Path, ImageFile], disk: LoopDisk, tmp_path: Path, commands: Commands
+) -> None:
+    folder, initrd = system
+    stale = Path("/", overlay.LVM_DEVICES)
+    stale.write_text("IDTYPE=devname IDNAME=/dev/nosuch DEVNAME=/dev/nosuch PVID=x\n")
+    with loop_disk(tmp_path / "more", GIB) as more:
+        output("vgcreate", "--yes", f"{GROUP}-other", more.path)
+        output("vgcreate", "--yes", GROUP, disk.path)
+        identity = output("pvs", "--noheadings", "-o", "pv_uuid", disk.path).strip().replace("-", "")
+        action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,), group=GROUP)
+        host_initramfs.write_host_part(action, folder, commands, IMAGE_ROOT)
+    files = unpack(folder / "images/1.2/initrd.img", initrd.size, tmp_path / "unpacked")
+    entries = re.findall(r"^IDTYPE=.* PVID=(\S+)", files[overlay.LVM_DEVICES].decode(), re.MULTILINE)
+    assert entries == [identity], "the group's own physical volume and no other"
+    assert b"use_devicesfile = 1" in files[overlay.LVM_LOCAL]
+    assert not stale.exists(), "this system has no list of devices"
+    assert not (stale.parent / "backup").exists()
+
+
+def test_an_image_without_multipath_fails_the_installation(
+    system: tuple[Path, ImageFile], tmp_path: Path, commands: Commands
+) -> None:
+    folder, initrd = system
+    (tmp_path / "image/etc/multipath").mkdir(parents=True)
+    (tmp_path / "image" / overlay.WWIDS).write_text("# none\n")
+    action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,))
+    with pytest.raises(UserError, match=r"multipath.conf is missing or empty"):
+        host_initramfs.write_host_part(action, folder, commands, tmp_path / "image")
+    assert (folder / "images/1.2/initrd.img").stat().st_size == initrd.size
+
+
+def test_a_damaged_initramfs_is_not_extended(system: tuple[Path, ImageFile], commands: Commands) -> None:
+    folder, initrd = system
+    path = folder / "images/1.2/initrd.img"
+    path.write_bytes(path.read_bytes().replace(b"#!/bin/sh", b"#!/bin/xx"))
+    before = path.read_bytes()
+    with pytest.raises(UserError):
+        host_initramfs.write_host_part(actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,)), folder, commands, IMAGE_ROOT)
+    assert path.read_bytes() == before

@@ -1,0 +1,159 @@
+"""A plan for a real disk, carried out: facts from the kernel, a host on the disk at the end; a failure leaves none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from installer_samples import NIC, answers
+from loop_devices import LoopDisk, blkid, mounted, output
+
+from dom0kit.errors import UserError
+from dom0kit.events import Event, Reporter
+from installer.apply.executor import Work, apply
+from installer.command_log import Commands
+from installer.hardware.probe import collect
+from installer.model.hardware import Facts
+from installer.model.image_manifest import NAMES, Manifest, read_manifest
+from installer.plan.plan import Options, Plan, PlanError, make_plan
+
+GROUP = f"dom0kit-test-{os.getpid()}"
+IDENTITY = "0f6dc7a1-5d0e-4a51-9a35-5a4f6d3f0001"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A folder with an image's files and their manifest; nobody boots them."""
+    folder = tmp_path / "image"
+    folder.mkdir()
+    files = {}
+    for number, name in enumerate(NAMES):
+        data = os.urandom(100_000 + number)
+        (folder / name).write_bytes(data)
+        files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps({"format": 1, "product": "dom0kit", "version": "1.2", "id": "ab" * 8, "files": files})
+    (folder / "manifest.json").write_text(text)
+    return folder
+
+
+def machine() -> Facts:
+    """This machine's facts, loop devices counted as disks; it starts by BIOS and has a network card."""
+    return replace(collect(loops=True), firmware="bios", nics=(NIC,))
+
+
+def plan_for(disk: LoopDisk, image: Path, *, wipe: bool = False) -> tuple[Plan, Manifest]:
+    """Decide how to install on this disk."""
+    manifest = read_manifest(image)
+    wanted = answers(f"path: {disk.path}", wipe, f"guests: {{volume_group: {GROUP}}}\n")
+    return make_plan(machine(), wanted, manifest, Options(str(image), uuid.UUID(IDENTITY), "2026-01-01T00:00:00Z")), manifest
+
+
+def work_at(tmp_path: Path, commands: Commands) -> Work:
+    """Return what the actions share; the log is carried to the host."""
+    (tmp_path / "installer.log").write_text("the log\n")
+    return Work(commands, tmp_path / "system", [tmp_path / "installer.log"])
+
+
+def test_a_host_is_on_the_disk(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
+    plan, manifest = plan_for(disk, image)
+    events: list[Event] = []
+    stages: list[str] = []
+    work = work_at(tmp_path, commands)
+    work.after = stages.append
+    assert apply(plan, Reporter("installer", [events.append]), work) == []
+
+    assert not os.path.ismount(work.system)
+    assert stages == ["written"]
+    assert [event["name"] for event in events if event.get("state") == "finished"] == list(plan.steps)
+    assert disk.parts() == {p.number: (p.start, p.size) for p in plan.partitions}
+    assert [blkid(disk.part(number)).get("TYPE") for number in (2, 3, 4)] == ["vfat", "ext4", "LVM2_member"]
+    assert GROUP in output("vgs", "--noheadings", "-o", "vg_name")
+    assert disk.read(0, 512)[-2:] == b"\x55\xaa"
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        assert (look / "boot/grub/grub.cfg").read_text() == plan.menu
+        for file in manifest.files:
+            assert hashlib.sha256((look / "images/1.2" / file.name).read_bytes()).hexdigest() == file.sha256
+        state = look / "state/1.2"
+        assert json.loads((state / "installed.json").read_text())["host_name"] == "xen1"
+        host = state / "upper/etc/dom0kit/host.json"
+        assert json.loads(host.read_text())["host_name"] == "xen1"
+        assert host.stat().st_mode & 0o777 == 0o600
+        assert (state / "upper/var/log/dom0kit/installer.log").read_text() == "the log\n"
+    output("e2fsck", "-f", "-n", disk.part(3))
+
+
+def test_a_second_installation_needs_leave_and_replaces_the_first(
+    disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
+) -> None:
+    plan, _ = plan_for(disk, image)
+    apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+    with pytest.raises(PlanError, match=disk.path):
+        plan_for(disk, image)
+    first = output("vgs", "--noheadings", "-o", "vg_uuid", GROUP)
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        assert (look / "images/1.2").is_dir()
+
+    again, _ = plan_for(disk, image, wipe=True)
+    assert GROUP in str(again.actions), "the group that is on the disk is let go of first"
+    apply(again, Reporter("installer"), work_at(tmp_path, commands))
+    assert output("vgs", "--noheadings", "-o", "vg_uuid", GROUP) != first
+    output("e2fsck", "-f", "-n", disk.part(3))
+
+
+def test_a_damaged_medium_leaves_the_disk_alone(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
+    output("mkfs.ext4", "-q", "-F", "-L", "precious", disk.path)
+    plan, manifest = plan_for(disk, image, wipe=True)
+    damaged = image / manifest.files[1].name
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    with pytest.raises(UserError, match=f"{damaged.name} has the checksum"):
+        apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+    assert blkid(disk.path)["LABEL"] == "precious"
+    output("e2fsck", "-f", "-n", disk.path)
+
+
+def test_a_failure_in_the_middle_leaves_a_menu_that_says_so_and_no_host(
+    disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
+) -> None:
+    """The medium goes bad after it was checked."""
+    plan, manifest = plan_for(disk, image)
+
+    def spoil(event: Event) -> None:
+        if (event.get("name"), event.get("state")) == ("install boot loaders", "finished"):
+            (image / manifest.files[-1].name).unlink()
+
+    work = work_at(tmp_path, commands)
+    with pytest.raises((UserError, OSError), match=manifest.files[-1].name):
+        apply(plan, Reporter("installer", [spoil]), work)
+    assert not work.mounted
+    assert not os.path.ismount(work.system)
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        assert (look / "boot/grub/grub.cfg").read_text() != plan.menu
+        assert "did not finish" in (look / "boot/grub/grub.cfg").read_text()
+        assert not list(look.glob("state/*/installed.json"))
+
+
+def test_a_target_that_is_in_use_is_let_go_of_after_a_failure(
+    disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
+) -> None:
+    """A shell that stands in the folder keeps the mount busy: it goes from the tree nevertheless."""
+    plan, manifest = plan_for(disk, image)
+    work = work_at(tmp_path, commands)
+    held: list[int] = []
+
+    def hold(event: Event) -> None:
+        if work.mounted and not held:
+            held.append(os.open(work.system, os.O_RDONLY | os.O_DIRECTORY))
+            (image / manifest.files[-1].name).unlink()
+
+    with pytest.raises((UserError, OSError), match=manifest.files[-1].name):
+        apply(plan, Reporter("installer", [hold]), work)
+    try:
+        assert held
+        assert not os.path.ismount(work.system)
+    finally:
+        os.close(held[0])
