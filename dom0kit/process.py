@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from dom0kit.errors import UserError
 
@@ -68,6 +68,23 @@ class CommandFailed(UserError):
         if tail:
             text += "\n" + "\n".join(f"    {line}" for line in tail.splitlines()[-TAIL_LINES:])
         super().__init__(text, hint)
+
+
+class Runner(Protocol):
+    """Run a command to its end, as :func:`run` does; tests give a stand-in."""
+
+    def __call__(
+        self,
+        argv: Sequence[str | os.PathLike[str]],
+        /,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        hint: str = "",
+    ) -> Result: ...
 
 
 def environment(extra: Mapping[str, str] | None = None, *, inherit: Sequence[str] = ()) -> dict[str, str]:

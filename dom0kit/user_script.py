@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result, run
+from dom0kit.process import Runner, run
 from dom0kit.support_bundle import tail
 
 FOLDER = Path("/var/tmp")  # noqa: S108 - a folder of our own is made in it; /run may be mounted noexec (initramfs-tools)
@@ -25,8 +25,6 @@ OUTPUT = 256 * 1024
 """Bytes of output that are kept, the last ones."""
 TIMED_OUT = 124
 """timeout(1): the exit code when the time limit was reached."""
-
-Runner = Callable[..., Result]
 
 
 def run_script(
@@ -70,5 +68,5 @@ def run_script(
     if code in (TIMED_OUT, 128 + 9, -9) and result.seconds >= seconds:
         raise UserError(f"{title} did not end within {seconds} s", "give it a longer timeout, or let it do less")
     if code:
-        last = said.splitlines()[-1].strip()[:200] if said else "it said nothing"
+        last = said.splitlines()[-1].strip()[:200] if said else "no output"
         raise UserError(f"{title} ended with exit code {code}: {last}", "its output is in the log")

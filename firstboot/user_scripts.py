@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
-from dom0kit.process import run
+from dom0kit.process import Runner, run
 from dom0kit.redact import Redactor, secrets_in
-from dom0kit.user_script import Runner, run_script
+from dom0kit.user_script import run_script
 
 if TYPE_CHECKING:
     from firstboot.host import Host

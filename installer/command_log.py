@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dom0kit.errors import UserError
-from dom0kit.process import COMMAND_SECONDS, CommandFailed, Result, run
-
-Runner = Callable[..., Result]
+from dom0kit.process import COMMAND_SECONDS, CommandFailed, Result, Runner, run
 
 
 @dataclass
@@ -20,7 +19,7 @@ class Commands:
     """Runs commands and keeps a log of them.
 
     :param log: where they are written; an open text file.
-    :param runner: :func:`dom0kit.process.run`, or something that looks like it in tests.
+    :param runner: :func:`dom0kit.process.run`, or a stand-in in tests.
     :param redact: filters all that goes into the log.
     """
 
@@ -30,11 +29,15 @@ class Commands:
 
     def __call__(
         self,
-        argv: Sequence[str | Path],
+        argv: Sequence[str | os.PathLike[str]],
+        /,
         *,
-        check: bool = True,
         env: Mapping[str, str] | None = None,
-        timeout: float = COMMAND_SECONDS,
+        cwd: Path | None = None,
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        timeout: float | None = COMMAND_SECONDS,
+        hint: str = "",
         quiet: bool = False,
     ) -> Result:
         """Run a command to its end.
@@ -43,10 +46,10 @@ class Commands:
         :param timeout: seconds until it is killed.
         :raises CommandFailed: on a non-zero exit code when ``check`` is set.
         """
-        words = [str(word) for word in argv]
+        words = [os.fspath(word) for word in argv]
         self.note(f"+ {shlex.join(words)}")
         try:
-            result = self.runner(words, check=check, env=env, timeout=timeout)
+            result = self.runner(words, env=env, cwd=cwd, stdin=stdin, check=check, timeout=timeout, hint=hint)
         except CommandFailed as error:
             self.note(f"{error.tail}\n= exit code {error.returncode}")
             raise

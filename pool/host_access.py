@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dom0kit.fs import write_atomic
-from dom0kit.process import Result, run
-
-
-class Run(Protocol):
-    """How a command is run: :func:`dom0kit.process.run`, or a stand-in in a test."""
-
-    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result: ...
+from dom0kit.process import Runner, run
 
 
 class Place(Protocol):
     """A host's file system and commands; :class:`firstboot.host.Host` is one. Paths are without the leading slash."""
 
-    run: Run
+    run: Runner
 
     def path(self, name: str) -> Path:
         """A path of the host."""
@@ -43,7 +36,7 @@ class Local:
     """
 
     root: Path = Path("/")
-    run: Run = run
+    run: Runner = run
 
     def path(self, name: str) -> Path:
         """A path of the host, named without the leading slash."""

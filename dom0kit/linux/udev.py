@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dom0kit.process import Result
+from dom0kit.process import Runner
 
 SLICE_SECONDS = 30
 """Interval at which a wait for udev looks whether the queue has moved.
@@ -45,7 +45,7 @@ def moved(root: Path) -> tuple[int, str]:
 
 
 def settle(
-    run: Callable[..., Result],
+    run: Runner,
     root: Path = Path("/"),
     *,
     clock: Callable[[], float] = time.monotonic,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, first_line
-from dom0kit.process import run
+from dom0kit.process import Runner, run
 from firstboot.multipath_monitor.map_changes import Change
 
 KMSG = Path("/dev/kmsg")
@@ -73,7 +73,7 @@ def hook_environment(change: Change) -> dict[str, str]:
     }
 
 
-def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None], runner: Callable[..., object] = run) -> None:
+def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None], runner: Runner = run) -> None:
     """Run the programs one after the other; what goes wrong in one concerns no other."""
     message = json.dumps({"event": "path", **event(change)}, sort_keys=True) + "\n"
     for program in programs:

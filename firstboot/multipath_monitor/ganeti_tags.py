@@ -6,11 +6,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.events import first_line
-from dom0kit.process import run
+from dom0kit.process import Runner, run
 
 DATA = "var/lib/ganeti"
 TAG = "dom0kit:paths-missing:"
@@ -76,7 +75,7 @@ def difference(listed: str, missing: Iterable[str]) -> tuple[list[str], list[str
     return sorted(wanted - there), sorted(there - wanted)
 
 
-def bring(root: Path, missing: Iterable[str], runner: Callable[..., Any] = run) -> None:
+def bring(root: Path, missing: Iterable[str], runner: Runner = run) -> None:
     """Make the node's tags say which disks miss paths.
 
     :raises UserError: when the master cannot be reached, or does not know this host.

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.machine_identity import MAC
-from dom0kit.process import QUERY_SECONDS
-from installer.command_log import Runner
+from dom0kit.process import QUERY_SECONDS, Runner
 
 NET = "sys/class/net"
 LEASES = "run/systemd/netif/leases"

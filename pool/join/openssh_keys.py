@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Callable
 
 from dom0kit.errors import UserError
-from dom0kit.process import COMMAND_SECONDS, Result, run
+from dom0kit.process import COMMAND_SECONDS, Runner, run
 
 ED25519 = "ssh-ed25519"
 P256 = "ecdsa-sha2-nistp256"
@@ -20,7 +19,6 @@ _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 """RFC 8410: what stands before the seed of a private key of ed25519."""
-Runner = Callable[..., Result]
 
 
 def _string(data: bytes) -> bytes:

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fake_runner import FakeRunner
 
-from dom0kit.process import CommandFailed, Result
 from pool.host_access import Local, Member
 
 
-@dataclass
-class Commands:
-    """Stands in for :func:`dom0kit.process.run`; a command is known by its first two words."""
-
-    outputs: dict[str, str] = field(default_factory=dict)
-    failing: set[str] = field(default_factory=set)
-    says: str = "it broke"
-    acts: dict[str, Callable[[], None]] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-
-    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
-        self.calls.append(" ".join(argv))
-        key = " ".join(argv[:2])
-        if key in self.acts:
-            self.acts[key]()
-        failed = key in self.failing
-        if failed and check:
-            raise CommandFailed(argv, 1, f"Failure: {self.says}", hint)
-        return Result(tuple(argv), int(failed), self.outputs.get(key, ""), "", 0.0)
-
-    def ran(self, start: str) -> list[str]:
-        """The commands that begin so."""
-        return [call for call in self.calls if call.startswith(start)]
-
-
 @pytest.fixture
-def commands() -> Commands:
+def commands() -> FakeRunner:
     outputs = {"vgs --noheadings": "  30464.00\n", "gnt-node list": "h1.example.org\nh2.example.org\n"}
-    return Commands({**outputs, "gnt-cluster command": "return code = 0\n"})
+    return FakeRunner({**outputs, "gnt-cluster command": "return code = 0\n"}, errors="Failure: it broke")
 
 
 @pytest.fixture
-def place(tmp_path: Path, commands: Commands) -> Local:
+def place(tmp_path: Path, commands: FakeRunner) -> Local:
     """A host that is ready for a pool."""
     value = Local(tmp_path, commands)
     value.write("usr/sbin/gnt-cluster", "#!")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from answerfiles.model import Management, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
-from dom0kit.process import QUERY_SECONDS, Result, run
+from dom0kit.process import QUERY_SECONDS, Result, Runner, run
 from installer.model.hardware import Nic
 from installer.network import trial
 from installer.network.trial import entries, find_addresses, set_up
@@ -60,7 +60,7 @@ class Probe:
         management: Management,
         nics: tuple[Nic, ...],
         *,
-        runner: Callable[..., Result] = run,
+        runner: Runner = run,
         folder: Path = trial.FOLDER,
         seconds: float = SECONDS,
         sleep: Callable[[float], None] = time.sleep,

@@ -7,12 +7,12 @@ import shlex
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result, run
+from dom0kit.process import Runner, run
 from pool.ganeti.peers.ssh_command import command_on
 from pool.ganeti.ssconf import CONFIG, DATA, Ssconf, read_ssconf
 from pool.host_access import Local
@@ -65,14 +65,14 @@ def others(pool: Ssconf, me: str) -> dict[str, str]:
     return {name: pool.hosts[name] for name in names if pool.hosts.get(name)}
 
 
-def _arrives(paths: Sequence[Path], place: Place, pool: Ssconf, address: str, runner: Callable[..., Result]) -> bool:
+def _arrives(paths: Sequence[Path], place: Place, pool: Ssconf, address: str, runner: Runner) -> bool:
     """Bring files to one host by SSH. Did it take them?"""
     root = place.path("")
     argv = command_on(place, pool, address, [remote_script(paths, root)])
     return not runner(argv, stdin=archive(paths, root), check=False, timeout=SECONDS).returncode
 
 
-def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Callable[..., Result] = run) -> None:
+def copy_to_candidates(paths: list[Path], place: Place | None = None, runner: Runner = run) -> None:
     """Bring files to the other master candidates, with their modes; files that are gone go there, too.
 
     :raises UserError: when some candidate could not be reached; the others have them.
@@ -99,7 +99,7 @@ def renew_names(place: Place, name: str) -> None:
         place.run(["python3", "-c", RENEW, str(copy)], check=False, timeout=SECONDS)
 
 
-def send_names(place: Place, name: str, address: str, runner: Callable[..., Result] = run) -> None:
+def send_names(place: Place, name: str, address: str, runner: Runner = run) -> None:
     """Bring what Ganeti tells each host of its pool (``ssconf_*``) to a new host, by SSH.
 
     Ganeti's own way, from a daemon in Haskell, gives each host five seconds, the master itself among them, notes in a log who
@@ -112,7 +112,7 @@ def send_names(place: Place, name: str, address: str, runner: Callable[..., Resu
         _arrives(sorted(place.path(DATA).glob("ssconf_*")), place, pool, address, runner)
 
 
-def share_book(place: Place, runner: Callable[..., Result] = run) -> None:
+def share_book(place: Place, runner: Runner = run) -> None:
     """Bring all tokens and their keys to the other candidates: one that is new has none of what was made before it came.
 
     :raises UserError: as :func:`copy_to_candidates`.

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, FakeRunner
 
-from dom0kit.process import CommandFailed, Result
 from firstboot.host import Host
 
 MAC = "52:54:00:12:34:56"
 HASH = "$6$saltsaltsalt$" + "x" * 86
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhc2U2NGJhc2U2NGJhc2U2NGJhc2U2NGJhc2U2NDEy admin@example"
-
-
-@dataclass
-class FakeRun:
-    """Stands in for :func:`dom0kit.process.run`."""
-
-    root: Path
-    outputs: dict[str, str] = field(default_factory=dict)
-    failing: set[str] = field(default_factory=set)
-    calls: list[str] = field(default_factory=list)
-
-    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
-        self.calls.append(" ".join(argv))
-        if argv[0] == "ssh-keygen":
-            Path(argv[-1]).write_text("key")
-            Path(f"{argv[-1]}.pub").write_text("public key")
-        failed = argv[0] in self.failing
-        if failed and check:
-            raise CommandFailed(argv, 5, "it broke", hint)
-        return Result(tuple(argv), 5 if failed else 0, self.outputs.get(argv[0], ""), "", 0.0)
 
 
 @pytest.fixture
@@ -51,6 +29,13 @@ def told() -> dict[str, Any]:
         "root": {"password_hash": HASH, "ssh_keys": [KEY]},
         "finish": "reboot",
     }
+
+
+def make_key(call: Call) -> str:
+    """Stand in for ssh-keygen(1) with the file as its last argument."""
+    Path(call.argv[-1]).write_text("key")
+    Path(f"{call.argv[-1]}.pub").write_text("public key")
+    return ""
 
 
 @pytest.fixture
@@ -77,17 +62,19 @@ def host(tmp_path: Path, told: dict[str, Any]) -> Host:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     ip = '[{"addr_info": [{"family": "inet", "local": "10.0.2.15", "scope": "global"}]}]'
-    return Host(tmp_path, FakeRun(tmp_path, outputs={"ip": ip, "networkctl": '{"AdministrativeState": "configuring"}'}))
+    runner = FakeRunner({"ip": ip, "networkctl": '{"AdministrativeState": "configuring"}'})
+    runner.outputs["ssh-keygen"] = make_key
+    return Host(tmp_path, runner)
 
 
 @pytest.fixture
 def calls(host: Host) -> list[str]:
-    assert isinstance(host.run, FakeRun)
+    assert isinstance(host.run, FakeRunner)
     return host.run.calls
 
 
 @pytest.fixture
 def failing(host: Host) -> set[str]:
     """Programs that fail from now on."""
-    assert isinstance(host.run, FakeRun)
+    assert isinstance(host.run, FakeRunner)
     return host.run.failing

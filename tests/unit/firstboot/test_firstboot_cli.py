@@ -46,7 +46,7 @@ def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
     assert states["confirm"] == "open"
     text = status_text(status)
     assert "address   10.0.2.15 on xenbr0" in text
-    assert re.search(r"storage failed \(tried once; again by itself at [0-9:]{8}\): vgs exited with 5", text)
+    assert re.search(r"storage failed \(tried once; again by itself at [0-9:]{8}\): vgs exited with 1", text)
     host.told["time"]["zone"] = "UTC"
     assert {step["name"]: step["state"] for step in read_status(host, STEPS)["steps"]}["time"] == "changed"
     Stamps(host.root).clear("identity")

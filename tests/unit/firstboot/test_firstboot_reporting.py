@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from dom0kit.http_client import Response
-from dom0kit.process import Result
 from firstboot import user_scripts
 from firstboot.host import Host
 from firstboot.reporting import Reports, attach
@@ -79,15 +79,17 @@ def test_a_host_without_webhook_and_one_without_answers(host: Host, tmp_path: Pa
     assert attach(Host(tmp_path / "none"), Reporter("firstboot")).hook is None
 
 
-class Runner:
-    def __init__(self, *codes: int) -> None:
-        self.codes = list(codes)
-        self.ran: list[str] = []
+class Scripts:
+    """User scripts that end with the given exit codes, one after the other, and then with 0."""
 
-    def __call__(self, argv: list[str], *, env: dict[str, str], **_: Any) -> Result:
-        self.ran.append(Path(argv[-2]).read_text().splitlines()[-1] + " " + env["DOM0KIT_HOST"])
-        Path(argv[-1]).write_text(f"said {TOKEN}\n")
-        return Result(tuple(argv), self.codes.pop(0) if self.codes else 0, "", "", 0.1)
+    def __init__(self, *codes: int) -> None:
+        self.codes, self.ran = list(codes), list[str]()
+        self.runner = FakeRunner({"timeout": self.run})
+
+    def run(self, call: Call) -> Ended:
+        self.ran.append(Path(call.argv[-2]).read_text().splitlines()[-1] + " " + call.env["DOM0KIT_HOST"])
+        Path(call.argv[-1]).write_text(f"said {TOKEN}\n")
+        return Ended(self.codes.pop(0) if self.codes else 0, seconds=0.1)
 
 
 def test_scripts_run_once_each_and_a_failure_is_tried_again(host: Host) -> None:
@@ -97,13 +99,13 @@ def test_scripts_run_once_each_and_a_failure_is_tried_again(host: Host) -> None:
         {"stage": "first-boot", "content": "#!/bin/sh\none", "timeout": 5},
         {"stage": "first-boot", "content": "#!/bin/sh\ntwo"},
     ]
-    runner = Runner(0, 7)
+    ended = Scripts(0, 7)
     with pytest.raises(UserError, match=r"script 3 \(first-boot\) ended with exit code 7") as caught:
-        user_scripts.scripts(host, runner)
+        user_scripts.scripts(host, ended.runner)
     assert TOKEN not in str(caught.value)
-    user_scripts.scripts(host, runner)
-    user_scripts.scripts(host, runner)
-    assert runner.ran == ["one xen1.example.net", "two xen1.example.net", "two xen1.example.net"]
+    user_scripts.scripts(host, ended.runner)
+    user_scripts.scripts(host, ended.runner)
+    assert ended.ran == ["one xen1.example.net", "two xen1.example.net", "two xen1.example.net"]
     log = host.path(user_scripts.LOG)
     assert "said ********" in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
@@ -112,7 +114,7 @@ def test_scripts_run_once_each_and_a_failure_is_tried_again(host: Host) -> None:
 def test_a_script_without_content(host: Host) -> None:
     host.told["scripts"] = [{"stage": "first-boot", "url": "http://s/x"}]
     with pytest.raises(UserError, match="no content for script 1"):
-        user_scripts.scripts(host, Runner())
+        user_scripts.scripts(host, FakeRunner())
 
 
 def test_the_step_comes_after_services_and_before_the_confirmation(host: Host) -> None:

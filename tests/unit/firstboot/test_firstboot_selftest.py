@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 
 from dom0kit.errors import UserError
-from dom0kit.process import CommandFailed, Result
 from firstboot.host import Host
 from firstboot.pool import selftest
 from pool import trial_guest
@@ -16,29 +15,21 @@ class Hypervisor:
     """A host whose guests are lines in a list."""
 
     def __init__(self, host: Host, *, silent: bool = False) -> None:
-        self.inner, self.silent = host.run, silent
-        self.calls: list[str] = []
-        self.guests: list[str] = []
+        assert isinstance(host.run, FakeRunner)
+        self.silent, self.guests = silent, list[str]()
+        self.runner = host.run
+        self.calls = host.run.calls
+        self.runner.outputs |= {
+            "gnt-instance add": self.start,
+            "xl create": self.start,
+            "gnt-instance list": lambda call: "\n".join(self.guests),
+            "ping": lambda call: Ended(int(self.silent or not self.guests)),
+        }
+        self.runner.acts |= {"gnt-instance remove": self.guests.clear, "xl destroy": self.guests.clear}
 
-    def __call__(self, argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
-        words = " ".join(argv)
-        self.calls.append(words)
-        code, output = 0, ""
-        if words.startswith("gnt-instance add"):
-            self.guests.append(argv[-1])
-        elif words.startswith("gnt-instance list"):
-            output = "\n".join(self.guests)
-        elif words.startswith(("gnt-instance remove", "xl destroy")):
-            self.guests = []
-        elif words.startswith("xl create"):
-            self.guests.append("xl")
-        elif argv[0] == "ping":
-            code = int(self.silent or not self.guests)
-        else:
-            return self.inner(argv, check=check, timeout=timeout, hint=hint)
-        if code and check:
-            raise CommandFailed(argv, code, "no", hint)
-        return Result(tuple(argv), code, output, "", 0.0)
+    def start(self, call: Call) -> str:
+        self.guests.append(call.argv[-1])
+        return ""
 
 
 def wish(**values: object) -> argparse.Namespace:
@@ -49,7 +40,6 @@ def wish(**values: object) -> argparse.Namespace:
 @pytest.fixture
 def hypervisor(host: Host, monkeypatch: pytest.MonkeyPatch) -> Hypervisor:
     value = Hypervisor(host)
-    host.run = value
     monkeypatch.setattr(selftest, "Host", lambda: host)
     monkeypatch.setattr(selftest, "PING_SECONDS", -1.0)
     monkeypatch.setattr(trial_guest, "build", lambda place, release: None)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from fake_runner import Ended, FakeRunner
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from firstboot.gettys_and_keyboard import GETTYS, KEY_MAP, consoles, keyboard, xkb_layout
 from firstboot.host import Host
 
@@ -66,11 +65,8 @@ def test_an_unknown_layout_is_an_error(host: Host, told: dict[str, Any], failing
 
 
 def test_an_unknown_variant_is_an_error_though_ckbcomp_goes_on(host: Host, told: dict[str, Any]) -> None:
-    def run(argv: Sequence[str], /, *, check: bool = True, timeout: float | None = None, hint: str = "") -> Result:
-        return Result(tuple(argv), 0, "keymaps 0-127\n", 'WARNING: Can not find "foo" in "de".\n', 0.0)
-
     host = retold(host, told, keyboard="de-foo")
-    host.run = run
+    host.run = FakeRunner({"ckbcomp": Ended(0, "keymaps 0-127\n", 'WARNING: Can not find "foo" in "de".\n')})
     with pytest.raises(UserError, match="no key map de-foo"):
         keyboard(host)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_runner import FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
-from dom0kit.process import CommandFailed, Result
+from dom0kit.process import CommandFailed
 from image import apt, recipe
 
 MADISON = """\
@@ -25,7 +26,7 @@ def test_a_wrong_name_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.
     text = recipe.DEFAULT_RECIPE.read_text().replace('"htop"', '"hottop"')
     made = recipe.parse(text, "recipe.toml")
     offered = "".join(f"{name} | 1 | x\n" for name in made.all_packages() if name != "hottop")
-    monkeypatch.setattr(apt, "run", lambda *_, **__: Result((), 0, offered, "", 0.0))
+    monkeypatch.setattr(apt, "run", FakeRunner({"apt-cache": offered}))
     with pytest.raises(UserError) as caught:
         apt.check_names(apt.Cache(tmp_path), made, text, "recipe.toml")
     line = next(n for n, t in enumerate(text.splitlines(), 1) if '"hottop"' in t)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 from installer_samples import HASH, answers, facts, manifest_text
 
 from answerfiles.secret import secret_paths
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Response, Trust
 from dom0kit.machine_identity import Identity
-from dom0kit.process import Result
 from dom0kit.redact import Redactor
 from installer import session as sessions
 from installer import unattended as entry
@@ -57,13 +57,15 @@ class Posts:
             return {name: file.read().decode() for name, file in files.items() if file}
 
 
-def leaky(argv: list[str], **_: Any) -> Result:
-    """Commands that print secrets, as a careless script does."""
-    if argv[0] == "timeout":
-        Path(argv[-1]).write_text(f"said {CHAP} {TOKEN} {HASH}\n")
-        return Result(tuple(argv), 0, "", "", 0.1)
-    output = "[]" if argv[:2] == ["ip", "-json"] else f"{argv[0]} {CHAP} {TOKEN} $6$other$abcdefghijklmn\n"
-    return Result(tuple(argv), 0, output, "", 0.0)
+def leaky_script(call: Call) -> Ended:
+    Path(call.argv[-1]).write_text(f"said {CHAP} {TOKEN} {HASH}\n")
+    return Ended(seconds=0.1)
+
+
+def leaky() -> FakeRunner:
+    """Return commands that print secrets, as a careless script does."""
+    secret = lambda call: f"{call.argv[0]} {CHAP} {TOKEN} $6$other$abcdefghijklmn\n"  # noqa: E731
+    return FakeRunner({"timeout": leaky_script, "ip -json": "[]", "": secret})
 
 
 def a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posts: Posts) -> Session:
@@ -76,7 +78,7 @@ def a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posts: Posts) -> 
     monkeypatch.setattr(entry, "read_identity", lambda mac: Identity(mac, "u1", "s1"))
     monkeypatch.setattr(sessions, "collect", lambda loops: facts())
     session = open_session(io.StringIO(), tmp_path / "logs", image=tmp_path)
-    session.commands.runner = leaky
+    session.commands.runner = leaky()
     session.reports.webhook._post = posts
     return session
 
@@ -188,24 +190,19 @@ def test_secrets_of_the_model_and_references() -> None:
 
 
 def test_what_comes_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
-
-    def runner(argv: list[str], **_: Any) -> Result:
-        ran.append(argv)
-        return Result(tuple(argv), 0, "", "", 0.0)
-
+    runner = FakeRunner()
     posts = Posts()
     session = a_session(tmp_path, monkeypatch, posts)
     session.commands.runner = runner
     monkeypatch.setattr(sessions, "FAILURE_NOTE", tmp_path / "failed")
     monkeypatch.setattr(sessions, "MEDIUM", str(tmp_path / "none"))
     sessions.after_failure(session)
-    assert ran == []
+    assert runner.calls == []
     monkeypatch.setattr(sessions, "MEDIUM", str(tmp_path))
     session.failure = "no disk"
     sessions.after_failure(session)
-    assert ran[0][0] == "systemd-run"
+    assert runner.words[0][0] == "systemd-run"
     assert "The installation failed: no disk" in (tmp_path / "failed").read_text()
     session.on_failure = "poweroff"
     sessions.after_failure(session)
-    assert ran[1] == ["systemctl", "poweroff"]
+    assert runner.calls[1] == "systemctl poweroff"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 from installer_samples import answers
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from dom0kit.http_client import SYSTEM, WebError
-from dom0kit.process import Result
 from installer import user_scripts
 from installer.command_log import Commands
 
@@ -83,10 +83,12 @@ def test_passing_failures_are_tried_again() -> None:
 def test_a_stage_runs_its_scripts_until_one_fails() -> None:
     ran: list[tuple[str, str]] = []
 
-    def runner(argv: list[str], *, env: dict[str, str], **_: Any) -> Result:
-        text = Path(argv[-2]).read_text()
-        ran.append((text.splitlines()[1], env["DOM0KIT_STAGE"] + env["X"]))
-        return Result(tuple(argv), 3 if "bad" in text else 0, "", "", 0.1)
+    def script(call: Call) -> Ended:
+        text = Path(call.argv[-2]).read_text()
+        ran.append((text.splitlines()[1], call.env["DOM0KIT_STAGE"] + call.env["X"]))
+        return Ended(3 if "bad" in text else 0, seconds=0.1)
+
+    runner = FakeRunner({"timeout": script})
 
     given = with_scripts(
         *(

@@ -6,14 +6,13 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 
 from answerfiles.model import Answers, Management, Pool
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
-from dom0kit.process import Result
 from installer import pool_preflight
 from installer.command_log import Commands
 from installer.model.hardware import Nic
@@ -35,18 +34,15 @@ JOINER = Joiner("h1", (), "", "", "")
 
 
 class Machine:
-    """Runs nothing: notes the commands, and says the addresses that it was told."""
+    """A machine with these addresses, whose commands are only recorded."""
 
     def __init__(self, *addresses: str) -> None:
-        self.said: list[str] = []
         info = [{"family": "inet", "local": a, "prefixlen": 24, "scope": "global"} for a in addresses]
-        self.output = json.dumps([{"addr_info": info}])
+        shown = json.dumps([{"addr_info": info}])
+        self.runner = FakeRunner({"ip": lambda call: shown if "address" in call.argv else ""})
+        self.lines = self.runner.calls
         self.log = io.StringIO()
-        self.commands = Commands(self.log, runner=self.run)
-
-    def run(self, argv: list[str], **_: Any) -> Result:
-        self.said.append(" ".join(argv))
-        return Result(tuple(argv), 0, self.output if "address" in argv else "", "", 0.0)
+        self.commands = Commands(self.log, runner=self.runner)
 
 
 class Time:
@@ -124,7 +120,7 @@ def test_the_network_of_the_answers_is_there_while_asking_and_gone_afterwards(fo
         assert found == ("192.0.2.20",)
         assert any("192.0.2.20/24" in path.read_text() for path in folder.iterdir())
     assert list(folder.iterdir()) == []
-    assert machine.said.count("networkctl reconfigure eth0") == 2
+    assert machine.lines.count("networkctl reconfigure eth0") == 2
 
 
 def test_it_is_gone_after_a_failure_too(folder: Path) -> None:
@@ -141,8 +137,8 @@ def test_plain_dhcp_is_what_the_installer_has_anyway(folder: Path) -> None:
     machine = Machine("10.0.2.15")
     with session.network(DHCP, (NIC,), machine.commands, lambda f, t: None, folder=folder):
         pass
-    assert not any("networkctl" in words for words in machine.said)
-    assert "show dev eth0" in machine.said[0]
+    assert not any("networkctl" in words for words in machine.lines)
+    assert "show dev eth0" in machine.lines[0]
 
 
 def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
@@ -153,7 +149,7 @@ def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
     with session.network(FIXED, (NIC,), machine.commands, lambda f, t: None, folder=folder):
         pass
     assert list(folder.iterdir())
-    assert not any("networkctl" in words for words in machine.said)
+    assert not any("networkctl" in words for words in machine.lines)
 
 
 def test_the_plan_says_what_will_be_asked_without_the_secret() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import Call, FakeRunner
 from iso_samples import EPOCH, IMAGE_ID
 
 from iso import esp_image
@@ -18,22 +18,22 @@ def test_size_is_rounded_and_has_room() -> None:
 
 
 def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[list[str]] = []
+    def mformat(call: Call) -> str:
+        Path(call.argv[2]).write_bytes(b"fat")
+        return ""
 
-    def fake_run(argv: list[Any], *, env: dict[str, str], hint: str) -> None:
-        assert env["SOURCE_DATE_EPOCH"] == str(EPOCH)
-        assert "mtools" in hint
-        calls.append([str(word) for word in argv])
-        if argv[0] == "mformat":
-            Path(argv[2]).write_bytes(b"fat")
-        if argv[0] == "mcopy":
-            loader, marker = Path(argv[4]), Path(argv[5])
-            assert loader.read_bytes() == b"loader"
-            assert marker.read_text() == f"{IMAGE_ID}\n"
-            assert loader.stat().st_mtime == marker.stat().st_mtime == EPOCH
+    def mcopy(call: Call) -> str:
+        loader, marker = Path(call.argv[4]), Path(call.argv[5])
+        assert loader.read_bytes() == b"loader"
+        assert marker.read_text() == f"{IMAGE_ID}\n"
+        assert loader.stat().st_mtime == marker.stat().st_mtime == EPOCH
+        return ""
 
-    monkeypatch.setattr(esp_image, "run", fake_run)
+    runner = FakeRunner({"mformat": mformat, "mcopy": mcopy})
+    monkeypatch.setattr(esp_image, "run", runner)
     assert esp_image.make_uefi_image(b"loader", IMAGE_ID, EPOCH) == b"fat"
+    calls = runner.words
+    assert all(call.env["SOURCE_DATE_EPOCH"] == str(EPOCH) and "mtools" in call.hint for call in runner.requests)
     assert [call[0] for call in calls] == ["mformat", "mmd", "mcopy"]
     assert calls[0][calls[0].index("-N") + 1] == IMAGE_ID[:8]
     assert calls[0][calls[0].index("-T") + 1] == str(327680 // 512)

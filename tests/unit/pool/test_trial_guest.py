@@ -5,10 +5,10 @@ import lzma
 from pathlib import Path
 
 import pytest
+from fake_runner import FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.linux import cpio
-from dom0kit.process import Result
 from pool import trial_guest
 from pool.driver import Joiner
 from pool.host_access import Local, Member
@@ -31,7 +31,7 @@ def host(tmp_path: Path) -> Local:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return Local(tmp_path, lambda argv, **_: Result(tuple(argv), 0, LDD, "", 0.0))
+    return Local(tmp_path, FakeRunner({"ldd": LDD}))
 
 
 def test_the_guest_is_made_of_what_the_host_has(host: Local) -> None:

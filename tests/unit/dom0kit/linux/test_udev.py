@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 
 from dom0kit.linux import udev
-from dom0kit.process import Result
 
 
 class Machine:
@@ -21,22 +21,23 @@ class Machine:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text("7\n")
 
-    def run(self, argv: Sequence[str], *, check: bool = True) -> Result:
+    def settle(self, call: Call) -> Ended:
         """Stand in for ``udevadm settle``."""
-        assert not check
+        assert not call.check
         self.waits += 1
         done = self.waits > self.busy
         self.now += 0 if done else self.slice
         if self.moving:
             (self.root / "sys/kernel/uevent_seqnum").write_text(f"{self.waits}\n")
-        return Result(tuple(argv), 0 if done else 1, "", "", 0.0)
+        return Ended(0 if done else 1)
 
 
 @pytest.fixture
 def settle(tmp_path: Path) -> Callable[[Machine], tuple[bool, list[str]]]:
     def settled(machine: Machine) -> tuple[bool, list[str]]:
         notes: list[str] = []
-        return udev.settle(machine.run, tmp_path, clock=lambda: machine.now, note=notes.append), notes
+        runner = FakeRunner({"udevadm settle": machine.settle})
+        return udev.settle(runner, tmp_path, clock=lambda: machine.now, note=notes.append), notes
 
     return settled
 
@@ -77,7 +78,6 @@ def test_an_udevadm_that_fails_is_no_queue(tmp_path: Path, settle: Settle) -> No
 
 
 def test_without_udev_nothing_is_waited_for(tmp_path: Path) -> None:
-    def never(*_: object, **__: object) -> Result:
-        raise AssertionError
-
-    assert udev.settle(never, tmp_path)
+    runner = FakeRunner()
+    assert udev.settle(runner, tmp_path)
+    assert runner.calls == []

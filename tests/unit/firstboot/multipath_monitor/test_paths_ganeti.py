@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 
 from firstboot.multipath_monitor import ganeti_tags
 
@@ -22,22 +21,16 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Master:
-    """A master that knows some tags."""
-
-    def __init__(self, listed: str = "") -> None:
-        self.listed, self.asked = listed, list[str]()
-
-    def __call__(self, argv: list[str], timeout: float) -> Any:
-        self.asked.append(shlex.join(argv).partition("gnt-node ")[2])
-        return SimpleNamespace(output=self.listed)
+def asked(master: FakeRunner) -> list[str]:
+    """Return what gnt-node was called with on the master, over ssh."""
+    return [shlex.join(call.argv).partition("gnt-node ")[2] for call in master.requests]
 
 
 def test_tags_become_what_they_should_be(pool: Path) -> None:
-    master = Master("dom0kit:paths-missing:w1\nmine\n")
+    master = FakeRunner({"": "dom0kit:paths-missing:w1\nmine\n"})
     ganeti_tags.bring(pool, ["w2"], master)
     node = "xen2.example.org"
-    assert master.asked == [
+    assert asked(master) == [
         f"list-tags {node}",
         f"add-tags {node} dom0kit:paths-missing:w2",
         f"remove-tags {node} dom0kit:paths-missing:w1",
@@ -45,15 +38,15 @@ def test_tags_become_what_they_should_be(pool: Path) -> None:
 
 
 def test_tags_that_are_right_are_left_alone(pool: Path) -> None:
-    master = Master("dom0kit:paths-missing:w1\n")
+    master = FakeRunner({"": "dom0kit:paths-missing:w1\n"})
     ganeti_tags.bring(pool, ["w1"], master)
-    assert len(master.asked) == 1
+    assert len(asked(master)) == 1
 
 
 def test_a_host_in_no_pool_asks_nobody(tmp_path: Path) -> None:
-    master = Master()
+    master = FakeRunner()
     ganeti_tags.bring(tmp_path, ["w1"], master)
-    assert master.asked == []
+    assert asked(master) == []
 
 
 def test_the_master_is_reached_by_the_pools_keys(pool: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path as File
 
 import pytest
+from fake_runner import Call, FakeRunner
 from test_paths_maps import disk
 
 from dom0kit.errors import UserError
@@ -159,18 +160,19 @@ def test_hooks_are_told_everything() -> None:
 
 def test_a_hook_that_cannot_run_keeps_nothing_up(tmp_path: File) -> None:
     notes: list[str] = []
-    ran: list[str] = []
 
-    def runner(argv: list[str], **values: object) -> None:
-        ran.append(argv[0])
-        assert json.loads(str(values["stdin"]))["state"] == "lost"
-        if argv[0].endswith("gone"):
-            raise UserError(f"the program {argv[0]} is not installed")
+    def hook(call: Call) -> str:
+        assert json.loads(str(call.stdin))["state"] == "lost"
+        if call.argv[0].endswith("gone"):
+            raise UserError(f"the program {call.argv[0]} is not installed")
+        return ""
+
+    runner = FakeRunner({"": hook})
 
     alert_hooks.run_hooks([tmp_path / "gone", tmp_path / "next"], Change("lost", "w", "sda", 1, 2), notes.append, runner)
     assert len(notes) == 1
     assert "gone" in notes[0]
-    assert ran[-1].endswith("next")
+    assert runner.calls[-1].endswith("next")
 
 
 def test_a_log_that_hangs_keeps_nobody_waiting(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, WebError
 from dom0kit.machine_identity import Identity
-from dom0kit.process import Result
 from installer.answer_source import from_network, wait_for_link
 from installer.answer_source.wait_for_link import Waiting
 from installer.command_log import Commands
@@ -195,7 +195,7 @@ def test_cards_are_read_from_the_kernel_and_networkd(tmp_path: Path) -> None:
         {"ifname": "eth1", "addr_info": [{"local": "10.0.0.5", "scope": "global"}, {"local": "fe80::1", "scope": "link"}]},
         {"ifname": "eth0", "addr_info": [{"local": "2001:db8::1", "scope": "global", "tentative": True}]},
     ]
-    links = read_links(lambda argv, **_: Result(tuple(argv), 0, json.dumps(shown), "", 0.0), tmp_path)
+    links = read_links(FakeRunner({"ip": json.dumps(shown)}), tmp_path)
     assert links == [
         Link("eth0", "52:54:00:00:00:01", False),
         Link("eth1", "52:54:00:00:00:02", True, ("10.0.0.5",), "http://s/{mac}"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import Call, FakeRunner
 from installer_samples import HASH
 
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Trust
 from dom0kit.machine_identity import Identity
-from dom0kit.process import Result
 from dom0kit.redact import MASK, Redactor
 from installer.answer_source import source, volumes
 from installer.answer_source.source import (
@@ -98,16 +97,16 @@ def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[str] = []
+    def mount(call: Call) -> str:
+        (Path(call.argv[-1]) / "a.yaml").write_text(ANSWERS)
+        return ""
 
-    def runner(argv: list[str], **_: Any) -> Result:
-        ran.append(argv[0])
-        if argv[0] == "mount":
-            (Path(argv[-1]) / "a.yaml").write_text(ANSWERS)
-        elif argv[0] == "umount":
-            for file in Path(argv[-1]).iterdir():
-                file.unlink()
-        return Result(tuple(argv), 0, "", "", 0.0)
+    def unmount(call: Call) -> str:
+        for file in Path(call.argv[-1]).iterdir():
+            file.unlink()
+        return ""
+
+    runner = FakeRunner({"mount": mount, "umount": unmount})
 
     monkeypatch.setattr(volumes, "wait_for_label", lambda label, tell: Path("/dev/sdx1"))
     commands = Commands(io.StringIO(), runner)
@@ -117,7 +116,7 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
         source.fetch(Arguments(OnLabel("A", "b.yaml"), False), commands, Identity())
     with pytest.raises(UserError, match="no certificate in PEM"):
         read_trust(OnLabel("A", "a.yaml"), commands)
-    assert ran == ["mount", "umount"] * 3
+    assert [words[0] for words in runner.words] == ["mount", "umount"] * 3
 
 
 def test_the_secrets_of_bad_answers_are_masked_too() -> None:

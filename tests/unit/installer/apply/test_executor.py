@@ -7,14 +7,13 @@ import io
 import json
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import Call, FakeRunner
 from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter, Step
-from dom0kit.process import CommandFailed, Result
 from dom0kit.units import GIB, MIB
 from installer.apply import image_copy, partitioning
 from installer.apply.executor import Work, apply, finish
@@ -31,22 +30,7 @@ LISTING = (
 )
 
 
-class Fake:
-    """Keeps commands instead of running them; ``fail`` names a program that exits with 1."""
-
-    def __init__(self, fail: str = "", output: str = "") -> None:
-        self.ran: list[list[str]] = []
-        self.fail, self.output = fail, output
-
-    def __call__(self, argv: list[str], *, check: bool = True, **_: Any) -> Result:
-        self.ran.append(argv)
-        failed = argv[0] == self.fail
-        if failed and check:
-            raise CommandFailed(argv, 1, "no room")
-        return Result(tuple(argv), int(failed), self.output, "", 0.0)
-
-
-def commands(fake: Fake) -> Commands:
+def commands(fake: FakeRunner) -> Commands:
     return Commands(io.StringIO(), fake)
 
 
@@ -78,7 +62,7 @@ def test_sgdisk_counts_in_the_disks_own_sectors() -> None:
 def test_copy_and_read_back(tmp_path: Path) -> None:
     files = image(tmp_path / "image")
     action = actions.CopyImage(str(tmp_path / "image"), "1", files)
-    image_copy.copy_image(action, tmp_path / "system", a_step(), commands(Fake()))
+    image_copy.copy_image(action, tmp_path / "system", a_step(), commands(FakeRunner()))
     assert sorted(p.name for p in (tmp_path / "system/images/1").iterdir()) == ["manifest.json", "vmlinuz", "xen.gz"]
 
 
@@ -116,39 +100,38 @@ def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
     image_copy.write_state(actions.WriteState("1", "{}"), tmp_path)
     seen: list[bool] = []
 
-    class Watching(Fake):
-        def __call__(self, argv: list[str], *, check: bool = True, **more: Any) -> Result:
-            seen.append((tmp_path / "state/1/installed.json").exists())
-            assert (tmp_path / "boot/grub/grub.cfg").read_text() == "menu"
-            return super().__call__(argv, check=check, **more)
+    def efibootmgr(call: Call) -> str:
+        seen.append((tmp_path / "state/1/installed.json").exists())
+        assert (tmp_path / "boot/grub/grub.cfg").read_text() == "menu"
+        return LISTING
 
-    fake = Watching(output=LISTING)
+    fake = FakeRunner({"": efibootmgr})
     finish(the_finish("dom0kit"), Work(commands(fake), tmp_path))
     assert seen == [False] * 5
     assert (tmp_path / "state/1/installed.json").exists()
-    assert [argv[3] for argv in fake.ran[1:3]] == ["0001", "0004"]
-    assert r"\EFI\dom0kit\grubx64.efi" in fake.ran[3]
+    assert [argv[3] for argv in fake.words[1:3]] == ["0001", "0004"]
+    assert r"\EFI\dom0kit\grubx64.efi" in fake.words[3]
 
 
 def test_nvram_is_a_warning_on_uefi_and_nothing_on_bios() -> None:
-    warning = grub.set_boot_entries(the_finish("dom0kit"), commands(Fake(fail="efibootmgr")))
+    warning = grub.set_boot_entries(the_finish("dom0kit"), commands(FakeRunner(failing={"efibootmgr"}, errors="no room")))
     assert "no room" in warning
-    fake = Fake()
+    fake = FakeRunner()
     assert grub.set_boot_entries(the_finish(), commands(fake)) == ""
-    assert fake.ran == []
+    assert fake.words == []
 
 
 def test_both_disks_of_a_mirror_are_in_the_boot_order_the_first_one_first() -> None:
     listing = "BootOrder: 0001,0002\nBoot0001* dom0kit\tHD\nBoot0002* dom0kit (second disk)\tHD\nBoot0007* dom0kit extra\n"
-    fake = Fake(output=listing)
+    fake = FakeRunner({"": listing})
     assert grub.set_boot_entries(the_finish("dom0kit", "dom0kit (second disk)"), commands(fake)) == ""
-    assert [argv[3] for argv in fake.ran if "--delete-bootnum" in argv] == ["0001", "0002"]
-    made = [argv[argv.index("--disk") + 1] for argv in fake.ran if "--create" in argv]
+    assert [argv[3] for argv in fake.words if "--delete-bootnum" in argv] == ["0001", "0002"]
+    made = [argv[argv.index("--disk") + 1] for argv in fake.words if "--create" in argv]
     assert made == ["/dev/sdb", "/dev/sda"], "each one that is made comes first"
 
 
 def test_firmware_that_keeps_its_own_order_is_named() -> None:
-    fake = Fake(output="BootOrder: 0003,0001\nBoot0001* dom0kit\nBoot0003* PXE\n")
+    fake = FakeRunner({"": "BootOrder: 0003,0001\nBoot0001* dom0kit\nBoot0003* PXE\n"})
     assert "did not put dom0kit first" in grub.set_boot_entries(the_finish("dom0kit"), commands(fake))
 
 
@@ -165,10 +148,10 @@ def test_arrays_have_the_same_name_on_every_machine() -> None:
 def test_wipe_empties_arrays_before_it_stops_them(tmp_path: Path) -> None:
     target = tmp_path / "disk"
     target.write_bytes(b"x" * 8 * MIB)
-    fake = Fake()
+    fake = FakeRunner()
     old = actions.OldDisk(str(target), 8 * MIB, (), ((3 * MIB, 2 * MIB),))
     partitioning.wipe(actions.Wipe((old,), ("old",), ("/dev/md127",)), commands(fake))
-    programs = [tuple(argv[:2]) + tuple(argv[-1:]) for argv in fake.ran]
+    programs = [tuple(argv[:2]) + tuple(argv[-1:]) for argv in fake.words]
     order = [("vgchange", "--activate", "old"), ("wipefs", "--all", "/dev/md127"), ("mdadm", "--stop", "/dev/md127")]
     assert programs[:3] == order
     data = target.read_bytes()
@@ -177,12 +160,12 @@ def test_wipe_empties_arrays_before_it_stops_them(tmp_path: Path) -> None:
 
 
 def test_thin_pool_takes_all_the_space() -> None:
-    fake = Fake()
+    fake = FakeRunner()
     partitioning.make_volume_group(actions.MakeVolumeGroup(("/dev/sda4", "/dev/sdb"), "guests", 64 * MIB), commands(fake))
-    assert [argv[0] for argv in fake.ran] == ["pvcreate", "pvcreate", "vgcreate", "lvcreate"]
-    assert fake.ran[2][-3:] == ["guests", "/dev/sda4", "/dev/sdb"]
-    assert "100%FREE" in fake.ran[3]
-    assert "64m" in fake.ran[3]
+    assert [argv[0] for argv in fake.words] == ["pvcreate", "pvcreate", "vgcreate", "lvcreate"]
+    assert fake.words[2][-3:] == ["guests", "/dev/sda4", "/dev/sdb"]
+    assert "100%FREE" in fake.words[3]
+    assert "64m" in fake.words[3]
 
 
 def test_mdadm_conf_is_written_for_a_mirror_alone(tmp_path: Path) -> None:
@@ -194,7 +177,7 @@ def test_mdadm_conf_is_written_for_a_mirror_alone(tmp_path: Path) -> None:
 
 def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
     events: list[Event] = []
-    fake = Fake(fail="mkfs.ext4")
+    fake = FakeRunner(failing={"mkfs.ext4"}, errors="no room")
     made = make_plan(facts(DISK), answers(), manifest(), OPTIONS)
     steps = tuple(a for a in made.actions if isinstance(a, actions.MakeFileSystems | actions.Finish))
     object.__setattr__(made, "actions", steps)
@@ -206,7 +189,7 @@ def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
         return 0
 
     assert guarded(session, job) == 1
-    assert ["umount", str(tmp_path / "system")] in fake.ran
+    assert ["umount", str(tmp_path / "system")] in fake.words
     assert events[-1]["event"] == "failed"
     assert events[-1]["text"].startswith("mkfs.ext4 exited with 1")
     assert events[-1]["log_file"].endswith("installer.log")
@@ -217,6 +200,6 @@ def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
 
 def test_a_bug_is_an_event_too(tmp_path: Path) -> None:
     events: list[Event] = []
-    session = Session(Reporter("installer", [events.append]), commands(Fake()), io.StringIO(), tmp_path)
+    session = Session(Reporter("installer", [events.append]), commands(FakeRunner()), io.StringIO(), tmp_path)
     assert guarded(session, lambda: json.loads("{")) == 1
     assert "a bug in the installer" in events[-1]["text"]

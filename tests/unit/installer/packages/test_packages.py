@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Ended, FakeRunner, Output
 from installer_samples import OPTIONS, answers, facts, manifest
 
 from answerfiles.model import PackageSource
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, WebError
 from dom0kit.linux import host_initramfs
-from dom0kit.process import Result
 from dom0kit.units import MIB
 from installer.command_log import Commands
 from installer.model import deb_package
@@ -96,20 +96,11 @@ def test_dpkgs_reason_is_found() -> None:
     assert install_live.why("nothing") == ""
 
 
-class Runner:
-    """Answers commands by their first words and keeps them."""
-
-    def __init__(self, **answers: str) -> None:
-        self.answers, self.seen = answers, list[list[str]]()
-
-    def __call__(self, words: list[str], **_: Any) -> Result:
-        self.seen.append(words)
-        code = 1 if "fail" in self.answers and words[0] == self.answers["fail"] else 0
-        return Result(tuple(words), code, self.answers.get(words[1].strip("-"), ""), "", 0.0)
+TOOL_DEB: dict[str, Output] = {"dpkg-deb --show": "tool\t1\tall\t1\n"}
 
 
-def commands(**answers: str) -> tuple[Commands, Runner]:
-    runner = Runner(**answers)
+def commands(outputs: dict[str, Output] | None = None) -> tuple[Commands, FakeRunner]:
+    runner = FakeRunner(outputs or {})
     return Commands(io.StringIO(), runner=runner), runner
 
 
@@ -136,13 +127,13 @@ def test_a_url_is_fetched_once_and_checked(tmp_path: Path) -> None:
             raise WebError("connect", "no connection")
         return b"deb"
 
-    run, runner = commands(show="tool\t1\tall\t1\n", contents="")
+    run, runner = commands(TOOL_DEB)
     source = PackageSource.model_validate({"url": "https://192.0.2.1/tool.deb?token=x"})
     for _ in range(2):
         found = store(tmp_path, run, get).prepare([source])
         assert [package.name for package in found] == ["tool"]
     assert len(asked) == 2
-    assert [words[0] for words in runner.seen].count("apt-get") == 2
+    assert [words[0] for words in runner.words].count("apt-get") == 2
 
 
 @pytest.mark.usefixtures("live")
@@ -160,12 +151,12 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(package_store, "MEDIUM", str(tmp_path))
     source = PackageSource.model_validate({"folder": "/debs"})
     stage = tmp_path / "stage"
-    refusing, _ = commands(show="tool\t1\tall\t1\n", fail="apt-get", install="E: held broken packages")
+    refusing, _ = commands({**TOOL_DEB, "apt-get": Ended(1, "E: held broken packages")})
     with pytest.raises(UserError):
         store(stage, refusing).prepare([source])
     assert store(stage, refusing).brought("/debs") == []
     assert list(stage.glob("set-*")) == []
-    run, _ = commands(show="tool\t1\tall\t1\n")
+    run, _ = commands(TOOL_DEB)
     assert len(store(stage, run).prepare([source])) == 1
     (tmp_path / "debs/b.deb").write_bytes(b"b")
     assert len(store(stage, run).prepare([source])) == 1
@@ -176,7 +167,7 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.usefixtures("live")
 def test_what_apt_refuses_is_told(tmp_path: Path) -> None:
-    run, _ = commands(show="tool\t1\tall\t1\n", fail="apt-get", install="E: held broken packages")
+    run, _ = commands({**TOOL_DEB, "apt-get": Ended(1, "E: held broken packages")})
     with pytest.raises(UserError, match="cannot be installed: held broken packages"):
         store(tmp_path, run).prepare([PackageSource.model_validate({"url": "https://192.0.2.1/tool.deb"})])
 
@@ -213,11 +204,11 @@ def test_devices_without_a_driver_look_again(tmp_path: Path) -> None:
             (tmp_path / "bus/pci/devices" / name / file).touch()
     run, runner = commands()
     install_live.bring_up((DRIVER,), run, package_store.quiet, sysfs=tmp_path)
-    assert ["depmod", KERNEL] in runner.seen
-    assert ["udevadm", "trigger", "--action=add", str(tmp_path / "bus/pci/devices/idle")] in runner.seen
-    assert [install_live.MODULES_LOAD, "/usr/lib/modules-load.d/fast.conf"] in runner.seen
+    assert ["depmod", KERNEL] in runner.words
+    assert ["udevadm", "trigger", "--action=add", str(tmp_path / "bus/pci/devices/idle")] in runner.words
+    assert [install_live.MODULES_LOAD, "/usr/lib/modules-load.d/fast.conf"] in runner.words
     install_live.bring_up((TOOL,), run, package_store.quiet, sysfs=tmp_path / "none")
-    assert sum(words[0] == "depmod" for words in runner.seen) == 1
+    assert sum(words[0] == "depmod" for words in runner.words) == 1
 
 
 @pytest.mark.usefixtures("live")
@@ -225,7 +216,7 @@ def test_what_is_installed_here_is_not_installed_again(tmp_path: Path) -> None:
     run, runner = commands()
     for _ in range(2):
         install_live.install_here((TOOL,), run, stage=tmp_path)
-    assert sum(words[0] == "unshare" for words in runner.seen) == 1
+    assert sum(words[0] == "unshare" for words in runner.words) == 1
 
 
 def test_the_initramfs_gets_drivers_what_they_need_and_the_indexes(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import FakeRunner, Output
 from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
-from dom0kit.process import Result
 from dom0kit.units import GIB
 from installer.apply import host_initramfs as writing
 from installer.apply import partitioning
@@ -70,18 +70,12 @@ E: ID_BUS=ata
 
 
 class Shell:
-    """Commands that are only written down; ``outputs`` by the first words of a command."""
+    """The installer's commands over a runner that starts nothing; ``outputs`` by the first words of a command."""
 
-    def __init__(self, outputs: dict[str, str] | None = None) -> None:
-        self.lines: list[str] = []
-        self.outputs = outputs or {}
-        self.commands = Commands(io.StringIO(), runner=self.run)
-
-    def run(self, argv: list[str], **_: Any) -> Result:
-        line = " ".join(argv)
-        self.lines.append(line)
-        output = next((text for start, text in self.outputs.items() if line.startswith(start)), "")
-        return Result(tuple(argv), 0, output, "", 0.0)
+    def __init__(self, outputs: dict[str, Output] | None = None) -> None:
+        self.runner = FakeRunner(outputs or {})
+        self.lines = self.runner.calls
+        self.commands = Commands(io.StringIO(), runner=self.runner)
 
 
 def plan(found: Facts | None = None, disk: str = "serial: LUN1", more: str = "") -> Plan:
@@ -127,12 +121,7 @@ def test_maps_are_made_of_what_is_let_go(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(multipath, "MAPPER", tmp_path)
     shell = Shell({"lsblk": "disk sda\npart sda4\nlvm guests-vm1\ndisk sdb\nlvm guests-vm1\n"})
 
-    def run(argv: list[str], **values: Any) -> Result:
-        if argv == ["multipathd", "reconfigure"]:
-            (tmp_path / WWID).touch()
-        return Shell.run(shell, argv, **values)
-
-    shell.commands.runner = run
+    shell.runner.acts["multipathd reconfigure"] = (tmp_path / WWID).touch
     multipath.make_maps({WWID: ("/dev/sda", "/dev/sdb")}, shell.commands, lambda fraction, text: None)
     assert [line for line in shell.lines if not line.startswith(("lsblk", "udevadm"))] == [
         "lvchange --activate n /dev/mapper/guests-vm1",

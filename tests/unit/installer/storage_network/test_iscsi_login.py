@@ -6,16 +6,15 @@ import io
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 from installer_samples import answers
 
 from answerfiles.model.san import Chap, Iscsi, Portal
 from answerfiles.secret import Secret
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
-from dom0kit.process import CommandFailed, Result
 from installer.command_log import Commands
 from installer.hardware import ibft
 from installer.hardware.ibft import Ibft, Target
@@ -43,9 +42,10 @@ class Shell:
     def __init__(
         self, root: Path, outputs: dict[str, str] | None = None, refused: dict[str, tuple[int, str]] | None = None
     ) -> None:
-        self.root, self.lines, self.log = root, list[str](), io.StringIO()
-        self.outputs, self.refused = {"ip -json": json.dumps(LINKS), **(outputs or {})}, refused or {}
-        self.commands = Commands(self.log, runner=self.run)
+        self.root, self.log, self.refused = root, io.StringIO(), refused or {}
+        self.runner = FakeRunner({"ip -json": json.dumps(LINKS), "iscsiadm": self.iscsiadm, **(outputs or {})})
+        self.lines = self.runner.calls
+        self.commands = Commands(self.log, runner=self.runner)
         (root / "etc/iscsi").mkdir(parents=True)
 
     def record(self, target: str, address: str, port: int) -> None:
@@ -53,17 +53,14 @@ class Shell:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(RECORD)
 
-    def run(self, argv: list[str], **_: Any) -> Result:
-        line = " ".join(argv)
-        self.lines.append(line)
+    def iscsiadm(self, call: Call) -> Ended:
         for end, (code, text) in self.refused.items():
-            if line.endswith(end):
-                raise CommandFailed(argv, code, text, "")
-        output = next((text for start, text in self.outputs.items() if line.startswith(start)), "")
-        if "-o new" in line:
-            address, _, port = argv[argv.index("-p") + 1].rpartition(":")
-            self.record(argv[argv.index("-T") + 1], address.strip("[]"), int(port))
-        return Result(tuple(argv), 0, output, "", 0.0)
+            if call.line.endswith(end):
+                return Ended(code, "", text)
+        if "-o new" in call.line:
+            address, _, port = call.argv[call.argv.index("-p") + 1].rpartition(":")
+            self.record(call.argv[call.argv.index("-T") + 1], address.strip("[]"), int(port))
+        return Ended()
 
     def log_in(self, wanted: Iscsi | None) -> None:
         iscsi_login.log_in(wanted, self.commands, lambda fraction, text: None, self.root)

@@ -6,15 +6,14 @@ import dataclasses
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 from screen_samples import FACTS, KEY
 
 from answerfiles import password as hashes
 from dom0kit.errors import UserError
 from dom0kit.http_client import WebError
-from dom0kit.process import Result
 from installer.command_log import Commands
 from installer.tui.main import facts_from, presets, read_epoch
 from installer.tui.operations import ssh_access
@@ -33,17 +32,8 @@ ADDRESSES = json.dumps(
 )
 
 
-class Recorder:
-    """Takes commands and what they read."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self.read: list[str] = []
-
-    def __call__(self, argv: list[str], *, stdin: str = "", **_: Any) -> Result:
-        self.words.append(" ".join(argv))
-        self.read.append(stdin)
-        return Result(tuple(argv), 0, ADDRESSES if argv[0] == "ip" else "", "", 0.0)
+def recording() -> FakeRunner:
+    return FakeRunner({"ip": ADDRESSES})
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +51,11 @@ def test_a_password_is_strong_and_easy_to_read() -> None:
 
 
 def test_access_by_password(tmp_path: Path) -> None:
-    log, recorder = io.StringIO(), Recorder()
+    log, recorder = io.StringIO(), recording()
     found = open_access("password", Commands(log, recorder), folder=tmp_path)
     assert found.addresses == ("192.0.2.7", "2001:db8::7")
     assert found.text() == f"ssh root@192.0.2.7, password {found.password}"
-    assert f"root:hash of {found.password}\n" in recorder.read
+    assert f"root:hash of {found.password}\n" in [call.stdin for call in recorder.requests]
     # Neither the log nor the files hold it.
     assert found.password not in log.getvalue()
     assert not any(found.password in path.read_text() for path in tmp_path.iterdir())
@@ -74,28 +64,28 @@ def test_access_by_password(tmp_path: Path) -> None:
         word.startswith(
             "systemd-run --quiet --collect --property=Type=notify --property=KillMode=process --unit=dom0kit-ssh /usr/sbin/sshd"
         )
-        for word in recorder.words
+        for word in recorder.calls
     )
     assert "PasswordAuthentication yes" in (tmp_path / "config").read_text()
 
 
 def test_access_by_keys(tmp_path: Path) -> None:
-    recorder = Recorder()
+    recorder = recording()
     found = open_access(
         "http://192.0.2.1/keys", Commands(io.StringIO(), recorder), folder=tmp_path, get=lambda url: f"# me\n{KEY}\n".encode()
     )
     assert found.text() == "ssh root@192.0.2.7, by key"
     assert (tmp_path / "keys").read_text() == KEY + "\n"
     assert "PasswordAuthentication no" in (tmp_path / "config").read_text()
-    assert not any(word.startswith("chpasswd") for word in recorder.words)
+    assert not any(word.startswith("chpasswd") for word in recorder.calls)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "ssh-dss AAAA", f"{KEY}\nno key\n"])
 def test_files_without_keys_let_nobody_in(text: str, tmp_path: Path) -> None:
-    recorder = Recorder()
+    recorder = recording()
     with pytest.raises(UserError):
         open_access("https://x/keys", Commands(io.StringIO(), recorder), folder=tmp_path, get=lambda url: text.encode())
-    assert recorder.words == []
+    assert recorder.calls == []
     with pytest.raises(UserError):
         read_keys(text)
 
@@ -109,7 +99,7 @@ def test_a_network_that_is_slow_is_waited_for(tmp_path: Path) -> None:
             raise failure
         return KEY.encode()
 
-    open_access("http://x/keys", Commands(io.StringIO(), Recorder()), folder=tmp_path, get=get, sleep=pauses.append)
+    open_access("http://x/keys", Commands(io.StringIO(), recording()), folder=tmp_path, get=get, sleep=pauses.append)
     assert len(pauses) == 2
 
 
@@ -118,12 +108,12 @@ def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
         raise WebError("status", "404", status=404)
 
     with pytest.raises(UserError):
-        open_access("http://x/keys", Commands(io.StringIO(), Recorder()), folder=tmp_path, get=get, sleep=pytest.fail)
+        open_access("http://x/keys", Commands(io.StringIO(), recording()), folder=tmp_path, get=get, sleep=pytest.fail)
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be understood"):
-        open_access("yes", Commands(io.StringIO(), Recorder()), folder=tmp_path)
+        open_access("yes", Commands(io.StringIO(), recording()), folder=tmp_path)
 
 
 def test_a_log_in_leads_to_the_session_and_nowhere_else() -> None:

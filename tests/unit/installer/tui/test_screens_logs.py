@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner, Output
 
 from dom0kit.errors import UserError
 from dom0kit.http_client import Response, WebError
-from dom0kit.process import Result
 from installer.command_log import Commands
 from installer.tui.operations import http_export, send_log
 from installer.tui.operations.http_export import Offer, word
@@ -120,28 +120,29 @@ class Terminal:
         self.told.append(text)
 
 
-class Runner:
-    """ssh's programs, as far as they answer."""
+def scp_checked(call: Call) -> Ended:
+    """Check the password's program and the file while they exist."""
+    askpass = Path(call.env["SSH_ASKPASS"])
+    assert askpass.stat().st_mode & 0o777 == 0o700
+    assert "open sesame" not in askpass.read_text()
+    assert Path(call.argv[-2]).read_bytes() == DATA
+    return Ended()
 
-    def __init__(self, scp: int = 0, key: str = "h ssh-ed25519 AAAA") -> None:
-        self.scp, self.key, self.seen, self.env = scp, key, list[list[str]](), dict[str, str]()
 
-    def __call__(self, words: list[str], env: dict[str, str] | None = None, **_: Any) -> Result:
-        self.seen.append(words)
-        if words[0] == "scp":
-            assert env is not None
-            self.env = env
-            askpass = Path(env["SSH_ASKPASS"])
-            assert askpass.stat().st_mode & 0o777 == 0o700
-            assert "open sesame" not in askpass.read_text()
-            assert Path(words[-2]).read_bytes() == DATA
-            return Result(tuple(words), self.scp, "", DENIED if self.scp else "", 0.0)
-        text = {"ssh-keyscan": self.key if "ed25519" in words else "", "ssh-keygen": "256 SHA256:abc h (ED25519)"}
-        return Result(tuple(words), 0, text.get(words[0], ""), "", 0.0)
+def scp_refused(call: Call) -> Ended:
+    scp_checked(call)
+    return Ended(1, "", DENIED)
+
+
+def ssh_programs(scp: Output = scp_checked, key: str = "h ssh-ed25519 AAAA") -> FakeRunner:
+    def keyscan(call: Call) -> str:
+        return key if "ed25519" in call.argv else ""
+
+    return FakeRunner({"scp": scp, "ssh-keyscan": keyscan, "ssh-keygen": "256 SHA256:abc h (ED25519)"})
 
 
 def effects(terminal: Terminal, runner: Any = None, *, there: tuple[str, ...] = ("127.0.0.1",), **more: Any) -> LogEffects:
-    commands = Commands(io.StringIO(), runner=runner or Runner())
+    commands = Commands(io.StringIO(), runner=runner or ssh_programs())
     return LogEffects(terminal, commands, lambda: there, lambda: DATA, more.pop("to_stick", lambda: None), **more)
 
 
@@ -194,13 +195,13 @@ COPY: Turn = ("Copy the log", NEXT, {"log.target": "me@192.0.2.7", "log.password
 
 
 def test_by_ssh() -> None:
-    runner, terminal = Runner(), Terminal(way("scp"), COPY, ("Host key", "yes", {}))
+    runner, terminal = ssh_programs(), Terminal(way("scp"), COPY, ("Host key", "yes", {}))
     act = effects(terminal, runner)
     act.save()
     assert "[ok] The log is at me@192.0.2.7:log-" in terminal.told[0]
-    scp = runner.seen[-1]
+    scp = runner.words[-1]
     assert "StrictHostKeyChecking=yes" in scp
-    assert runner.env["DOM0KIT_PASSWORD"] == "open sesame"
+    assert runner.requests[-1].env["DOM0KIT_PASSWORD"] == "open sesame"
     assert "SHA256:abc" in terminal.shown[-1]
     assert isinstance(act.commands.log, io.StringIO)
     assert "open sesame" not in act.commands.log.getvalue()
@@ -208,14 +209,14 @@ def test_by_ssh() -> None:
 
 def test_by_ssh_with_obstacles() -> None:
     terminal = Terminal(way("scp"), COPY, ("Host key", "yes", {}), ("Copy the log", BACK, {}))
-    effects(terminal, Runner(scp=1)).save()
+    effects(terminal, ssh_programs(scp_refused)).save()
     assert "Permission denied" in terminal.told[0]
-    runner, terminal = Runner(), Terminal(way("scp"), COPY, ("Host key", "no", {}))
+    runner, terminal = ssh_programs(), Terminal(way("scp"), COPY, ("Host key", "no", {}))
     effects(terminal, runner).save()
-    assert "scp" not in {words[0] for words in runner.seen}
+    assert "scp" not in {words[0] for words in runner.words}
     assert terminal.told == []
     terminal = Terminal(way("scp"), COPY, ("Copy the log", BACK, {}))
-    effects(terminal, Runner(key="# h:22 SSH-2.0\n")).save()
+    effects(terminal, ssh_programs(key="# h:22 SSH-2.0\n")).save()
     assert "shows no SSH host key" in terminal.told[0]
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 from screen_samples import BLANK, DIRTY, FACTS, NICS, chosen, state, with_disks
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from installer.command_log import Commands
 from installer.model.deb_package import Package
 from installer.model.hardware import MEDIUM
@@ -100,9 +100,7 @@ class Script:
 
 
 def effects(script: Script, *, demo: bool = False) -> PackageEffects:
-    def runner(words: list[str], **_: Any) -> Result:
-        return Result(tuple(words), 0, LISTED if words[0] == "lsblk" else "", "", 0.0)
-
+    runner = FakeRunner({"lsblk": LISTED})
     return PackageEffects(script, Commands(io.StringIO(), runner=runner), lambda: with_disks(BLANK, DIRTY, nics=NICS), demo)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import FakeRunner
 from screen_samples import chosen
 
 from dom0kit import http_client
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from installer.command_log import Commands
 from installer.tui.operations import pool_requests
 from installer.tui.operations.pool_requests import PoolEffects
@@ -176,9 +176,7 @@ class Terminal:
 
 
 def effects(terminal: Terminal, listed: str = "", *, demo: bool = False) -> PoolEffects:
-    def runner(words: list[str], **_: Any) -> Result:
-        return Result(tuple(words), 0, listed if words[0] == "lsblk" else "[]", "", 0.0)
-
+    runner = FakeRunner({"lsblk": listed, "": "[]"})
     return PoolEffects(terminal, Commands(io.StringIO(), runner=runner), demo=demo)
 
 

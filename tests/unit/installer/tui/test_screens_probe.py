@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runner import Call, Ended, FakeRunner
 from screen_samples import NICS, chosen
 
 from dom0kit.errors import UserError
@@ -97,11 +98,11 @@ class Machine:
     ) -> None:
         self.up = up
         self.address, self.route, self.ping, self.neighbour = address, route, ping, neighbour
-        self.words: list[str] = []
+        self.runner = FakeRunner({"": self.reply})
+        self.calls = self.runner.calls
 
-    def __call__(self, argv: list[str], **_: Any) -> Result:
-        self.words.append(" ".join(argv))
-        text, code = "", 0
+    def reply(self, call: Call) -> Ended:
+        argv, text, code = call.argv, "", 0
         if "address" in argv and self.address:
             text = json.dumps(ADDRESSES)
         elif "route" in argv and self.route:
@@ -112,7 +113,7 @@ class Machine:
             code = 0 if self.ping else 1
         elif "neighbour" in argv and self.neighbour:
             text = '[{"lladdr": "x", "state": ["STALE"]}]'
-        return Result(tuple(argv), code, text, "", 0.0)
+        return Ended(code, text)
 
 
 def run_probe(machine: Machine, folder: Path, values: dict[str, Value] | None = None) -> str:
@@ -121,7 +122,7 @@ def run_probe(machine: Machine, folder: Path, values: dict[str, Value] | None = 
     test = Probe(
         to_answers(where).network.management,
         (NICS[0],),
-        runner=machine,
+        runner=machine.runner,
         folder=folder,
         seconds=5,
         sleep=lambda seconds: None,
@@ -146,8 +147,8 @@ def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: P
     text = run_probe(machine, tmp_path)
     for words in expected:
         assert words in text
-    assert "networkctl reload" in machine.words
-    assert "networkctl reconfigure eno1" in machine.words
+    assert "networkctl reload" in machine.calls
+    assert "networkctl reconfigure eno1" in machine.calls
 
 
 @pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to have this address"), (False, "look at the cable")])
@@ -213,17 +214,15 @@ def test_sticks_are_removable_fat_volumes_but_not_the_medium() -> None:
 
 
 def test_saving_mounts_writes_and_lets_go(tmp_path: Path) -> None:
-    said: list[list[str]] = []
     written: list[bytes] = []
 
-    def runner(argv: list[str], **_: Any) -> Result:
-        said.append(argv)
-        if argv[0] == "umount":
-            written.append((Path(argv[1]) / "xen1.yaml").read_bytes())
-            (Path(argv[1]) / "xen1.yaml").unlink()
-        return Result(tuple(argv), 0, "", "", 0.0)
+    def unmount(call: Call) -> str:
+        written.append((Path(call.argv[1]) / "xen1.yaml").read_bytes())
+        (Path(call.argv[1]) / "xen1.yaml").unlink()
+        return ""
 
+    runner = FakeRunner({"umount": unmount})
     usb_sticks.save("/dev/sdb1", "xen1.yaml", b"version: 1\n", Commands(io.StringIO(), runner))
     assert written == [b"version: 1\n"]
-    assert [argv[0] for argv in said] == ["mount", "umount"]
-    assert said[0][-2] == "/dev/sdb1"
+    assert [words[0] for words in runner.words] == ["mount", "umount"]
+    assert runner.words[0][-2] == "/dev/sdb1"

@@ -3,36 +3,27 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ganeti_samples import Commands
+from fake_runner import Ended, FakeRunner
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from pool.ganeti.peers import file_replication
 from pool.host_access import Local
 
 LEDGER = "var/lib/dom0kit/pool/tokens/abc.json"
 
 
-class Runner:
-    """Notes what goes to which host."""
-
-    def __init__(self, code: int = 0) -> None:
-        self.code = code
-        self.sent: list[tuple[list[str], bytes]] = []
-
-    def __call__(self, argv: list[str], **values: Any) -> Result:
-        self.sent.append((argv, values["stdin"]))
-        return Result(tuple(argv), self.code, "", "", 0.0)
+def sent(runner: FakeRunner) -> list[tuple[list[str], bytes]]:
+    """Return the commands and what each read from standard input."""
+    return [(list(call.argv), call.stdin) for call in runner.requests if isinstance(call.stdin, bytes)]
 
 
 def test_files_go_to_the_other_candidates_with_their_modes(in_pool: Local) -> None:
     in_pool.write(LEDGER, "{}", 0o600)
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
-    ((argv, data),) = runner.sent
+    ((argv, data),) = sent(runner)
     assert "root@10.0.0.12" in argv
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         (member,) = tar.getmembers()
@@ -40,33 +31,33 @@ def test_files_go_to_the_other_candidates_with_their_modes(in_pool: Local) -> No
 
 
 def test_a_file_that_is_gone_goes_there_too(in_pool: Local) -> None:
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.copy_to_candidates([in_pool.path("var/lib/dom0kit/pool/it's gone")], in_pool, runner)
-    ((argv, _),) = runner.sent
+    ((argv, _),) = sent(runner)
     assert argv[-1].startswith("rm -f -- '/var/lib/dom0kit/pool/it'\"'\"'s gone' && tar ")
 
 
 def test_an_offline_candidate_is_left_out_and_a_silent_one_is_told(in_pool: Local) -> None:
     with pytest.raises(UserError, match=r"not copied to h2\.example\.org"):
-        file_replication.copy_to_candidates([Path(in_pool.path(LEDGER))], in_pool, Runner(255))
+        file_replication.copy_to_candidates([Path(in_pool.path(LEDGER))], in_pool, FakeRunner({"": Ended(255)}))
     in_pool.write("var/lib/ganeti/ssconf_offline_nodes", "h2.example.org\n")
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
-    assert runner.sent == []
+    assert sent(runner) == []
 
 
 def test_without_a_pool_nothing_is_copied(place: Local) -> None:
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.copy_to_candidates([place.path(LEDGER)], place, runner)
-    assert runner.sent == []
+    assert sent(runner) == []
 
 
 def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
     for name in ("tokens/a.json", "tokens/b.json", "keys/root"):
         in_pool.write(f"{file_replication.BOOK}/{name}", "{}", 0o600)
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.share_book(in_pool, runner)
-    with tarfile.open(fileobj=io.BytesIO(runner.sent[0][1])) as tar:
+    with tarfile.open(fileobj=io.BytesIO(sent(runner)[0][1])) as tar:
         assert [name.removeprefix(f"{file_replication.BOOK}/") for name in tar.getnames()] == [
             "tokens/a.json",
             "tokens/b.json",
@@ -74,12 +65,12 @@ def test_a_new_candidate_gets_every_token_and_the_keys(in_pool: Local) -> None:
         ]
 
 
-def test_a_host_gets_what_the_pool_tells_all(in_pool: Local, commands: Commands) -> None:
+def test_a_host_gets_what_the_pool_tells_all(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: a third host's ``ssconf_node_list`` lacked itself after three distributions of Ganeti's, two 0.1 and 0.2 s late."""
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.send_names(in_pool, "h2.example.org", "10.0.0.12", runner)
     assert commands.calls == []
-    ((argv, data),) = runner.sent
+    ((argv, data),) = sent(runner)
     assert "root@10.0.0.12" in argv
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         names = tar.getnames()
@@ -87,7 +78,7 @@ def test_a_host_gets_what_the_pool_tells_all(in_pool: Local, commands: Commands)
     assert all(name.startswith("var/lib/ganeti/ssconf_") for name in names)
 
 
-def test_a_master_that_did_not_hear_of_the_host_itself_writes_the_names_first(in_pool: Local, commands: Commands) -> None:
+def test_a_master_that_did_not_hear_of_the_host_itself_writes_the_names_first(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: Ganeti's distribution was 1.1 s late for all three hosts, the master among them, which then sent its old list."""
     in_pool.write("var/lib/ganeti/config.data", "{}")
 
@@ -95,9 +86,9 @@ def test_a_master_that_did_not_hear_of_the_host_itself_writes_the_names_first(in
         in_pool.write("var/lib/ganeti/ssconf_node_list", "h1.example.org\nh2.example.org\nh3.example.org\n")
 
     commands.acts["python3 -c"] = written
-    runner = Runner()
+    runner = FakeRunner()
     file_replication.send_names(in_pool, "h3.example.org", "10.0.0.13", runner)
-    ((_, data),) = runner.sent
+    ((_, data),) = sent(runner)
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         names = tar.extractfile("var/lib/ganeti/ssconf_node_list")
         assert names is not None

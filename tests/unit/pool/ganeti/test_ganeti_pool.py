@@ -5,7 +5,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from ganeti_samples import Commands, make_pool
+from fake_runner import FakeRunner
+from ganeti_samples import make_pool
 
 from dom0kit.errors import UserError
 from dom0kit.process import CommandFailed
@@ -33,7 +34,7 @@ def _no_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(add_node, "send_names", lambda place, name, address: None)
 
 
-def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: Commands) -> None:
+def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member: Member, commands: FakeRunner) -> None:
     commands.acts["gnt-cluster init"] = lambda: make_pool(place)
     create.create(place, member, NEW)
     (init,) = commands.ran("gnt-cluster init")
@@ -46,7 +47,7 @@ def test_a_pool_is_made_by_one_command_and_its_daemons_run(place: Local, member:
     assert not place.path(daemons.MAKING).exists()
 
 
-def test_the_rsa_host_key_that_ganeti_wants_is_made_before_the_pool(place: Local, member: Member, commands: Commands) -> None:
+def test_the_rsa_host_key_that_ganeti_wants_is_made_before_the_pool(place: Local, member: Member, commands: FakeRunner) -> None:
     commands.acts["gnt-cluster init"] = lambda: make_pool(place)
     create.create(place, member, NEW)
     programs = [call.split()[0] for call in commands.calls]
@@ -55,19 +56,19 @@ def test_the_rsa_host_key_that_ganeti_wants_is_made_before_the_pool(place: Local
     assert commands.ran("systemctl try-reload-or-restart ssh.service")
 
 
-def test_an_rsa_host_key_that_is_there_stays(place: Local, member: Member, commands: Commands) -> None:
+def test_an_rsa_host_key_that_is_there_stays(place: Local, member: Member, commands: FakeRunner) -> None:
     place.write(create.RSA_HOST_KEY, "ssh-rsa AAAA root@h1\n")
     commands.acts["gnt-cluster init"] = lambda: make_pool(place)
     create.create(place, member, NEW)
     assert not commands.ran("ssh-keygen")
 
 
-def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, commands: Commands) -> None:
+def test_a_pool_that_is_there_is_not_made_again(in_pool: Local, member: Member, commands: FakeRunner) -> None:
     create.create(in_pool, member, NEW)
     assert not commands.ran("gnt-cluster")
 
 
-def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: Local, member: Member, commands: Commands) -> None:
+def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: Local, member: Member, commands: FakeRunner) -> None:
     in_pool.write(daemons.MAKING, "{}")
     in_pool.write("var/lib/ganeti/config.data", "half")
     seen: list[list[str]] = []
@@ -76,14 +77,14 @@ def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: Local, member
     assert seen == [[]], "gnt-cluster refuses to make a pool beside files of another"
 
 
-def test_a_failed_creation_is_known_to_be_ours(place: Local, member: Member, commands: Commands) -> None:
+def test_a_failed_creation_is_known_to_be_ours(place: Local, member: Member, commands: FakeRunner) -> None:
     commands.failing.add("gnt-cluster init")
     with pytest.raises(UserError):
         create.create(place, member, NEW)
     assert place.path(daemons.MAKING).exists()
 
 
-def test_somebody_elses_pool_is_left_alone(place: Local, member: Member, commands: Commands) -> None:
+def test_somebody_elses_pool_is_left_alone(place: Local, member: Member, commands: FakeRunner) -> None:
     place.write("var/lib/ganeti/config.data", "unknown")
     with pytest.raises(UserError, match=r"not whole: config\.data"):
         create.create(place, member, NEW)
@@ -110,40 +111,40 @@ def test_addresses_that_cannot_be_a_pools(place: Local, address: str | None, of_
     assert not place.path(daemons.MAKING).exists()
 
 
-def test_without_an_address_the_name_is_resolved(place: Local, member: Member, commands: Commands) -> None:
+def test_without_an_address_the_name_is_resolved(place: Local, member: Member, commands: FakeRunner) -> None:
     commands.outputs["getent ahostsv4"] = "10.0.0.10     STREAM pool.example.org\n"
     assert create.own_address(place, member, create.NewPool("pool.example.org")) == "10.0.0.10"
 
 
-def test_a_small_volume_group_is_refused_before_anything_is_changed(place: Local, member: Member, commands: Commands) -> None:
+def test_a_small_volume_group_is_refused_before_anything_is_changed(place: Local, member: Member, commands: FakeRunner) -> None:
     commands.outputs["vgs --noheadings"] = "  9000.00\n"
     with pytest.raises(UserError, match="9000 MiB"):
         create.create(place, member, NEW)
     assert not commands.ran("gnt-cluster")
 
 
-def test_a_host_without_guests_disks_makes_a_pool_of_shared_files(place: Local, commands: Commands) -> None:
+def test_a_host_without_guests_disks_makes_a_pool_of_shared_files(place: Local, commands: FakeRunner) -> None:
     create.create(place, Member("h1.example.org", "10.0.0.11"), NEW)
     (init,) = commands.ran("gnt-cluster init")
     assert "--vg-name" not in init
     assert "--enabled-disk-templates=sharedfile" in init
 
 
-def test_preparing_a_host_without_pool_starts_nothing(place: Local, commands: Commands) -> None:
+def test_preparing_a_host_without_pool_starts_nothing(place: Local, commands: FakeRunner) -> None:
     daemons.prepare(place)
     assert not commands.ran("systemctl")
     daemons.quiet(place)
     assert "systemctl mask --quiet ganeti.target" in commands.calls
 
 
-def test_a_host_of_a_pool_starts_its_daemons_at_each_boot(in_pool: Local, commands: Commands) -> None:
+def test_a_host_of_a_pool_starts_its_daemons_at_each_boot(in_pool: Local, commands: FakeRunner) -> None:
     daemons.prepare(in_pool)
     assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
 
 
-def test_a_start_that_the_watcher_calls_off_is_made_again(in_pool: Local, commands: Commands) -> None:
+def test_a_start_that_the_watcher_calls_off_is_made_again(in_pool: Local, commands: FakeRunner) -> None:
     commands.failing.add("systemctl start")
-    commands.says = "\nJob for ganeti-rapi.service canceled."
+    commands.errors = "Failure: \nJob for ganeti-rapi.service canceled."
     commands.acts["systemctl start"] = lambda: commands.failing.discard("systemctl start") if twice() else None
 
     def twice() -> bool:
@@ -156,15 +157,15 @@ def test_a_start_that_the_watcher_calls_off_is_made_again(in_pool: Local, comman
 @pytest.mark.parametrize(
     ("says", "tries"), [("\nJob for ganeti-rapi.service canceled.", 3), ("\nJob for ganeti-noded.service failed because …", 1)]
 )
-def test_a_daemon_that_does_not_start_is_told(in_pool: Local, commands: Commands, says: str, tries: int) -> None:
+def test_a_daemon_that_does_not_start_is_told(in_pool: Local, commands: FakeRunner, says: str, tries: int) -> None:
     commands.failing.add("systemctl start")
-    commands.says = says
+    commands.errors = f"Failure: {says}"
     with pytest.raises(UserError, match="systemctl exited"):
         daemons.prepare(in_pool)
     assert len(commands.ran("systemctl start")) == tries
 
 
-def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Commands) -> None:
+def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: FakeRunner) -> None:
     make_pool(in_pool, master="h2.example.org")
     daemons.prepare(in_pool)
     assert "rapi" not in commands.calls[-1]
@@ -172,7 +173,7 @@ def test_a_member_starts_no_daemons_of_the_master(in_pool: Local, commands: Comm
 
 
 def test_no_watcher_starts_the_daemons_of_a_replaced_master_until_the_pool_takes_it_back(
-    in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch
+    in_pool: Local, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "replaced", lambda pool: True)
     in_pool.write(daemons.CRON, "*/5 * * * * root ganeti-watcher\n")
@@ -188,7 +189,7 @@ def test_no_watcher_starts_the_daemons_of_a_replaced_master_until_the_pool_takes
     assert "luxid" not in start
 
 
-def test_what_ganeti_writes_while_its_files_are_followed_is_followed_too(in_pool: Local, commands: Commands) -> None:
+def test_what_ganeti_writes_while_its_files_are_followed_is_followed_too(in_pool: Local, commands: FakeRunner) -> None:
     make_pool(in_pool, master="h2.example.org")
 
     def written() -> None:
@@ -201,7 +202,7 @@ def test_what_ganeti_writes_while_its_files_are_followed_is_followed_too(in_pool
 
 
 @pytest.mark.parametrize("mark", [daemons.MAKING, daemons.JOINING])
-def test_half_a_pool_has_no_watcher(in_pool: Local, commands: Commands, mark: str) -> None:
+def test_half_a_pool_has_no_watcher(in_pool: Local, commands: FakeRunner, mark: str) -> None:
     make_pool(in_pool, master="h2.example.org")
     in_pool.write(mark, "{}")
     daemons.follow(in_pool)
@@ -210,14 +211,14 @@ def test_half_a_pool_has_no_watcher(in_pool: Local, commands: Commands, mark: st
 
 
 @pytest.mark.parametrize("mark", [daemons.MAKING, daemons.JOINING])
-def test_half_a_pool_is_not_started(in_pool: Local, commands: Commands, mark: str) -> None:
+def test_half_a_pool_is_not_started(in_pool: Local, commands: FakeRunner, mark: str) -> None:
     in_pool.write(mark, "{}")
     daemons.prepare(in_pool)
     assert not commands.ran("systemctl")
     assert not health.state(in_pool, "h1.example.org").well
 
 
-def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands: Commands) -> None:
+def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands: FakeRunner) -> None:
     def cut_off() -> None:
         in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh3.example.org {KEY}\n")
 
@@ -228,9 +229,9 @@ def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: Local, commands:
     assert in_pool.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
 
 
-def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands: Commands) -> None:
+def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands: FakeRunner) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
-    commands.says = (
+    commands.errors = "Failure: " + (
         "Can't get version information from node h2.example.org: Error 28: Connection timed out after 5901 milliseconds"
     )
     commands.failing.add("gnt-node add")
@@ -242,7 +243,7 @@ def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: Local, commands
     assert len(commands.ran("gnt-node add")) == 5
 
 
-def test_names_that_did_not_arrive_go_by_ssh(in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_did_not_arrive_go_by_ssh(in_pool: Local, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: Ganeti's daemon was late with them three times, and the whole join began anew."""
     commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
     sent: list[str] = []
@@ -257,14 +258,14 @@ def test_names_that_did_not_arrive_go_by_ssh(in_pool: Local, commands: Commands,
     assert not commands.ran("gnt-cluster redist-conf")
 
 
-def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: Commands) -> None:
+def test_files_that_did_not_arrive_are_sent_again(in_pool: Local, commands: FakeRunner) -> None:
     commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
     commands.acts["gnt-cluster redist-conf"] = lambda: commands.outputs.update({"gnt-cluster command": "return code = 0\n"})
     add_node.add(JOINER, in_pool)
     assert len(commands.ran("gnt-cluster redist-conf")) == 1
 
 
-def test_a_host_that_lacks_one_file_of_the_pool_is_found_out(in_pool: Local, commands: Commands) -> None:
+def test_a_host_that_lacks_one_file_of_the_pool_is_found_out(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: ``gnt-cluster verify`` missed spice.pem on a third host, whose node daemon was late for this one file."""
     in_pool.write("var/lib/ganeti/spice.pem", "certificate")
     digest = hashlib.sha256(b"certificate").hexdigest()
@@ -278,28 +279,28 @@ def test_a_host_that_lacks_one_file_of_the_pool_is_found_out(in_pool: Local, com
     assert look.endswith("| sha256sum --check --status")
 
 
-def test_a_host_is_added_by_its_name(in_pool: Local, commands: Commands) -> None:
+def test_a_host_is_added_by_its_name(in_pool: Local, commands: FakeRunner) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     add_node.add(JOINER, in_pool)
     assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check h2.example.org"]
 
 
-def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: Commands) -> None:
+def test_a_host_that_the_pool_knows_comes_again(in_pool: Local, commands: FakeRunner) -> None:
     in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh2.example.org {KEY}\n")
     add_node.add(JOINER, in_pool)
     assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check --readd h2.example.org"]
     assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
 
 
-def test_what_was_asked_of_a_host_before_its_power_was_cut_is_not_waited_for(in_pool: Local, commands: Commands) -> None:
+def test_what_was_asked_of_a_host_before_its_power_was_cut_is_not_waited_for(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: the queue stood still for 14 minutes, until Ganeti gave up a request."""
     connections.hang_up(in_pool, ["10.0.0.12"])
     assert commands.calls == ["ss --kill --tcp state connected dst 10.0.0.12 and ( dport = :1811 or dport = :22 )"]
 
 
-def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands: Commands) -> None:
+def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands: FakeRunner) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
-    commands.says = "Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds"
+    commands.errors = "Failure: Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds"
     commands.failing.add("gnt-node add")
 
     def late() -> None:
@@ -314,7 +315,7 @@ def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: Local, commands:
     assert "--readd" in second
 
 
-def test_a_host_that_the_masters_own_names_lack_is_taken_back_after_they_are_renewed(in_pool: Local, commands: Commands) -> None:
+def test_a_host_missing_from_the_masters_names_is_added_after_they_are_renewed(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: "No SSH port information available for node", at each try, after Ganeti's daemon was late for the master itself."""
     commands.outputs["gnt-node list"] = "h1.example.org\nh2.example.org\nh3.example.org\n"
     in_pool.write("var/lib/ganeti/config.data", "{}")
@@ -396,7 +397,7 @@ WELCOME = PoolAnswer("pool.example.org", "h1.example.org", "10.0.0.11", hosts=1)
 SECOND = Member("h2.example.org", "10.0.0.12", volume_group="guests")
 
 
-def test_a_join_from_its_question_to_its_daemons(place: Local, commands: Commands) -> None:
+def test_a_join_from_its_question_to_its_daemons(place: Local, commands: FakeRunner) -> None:
     place.write("etc/hosts", "10.0.0.12\th2.example.org\n")
     talk = Talk(place, WELCOME)
     said: list[str] = []
@@ -407,7 +408,7 @@ def test_a_join_from_its_question_to_its_daemons(place: Local, commands: Command
     assert not place.path(daemons.JOINING).exists()
 
 
-def test_a_pool_that_refuses_leaves_the_host_as_it_was(place: Local, commands: Commands) -> None:
+def test_a_pool_that_refuses_leaves_the_host_as_it_was(place: Local, commands: FakeRunner) -> None:
     talk = Talk(place, PoolAnswer(problems=(Problem("clock", "the clocks differ by 400 s", "set it"),)))
     with pytest.raises(Refused, match="400 s"):
         Ganeti(place, SECOND, token=TOKEN, converse=talk).join(JOINER)  # type: ignore[arg-type]
@@ -431,7 +432,7 @@ def test_a_join_that_was_cut_off_is_done_again_whatever_ganeti_wrote(in_pool: Lo
     assert talk.words == ["ask", "keys", "join"]
 
 
-def test_a_join_whose_files_did_not_come_fails_at_once_and_is_done_again(place: Local, commands: Commands) -> None:
+def test_a_join_whose_files_did_not_come_fails_at_once_and_is_done_again(place: Local, commands: FakeRunner) -> None:
     talk = Talk(place, WELCOME)
     talk.files_come = False
     with pytest.raises(UserError, match="its files did not come here"):
@@ -440,7 +441,7 @@ def test_a_join_whose_files_did_not_come_fails_at_once_and_is_done_again(place: 
     assert not commands.ran("systemctl start"), "the daemons of a host that is in no pool"
 
 
-def test_the_last_host_takes_the_pool_with_it(in_pool: Local, commands: Commands) -> None:
+def test_the_last_host_takes_the_pool_with_it(in_pool: Local, commands: FakeRunner) -> None:
     in_pool.write("var/lib/ganeti/ssconf_node_list", "h1.example.org\n")
     in_pool.write("var/lib/ganeti/ssconf_node_primary_ips", "h1.example.org 10.0.0.11\n")
     leave.leave(in_pool, "h1.example.org")
@@ -449,13 +450,13 @@ def test_the_last_host_takes_the_pool_with_it(in_pool: Local, commands: Commands
     assert "pool.example.org" not in in_pool.read("etc/hosts")
 
 
-def test_the_master_of_others_does_not_leave(in_pool: Local, commands: Commands) -> None:
+def test_the_master_of_others_does_not_leave(in_pool: Local, commands: FakeRunner) -> None:
     with pytest.raises(UserError, match="is the master"):
         leave.leave(in_pool, "h1.example.org")
     assert commands.calls == []
 
 
-def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> None:
+def test_a_member_leaves_by_the_master(in_pool: Local, commands: FakeRunner) -> None:
     make_pool(in_pool, master="h2.example.org")
     leave.leave(in_pool, "h1.example.org")
     (ssh,) = commands.ran("ssh ")
@@ -464,7 +465,7 @@ def test_a_member_leaves_by_the_master(in_pool: Local, commands: Commands) -> No
     assert cleanup.left_overs(in_pool) == []
 
 
-def test_a_master_without_the_pools_address_gets_it(in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_master_without_the_pool_address_gets_it(in_pool: Local, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen on a busy machine: a pool whose address nobody had, found by ``gnt-cluster verify`` (ENODENET) alone."""
     found: list[str] = []
     monkeypatch.setattr(connections, "has_address", lambda address: address in found)
@@ -477,7 +478,7 @@ def test_a_master_without_the_pools_address_gets_it(in_pool: Local, commands: Co
 
 
 def test_the_pools_address_comes_though_the_command_was_too_slow(
-    in_pool: Local, commands: Commands, monkeypatch: pytest.MonkeyPatch
+    in_pool: Local, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[str] = []
     monkeypatch.setattr(connections, "has_address", found.__contains__)
@@ -509,7 +510,7 @@ def test_a_master_that_comes_back_says_that_another_one_took_over(in_pool: Local
 
 
 @pytest.mark.usefixtures("_replaced")
-def test_a_replaced_master_starts_the_daemons_of_a_node_alone(in_pool: Local, commands: Commands) -> None:
+def test_a_replaced_master_starts_the_daemons_of_a_node_alone(in_pool: Local, commands: FakeRunner) -> None:
     """Seen: wconfd and luxid asked for votes without end, and the host's first boot stood still with them."""
     daemons.prepare(in_pool)
     (start,) = commands.ran("systemctl start")

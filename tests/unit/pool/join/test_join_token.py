@@ -6,11 +6,11 @@ import base64
 import ipaddress
 
 import pytest
+from fake_runner import FakeRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from pool.join import openssh_keys
 from pool.join.token import JoinToken, is_id, read_token, token_id
 
@@ -106,17 +106,10 @@ def test_a_host_key_that_is_no_point_is_refused_although_the_checksum_fits() -> 
 
 
 def test_the_public_key_is_openssls() -> None:
-    asked: list[str] = []
-
-    def runner(argv: list[str], *, stdin: str, timeout: float) -> Result:
-        asked.append(stdin)
-        pem = (
-            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
-        )
-        return Result(tuple(argv), 0, pem, "", 0.0)
-
+    pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
+    runner = FakeRunner({"openssl": pem})
     assert openssh_keys.public_of(SEED, runner) == PUBLIC
-    body = base64.b64decode(asked[0].splitlines()[1])
+    body = base64.b64decode(str(runner.requests[0].stdin).splitlines()[1])
     assert body.endswith(SEED)
     assert len(body) == 48
     assert openssh_keys.ed25519_line(PUBLIC) == LINE
