@@ -1,1 +1,1 @@
-"""qa."""
+"""QEMU scenarios against an ISO: machines, lab networks, checks, scheduling, reports."""

@@ -1,4 +1,4 @@
-"""The commands ``dom0kit qa`` and ``dom0kit run``."""
+"""The subcommands ``dom0kit qa`` and ``dom0kit run``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ISO = Path("build/dom0kit.iso")
 
 
 def _load(module: str) -> ModuleType:
-    """A module of this room; what the tests need is not installed everywhere.
+    """Import a module of this package when it is needed: the packages of the tests are not installed everywhere.
 
     :raises UserError: when a Python package is missing.
     """
@@ -37,15 +37,15 @@ def _load(module: str) -> ModuleType:
 
 
 def configure_qa(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit qa``."""
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="what to run, by exact name; all when nothing is chosen")
+    """Add the arguments of ``dom0kit qa``."""
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="scenarios to run, by exact name (default: all)")
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="where results go (default: %(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="use no stage of an earlier run, and keep none for later ones")
-    parser.add_argument("--keep", action="store_true", help="keep disks and media afterwards")
-    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of a machine (default: %(default)s)")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="folder for the results (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="neither use nor keep cached stages")
+    parser.add_argument("--keep", action="store_true", help="keep disks and media after the run")
+    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of each machine (default: %(default)s)")
     parser.add_argument(
-        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of a machine (default: 1)"
+        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of each machine (default: 1)"
     )
     options.add(parser)
     report_command.add(parser)
@@ -83,33 +83,48 @@ def qa(arguments: argparse.Namespace) -> int:
     return int(module.run(arguments, settings))
 
 
+RUN_EPILOG = """\
+examples:
+  dom0kit run                                     boot the installer in a window, or on this terminal
+  dom0kit run --answers docs/example-answers.yaml install unattended
+  dom0kit run --disk-only --firmware uefi         boot the installed disk
+"""
+
+
 def configure_run(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit run``."""
+    """Add the arguments of ``dom0kit run``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = RUN_EPILOG
     parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to boot (default: %(default)s)")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: %(default)s")
     parser.add_argument(
-        "--answers", type=Path, metavar="FILE", help="install unattended by these answers, on a stick beside the ISO"
+        "--answers", type=Path, metavar="FILE", help="install unattended with this answer file, on a USB stick next to the ISO"
     )
     parser.add_argument("--disk-only", action="store_true", help="boot the installed disk, without the ISO")
     parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="default: %(default)s")
     parser.add_argument("--cpus", type=int, default=1, help="default: %(default)s")
     parser.add_argument(
-        "--disk", type=Path, default=Path("build/run/disk.qcow2"), help="made with 20 GiB when missing (default: %(default)s)"
+        "--disk",
+        type=Path,
+        default=Path("build/run/disk.qcow2"),
+        help="disk image; a missing one is created with 20 GiB (default: %(default)s)",
     )
-    parser.add_argument("--terminal", action="store_true", help="serial console on this terminal even where there is a screen")
+    parser.add_argument(
+        "--terminal", action="store_true", help="show the serial console on this terminal even if a window could be opened"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Boot the ISO for a person."""
+    """Boot the ISO for a user; return QEMU's exit code."""
     return int(_load("qa.run_vm").boot(arguments))
 
 
 def register(add: Add) -> None:
-    """Add this room's subcommands."""
-    add("qa", "Boot the ISO in machines and check what a person would look at.", configure_qa, qa)
+    """Register the subcommands of this package."""
+    add("qa", "Run QEMU scenarios against an ISO.", configure_qa, qa)
     add(
         "run",
-        "Boot the ISO in QEMU, in a window or on this terminal.",
+        "Boot the ISO in QEMU, in a window or on this terminal; --answers installs unattended.",
         configure_run,
         run,
         example="dom0kit run --answers docs/example-answers.yaml",

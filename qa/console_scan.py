@@ -1,4 +1,4 @@
-"""What a person would notice on a console: from its text to findings. Pure functions.
+"""Symptoms of a faulty system in console text. Pure functions.
 
 >>> [f.kind for f in findings("[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs")]
 ['kernel panic']
@@ -22,13 +22,13 @@ LONGEST_ESCAPE = 256
 
 
 class Cleaner:
-    """Takes escape sequences and control characters out of text that arrives in pieces; lines end with a line feed."""
+    """Remove escape sequences and control characters from text that arrives in pieces; lines end with a line feed."""
 
     def __init__(self) -> None:
         self._rest = ""
 
     def feed(self, text: str) -> str:
-        """The readable part of the text so far; an escape sequence cut in half waits for its other half."""
+        """Return the readable part of the text so far; hold back an incomplete escape sequence."""
         text = self._rest + text
         self._rest = ""
         kept, place = [], 0
@@ -47,13 +47,13 @@ class Cleaner:
 
 
 def strip_ansi(text: str) -> str:
-    """Text without escape sequences, as it is kept in logs."""
+    """Return a text without escape sequences, as logs keep it."""
     return Cleaner().feed(text + "\n")[:-1]
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """A line that no good machine prints; after a fatal one nothing is worth waiting for."""
+    """A line that no healthy machine prints; after a fatal one a wait ends at once."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -62,7 +62,7 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Allowed:
-    """A line that looks bad and is not, and why."""
+    """A line that matches a symptom and is harmless, with the reason."""
 
     pattern: re.Pattern[str]
     reason: str
@@ -70,7 +70,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Finding:
-    """A symptom seen: ``number`` is the line's number from 1, ``line`` its text."""
+    """A symptom in a text: ``number`` is the line's number from 1, ``line`` its text."""
 
     kind: str
     number: int
@@ -103,21 +103,21 @@ SYMPTOMS = (
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         re.compile(r"E9Z\|"),
-        "the journal of a guest that is asked for it after a failure: what it tells happened before",
+        "output of the diagnosis after a failure: the guest's journal reports what happened before",
     ),
     Allowed(
         re.compile(r"I/O error, dev (loop|fd)\d+"),
-        "probing an empty drive is how blkid finds out that it is empty",
+        "blkid probes empty drives",
     ),
     Allowed(
         re.compile(r"error: file `\S*/(done|boot/hosts)/[^/']+' not found"),
-        "over HTTP GRUB says so when it asks whether a host is installed, or known by its MAC address, and it is not",
+        "GRUB prints it over HTTP when the file that marks a host as installed, or names it by MAC address, is not there",
     ),
 )
 
 
 def findings(text: str, allowed: Sequence[Allowed] = ALLOWED, *, first: int = 1) -> list[Finding]:
-    """The symptoms in console text without escape sequences, at most one for each line.
+    """Return the symptoms in console text without escape sequences, at most one for each line.
 
     :param first: number of the text's first line.
     """

@@ -1,7 +1,6 @@
-"""What an administrator looks at on an installed host.
+"""Checks of an installed host.
 
-Each check takes ``run``, which executes a command as root in the guest (on the console or by ssh), and raises
-ScenarioFailed with what it found.
+Each check takes a guest (its console or ssh) and raises ScenarioFailed with what it found.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ IDENTITY = {
     "management address": "ip -j -4 addr show dev xenbr0 | jq -r '.[0].addr_info[0].local'",
     "bridge": "ovs-vsctl list-ports xenbr0 | sort",
 }
-"""What must be the same after every boot, and the commands that show it."""
+"""Properties of a host that no reboot may change, and the commands that show them."""
 
 
 def need(condition: object, text: str) -> None:
-    """Fail with this text unless the condition holds."""
+    """Raise ScenarioFailed with this text unless the condition is true."""
     if not condition:
         raise ScenarioFailed(text)
 
 
 def check_no_failed_unit(guest: Guest) -> None:
-    """All units that were started are well."""
+    """Check that no unit has failed."""
     failed = guest.succeed("systemctl --failed --no-legend --plain").strip()
     need(not failed, f"failed units:\n{failed}")
 
 
 def check_xen(guest: Guest) -> None:
-    """The host runs Xen 4.20 and is its dom0."""
+    """Check that the host runs Xen 4.20 and is its dom0."""
     info = guest.succeed("xl info")
     version = re.search(r"^xen_version\s*:\s*(\S+)", info, re.MULTILINE)
     need(version and version.group(1).startswith("4.20"), f"xl info does not name Xen 4.20:\n{info}")
@@ -49,13 +48,13 @@ def check_xen(guest: Guest) -> None:
 
 
 def check_mode(guest: Guest, mode: str) -> None:
-    """The system knows what it is for."""
+    """Check the mode that the system was booted in."""
     line = guest.succeed("cat /proc/cmdline")
     need(f"dom0kit.mode={mode}" in line.split(), f"/proc/cmdline has no dom0kit.mode={mode}: {line}")
 
 
 def check_overlay(guest: Guest, *, writable_medium: bool) -> None:
-    """The root is an overlay over the image, and the medium it came from is mounted as it should be."""
+    """Check that the root is an overlay over the image, and how the medium of the image is mounted."""
     root = guest.succeed("findmnt -n -o FSTYPE /").strip()
     need(root == "overlay", f"/ is {root}, not overlay")
     options = guest.succeed("findmnt -n -o OPTIONS --mountpoint /run/dom0kit/medium").strip()
@@ -66,7 +65,7 @@ def check_overlay(guest: Guest, *, writable_medium: bool) -> None:
 
 
 def check_identity(guest: Guest, wanted: str = answers.HOST_NAME) -> None:
-    """The host has its own name, time zone, machine-id, keys and initiator, which the image does not have."""
+    """Check that the host has its own name, time zone, machine-id, keys and initiator, which the image lacks."""
     name = guest.succeed("cat /etc/hostname").strip()
     need(name in (wanted, wanted.partition(".")[0]), f"the host name is {name}, not {wanted}")
     zone = guest.succeed("readlink /etc/localtime").strip()
@@ -83,9 +82,9 @@ def check_identity(guest: Guest, wanted: str = answers.HOST_NAME) -> None:
 
 
 def check_network(guest: Guest, *, prefix: str = "10.0.2.", neighbour: str = "10.0.2.2") -> None:
-    """The management card is in the Open vSwitch bridge, and the bridge has an address in the network.
+    """Check that the management card is in the Open vSwitch bridge, and that the bridge has an address.
 
-    :param prefix: how the address begins.
+    :param prefix: the beginning of the expected address.
     :param neighbour: an address in the same network; QEMU's restricted one offers no router, so there is no default route.
     """
     shown = guest.succeed("ovs-vsctl show")
@@ -99,14 +98,14 @@ def check_network(guest: Guest, *, prefix: str = "10.0.2.", neighbour: str = "10
 
 
 def addresses(guest: Guest, device: str = answers.BRIDGE) -> list[str]:
-    """The addresses of an interface that are not link-local."""
+    """Return the addresses of an interface that are not link-local."""
     found = json.loads(guest.succeed(f"ip -j addr show dev {device} scope global") or "[]")
     # ip(8) leaves an empty object in place of each address that the scope keeps out.
     return [info["local"] for link in found for info in link.get("addr_info", []) if "local" in info]
 
 
 def check_access(guest: Guest, public_key: str) -> None:
-    """Root's key is authorized, and the files that let root in are for root alone."""
+    """Check that root's key is authorized, and that the files with access data belong to root alone."""
     keys = guest.succeed("cat /root/.ssh/authorized_keys")
     need(public_key.split()[1] in keys, "root's authorized_keys lack the key of the answers")
     mode = guest.succeed("stat -c %a /etc/dom0kit/host.json").strip()
@@ -114,20 +113,20 @@ def check_access(guest: Guest, public_key: str) -> None:
 
 
 def check_services(guest: Guest) -> None:
-    """No unit failed, and the clock asks the servers of the answers."""
+    """Check that no unit has failed, and that the clock uses the servers of the answers."""
     check_no_failed_unit(guest)
     sources = guest.succeed("cat /etc/chrony/chrony.conf /etc/chrony/conf.d/* /etc/chrony/sources.d/* 2>/dev/null; true")
-    need(re.search(rf"^(server|pool) {re.escape(answers.NTP)}\b", sources, re.MULTILINE), f"chrony does not ask {answers.NTP}")
+    need(re.search(rf"^(server|pool) {re.escape(answers.NTP)}\b", sources, re.MULTILINE), f"chrony does not use {answers.NTP}")
 
 
 def partitions(listing: str) -> list[dict[str, Any]]:
-    """The partitions in the output of ``lsblk --json --bytes``, in their order on the disk."""
+    """Return the partitions in the output of ``lsblk --json --bytes``, in their order on the disk."""
     disk = json.loads(listing)["blockdevices"][0]
     return [child for child in disk.get("children", []) if child.get("type") == "part"]
 
 
 def check_layout(listing: str) -> None:
-    """The partitions are those of docs/architecture.md; ``listing`` is the output of ``lsblk --json --bytes``."""
+    """Check the partitions against docs/architecture.md; ``listing`` is the output of ``lsblk --json --bytes``."""
     found = partitions(listing)
     shown = [(p.get("size"), p.get("fstype"), p.get("label")) for p in found]
     need(len(found) == 4, f"there are {len(found)} partitions, not 4: {shown}")
@@ -143,10 +142,10 @@ def check_layout(listing: str) -> None:
 
 
 def check_storage(guest: Guest, firmware: Firmware, *, disk_first: bool = True) -> None:
-    """Partition table, boot loaders and the guests' volume group.
+    """Check partition table, boot loaders and the volume group for guests.
 
-    :param disk_first: whether the firmware keeps the order that the installer has set; QEMU's does not when the machine
-        was told to begin with the network.
+    :param disk_first: whether the firmware keeps the boot order that the installer has set; QEMU's does not when the
+        machine boots from the network first.
     """
     # What the partition is on: a disk, or a multipath map, which has no other name than its path.
     disk = guest.succeed("lsblk -nlsp -o NAME $(findmnt -n -o SOURCE /run/dom0kit/medium) | sed -n 2p").strip()
@@ -164,7 +163,7 @@ def check_storage(guest: Guest, firmware: Firmware, *, disk_first: bool = True) 
 
 
 def check_boot_order(listing: str, *, first: bool = True) -> None:
-    """The firmware has an entry for dom0kit, and starts it first; ``listing`` is efibootmgr's output."""
+    """Check that the firmware has an entry for dom0kit and starts it first; ``listing`` is efibootmgr's output."""
     need(re.search(r"^Boot[0-9A-F]{4}\*? dom0kit", listing, re.MULTILINE), f"there is no entry dom0kit:\n{listing}")
     if not first:
         return
@@ -176,5 +175,5 @@ def check_boot_order(listing: str, *, first: bool = True) -> None:
 
 
 def identity(guest: Guest) -> dict[str, str]:
-    """Everything by which others know this host."""
+    """Return the values of :data:`IDENTITY`, by which other machines know this host."""
     return {name: guest.succeed(command).strip() for name, command in IDENTITY.items()}

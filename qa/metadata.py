@@ -1,4 +1,4 @@
-"""What a scenario declares about itself: its name, what it needs, how long it takes, and the sets that it is in."""
+"""Declarations of scenarios: name, requirements, duration, sets and tags."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ATTRIBUTE = "dom0kit_scenarios"
 
 @dataclass(frozen=True)
 class Metadata:
-    """One scenario as it is declared.
+    """The declaration of one scenario.
 
     :param name: as on the command line.
     :param firmware: what its machines start with; ``none`` when it starts no machine.

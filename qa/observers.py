@@ -1,4 +1,4 @@
-"""What is informed of a scenario's course: its phases, the end of each machine, its failure."""
+"""Observers of a scenario: its phases, the end of each machine, its failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Phase:
 
 
 class Watcher:
-    """Is informed in the thread that runs the scenario; each method does nothing unless a subclass says so."""
+    """An observer, called in the thread that runs the scenario; each method does nothing unless a subclass overrides it."""
 
     def phase_began(self, name: str) -> None:
         """Take note that a phase begins."""

@@ -1,4 +1,4 @@
-"""What is recorded of a scenario's run: ``result.json`` and ``timings.json`` among its artifacts."""
+"""Records of a scenario's run: ``result.json`` and ``timings.json`` among its artifacts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def utc_now() -> str:
 
 
 def machine_record(machine: Machine, began: float) -> dict[str, Any]:
-    """Return what is recorded of a machine; times in seconds since ``began``, the scenario's start.
+    """Return the record of a machine; times in seconds since ``began``, the scenario's start.
 
     ``cpu_seconds`` is QEMU's processor time; ``machine_seconds`` the time in which QEMU got the processor when it wanted it.
     """
@@ -85,7 +85,7 @@ _DIGESTS: dict[tuple[Path, int], str] = {}
 
 
 def iso_digest(iso: Path) -> str:
-    """The ISO's SHA-256, read once for each state of the file."""
+    """Return the ISO's SHA-256, read once for each state of the file."""
     key = (iso, iso.stat().st_mtime_ns)
     if key not in _DIGESTS:
         _DIGESTS[key] = sha256_file(iso)

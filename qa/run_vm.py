@@ -1,4 +1,4 @@
-"""Boot the ISO for a person: in a window where there is a screen, on the terminal otherwise."""
+"""Boot the ISO for a user: in a window where there is a screen, on the terminal otherwise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WINDOWS = ("gtk", "sdl")
 
 
 def window(env: Mapping[str, str], offered: str) -> str | None:
-    """The kind of window to open, None for the terminal.
+    """Return the kind of window to open, None for the terminal.
 
     :param offered: output of ``qemu-system-x86_64 -display help``.
     """
@@ -32,7 +32,7 @@ def window(env: Mapping[str, str], offered: str) -> str | None:
 
 
 def argv(spec: MachineSpec, display: str | None) -> list[str]:
-    """QEMU's command line for a person: a window, or the serial console and QEMU's monitor on the terminal."""
+    """Return QEMU's command line: with a window, or with serial console and QEMU's monitor on the terminal."""
     words = ["qemu-system-x86_64", *platform_words(spec), *device_words(spec), "-vga", "std"]
     if display:
         return [*words, "-display", display, "-serial", "vc", "-monitor", "vc"]
@@ -40,7 +40,7 @@ def argv(spec: MachineSpec, display: str | None) -> list[str]:
 
 
 def drives(iso: Path | None, disk: Path, stick: Path | None) -> tuple[Drive, ...]:
-    """The disk, the ISO after it in the boot order, and the stick that chooses the serial entry."""
+    """Return the disk, the ISO after it in the boot order, and the stick that selects the serial entry."""
     found = [Drive(disk, format="qcow2", serial="DISK1", bootindex=0)]
     if iso:
         found.append(Drive(iso, "cdrom", bootindex=1))
@@ -50,7 +50,7 @@ def drives(iso: Path | None, disk: Path, stick: Path | None) -> tuple[Drive, ...
 
 
 def stick_files(answers: Path | None, *, serial: bool) -> dict[str, str]:
-    """What the answers stick holds: the menu's entry for this terminal, and the answers when there are any.
+    """Return the files of the answers stick: the menu's entry for this terminal, and the answers if there are any.
 
     :raises UserError: when the answers cannot be read.
     """
@@ -61,7 +61,7 @@ def stick_files(answers: Path | None, *, serial: bool) -> dict[str, str]:
         text = answers.read_text()
     except OSError as error:
         raise UserError(
-            f"cannot read the answers {answers}: {error.strerror}", "docs/example-answers.yaml is an example"
+            f"cannot read the answer file {answers}: {error.strerror}", "see docs/example-answers.yaml for an example"
         ) from error
     return {
         "boot.cfg": media.boot_cfg(entry, media.ANSWERS_ARGUMENT),
@@ -70,15 +70,15 @@ def stick_files(answers: Path | None, *, serial: bool) -> dict[str, str]:
 
 
 def boot(arguments: argparse.Namespace) -> int:
-    """Boot until the person ends QEMU; its exit code.
+    """Boot until the user ends QEMU; return its exit code.
 
     :raises UserError: when the ISO or the disk is missing.
     """
     disk: Path = arguments.disk
     if arguments.disk_only and not disk.exists():
-        raise UserError(f"there is no disk {disk}", "install first: dom0kit run, without --disk-only")
+        raise UserError(f"there is no disk {disk}", "install first: run dom0kit run without --disk-only")
     if not arguments.iso.is_file() and not arguments.disk_only:
-        raise UserError(f"there is no ISO {arguments.iso}", "build it with: make iso, or name another one with --iso")
+        raise UserError(f"there is no ISO {arguments.iso}", "run make iso, or give another file with --iso")
     disk.parent.mkdir(parents=True, exist_ok=True)
     if not disk.exists():
         run_command(["qemu-img", "create", "-q", "-f", "qcow2", disk, str(media.DISK_SIZE)])
@@ -116,7 +116,7 @@ def boot(arguments: argparse.Namespace) -> int:
 
 
 def choose_accelerator(iso: Path, work: Path) -> tuple[str, ...]:
-    """KVM when it boots the ISO's kernel; without an ISO to take a kernel from, emulation, which always works."""
+    """Return KVM if it boots the ISO's kernel; emulation otherwise, and when there is no ISO to take a kernel from."""
     wish = accelerator.forced(os.environ)
     if wish:
         return wish

@@ -1,4 +1,4 @@
-"""One scenario: its machines, its folder of artifacts, and the judgement at its end."""
+"""One scenario: its machines, its folder of artifacts, and the final checks."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from qa.vm.machine import Machine
 from qa.vm.qemu_args import Drive, MachineSpec, cpu_model
 
 STARVED_SHARE = 0.3
-"""Share of a machine's time without a processor from which on a guest's complaint about lost time is the build host's doing."""
+"""Share of a machine's time without a processor from which on the build host is the cause of a guest's soft lockups."""
 UNLIMITED = 2**63
 OUTPUT = "output.txt"
-"""What the scenario's process printed, when it is one of several."""
+"""The file with the output of the scenario's process, when several run at the same time."""
 LAST = 9
-"""The answers stick's place in the boot order: OVMF brings up only drives that have one, and GRUB sees only those."""
+"""The answers stick's boot index: OVMF initializes only drives that have one, and GRUB sees only those."""
 
 
 @dataclass
 class Settings:
-    """What one run of the scenarios works with.
+    """The settings of one run of scenarios.
 
     :param iso: the ISO under test, never written to.
     :param artifacts: the folder that gets one folder for each scenario.
-    :param keep: leave disks and media in place and say where they are.
+    :param keep: keep disks and media, and print their folder.
     :param cpus: processors of each machine.
     :param memory: memory of each machine in MiB.
-    :param interactive: "", or who takes part: ``stop`` at a failure, ``shell`` with a prompt at ``step``.
-    :param fresh: use no stage of an earlier run, and keep none for later ones.
+    :param interactive: "", ``stop`` (hold at a failure) or ``shell`` (a prompt at ``step``).
+    :param fresh: use no cached stage of an earlier run, and cache none for later ones.
     """
 
     iso: Path = Path("build/dom0kit.iso")
@@ -61,24 +61,24 @@ class Settings:
 
     @cached_property
     def work(self) -> Path:
-        """The folder for disks."""
+        """Return the folder for disks, made at the first use."""
         return work_dirs.make(keep=self.keep)
 
     @cached_property
     def public(self) -> Path:
-        """The folder for what servers offer, which do not run as root: others may pass it, and not list it."""
+        """Return the folder for files that servers offer, which do not run as root: others may enter but not list it."""
         path = work_dirs.make("served-", keep=self.keep)
         path.chmod(0o711)
         return path
 
     @cached_property
     def credentials(self) -> ssh_access.Credentials:
-        """Root's password and key: those that the hosts in the cache of stages let in."""
+        """Return root's password and key: those that the hosts in the cache of stages accept."""
         return ssh_access.make(self.work) if self.fresh else ssh_access.load_or_make(default_folder() / "credentials")
 
     @cached_property
     def stages(self) -> StageCache:
-        """The cache of stages."""
+        """Return the cache of stages."""
         return StageCache(self.work / "stages" if self.fresh else default_folder(), default_limit())
 
     def stage_key(self, name: str, sources: Sequence[str], **parameters: object) -> StageKey:
@@ -100,30 +100,30 @@ class Settings:
 
     @cached_property
     def kernel(self) -> Path:
-        """The ISO's kernel, for the probe and for machines without a medium."""
+        """Return the ISO's kernel, for the probe of KVM and for machines without a medium."""
         return media.extract(self.iso, "/dom0kit/vmlinuz", self.work / "vmlinuz")
 
     @cached_property
     def initrd(self) -> Path:
-        """The ISO's initramfs, for machines without a medium."""
+        """Return the ISO's initramfs, for machines without a medium."""
         return media.extract(self.iso, "/dom0kit/initrd.img", self.work / "initrd.img")
 
     @cached_property
     def accelerator(self) -> tuple[str, ...]:
-        """The words for QEMU's command line."""
+        """Return the arguments of QEMU's command line for KVM or emulation."""
         return accelerator.accelerator(self.kernel)
 
     def check(self, programs: Iterable[str] = (), *, lab: bool = False) -> None:
-        """Look for what the chosen scenarios need before the first one starts; see :func:`qa.requirements.check`.
+        """Check the requirements of the selected scenarios before the first one starts; see :func:`qa.requirements.check`.
 
-        :raises UserError: when it is missing.
+        :raises UserError: when a requirement is not met.
         """
         if not self.iso.is_file():
             raise UserError(f"there is no ISO {self.iso}", "build it with: make iso, or name another one with --iso")
         requirements.check(programs, lab=lab)
 
     def close(self) -> None:
-        """Remove disks and keys, or say where they are."""
+        """Remove disks and keys, or print their folder if they are kept."""
         if "stages" in self.__dict__:
             self.stages.close()
         for name in ("work", "public"):
@@ -131,21 +131,21 @@ class Settings:
                 continue
             folder: Path = self.__dict__[name]
             if self.keep:
-                print(f"disks and media are kept in {folder}")
+                print(f"disks and media are in {folder}")
             else:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
 class Scenario:
-    """What a scenario's test talks to.
+    """A running scenario, as its test function uses it.
 
     :param name: as on the command line.
-    :param expected: kinds of findings that this scenario provokes; they must then be there.
-    :param secrets: tokens and the like that no artifact may hold, beside root's password and its hash.
+    :param expected: kinds of console findings that this scenario provokes and that must therefore be found.
+    :param secrets: tokens and the like that no artifact may hold, in addition to root's password and its hash.
     :param stages: the stages that it used, each with its folder's name in the cache.
     :param watchers: are informed of phases, machines and the failure.
-    :param problems: what went wrong around the machines, such as a server that did not end.
+    :param problems: errors outside the machines, such as a server that did not end.
     """
 
     name: str
@@ -163,18 +163,18 @@ class Scenario:
 
     @property
     def folder(self) -> Path:
-        """The scenario's artifacts."""
+        """Return the folder of the scenario's artifacts."""
         return self.settings.artifacts / self.name
 
     @cached_property
     def work(self) -> Path:
-        """The scenario's disks."""
+        """Return the folder of the scenario's disks, made at the first use."""
         path = self.settings.work / self.name
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def prepare(self) -> None:
-        """Empty the folder for the artifacts; the output of this process, which may go there, stays."""
+        """Empty the folder of artifacts, except for the output of this process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
@@ -183,13 +183,13 @@ class Scenario:
                 path.unlink()
 
     def spec(self, name: str, **values: Any) -> MachineSpec:
-        """A machine's description with the run's settings; ``values`` are fields of :class:`qa.vm.qemu_args.MachineSpec`."""
+        """Describe a machine with the run's settings; ``values`` are fields of :class:`qa.vm.qemu_args.MachineSpec`."""
         base: dict[str, Any] = {
             "accelerator": self.settings.accelerator,
             "cpu": cpu_model(self.settings.accelerator),
             "cpus": self.settings.cpus,
             "memory": self.settings.memory,
-            # No scenario wants a second try in the same machine: a guest that resets itself has crashed or has finished.
+            # A guest that resets itself has crashed or has finished: no scenario continues in the same machine.
             "reset_ends": True,
             "interactive": bool(self.settings.interactive),
         }
@@ -198,20 +198,20 @@ class Scenario:
     def machine(
         self, name: str, spec: MachineSpec, *, expected_failures: tuple[str, ...] = (), stop_at_fatal: bool = True
     ) -> Machine:
-        """A machine whose console and events are judged at the scenario's end; start it by ``with``."""
+        """Make a machine whose console and events are checked at the scenario's end; ``with`` starts it."""
         machine = Machine(spec, name, self.folder, expected_failures=expected_failures, stop_at_fatal=stop_at_fatal)
         machine.watchers = self.watchers
         self.machines.append(machine)
         return machine
 
     def cd(self, bootindex: int = 1) -> Drive:
-        """The ISO as a CD."""
+        """Return the ISO as a CD."""
         return Drive(self.settings.iso, "cdrom", bootindex=bootindex)
 
     def stick(self, entry: str, *, arguments: str = "", answers: str = "") -> Drive:
-        """The answers stick: it chooses the menu's entry and may carry an answer file.
+        """Make the answers stick, which selects the menu's entry and may carry an answer file.
 
-        It has the last place in the boot order: OVMF connects only disks that have one, and GRUB could not read it.
+        Its boot index is the last one: OVMF initializes only drives that have one, and GRUB could not read it otherwise.
         """
         files = {"boot.cfg": media.boot_cfg(entry, arguments)}
         if answers:
@@ -220,14 +220,14 @@ class Scenario:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a part of the scenario."""
+        """Measure a part of the scenario under a name, which the report and a failure's explanation show."""
         with timed(self.phases, self.began, name, self.watchers):
             yield
 
     def stage(self, name: str, sources: Sequence[str], make: Make, *, renew: bool = False, **parameters: object) -> Stage:
         """Return a stage of the cache; make it when it is not there.
 
-        :param renew: make it in any case, see :meth:`keep_stage`.
+        :param renew: make it even if it is cached, see :meth:`keep_stage`.
         :raises ScenarioFailed: when it cannot be made.
         """
         if renew:
@@ -243,30 +243,30 @@ class Scenario:
         return found
 
     def keep_stage(self, name: str, sources: Sequence[str], make: Make, **parameters: object) -> Stage:
-        """Make a stage in any case: in the cache or, while another run uses that one, among the scenario's disks."""
+        """Make a stage even if it is cached: in the cache or, while another run uses that one, among the scenario's disks."""
         key = self.settings.stage_key(name, sources, **parameters)
         found = self.settings.stages.put(key, make)
         return found or StageCache(self.work / "stages", UNLIMITED).get(key, make)
 
     def keep(self, name: str, text: str) -> None:
-        """Keep a text among the artifacts."""
+        """Write a text file to the artifacts."""
         (self.folder / name).write_text(text if text.endswith("\n") else text + "\n")
 
     def diagnose(self, name: str, guest: Guest, command: str) -> None:
-        """Keep the output of a command among the artifacts. It is for readers: no failure of it fails the scenario."""
+        """Write the output of a command to the artifacts; no failure of the command fails the scenario."""
         try:
             self.keep(name, guest.execute(command, limit=timeouts.DIAGNOSTIC).output)
         except ScenarioFailed as error:
             self.keep(name, f"not available: {error}")
 
     def seen(self) -> list[tuple[str, Finding]]:
-        """All findings on all consoles, each with its machine's name."""
+        """Return all findings on all consoles, each with its machine's name."""
         return [
             (machine.name, finding) for machine in self.machines if machine.started for finding in findings(machine.console_text)
         ]
 
     def judge(self) -> None:
-        """What no scenario may leave behind, whatever it asserted itself.
+        """Check what holds for every scenario: consoles, events, and secrets in artifacts.
 
         :raises ScenarioFailed: for an unexpected finding on a console, an expected one that is missing, an unexpected
             failure among the events, or a secret in an artifact.
@@ -275,7 +275,7 @@ class Scenario:
         unexpected = [(name, finding) for name, finding in seen if finding.kind not in self.expected]
         wrong = [f"{name}: {finding}" for name, finding in unexpected]
         wrong += [
-            f"expected on a console, but not there: {kind}"
+            f"expected on a console, but not found: {kind}"
             for kind in sorted(self.expected - {finding.kind for _, finding in seen})
         ]
         for machine in self.machines:
@@ -284,7 +284,7 @@ class Scenario:
         wrong += self.secrets_leaked()
         wrong += self.problems
         if wrong and len(wrong) == len(unexpected) and all(self._lost_time(name, finding) for name, finding in unexpected):
-            raise MachineStarved(f"{self.name}: guests complain about time that the build host took from them: {wrong[0]}")
+            raise MachineStarved(f"{self.name}: guests lost time because the build host was busy: {wrong[0]}")
         if wrong:
             raise ScenarioFailed(f"{self.name}: {len(wrong)} findings\n" + "\n".join(f"    {line}" for line in wrong[:30]))
 
@@ -294,14 +294,14 @@ class Scenario:
         return finding.kind == "soft lockup" and machine.starved_seconds > STARVED_SHARE * machine.seconds
 
     def secrets_leaked(self) -> list[str]:
-        """The artifacts, and files in bundles among them, that hold root's password, its hash or another secret."""
+        """Return the artifacts, files in bundles included, that hold root's password, its hash or another secret."""
         secrets = list(self.secrets)
         if "credentials" in self.settings.__dict__:
             secrets += [self.settings.credentials.password, self.settings.credentials.password_hash]
         return leaks(self.folder, secrets)
 
     def steps(self) -> dict[str, float]:
-        """The seconds of all finished steps that the guests told, by ``source: name``."""
+        """Return the seconds of all finished steps that the guests reported, by ``source: name``."""
         return {
             f"{event['source']}: {event['name']}": float(event.get("seconds", 0))
             for machine in self.machines

@@ -1,4 +1,4 @@
-"""Whether a secret got into what a scenario keeps."""
+"""Search for secrets in the artifacts of a scenario."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MASK = "********"
 
 
 def texts(path: Path) -> Iterator[tuple[str, bytes]]:
-    """A file's name and content; for a bundle (``.tar.gz``) those of every file in it as well."""
+    """Yield a file's name and content; for a bundle (``.tar.gz``) those of every file in it as well."""
     data = path.read_bytes()
     yield path.name, data
     if path.name.endswith((".tar.gz", ".tgz")):
@@ -27,9 +27,9 @@ def texts(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def leaks(folder: Path, secrets: Collection[str]) -> list[str]:
-    """One sentence for each file below a folder that holds one of the secrets; a bundle that cannot be read is one, too.
+    """Return one sentence for each file below a folder that holds a secret, or for a bundle that cannot be read.
 
-    Names of secrets are not given: the sentence itself goes into a report.
+    The sentences do not name the secrets: they go into a report.
     """
     wanted = [secret.encode() for secret in secrets if secret and secret != MASK]
     found = []

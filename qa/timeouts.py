@@ -20,13 +20,13 @@ COMMAND = 12 * 60
 DIAGNOSTIC = 3 * 60
 """One command whose output is only kept: see :meth:`qa.scenario.Scenario.diagnose`."""
 REBOOT = 16 * 60
-"""From the request to end to the machine's end."""
+"""From the request to shut down to the machine's end."""
 QEMU = 5 * 60
 """One answer of QEMU's monitor."""
 
 
 def factor(env: Mapping[str, str] | None = None) -> float:
-    """The factor of DOM0KIT_QA_PATIENCE, 1 when it is not set.
+    """Return the factor of DOM0KIT_QA_PATIENCE, 1 when it is not set.
 
     :raises UserError: when it is no positive number.
     """
@@ -36,10 +36,11 @@ def factor(env: Mapping[str, str] | None = None) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1000:
-        raise UserError(f"DOM0KIT_QA_PATIENCE is {text!r}", "give a factor such as 2 for a slow machine")
+        hint = "set it to a factor such as 2 for a slow machine"
+        raise UserError(f"DOM0KIT_QA_PATIENCE is {text!r}, not a number above 0 and below 1000", hint)
     return value
 
 
 def patient(seconds: float) -> float:
-    """A limit in seconds, stretched by the factor."""
+    """Return a limit in seconds, stretched by the factor."""
     return seconds * factor()

@@ -1,4 +1,4 @@
-"""How a person reaches a running machine: console, ssh, QEMU's monitors, screen. Pure functions."""
+"""Commands with which a user reaches a running machine: console, ssh, QEMU's monitors, screen. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from qa.vm.qemu_args import MachineSpec
 
 INTERACTIVE_OPTIONS = ("BatchMode", "ConnectTimeout")
-"""Options of the harness's ssh client that a person does not want."""
+"""Options of the harness's ssh client that do not fit interactive use."""
 
 
 def ssh_command(argv: Sequence[str]) -> str:
-    """Return the harness's ssh command line as one for a person: without a command, and with a terminal."""
+    """Return the harness's ssh command line for interactive use: without a command, and with a terminal."""
     words: list[str] = []
     for word in list(argv)[:-1]:  # the last one is the command
         if word.partition("=")[0] in INTERACTIVE_OPTIONS:
@@ -23,7 +23,7 @@ def ssh_command(argv: Sequence[str]) -> str:
 
 
 def lines(name: str, spec: MachineSpec, ssh: Sequence[str]) -> list[str]:
-    """Return how to reach a machine that was started with ``interactive``, one way a line.
+    """Return one line for each way to reach a machine that was started with ``interactive``.
 
     :param ssh: commands that may log in as root.
     """

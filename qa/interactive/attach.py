@@ -1,4 +1,4 @@
-"""Connect this terminal with a UNIX socket, such as a machine's serial console, until Ctrl-]."""
+"""Connect this terminal to a UNIX socket, such as a machine's serial console, until Ctrl-]."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ESCAPE = b"\x1d"
 
 @contextmanager
 def raw_terminal(descriptor: int) -> Iterator[None]:
-    """Let a terminal hand over each key as it is; what is no terminal stays as it is."""
+    """Put a terminal into raw mode for the block; leave anything else as it is."""
     if not os.isatty(descriptor):
         yield
         return
@@ -60,7 +60,7 @@ def relay(source: int, sink: Callable[[bytes], object], other: socket.socket) ->
 
 
 def attach(path: Path) -> int:
-    """Connect this terminal with a socket; return the exit code.
+    """Connect this terminal to a socket; return the exit code.
 
     :raises UserError: when nothing listens there.
     """
@@ -68,9 +68,8 @@ def attach(path: Path) -> int:
         try:
             line.connect(str(path))
         except OSError as error:
-            raise UserError(
-                f"cannot connect to {path}: {error.strerror}", "the machine has ended, or another program is connected"
-            ) from error
+            hint = "check that the machine runs and that no other program is connected"
+            raise UserError(f"cannot connect to {path}: {error.strerror}", hint) from error
         print(f"connected to {path.name}; Ctrl-] ends", file=sys.stderr, flush=True)
         with raw_terminal(sys.stdin.fileno()):
             relay(sys.stdin.fileno(), lambda data: os.write(1, data), line)

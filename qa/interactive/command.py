@@ -1,4 +1,4 @@
-"""``dom0kit qa shell``, ``dom0kit qa attach`` and ``--stop-on-failure``: checks of what was asked for, and the start."""
+"""``dom0kit qa shell``, ``dom0kit qa attach`` and ``--stop-on-failure``: argument checks and start."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from qa.scenario import Scenario, Settings
 from qa.schedule import selection
 
 FOLDER = "shell"
-"""Below the folder of artifacts: a run in which a person took part is no result."""
+"""Folder below the artifacts for interactive runs, whose results do not count."""
 
 
 def need_terminal(what: str, *, terminal: bool | None = None) -> None:
-    """Refuse to wait for a person where none is.
+    """Refuse to wait for a user when standard input is no terminal.
 
     :raises UserError: when standard input is no terminal.
     """
     if not (sys.stdin.isatty() if terminal is None else terminal):
-        raise UserError(f"{what} needs a terminal: standard input is none", "run it on a terminal, without a pipe")
+        raise UserError(f"{what} needs a terminal: standard input is no terminal", "run it on a terminal, without a pipe")
 
 
 def last_phases(artifacts: Path, scenario: str) -> list[dict[str, Any]]:
@@ -52,12 +52,12 @@ def steps_text(scenario: str, phases: Sequence[dict[str, Any]]) -> str:
     :raises UserError: when no run is recorded.
     """
     if not phases:
-        raise UserError(f"no run of {scenario} is recorded", f"run it first: dom0kit qa {scenario}")
+        raise UserError(f"no run of {scenario} is recorded", f"run: dom0kit qa {scenario}")
     return "\n".join(f"{p['started_at']:8.1f} s  {p['seconds']:7.1f} s  {p['name']}" for p in phases)
 
 
 def check_step(step: str, phases: Sequence[dict[str, Any]]) -> None:
-    """Refuse a step that the recorded phases do not have; anything goes when none is recorded.
+    """Refuse a step that the recorded phases do not have; accept any step when no run is recorded.
 
     :raises UserError: for an unknown phase.
     """
@@ -69,7 +69,7 @@ def check_step(step: str, phases: Sequence[dict[str, Any]]) -> None:
 
 
 def add_watchers(scenario: Scenario, settings: Settings) -> FailureRecorder:
-    """Let a scenario be watched as its settings say; return what explains its failure."""
+    """Attach the watchers that the settings ask for to a scenario; return the failure recorder."""
     recorder = FailureRecorder(scenario, may_type=not settings.interactive)
     if settings.interactive == "stop":
         recorder.on_failure = lambda error: stop.hold(scenario, recorder, error)
@@ -80,17 +80,19 @@ def add_watchers(scenario: Scenario, settings: Settings) -> FailureRecorder:
 
 
 def prepare(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Check the options that go with a run: the ISO's digest, and that there is somebody to wait for.
+    """Check the options that accompany a run: the ISO's digest, a terminal for interactive use.
 
-    :raises UserError: when it is another ISO, or nobody is there, or several scenarios are named.
+    :raises UserError: for another ISO, a missing terminal, or more than one scenario.
     """
     if arguments.iso_sha256 and settings.iso.is_file():
         check_iso(settings.iso, iso_digest(settings.iso), arguments.iso_sha256)
     if (arguments.step or arguments.list_steps) and arguments.scenarios[:1] != ["shell"]:
-        raise UserError("--step and --list-steps go with the word shell", "as in: dom0kit qa shell install-bios --list-steps")
+        hint = "use for example: dom0kit qa shell install-bios --list-steps"
+        raise UserError("--step and --list-steps require the word shell", hint)
     if arguments.stop_on_failure:
         if len(arguments.scenarios) != 1 or arguments.sets or arguments.tags or arguments.retry_failed or arguments.budget:
-            raise UserError("--stop-on-failure takes exactly one scenario", "as in: dom0kit qa install-bios --stop-on-failure")
+            hint = "use for example: dom0kit qa install-bios --stop-on-failure"
+            raise UserError("--stop-on-failure takes exactly one scenario", hint)
         need_terminal("--stop-on-failure")
         settings.interactive = "stop"
 
@@ -104,7 +106,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if len(rest) != 1:
         raise UserError(
             f"'{word}' takes one {'socket' if word == ATTACH else 'scenario'}",
-            f"as in: dom0kit qa {word} {'/var/tmp/…/serial' if word == ATTACH else 'install-bios'}",
+            f"use for example: dom0kit qa {word} {'/var/tmp/…/serial' if word == ATTACH else 'install-bios'}",
         )
     if word == ATTACH:
         return attach(Path(rest[0]))

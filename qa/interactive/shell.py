@@ -24,17 +24,17 @@ from qa.vm.running import pump_all
 from qa.vm.serial_console import Console
 
 BEFORE = "before:"
-"""Begins ``--step before:PHASE``: the prompt opens when the phase begins, in place of when it ends."""
+"""Prefix in ``--step before:PHASE``: the prompt opens when the phase begins instead of when it ends."""
 HELP = """\
   scenario          the scenario; scenario.machines, scenario.settings, scenario.folder
-  machine, machines the machine that was started last; all that run, by name
+  machine, machines the machine that was started last; all running machines by name
   console()         the dialogue on its serial console: console().login('root', password), .succeed('…'), .expect('…')
   ssh()             commands by ssh: ssh().execute('…').output
   guest()           succeed('…'), fail('…'), wait_for_unit('…'), wait_for_open_port(22), by ssh or the console's shell
-  interact()        connect this terminal with the console; Ctrl-] comes back
-  access()          print how other programs reach the machines;  release() hands the console over to them
+  interact()        connect this terminal to the console; Ctrl-] returns to the prompt
+  access()          print how other programs reach the machines;  release() frees the console for them
   error             the failure, when there is one
-Ctrl-D goes on with the scenario; Ctrl-C ends a command; exit() as well goes on."""
+Ctrl-D or exit() continues the scenario; Ctrl-C ends a command."""
 
 
 class Drainer:
@@ -74,7 +74,7 @@ class Prompt(code.InteractiveConsole):
         self._drainer = drainer or Drainer()
 
     def raw_input(self, prompt: str = "") -> str:
-        """Return a line that the person types."""
+        """Return a line of input."""
         self._drainer.start()
         try:
             return input(prompt)
@@ -83,7 +83,7 @@ class Prompt(code.InteractiveConsole):
 
 
 def names_for(scenario: Scenario, error: BaseException | None = None) -> dict[str, Any]:
-    """Return the names that the prompt knows; see ``HELP``."""
+    """Return the names that are defined at the prompt; see ``HELP``."""
     machines = {machine.name: machine for machine in scenario.machines if machine.running}
     last = list(machines.values())[-1] if machines else None
 
@@ -123,9 +123,9 @@ def names_for(scenario: Scenario, error: BaseException | None = None) -> dict[st
 
 
 def interact(machine: Machine) -> None:
-    """Connect this terminal with a machine's console until Ctrl-]."""
+    """Connect this terminal to a machine's console until Ctrl-]."""
     stop.reclaim(machine)
-    print("Ctrl-] comes back to the prompt", flush=True)
+    print("Ctrl-] returns to the prompt", flush=True)
     done = threading.Event()
 
     def show(data: bytes) -> None:
@@ -151,7 +151,7 @@ def interact(machine: Machine) -> None:
 
 
 class ShellWatcher(Watcher):
-    """Opens the prompt at a step, and at a failure.
+    """Open the prompt at a step, and at a failure.
 
     :param step: the phase at whose end it opens, or ``before:PHASE``; "" opens it before each machine ends.
     """
@@ -203,6 +203,6 @@ def interactive_prompt(names: dict[str, Any]) -> None:
     with suppress(ImportError):
         importlib.import_module("readline")  # gives input() line editing and history
     try:
-        Prompt(names).interact(banner=HELP, exitmsg="the scenario goes on")
+        Prompt(names).interact(banner=HELP, exitmsg="the scenario continues")
     except SystemExit:
-        print("the scenario goes on")
+        print("the scenario continues")

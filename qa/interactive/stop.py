@@ -16,16 +16,19 @@ from qa.vm.machine import Machine
 from qa.vm.running import pump_all
 
 HELD: set[str] = set()
-"""Scenarios of this process that were held before."""
+"""Scenarios of this process that were held once already."""
 
 
 def release(machine: Machine) -> None:
-    """Hang up the machine's console: QEMU serves one client at a time. Its output is missing in the artifacts from then on."""
+    """Disconnect from the machine's console so that another program can connect; QEMU serves one client at a time.
+
+    The console's output is missing in the artifacts from then on.
+    """
     machine.channels.detach_console()
 
 
 def reclaim(machine: Machine) -> None:
-    """Connect with the machine's console again; harmless when it was not released.
+    """Connect to the machine's console again; do nothing when it was not released.
 
     While another program is connected, QEMU lets this one wait: the machine's output comes when that program ends.
 
@@ -37,7 +40,7 @@ def reclaim(machine: Machine) -> None:
 
 
 def note_life(machines: list[Machine]) -> None:
-    """Let the time that a person took not count as the silence of a guest that hangs."""
+    """Exclude the time that the user took from the silence after which a guest counts as hung."""
     for machine in machines:
         if machine.started and machine.channels.progress:
             machine.channels.progress.note()
@@ -50,7 +53,7 @@ def describe(scenario: Scenario) -> list[str]:
         if machine.running:
             ssh = [access.ssh_command(client.argv("true")) for client in ssh_clients(machine, scenario.settings.credentials)]
             found += access.lines(machine.name, machine.spec, ssh)
-    return found or ["no machine runs any more"]
+    return found or ["no machine is running"]
 
 
 def wait_for_enter() -> None:
@@ -64,10 +67,10 @@ def wait_for_enter() -> None:
 
 
 def hold(scenario: Scenario, recorder: FailureRecorder, error: BaseException) -> None:
-    """Print the failure and how to reach its machines, and wait until the person wants to end them."""
+    """Print the failure and how to reach its machines, and wait until the user ends them."""
     running = [machine for machine in scenario.machines if machine.running]
     if not running and scenario.name in HELD:
-        return  # the failure that follows from the one that a person has looked at
+        return  # it follows from the failure at which the scenario was held before
     HELD.add(scenario.name)
     recorder.write(error)
     print(f"\n{'=' * 80}\n{(scenario.folder / EXPLANATION_TEXT).read_text()}{'=' * 80}", flush=True)
@@ -75,9 +78,9 @@ def hold(scenario: Scenario, recorder: FailureRecorder, error: BaseException) ->
     with without_verdict():
         for machine in running:
             release(machine)
-        print("machines, networks and servers stay as they are; Enter or Ctrl-C ends them", flush=True)
+        print("machines, networks and servers keep running; press Enter or Ctrl-C to end them", flush=True)
         wait_for_enter()
         for machine in running:
-            with suppress(ScenarioFailed):  # the person has ended it
+            with suppress(ScenarioFailed):  # the user has ended the machine
                 reclaim(machine)
     note_life(running)

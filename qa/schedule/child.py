@@ -21,10 +21,10 @@ from qa.scenario import OUTPUT, Settings
 from qa.schedule import history
 
 PRIVATE = ".schedule"
-"""The folder for locks and for what is moved aside, below the folder of artifacts: no report finds it there."""
+"""Folder below the artifacts for locks and first attempts; reports skip it."""
 FIRST_ATTEMPT = "attempt-1"
 INTERRUPT_SECONDS = 60.0
-"""How long a child may take to end its machines and servers before it is killed."""
+"""Seconds that an interrupted child gets to end its machines and servers before it is killed."""
 TAIL_LINES = 15
 PDEATHSIG = ("setpriv", "--pdeathsig", "TERM")
 """The child ends when its parent does, even when that is killed."""
@@ -91,7 +91,7 @@ def read_result(artifacts: Path, scenario: str) -> dict[str, Any] | None:
 def outcome(
     scenario: str, settings: Settings, *, code: int, started: str, seconds: float, attempt: int = 1, verdict_on: str = ""
 ) -> history.Run:
-    """Return how a run ended, out of what it left in its folder; a run that left nothing has failed.
+    """Return the result of a run from the files in its folder; a run without files has failed.
 
     :param code: exit code of the child.
     :param verdict_on: the result of the first attempt, for the verdict on both.

@@ -67,7 +67,7 @@ def resume_command(arguments: Sequence[str]) -> str:
 
 
 def skipped(chosen: Sequence[Metadata], settings: Settings) -> set[str]:
-    """Return the scenarios that passed with this commit and ISO, and say why there are none in a changed tree."""
+    """Return the scenarios that passed with this commit and ISO; print why none counts in a changed tree."""
     if not commit() or commit().endswith("-dirty"):
         print("--resume: there are uncommitted changes, or this is no checkout: no earlier result counts")
     passed = history.passed_with(history.read(settings.artifacts), commit(), iso_digest(settings.iso))
@@ -83,7 +83,7 @@ def run_one(item: Metadata, settings: Settings) -> Outcome:
     """Run one scenario in this process and add it to the history."""
     held = child.lock(settings.artifacts, item.name)
     if held is None:
-        print(f"another run with the same artifacts is at {item.name}; waiting for its end")
+        print(f"another run uses the artifacts of {item.name}; waiting until it ends")
         held = child.lock(settings.artifacts, item.name, wait=True)
     child.clear(settings.artifacts, item.name)
     began, started = time.monotonic(), utc_now()
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chosen = selection.filter_scenarios(selection.catalog(), arguments.scenarios, arguments.sets, arguments.tags)
     if not chosen:
         where = f"the set {' or '.join(arguments.sets)}" if arguments.sets else "this selection"
-        raise UserError(f"no scenario is in {where}", "see what there is: dom0kit qa --list")
+        raise UserError(f"no scenario is in {where}", "list the scenarios with: dom0kit qa --list")
     selected = selection.collect([item.name for item in chosen])
     settings.check(selected.programs, lab=selected.lab)
     passed_before = skipped(chosen, settings) if arguments.resume else set()
@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def finish(outcome: Outcome, arguments: argparse.Namespace, big: Sequence[str]) -> int:
-    """Print what is to be known beside the table, and return the exit code."""
+    """Print the results by kind and the command that continues; return the exit code."""
     last = outcome.last().values()
     for result in ("failed", "starved", "interrupted"):
         names = sorted(f"{run.scenario}{f' ({run.verdict})' if run.verdict else ''}" for run in last if run.result == result)
@@ -171,6 +171,6 @@ def finish(outcome: Outcome, arguments: argparse.Namespace, big: Sequence[str]) 
             time_left = human_seconds((arguments.budget or 0) * 60)
             print(f"does not fit into the time budget of {time_left}: {', '.join(outcome.left_out)}", file=sys.stderr)
             if not outcome.runs:
-                print("none of them fits into this budget: give a longer one", file=sys.stderr)
-        print(f"go on with: {resume_command(sys.argv[1:] if sys.argv[1:2] != ['qa'] else sys.argv[2:])}", file=sys.stderr)
+                print("no scenario fits into this budget; use a longer one", file=sys.stderr)
+        print(f"continue with: {resume_command(sys.argv[1:] if sys.argv[1:2] != ['qa'] else sys.argv[2:])}", file=sys.stderr)
     return exit_code(outcome, too_big=big, allow_flaky=arguments.allow_flaky)

@@ -40,7 +40,7 @@ def records(scenarios: Sequence[Metadata], runs: Sequence[history.Run]) -> list[
 def listing(scenarios: Sequence[Metadata], runs: Sequence[history.Run], sets: Sequence[str] = ()) -> str:
     """Return the table for a terminal and a line with the sums; a sentence when no scenario is left."""
     if not scenarios:
-        return f"no scenario is in the set {' or '.join(sets)} yet" if sets else "no scenario has these tags"
+        return f"no scenario is in the set {' or '.join(sets)}" if sets else "no scenario has these tags"
     rows: list[tuple[str, ...]] = []
     for value in records(scenarios, runs):
         tags = [tag for tag in value["tags"] if tag not in SETS]

@@ -1,4 +1,4 @@
-"""The arguments of ``dom0kit qa`` that concern choosing and scheduling."""
+"""Command-line options of ``dom0kit qa`` that select and schedule scenarios."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ exit codes:
   130  interrupted
 
 examples:
-  dom0kit qa --list --set san                     what is in a set, how long it takes, how it ended last
+  dom0kit qa --list --set san                     the scenarios of a set, their expected duration and last result
   dom0kit qa install-bios                         one scenario, its output on this terminal
   dom0kit qa --set install --jobs auto            as many at a time as memory and cores allow
-  dom0kit qa --set nightly --budget 100m --resume what fits into 100 minutes; call again to go on
-  dom0kit qa --report-only                        write artifacts/report.html again, run nothing
+  dom0kit qa --set nightly --budget 100m --resume as many as fit into 100 minutes; repeat to continue
+  dom0kit qa --report-only                        write artifacts/report.html again without running anything
 
 environment:
   DOM0KIT_QA_PATIENCE=FACTOR  stretch all limits
@@ -59,7 +59,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     sets = "; ".join(f"{name}: {text}" for name, text in SETS.items())
-    choose = parser.add_argument_group("choosing")
+    choose = parser.add_argument_group("selection")
     choose.add_argument(
         "--set", dest="sets", action="append", default=[], choices=SETS, metavar="SET", help=f"a named set, repeatable ({sets})"
     )
@@ -78,20 +78,20 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=duration,
         metavar="TIME",
-        help="start no scenario that is not expected to end within this time, as 100m or 2h; what is left out makes exit code 3",
+        help="start only scenarios expected to end within this time, such as 100m or 2h; exit code 3 if any is left out",
     )
     run.add_argument(
         "--resume",
         action="store_true",
-        help="leave out scenarios that passed with this commit, without uncommitted changes, and this ISO",
+        help="leave out scenarios that passed with this commit (without uncommitted changes) and this ISO",
     )
     run.add_argument(
         "--retry-failed",
         action="store_true",
-        help="run what failed once more and say 'fails always' or 'sometimes'; both make exit code 1",
+        help="run failed scenarios once more and report 'fails always' or 'sometimes'; exit code 1 in both cases",
     )
     run.add_argument(
-        "--allow-flaky", action="store_true", help="with --retry-failed: a scenario that passes the second time is a success"
+        "--allow-flaky", action="store_true", help="with --retry-failed: count a scenario that passes the second time as passed"
     )
     # A child of the scheduler: runs one scenario and leaves history and report to its parent.
     run.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""What a person sees while scenarios run: a line for each start and end, and on a terminal a line that is kept up to date."""
+"""Progress output: a line for each start and end, and on a terminal a status line that is kept up to date."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def end_line(run: Run) -> str:
 
 
 def failure_block(folder: Path, lines: int = TAIL) -> str:
-    """Return what explains a failure, for whoever sees this terminal alone: the explanation, or the end of the output.
+    """Return the explanation of a failure, or the end of the output when there is no explanation.
 
     :param folder: the scenario's artifacts.
     :param lines: how many lines of the output are shown when there is no explanation.
@@ -65,7 +65,7 @@ class Progress:
         self._stream.flush()
 
     def update(self, running: Sequence[tuple[Job, float]], waiting: int, ended: int) -> None:
-        """Show the status; nothing when the output is no terminal."""
+        """Show the status line when the output is a terminal."""
         if self._terminal:
             self._stream.write(f"\r\033[K{status(running, waiting, ended, shutil.get_terminal_size().columns)}")
             self._stream.flush()

@@ -25,7 +25,7 @@ def available_mib(meminfo: str) -> int:
 
 @dataclass
 class Outcome:
-    """How a call ended.
+    """The result of one invocation.
 
     :param runs: all runs, the repetitions among them.
     :param left_out: scenarios that did not fit into the time budget.
@@ -46,7 +46,7 @@ class Runner:
 
     :param show: leave the scenario's output on this terminal; for one at a time.
     :param budget_minutes: no scenario starts that is expected to end later than this; None for no limit.
-    :param memory: says how much memory in MiB is available now.
+    :param memory: returns the memory in MiB that is available now.
     """
 
     settings: Settings
@@ -104,7 +104,7 @@ class Runner:
             held = child.lock(self.settings.artifacts, job.name)
             if held is None:
                 if job.name not in locked:
-                    self.progress.line(f"{'waiting':<11} {job.name}: another run with the same artifacts is at it")
+                    self.progress.line(f"{'waiting':<11} {job.name}: another run uses its artifacts")
                 locked.add(job.name)
                 continue
             locked.discard(job.name)

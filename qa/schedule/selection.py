@@ -1,4 +1,4 @@
-"""Which scenarios a run takes, chosen by exact names, and whether they all passed."""
+"""Selection of scenarios by exact names, sets and tags, and the pytest plugin that runs them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ OPTIONS = ("-p", "no:cacheprovider", "-o", "addopts=", "--strict-markers", "--tb
 
 
 def scenario_name(item: pytest.Item) -> str:
-    """The scenario that a test is."""
+    """Return the name of the scenario that a test is."""
     callspec = getattr(item, "callspec", None)
     return str(callspec.params.get("scenario", item.name)) if callspec else item.name
 
 
 def choose(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The scenarios to run in their own order; all when none is named.
+    """Return the selected scenarios in their own order; all when none is named.
 
     :raises UserError: for a name that is no scenario.
     """
@@ -38,7 +38,7 @@ def choose(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             guess = f"did you mean {near[0]}? " if near else ""
-            raise UserError(f"there is no scenario {name}", f"{guess}the scenarios are: {', '.join(known)}")
+            raise UserError(f"there is no scenario {name}", f"{guess}use one of: {', '.join(known)}")
     return [name for name in known if not wanted or name in wanted]
 
 
@@ -66,7 +66,7 @@ def filter_scenarios(
 
 
 class Selection:
-    """A pytest plugin that keeps the wanted scenarios and notes how each ended."""
+    """A pytest plugin that keeps the selected scenarios and records the result of each."""
 
     def __init__(self, settings: Settings, wanted: Sequence[str] = ()) -> None:
         self.settings = settings
@@ -81,7 +81,7 @@ class Selection:
         self.failed: set[str] = set()
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the wanted ones; a wrong name ends the run before anything starts."""
+        """Keep the selected scenarios; an unknown name ends the run before anything starts."""
         self.known = [scenario_name(item) for item in items]
         self.metadata = {found.name: found for item in items if (found := metadata_of(item))}
         try:
@@ -98,7 +98,7 @@ class Selection:
             item.user_properties.append(("scenario", scenario_name(item)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A scenario passed when its test passed and its judgement did; a skipped one did not."""
+        """Record the result: a scenario passes when its test and its final checks pass; a skipped one does not."""
         name = str(dict(report.user_properties).get("scenario", report.nodeid))
         if not report.passed:
             self.failed.add(name)
@@ -107,17 +107,17 @@ class Selection:
 
     @property
     def all_passed(self) -> bool:
-        """Whether at least one scenario was chosen, and every chosen one passed."""
+        """Return whether at least one scenario was selected and every selected one passed."""
         return bool(self.chosen) and set(self.chosen) == self.passed - self.failed
 
 
-def run_pytest(selection: Selection, *further: str) -> int:
-    """Run pytest on the scenarios with this selection; its exit code.
+def run_pytest(selection: Selection, *options: str) -> int:
+    """Run pytest on the selected scenarios and return its exit code.
 
     :raises UserError: for an unknown scenario.
     """
     plugins: list[Any] = [_Registrar(selection)]
-    arguments = [*OPTIONS, f"--rootdir={FOLDER.parent.parent}", *further, str(FOLDER)]
+    arguments = [*OPTIONS, f"--rootdir={FOLDER.parent.parent}", *options, str(FOLDER)]
     code = int(pytest.main(arguments, plugins=plugins))
     if selection.error:
         raise selection.error
@@ -125,18 +125,18 @@ def run_pytest(selection: Selection, *further: str) -> int:
 
 
 class _Registrar:
-    """Registers the selection under its name, for fixtures to find it."""
+    """Register the selection under its name, so that fixtures find it."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Called by pytest when it starts."""
+        """Register the selection when pytest starts."""
         config.pluginmanager.register(self._selection, PLUGIN)
 
 
 def collect(wanted: Sequence[str] = ()) -> Selection:
-    """What a run would take: the known and the chosen scenarios, and what these need; nothing is run.
+    """Return the known and the selected scenarios and their requirements without running anything.
 
     :raises UserError: for a name that is no scenario.
     """

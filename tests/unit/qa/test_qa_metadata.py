@@ -102,4 +102,4 @@ def test_table_of_scenarios() -> None:
     text = listing(known, runs)
     assert "install disks" in text
     assert text.endswith("2 scenarios, 8 min one after the other")
-    assert listing([], [], ["upgrade"]) == "no scenario is in the set upgrade yet"
+    assert listing([], [], ["upgrade"]) == "no scenario is in the set upgrade"

@@ -68,7 +68,7 @@ def test_expected_finding_must_be_there(tmp_path: Path) -> None:
     """A scenario that provokes a panic fails without one."""
     scenario = Scenario("x", Settings(artifacts=tmp_path), expected={"kernel panic"})
     scenario.prepare()
-    with pytest.raises(ScenarioFailed, match="not there: kernel panic"):
+    with pytest.raises(ScenarioFailed, match="not found: kernel panic"):
         scenario.judge()
 
 
