@@ -78,7 +78,7 @@ test-results: prepare ## renew docs/test-results.md from the artifacts of the sc
 	@$(DOM0KIT) qa --test-results
 
 docs: prepare ## renew the references that are made from the code: answers, their schema, time limits, the API of scenarios
-	@.venv/bin/python -m answerfiles.reference_docs docs
+	@.venv/bin/python -m answerfiles.reference_docs docs/reference
 	@.venv/bin/python -m pipeline.time_limits
 	@.venv/bin/python -m qa.reference_docs
 

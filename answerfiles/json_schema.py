@@ -49,5 +49,5 @@ def _tidy(value: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as the file ``docs/answers.schema.json`` has it."""
+    """The schema as the file ``docs/reference/answers.schema.json`` has it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

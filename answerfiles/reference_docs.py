@@ -1,4 +1,4 @@
-"""Write the JSON schema and the reference in ``docs/answers.md``: ``python -m answerfiles.reference_docs docs``."""
+"""Write the JSON schema and the reference of the answers: ``python -m answerfiles.reference_docs docs/reference``."""
 
 from __future__ import annotations
 

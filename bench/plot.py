@@ -26,7 +26,7 @@ def _text(x: float, y: float, text: str, **more: str) -> str:
 
 
 def svg(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the plot of results in their order; each has ``name`` and ``boots``, see docs/bench.md."""
+    """Return the plot of results in their order; each has ``name`` and ``boots``, see docs/how-to/measure-a-boot.md."""
     lines = series(results)
     top = max((value for points in lines.values() for _, value in points), default=1.0) * 1.1
     across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

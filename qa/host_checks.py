@@ -126,7 +126,7 @@ def partitions(listing: str) -> list[dict[str, Any]]:
 
 
 def check_layout(listing: str) -> None:
-    """Check the partitions against docs/architecture.md; ``listing`` is the output of ``lsblk --json --bytes``."""
+    """Check the partitions against docs/explanation/architecture.md; ``listing`` is the output of ``lsblk --json --bytes``."""
     found = partitions(listing)
     shown = [(p.get("size"), p.get("fstype"), p.get("label")) for p in found]
     need(len(found) == 4, f"there are {len(found)} partitions, not 4: {shown}")

@@ -141,7 +141,9 @@ def _ganeti() -> Host:
     host = Host()
     toolstack = told_pool(host.told)["toolstack"]
     if toolstack != "ganeti":
-        raise UserError(f"this host was installed with the toolstack {toolstack}", "pools by hand are Ganeti's; see docs/pool.md")
+        raise UserError(
+            f"this host was installed with the toolstack {toolstack}", "pools by hand are Ganeti's; see docs/reference/pools.md"
+        )
     return host
 
 

@@ -59,7 +59,7 @@ def page(rows: Sequence[matrix.Row], recorded: Iterable[ScenarioRun]) -> str:
             "# Test results",
             "",
             "Made by `make test-results` from the artifacts of `make qa`; do not edit it. Each line is the last run of a",
-            "scenario ([scenarios](qa.md)). *Machine time* is the time in which the emulators of its machines got the",
+            "scenario ([scenarios](reference/qa.md)). *Machine time* is the time in which the emulators of its machines got the",
             f"processor when they wanted it; *passed* counts its last runs, at most {history.WINDOW}.",
             "",
             f"{matrix.heading(rows)[:1].upper()}{matrix.heading(rows)[1:]}.",

@@ -196,7 +196,7 @@ def answers(text: str, closed: str = "") -> Form:
             Scroll("\n".join(wrap(text, SCROLL)), height=10 if closed else 12),
         ),
         buttons=(("save", "Save to USB"), (BACK, "Back")),
-        help="Give the file to the installer with the kernel argument dom0kit.answers=, as docs/answers.md says.",
+        help="Give the file to the installer with the kernel argument dom0kit.answers=, as docs/reference/answers.md says.",
     )
 
 

@@ -18,7 +18,7 @@ from dom0kit.errors import UserError
 from dom0kit.units import MIB
 from programs.build_machine import main as dom0kit
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[3] / "docs/reference"
 
 
 def test_schema_file_is_current() -> None:
@@ -75,4 +75,4 @@ def test_schema_has_limits_and_words_and_no_remains_of_python() -> None:
 
 
 def test_example_is_valid() -> None:
-    assert read_answers(DOCS / "example-answers.yaml").target.disk is not None
+    assert read_answers(DOCS.parent / "example-answers.yaml").target.disk is not None
