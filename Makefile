@@ -8,7 +8,7 @@ JOBS ?= auto
 BUDGET ?=
 COVERED := 'installer/apply/*' 'installer/bootloader/*' dom0kit/process.py
 
-.PHONY: help prepare iso release test check unit integration coverage qa run repro refresh bench docs pictures report-check test-results lock clean distclean
+.PHONY: help prepare iso release test check unit integration coverage qa run repro refresh bench docs docs-site pictures report-check test-results lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -77,14 +77,26 @@ report-check: prepare ## use the report in headless Chromium, which must be inst
 test-results: prepare ## renew docs/test-results.md from the artifacts of the scenarios that ran
 	@$(DOM0KIT) qa --test-results
 
-docs: prepare ## renew the references that are made from the code: answers, their schema, time limits, the API of scenarios
+docs: prepare ## renew the references that are made from the code: answers, their schema, commands, time limits, QA
 	@.venv/bin/python -m answerfiles.reference_docs docs/reference
+	@.venv/bin/python -m pipeline.command_reference
 	@.venv/bin/python -m pipeline.time_limits
 	@.venv/bin/python -m qa.reference_docs
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
+docs-site: build/docs-venv/ready ## build the documentation as a site with search into build/site
+	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs --quiet build --strict --clean
+	@echo "build/site/index.html"
+
+build/docs-venv/ready: requirements-docs.lock
+	@python3 -m venv --clear build/docs-venv
+	@build/docs-venv/bin/pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r requirements-docs.lock
+	@touch $@
+
+lock: ## renew the lock files from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra test --no-emit-index-url \
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra docs --no-emit-index-url \
+	    --custom-compile-command "make lock" pyproject.toml -o requirements-docs.lock
 
 clean: ## remove what was built here; the history of scenario runs stays
 	rm -rf build
