@@ -19,7 +19,7 @@ HEAD = """# What scenarios call
 
 <!-- made by 'make docs' from the signatures and docstrings in qa/ -->
 
-[qa.md](../qa.md) explains the harness; [CONTRIBUTING.md](../../CONTRIBUTING.md) shows a scenario. Limits are seconds of machine
+[Scenarios](qa.md) explains the harness; [write a scenario](../how-to/write-a-scenario.md) has a first one. Limits are seconds of machine
 time, in which an emulator got the processor time that it wanted.
 """
 FIELD = re.compile(r"^:(param|ivar|return|returns|raises)(?: (\w+))?: ", re.MULTILINE)

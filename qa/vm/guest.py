@@ -34,7 +34,7 @@ class CommandResult:
 class Guest(ABC):
     """A running system in which commands can be executed as root, by ssh or on the serial console.
 
-    All limits are seconds of machine time (docs/qa.md), stretched by ``DOM0KIT_QA_PATIENCE``.
+    All limits are seconds of machine time (docs/reference/qa.md), stretched by ``DOM0KIT_QA_PATIENCE``.
     """
 
     @abstractmethod

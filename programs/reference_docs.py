@@ -1,15 +1,15 @@
-"""The page ``docs/reference/cli.md``, generated from the parsers: ``python -m pipeline.command_reference``."""
+"""The page ``docs/reference/cli.md``, generated from the parsers: ``python -m programs.reference_docs``."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dom0kit.cli import build_parser
+from dom0kit.cli import Program, build_parser
 from dom0kit.fs import write_atomic
+from programs import build_machine, dom0_image, dom0ctl
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = "docs/reference/cli.md"
@@ -17,20 +17,23 @@ HEAD = """# Commands
 
 <!-- made by 'make docs' from the parsers of the commands -->
 
-`dom0kit` builds, renders and tests on a build machine, and installs in the live system. `dom0ctl` is the command of an
-installed host. `--help` after any command prints what this page has.
+Each command prints the same by `--help`. Commands that only systemd or sshd runs are left out.
 
 | exit code | meaning |
 |---|---|
 | 0 | success |
-| 1 | user error, or the command found what it looks for (`status`, `paths`, `verify`) |
+| 1 | user error, or a check found something |
 | 2 | wrong arguments |
-| 70 | internal error; the traceback belongs into a bug report |
+| 70 | internal error: report it with the lines that it printed |
 | 130 | interrupted |
 
-`dom0kit qa` has [exit codes of its own](qa.md#run-many).
+`dom0kit qa` has [additional exit codes](qa.md#run-many).
 """
-ON_HOSTS = ("firstboot", "pool")
+PROGRAMS = (
+    ("dom0kit on a build machine", build_machine.PROGRAM),
+    ("dom0kit in the image", dom0_image.PROGRAM),
+    ("dom0ctl", dom0ctl.PROGRAM),
+)
 
 
 def leaves(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[tuple[argparse.ArgumentParser, str]]:
@@ -61,13 +64,18 @@ def spelling(action: argparse.Action) -> str:
     """Return an argument with its names and values, such as ``-o, --output FILE``."""
     if not action.option_strings:
         return values(action)
-    return f"{', '.join(action.option_strings)} {values(action)}".rstrip()
+    return f"{', '.join(action.option_strings)} {values(action)}".rstrip().replace("|", "\\|")
 
 
 def meaning(action: argparse.Action, program: str) -> str:
     """Return an argument's help with its default, without paths of the machine that runs this."""
     text = (action.help or "") % {**vars(action), "prog": program}
-    return text.replace(f"{PROJECT}/", "").replace(str(Path.home()), "~").replace("|", "\\|").replace("\n", " ")
+    return clean(text).replace("|", "\\|").replace("\n", " ")
+
+
+def clean(text: str) -> str:
+    """Return `text` without paths of the machine that runs this."""
+    return text.replace(f"{PROJECT}/", "").replace(str(Path.home()), "~")
 
 
 def usage(parser: argparse.ArgumentParser, arguments: list[argparse.Action]) -> str:
@@ -81,33 +89,38 @@ def usage(parser: argparse.ArgumentParser, arguments: list[argparse.Action]) -> 
 
 def section(parser: argparse.ArgumentParser, summary: str) -> str:
     """Return the section of one command."""
-    hidden = (argparse.SUPPRESS,)
-    arguments = [action for action in parser._actions if action.dest != "help" and action.help not in hidden]
-    said = re.sub(r"\s+", " ", summary.replace("|", "\\|")).strip()
-    lines = [f"### {parser.prog}", "", f"{said[:1].upper()}{said[1:]}.".replace("..", "."), "", "```", usage(parser, arguments), "```", ""]
+    arguments = [action for action in parser._actions if action.dest != "help" and action.help != argparse.SUPPRESS]
+    said = " ".join(summary.replace("|", "\\|").split())
+    sentence = said[:1].upper() + said[1:] + ("" if said.endswith(("?", ".")) else ".")
+    lines = [f"### {parser.prog}", "", sentence, "", "```", usage(parser, arguments), "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
         lines += [f"| `{spelling(action)}` | {meaning(action, parser.prog)} |" for action in arguments]
         lines += [""]
+    if parser.epilog:
+        lines += ["```", clean(parser.epilog.strip()), "```", ""]
     return "\n".join(lines)
+
+
+def program_text(title: str, program: Program, seen: set[str]) -> str:
+    """Return the part of one program; commands that an earlier program has as well are only named.
+
+    :param seen: the commands so far; those of this program are added.
+    """
+    commands = list(leaves(build_parser(program)))
+    again = [f"`{command.prog}`" for command, _ in commands if command.prog in seen]
+    parts = [f"## {title}\n", f"{program.summary} {program.description}\n"]
+    if again:
+        parts.append(f"Has {', '.join(again)}, as above.\n")
+    parts += [section(command, summary) for command, summary in commands if command.prog not in seen]
+    seen |= {command.prog for command, _ in commands}
+    return "\n".join(parts)
 
 
 def page() -> str:
     """Return the page."""
-    parts = [HEAD]
-    for program, rooms in (("dom0kit", None), ("dom0ctl", ON_HOSTS)):
-        parser = build_parser(program) if rooms is None else build_parser(program, rooms)
-        parts.append(f"## {program}\n")
-        commands = [
-            (command, summary) for command, summary in leaves(parser) if rooms or command.prog.split()[1] not in host_words()
-        ]
-        parts += [section(command, summary) for command, summary in commands]
-    return "\n".join(parts)
-
-
-def host_words() -> set[str]:
-    """Return the first words of the commands of installed hosts, which ``dom0kit`` may offer as well."""
-    return {command.prog.split()[1] for command, _ in leaves(build_parser("dom0ctl", ON_HOSTS))}
+    seen: set[str] = set()
+    return "\n".join([HEAD, *(program_text(title, program, seen) for title, program in PROGRAMS)])
 
 
 def main() -> int:
