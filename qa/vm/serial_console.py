@@ -25,6 +25,9 @@ TAKEN = 120.0
 """Seconds of machine time for a shell to begin with a command; past them the line is typed again."""
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
+LOGIN_TIMED_OUT = r"timed out after \d+ seconds"
+"""What login(1) prints when nobody has logged in within LOGIN_TIMEOUT of login.defs(5)."""
+LOGINS = 10
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
 MARKS = count(1)
 """Numbers of commands, no two alike in this process: two dialogues on one console must not take each other's answers."""
@@ -138,14 +141,23 @@ class Console(Guest):
                 self._channels.pump(rest)
 
     def login(self, user: str, password: str, *, limit: float = timeouts.BOOT) -> None:
-        """Log in at the next prompt and make the shell ready for :meth:`run`."""
+        """Log in at the next prompt and make the shell ready for :meth:`run`.
+
+        login(1) gives up after a minute of the guest's clock (LOGIN_TIMEOUT in login.defs(5)), which a guest with little of a
+        processor exceeds between two of its lines. It is tried again then, as a user would.
+        """
         self.expect(LOGIN, limit=limit)
-        self.send(f"{user}\n")
-        self.expect(PASSWORD)
-        self.send(f"{password}\n")
-        if self.expect(PROMPT, r"Login incorrect") == 1:
-            raise ScenarioFailed(f"the console refuses {user}'s password")
-        self._prepare_shell()
+        for _ in range(LOGINS):
+            self.send(f"{user}\n")
+            if self.expect(PASSWORD, LOGIN_TIMED_OUT) == 0:
+                self.send(f"{password}\n")
+                answer = self.expect(PROMPT, r"Login incorrect", LOGIN_TIMED_OUT)
+                if answer == 1:
+                    raise ScenarioFailed(f"the console refuses {user}'s password")
+                if answer == 0:
+                    return self._prepare_shell()
+            self.expect(LOGIN, limit=limit)
+        raise ScenarioFailed(f"the console gave up {LOGINS} log-ins of {user} for time")
 
     def wait_for_shell(self, *, limit: float = timeouts.BOOT) -> None:
         """Wait for a shell that is there without a log-in and make it ready."""

@@ -13,7 +13,7 @@ import pytest
 from qa.failure import ScenarioFailed
 from qa.vm.channels import Channels
 from qa.vm.guest import CommandResult
-from qa.vm.serial_console import LOGIN, PROMPT, Console, parse, script
+from qa.vm.serial_console import LOGIN, LOGIN_TIMED_OUT, LOGINS, PROMPT, Console, parse, script
 
 
 def test_script_marks_lines_and_exit_code() -> None:
@@ -81,3 +81,40 @@ def test_two_dialogues_on_one_console_get_their_own_answers() -> None:
         assert earlier.execute("id").output == "2"
     for _, far in pairs:
         far.close()
+
+
+class SlowGuest(Console):
+    """A console whose first log-ins are given up by login(1)."""
+
+    def __init__(self, timeouts: int) -> None:
+        """Give up the first ``timeouts`` log-ins, in turn before and after the password."""
+        self.timeouts = timeouts
+        self.sent: list[str] = []
+        self.prepared = False
+
+    def send(self, text: str) -> None:
+        """Note what is typed."""
+        self.sent.append(text)
+
+    def expect(self, *patterns: str, limit: float = 0) -> int:
+        """Return the pattern that matches what such a guest prints next."""
+        tries = self.sent.count("root\n")
+        if patterns[0] == LOGIN:
+            return 0
+        before_password = patterns[0] != PROMPT
+        if tries <= self.timeouts and before_password == bool(tries % 2):
+            return patterns.index(LOGIN_TIMED_OUT)
+        return 0
+
+    def _prepare_shell(self, tries: int = 5) -> None:
+        self.prepared = True
+
+
+def test_a_log_in_that_the_guest_gives_up_for_time_is_repeated() -> None:
+    """A host that was well failed a scenario because its login(1) had waited a minute for a busy build machine."""
+    guest = SlowGuest(2)
+    guest.login("root", "secret")
+    assert guest.prepared
+    assert guest.sent == ["root\n", "root\n", "secret\n", "root\n", "secret\n"]
+    with pytest.raises(ScenarioFailed, match="for time"):
+        SlowGuest(LOGINS).login("root", "secret")
