@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fake_runner import Call, Ended, FakeRunner
 from screen_samples import NICS, chosen
 
 from dom0kit.errors import UserError
-from dom0kit.process import Result
 from dom0kit.units import GIB, MIB
 from installer.command_log import Commands
 from installer.model.hardware import MEDIUM
@@ -171,10 +169,11 @@ def test_files_of_the_test_before_are_gone(tmp_path: Path) -> None:
 
 
 def test_a_test_that_cannot_run_says_so(tmp_path: Path) -> None:
-    def refuse(argv: list[str], **_: Any) -> Result:
+    def missing(call: Call) -> str:
         raise UserError("the program networkctl is not installed")
 
-    test = Probe(to_answers(chosen()).network.management, (NICS[0],), runner=refuse, folder=tmp_path, start=False)
+    runner = FakeRunner({"": missing})
+    test = Probe(to_answers(chosen()).network.management, (NICS[0],), runner=runner, folder=tmp_path, start=False)
     test.work()
     assert "The test itself failed: the program networkctl is not installed" in test.view()
 
