@@ -42,7 +42,7 @@ def register(add: Add) -> None:
 
 
 def configure_convert(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit answers convert``."""
+    """Add the arguments of ``dom0kit answers convert``."""
     parser.add_argument("file", type=Path, metavar="FILE.xml", help="the answer file to read")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.yaml", help="the file to write (default: print it)")
 

@@ -90,7 +90,7 @@ def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """What stands at a path; None when nothing does."""
+    """Return the value at a path; None when there is none."""
     for part in path:
         if isinstance(value, dict):
             value = value.get(part)
@@ -102,7 +102,7 @@ def value_at(value: Any, path: Path) -> Any:
 
 
 def found(value: Any) -> str:
-    """What a file holds, short enough for a line, passwords in URLs left out."""
+    """Return a value as text, short enough for a line, without passwords in URLs."""
     if value is None or value == {}:
         return "nothing"
     if isinstance(value, dict):
@@ -131,7 +131,7 @@ def nearest(value: Any, shape: Shape) -> str:
 
 
 def did_you_mean(word: str, allowed: list[str]) -> str:
-    """A guess at what was meant, or nothing."""
+    """Return a similar allowed word as a suggestion, or ""."""
     plain = word.lower().replace("-", "_").replace(" ", "_")
     near = plain if plain in allowed else next(iter(difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)), "")
     return f", did you mean '{near}'?" if near else ""

@@ -6,5 +6,5 @@ Path = tuple[str | int, ...]
 
 
 def dotted(path: Path) -> str:
-    """A path as people write it: ``network.management.dns[0]``."""
+    """Return a path as text: ``network.management.dns[0]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")

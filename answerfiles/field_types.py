@@ -31,7 +31,7 @@ LONGEST_HOST_NAME = 253
 
 
 def refuse(kind: str, text: str) -> PydanticCustomError:
-    """An error of a field; ``text`` says what is allowed."""
+    """Return an error of a field; ``text`` says what is allowed."""
     return PydanticCustomError(kind, "{text}", {"text": text})
 
 
@@ -41,7 +41,7 @@ def whole_number_as_text(value: Any) -> Any:
 
 
 def host_name(value: str) -> str:
-    """A host name as in RFC 1123, in lower case."""
+    """Check a host name (RFC 1123); return it in lower case."""
     if len(value) > LONGEST_HOST_NAME or not HOST_NAME.fullmatch(value):
         raise refuse("host_name", "a host name has lower-case letters, digits, '-' and '.', at most 63 characters between dots")
     if value.replace(".", "").isdigit():
@@ -50,7 +50,7 @@ def host_name(value: str) -> str:
 
 
 def server(value: str) -> str:
-    """A host name or an IP address."""
+    """Check a host name or an IP address."""
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -58,7 +58,7 @@ def server(value: str) -> str:
 
 
 def mac(value: str) -> str:
-    """A MAC address in lower case with colons."""
+    """Check a MAC address; return it in lower case with colons."""
     plain = value.lower().replace("-", ":")
     if not MAC.fullmatch(plain):
         raise refuse("mac", "a MAC address has six pairs of hexadecimal digits, as 52:54:00:12:34:56")
@@ -68,14 +68,14 @@ def mac(value: str) -> str:
 
 
 def interface(value: str) -> str:
-    """The name of a network interface that does not exist yet."""
+    """Check the name of a network interface to create."""
     if not INTERFACE.fullmatch(value) or value == "lo":
         raise refuse("interface", "an interface's name starts with a letter and has at most 15 letters, digits, '-', '_' and '.'")
     return value
 
 
 def volume_group(value: str) -> str:
-    """A volume group's name as in lvm(8)."""
+    """Check a volume group's name (lvm(8))."""
     if not VOLUME_GROUP.fullmatch(value) or value.startswith("."):
         raise refuse(
             "volume_group", "a volume group's name has letters, digits, '+', '_', '.' and '-', not '-' first, at most 64"
@@ -85,12 +85,12 @@ def volume_group(value: str) -> str:
 
 @cache
 def known_zones() -> frozenset[str]:
-    """The zones of this machine's tz database; looking takes 10 ms, which 10,000 hosts would feel."""
+    """Return the zones of this machine's tz database; cached, because a lookup takes 10 ms."""
     return frozenset(zoneinfo.available_timezones())
 
 
 def zone(value: str) -> str:
-    """A time zone of the tz database; only the spelling is checked where that database is absent."""
+    """Check a time zone of the tz database; without that database, its spelling alone."""
     known = known_zones()
     if not ZONE.fullmatch(value) or (known and value not in known):
         raise PydanticCustomError("zone", "a time zone is named as in the tz database, e.g. Europe/Berlin or UTC")
@@ -98,7 +98,7 @@ def zone(value: str) -> str:
 
 
 def ssh_key(value: str) -> str:
-    """A public key as in a line of ``authorized_keys``, without options."""
+    """Check a public key as in a line of ``authorized_keys``, without options."""
     line = value.strip()
     if "PRIVATE KEY" in value:
         raise refuse("ssh_key", "this is a private key; give the public one, the file that ends in .pub")
@@ -108,21 +108,21 @@ def ssh_key(value: str) -> str:
 
 
 def device_path(value: str) -> str:
-    """An absolute path below ``/dev``."""
+    """Check an absolute path below ``/dev``."""
     if not re.fullmatch(r"/dev/[\w./:+@-]+", value, re.ASCII) or ".." in value.split("/"):
         raise refuse("device_path", "a disk's path starts with /dev/, as /dev/sda or /dev/disk/by-id/...")
     return value
 
 
 def not_blank(value: str) -> str:
-    """Some text, without blanks around it."""
+    """Check that a text is not empty; return it without surrounding blanks."""
     if not value.strip():
         raise refuse("blank", "text that is not empty")
     return value.strip()
 
 
 def dns_server(value: str) -> str:
-    """An IP address, in its shortest spelling."""
+    """Check an IP address; return it in its shortest form."""
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -130,7 +130,7 @@ def dns_server(value: str) -> str:
 
 
 def size(value: Any) -> Any:
-    """A number of bytes, or a text with a unit, as 400 GB or 1.5 TiB."""
+    """Return the bytes of a number, or of a text with a unit such as 400 GB or 1.5 TiB."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise refuse("size", "a size, as 400 GB or 1 TiB")
     try:
@@ -143,14 +143,14 @@ def size(value: Any) -> Any:
 
 
 def url(value: str) -> str:
-    """A URL of http or https without user and password."""
+    """Check a URL of http or https without user and password."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?", value):
         raise refuse("url", "an address that starts with http:// or https://, without user, password and blanks")
     return value
 
 
 def volume_folder(value: str) -> str:
-    """A folder on a volume that is named by its label or UUID, or on the boot medium."""
+    """Check a folder on a volume named by its label or UUID, or on the boot medium."""
     if not VOLUME_FOLDER.fullmatch(value) or ".." in value.split("/"):
         raise refuse("volume_folder", "a folder, as label:DRIVERS/ or uuid:1234-ABCD/debs, or /debs on the boot medium")
     return value
@@ -165,7 +165,7 @@ def digest(value: str) -> str:
 
 
 def iqn(value: str) -> str:
-    """An iSCSI name as in RFC 3720."""
+    """Check an iSCSI name (RFC 3720)."""
     if len(value) > 223 or not ISCSI_NAME.fullmatch(value):
         raise refuse("iqn", "an iSCSI name, as iqn.2026-01.org.example:host1, eui. or naa. with hexadecimal digits")
     return value
@@ -179,7 +179,7 @@ def ip_text(value: Any) -> Any:
 
 
 def any_address(value: Any) -> Any:
-    """An IPv4 or IPv6 address."""
+    """Check an IPv4 or IPv6 address."""
     try:
         return ipaddress.ip_address(ip_text(value))
     except ValueError:
@@ -187,7 +187,7 @@ def any_address(value: Any) -> Any:
 
 
 def any_network(value: Any) -> Any:
-    """An IPv4 or IPv6 network."""
+    """Check an IPv4 or IPv6 network."""
     try:
         return ipaddress.ip_network(ip_text(value))
     except ValueError as error:
@@ -197,7 +197,7 @@ def any_network(value: Any) -> Any:
 
 
 def key_map(value: str) -> str:
-    """A key map's name as loadkeys(1) knows it; whether the image has it is seen on the host."""
+    """Check the form of a key map's name (loadkeys(1)); the host checks that the image has it."""
     if not re.fullmatch(r"[a-z][a-zA-Z0-9_-]{0,39}", value):
         raise refuse("key_map", "a key map's name, as us, de or fr-latin1")
     return value
@@ -215,7 +215,7 @@ class Kind:
     schema: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Called by pydantic when the schema is made."""
+        """Return the type's JSON Schema; pydantic calls this."""
         return dict(self.schema) if self.schema is not None else handler(schema)
 
 

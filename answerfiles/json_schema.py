@@ -11,7 +11,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a file of answers.
+    """Return the JSON Schema of an answer file.
 
     It knows keys, types, words and ranges; what settings must fit together is known to ``dom0kit answers check`` alone.
     """
@@ -49,5 +49,5 @@ def _tidy(value: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as the file ``docs/reference/answers.schema.json`` has it."""
+    """Return the text of ``docs/reference/answers.schema.json``."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -84,11 +84,11 @@ class Shape:
         return self.is_secret or any(part.holds_secret for part in inner)
 
     def limit(self, kind: Any, name: str) -> Any:
-        """A limit beside the type, as ``limit(annotated_types.Ge, "ge")``; None without one."""
+        """Return a constraint of the type, as ``limit(annotated_types.Ge, "ge")``; None without one."""
         return next((getattr(found, name) for found in reversed(self.metadata) if isinstance(found, kind)), None)
 
     def allowed(self) -> str:
-        """What may be written, in words."""
+        """Return the allowed values in words."""
         for found in self.metadata:
             if isinstance(found, Kind):
                 least = self.limit(annotated_types.Ge, "ge")
@@ -123,7 +123,7 @@ def _or(words: list[str]) -> str:
 
 
 def shape(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
-    """The shape of a type as the model writes it."""
+    """Return the shape of a type annotation."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         flat = [part for found in more for part in (found.metadata if isinstance(found, FieldInfo) else [found])]
@@ -136,13 +136,13 @@ def shape(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
 
 
 def shape_of_field(field: FieldInfo) -> Shape:
-    """The shape of a field."""
+    """Return the shape of a field."""
     return shape(field.annotation, tuple(field.metadata))
 
 
 @cache
 def shape_of_model(model: type[BaseModel]) -> Shape:
-    """The shape of a whole file."""
+    """Return the shape of a whole file."""
     return Shape(model)
 
 

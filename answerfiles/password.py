@@ -34,7 +34,7 @@ def weakness(password: str) -> str:
 
 
 def make_hash(password: str) -> str:
-    """The hash as in shadow(5).
+    """Return the password's hash as in shadow(5).
 
     :raises UserError: when the password is weak or libcrypt is not there.
     """
@@ -59,7 +59,7 @@ def make_hash(password: str) -> str:
 
 
 def ask_password(ask: Callable[[str], str] = getpass.getpass) -> str:
-    """The password, asked for twice without echo on a terminal, or one line of standard input.
+    """Read the password: twice without echo on a terminal, otherwise one line of standard input.
 
     :raises UserError: when the two differ or there is none.
     """

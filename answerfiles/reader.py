@@ -58,7 +58,7 @@ def to_stderr(text: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file.
+    """Read the text of a file.
 
     :raises UserError: when it cannot be read.
     """

@@ -20,12 +20,12 @@ END = "<!-- made by 'make docs' from the model: end -->"
 
 
 def cell(text: str) -> str:
-    """A text inside a table of Markdown."""
+    """Escape a text for a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def default_text(default: Any) -> str:
-    """A default as it is written in YAML; nothing for a record, whose fields have their own."""
+    """Return a default as YAML; "" for a record, whose fields have their own."""
     if default is None or default == ():
         return "not set"
     if isinstance(default, bool):
@@ -34,12 +34,12 @@ def default_text(default: Any) -> str:
 
 
 def allowed_text(shape: Shape) -> str:
-    """What a field takes, for its cell."""
+    """Return the values that a field takes, for its cell."""
     return re.sub(r"(?<!\w)'([^']*)'", r"`\1`", shape.allowed())
 
 
 def record_in(shape: Shape) -> type[BaseModel] | None:
-    """The record that a field holds, alone, in a list or beside words."""
+    """Return the record that a field holds: alone, in a list, or as an alternative to keywords."""
     inner = shape.item or shape
     return next((branch.record for branch in (inner, *inner.branches.values()) if branch.record), None)
 
@@ -69,7 +69,7 @@ def tables() -> str:
 
 
 def page(text: str) -> str:
-    """The page with its reference renewed; what people wrote around it stays.
+    """Return the page with its reference renewed; the text around it stays.
 
     :raises UserError: when the page has no place for it.
     """

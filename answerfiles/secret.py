@@ -35,7 +35,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The secret itself, for the one file or message that needs it."""
+        """Return the secret itself, for the one file or message that needs it."""
         return self._text
 
     @property
@@ -105,7 +105,7 @@ def secret_paths(value: Any, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
 
 
 def unresolved(value: Any) -> list[str]:
-    """The fields of a record whose secrets are still references, as ``pool.join.token``.
+    """Return the fields of a record whose secrets are still references, as ``pool.join.token``.
 
     ``dom0kit answers render`` puts in what they name; an installer must refuse them, it has neither file nor environment.
     """

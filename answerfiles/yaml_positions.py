@@ -75,7 +75,7 @@ def _position(mark: Any) -> Position:
 
 
 def plain(text: str) -> Any:
-    """What a word without quotes stands for: nothing, true or false, a whole number, or itself."""
+    """Return the value of an unquoted scalar: None, a boolean, an integer, or the text itself."""
     if text in _NULLS:
         return None
     if text in ("true", "false"):
@@ -94,7 +94,7 @@ class _Builder:
         self.document.faults.append(Fault(_position(event.start_mark), path, text))
 
     def build(self, event: Any, path: Path) -> Any:
-        """The value that an event begins, which stands at a path."""
+        """Build the value at ``path`` that begins with an event of the YAML parser."""
         self.document.values[path] = _position(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
             if event.tag not in _STRING_TAGS:

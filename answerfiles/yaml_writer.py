@@ -24,7 +24,7 @@ def _whole(found: re.Match[str]) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A value on one line; a JSON text is a YAML text between double quotes."""
+    """Return a value on one line; a JSON string is also a double-quoted YAML string."""
     if isinstance(value, str):
         if PLAIN.fullmatch(value) and value.lower() not in WORDS:
             return value
@@ -49,7 +49,7 @@ def _block(value: Any) -> bool:
 
 
 def _lines(value: Any, indent: str) -> Iterator[str]:
-    """The lines of a mapping or a list that is not empty."""
+    """Return the lines of a mapping or a list that is not empty."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _entry(f"{indent}{scalar(key)}:", inner, indent + "  ")
@@ -75,5 +75,5 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def to_yaml(value: dict[str, Any]) -> str:
-    """A mapping of texts, numbers, booleans, null, lists and mappings as a YAML document."""
+    """Return a mapping of strings, numbers, booleans, null, lists and mappings as a YAML document."""
     return "\n".join(_lines(value, "")) + "\n" if value else "{}\n"

@@ -28,7 +28,7 @@ class Mark:
     instructions: int
 
     def to_json(self) -> dict[str, Any]:
-        """The mark as the results' JSON holds it."""
+        """Return the mark as the results' JSON holds it."""
         return {"machine": self.machine, "name": self.name, "instructions": self.instructions}
 
 

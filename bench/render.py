@@ -39,7 +39,7 @@ hosts:
 
 
 def inventory(hosts: int) -> str:
-    """The text of an inventory."""
+    """Return the text of an inventory."""
     lines = []
     for i in range(hosts):
         mac = f"52:54:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}"

@@ -40,7 +40,9 @@ class Add(Protocol):
 
     def __call__(
         self, name: str, help: str, configure: Configure, function: Function, *, example: str = "", hidden: bool = False
-    ) -> None: ...
+    ) -> None:
+        """Add it."""
+        ...
 
 
 Register = Callable[[Add], None]

@@ -114,14 +114,14 @@ class Reporter:
         self.emit("step", name=name, state="finished", seconds=round(seconds, 2))
 
     def time_table(self) -> str:
-        """The steps so far with their times and the sum."""
+        """Return a table of the finished steps with their times and the total."""
         rows: list[tuple[str, ...]] = [(name, human_seconds(seconds)) for name, seconds in self.times]
         rows.append(("all steps", human_seconds(sum(seconds for _, seconds in self.times))))
         return table(("step", "time"), rows)
 
 
 def first_line(error: BaseException) -> str:
-    """An error's first line, or its type's name when it says nothing."""
+    """Return an error's first line, or its type's name when its text is empty."""
     text = str(getattr(error, "message", error)).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
@@ -199,6 +199,7 @@ class TerminalSink:
         self._said = 0.0
 
     def __call__(self, event: Event) -> None:
+        """Show an event."""
         kind = event["event"]
         if kind == "step":
             self._step(event)

@@ -66,7 +66,7 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
 
 
 def sha256_file(path: Path, progress: Progress | None = None) -> str:
-    """The SHA-256 of a file's content as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's content as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     done = 0
     # One buffer for all blocks: memory that is new for each of them costs a fault for each of its pages.

@@ -72,7 +72,7 @@ class Trust:
     system: bool = False
 
     def context(self) -> ssl.SSLContext:
-        """The settings for a connection.
+        """Return the TLS settings for a connection.
 
         :raises WebError: when the CA's file is no PEM.
         """
@@ -118,7 +118,7 @@ def parse_trust(text: str) -> Trust:
 
 
 def shown(url: str) -> str:
-    """A URL for people and logs: without its query, which may hold a token."""
+    """Return a URL as logs and messages show it: without its query, which may hold a token."""
     return url.partition("?")[0]
 
 
@@ -129,7 +129,7 @@ def server_of(url: str) -> tuple[str, str, int]:
 
 
 def split(url: str) -> SplitResult:
-    """The parts of a URL.
+    """Split a URL into its parts.
 
     :raises WebError: when it is none of http or https, or has a user or odd characters in it.
     """
@@ -167,7 +167,7 @@ def get(url: str, *, trust: Trust = SYSTEM, timeout: float = TIMEOUT, total: flo
 
 
 def status_error(status: int, url: str) -> WebError:
-    """What a status of HTTP other than success means."""
+    """Return the error, with a hint, for an HTTP status other than success."""
     words = http.client.responses.get(status, "")
     hints = {
         401: "the server wants a password, which is not supported; let it serve these files to this network",
@@ -250,6 +250,7 @@ class PinnedConnection(http.client.HTTPSConnection):
         self._pin = trust.fingerprint
 
     def connect(self) -> None:
+        """Connect and compare the certificate; raise WebError of kind ``tls`` when it differs."""
         super().connect()
         if not self._pin:
             return
@@ -264,7 +265,9 @@ class PinnedConnection(http.client.HTTPSConnection):
 
 
 def shown_fingerprint(host: str, port: int = 443, timeout: float = TIMEOUT) -> str:
-    """The SHA-256 of the certificate that a server shows, 64 hexadecimal digits; nothing is believed, no request is sent.
+    """Return the SHA-256 of a server's certificate as 64 hexadecimal digits.
+
+    The certificate is not verified and no request is sent.
 
     :raises WebError: when it shows none.
     """
@@ -280,7 +283,7 @@ def shown_fingerprint(host: str, port: int = 443, timeout: float = TIMEOUT) -> s
 
 
 def explain(error: Exception, parts: SplitResult, timeout: float) -> WebError:
-    """What went wrong with a request, in words."""
+    """Return the error, with a hint, for an exception that a request raised."""
     where = parts.netloc
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error, where)

@@ -34,16 +34,19 @@ class Identity:
     host: str = ""
 
     def fill(self, template: str) -> str:
-        """A URL with ``{mac}``, ``{uuid}``, ``{serial}`` and ``{host}`` replaced; ``{mac}`` with dashes, as 52-54-00-12-34-56."""
+        """Return a URL with ``{mac}``, ``{uuid}``, ``{serial}`` and ``{host}`` replaced.
+
+        ``{mac}`` is written with dashes, as 52-54-00-12-34-56.
+        """
         values = {"mac": self.mac.replace(":", "-"), "uuid": self.uuid, "serial": self.serial, "host": self.host}
         return PLACE.sub(lambda match: quote(values[match.group(1)], safe=""), template)
 
     def missing(self, template: str) -> list[str]:
-        """The names that a template asks for and this machine does not have."""
+        """Return the placeholders of a template for which this machine has no value."""
         return sorted({name for name in PLACE.findall(template) if not getattr(self, name)})
 
     def to_json(self) -> dict[str, str]:
-        """What every report says of its sender."""
+        """Return the fields that identify the sender in every report."""
         return {"host": self.host, "mac": self.mac, "uuid": self.uuid, "serial": self.serial}
 
 
@@ -53,9 +56,10 @@ def read_identity(root: Path = Path("/"), *, mac: str = "", host: str = "") -> I
 
 
 def machine_uuid(root: Path = Path("/")) -> str:
-    """What tells this machine from all others, the same in the installer and on the host; empty when it has no card either.
+    """Return an identifier of this machine, the same in the installer and on the host.
 
-    The firmware's UUID; where it says none, or one that many boards have, a UUID (RFC 9562, version 5) of the lowest address of
+    It is the firmware's UUID. Where the firmware has none, or one that many boards share, it is a UUID (RFC 9562, version 5)
+    of the lowest MAC address; empty when there is no network card either.
     its network cards.
     """
     found = read_identity(root).uuid
@@ -66,7 +70,10 @@ def machine_uuid(root: Path = Path("/")) -> str:
 
 
 def _card(folder: Path) -> str:
-    """The address of a real card; a member of the kernel's bonds shows the bond's, and its own elsewhere."""
+    """Return the MAC address of a physical card; "" for a virtual one.
+
+    A member of a kernel bond shows the bond's address, and its own in ``bonding_slave/perm_hwaddr``.
+    """
     if not (folder / "device").exists():
         return ""
     for name in ("bonding_slave/perm_hwaddr", "address"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def outside(text: str, begin: str, end: str) -> list[str]:
-    """The lines that are not between the marks.
+    """Return the lines that are not between the markers.
 
     A begin mark without its end, as a power cut may leave it, hides nothing: what follows it are somebody's lines.
     """

@@ -84,11 +84,13 @@ class Runner(Protocol):
         check: bool = True,
         timeout: float | None = None,
         hint: str = "",
-    ) -> Result: ...
+    ) -> Result:
+        """Run a command; see :func:`run`."""
+        ...
 
 
 def environment(extra: Mapping[str, str] | None = None, *, inherit: Sequence[str] = ()) -> dict[str, str]:
-    """The environment a command gets: the base, the variables named in ``inherit``, then ``extra``.
+    """Return a command's environment: the base, the variables named in ``inherit``, then ``extra``.
 
     Proxy settings and HOME always come along: package downloads need them.
     """
@@ -214,14 +216,14 @@ def stream(
 
 
 def _terminal() -> tuple[int, int]:
-    """A pseudo-terminal of 80 columns; with none, programs draw no progress bar."""
+    """Open a pseudo-terminal of 80 columns; without a width, programs draw no progress bar."""
     reading, writing = os.openpty()
     fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     return reading, writing
 
 
 def _read(fd: int) -> bytes:
-    """What is there to read; nothing at the end, which a pseudo-terminal tells by an error (EIO)."""
+    """Read what is available; b"" at the end, which a pseudo-terminal reports as EIO."""
     try:
         return os.read(fd, 65536)
     except OSError as error:

@@ -45,14 +45,14 @@ class Redactor:
             self._known = re.compile("|".join(_expression(text) for text in longest_first))
 
     def __call__(self, text: str) -> str:
-        """The text with every secret masked."""
+        """Return the text with every secret masked."""
         for pattern in (self._known, *PATTERNS):
             if pattern is not None:
                 text = pattern.sub(MASK, text)
         return text
 
     def value(self, value: Any) -> Any:
-        """A JSON value with every text in it filtered; keys stay."""
+        """Return a JSON value with every string in it masked; keys stay."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ class Redactor:
 
 
 def leaks(text: str, secrets: Iterable[str]) -> list[str]:
-    """The lines of a text that hold a secret or what looks like a password hash, masked; for tests of what was written."""
+    """Return, masked, the lines that hold a secret or look like a password hash; for tests."""
     redactor = Redactor()
     redactor.add(secrets)
     return [redactor(line) for line in text.splitlines() if redactor(line) != line]
@@ -75,7 +75,7 @@ def _expression(text: str) -> str:
 
 
 def spellings(secret: str) -> set[str]:
-    """A secret as it stands, and as JSON, a URL, a shell and Python's repr write it."""
+    """Return a secret verbatim and as JSON, a URL, a shell and Python's repr write it."""
     return {
         secret,
         json.dumps(secret)[1:-1],
@@ -87,7 +87,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def secrets_in(value: Any, *, inside: bool = False) -> set[str]:
-    """The secrets of a JSON value such as ``host.json``: the texts below keys that are named like secrets."""
+    """Return the strings below keys that are named like secrets in a JSON value such as ``host.json``."""
     if isinstance(value, Mapping):
         return {s for key, inner in value.items() for s in secrets_in(inner, inside=inside or bool(SECRET_KEY.search(str(key))))}
     if isinstance(value, list | tuple):
@@ -96,7 +96,7 @@ def secrets_in(value: Any, *, inside: bool = False) -> set[str]:
 
 
 def secrets_in_text(text: str) -> set[str]:
-    """What looks like a secret in answers that could not be understood, YAML or XML: better too much than too little."""
+    """Return what looks like a secret in a YAML or XML text that does not parse; too much rather than too little."""
     found = {match.group(1).strip() for match in IN_XML.finditer(text)}
     for line in text.splitlines():
         if line.lstrip().startswith("#"):

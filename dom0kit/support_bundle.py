@@ -14,7 +14,7 @@ LARGEST_FILE = 2 * MIB
 
 
 def tail(text: str, size: int) -> str:
-    """The last whole lines of a text that fit into so many bytes."""
+    """Return the last whole lines of a text that fit into ``size`` bytes."""
     raw = text.encode(errors="replace")
     if len(raw) <= size:
         return text
@@ -23,7 +23,7 @@ def tail(text: str, size: int) -> str:
 
 
 def last_lines(text: str, count: int) -> list[str]:
-    """The last lines of a text."""
+    """Return the last ``count`` lines of a text."""
     return text.splitlines()[-count:]
 
 

@@ -16,7 +16,7 @@ UNITS |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTPE", 1)
 
 
 def human_bytes(size: int) -> str:
-    """A size in bytes with a binary unit: 1536 gives ``1.5 KiB``."""
+    """Return a size in bytes with a binary unit: 1536 gives ``1.5 KiB``."""
     value = float(size)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if value < 1024 or unit == "TiB":
@@ -40,12 +40,12 @@ def parse_bytes(text: str) -> int:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things in words: ``1 host``, ``3 hosts``."""
+    """Return a number with its noun: ``1 host``, ``3 hosts``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_seconds(seconds: float) -> str:
-    """A duration in seconds: ``7.4 s``, or ``2 min 05 s`` from one minute on."""
+    """Return a duration in seconds as text: ``7.4 s``, or ``2 min 05 s`` from one minute on."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -165,7 +165,7 @@ class Webhook:
             self._wake()
 
     def release(self) -> None:
-        """The network is there: begin."""
+        """Start sending; called when the network is up."""
         with self._change:
             self._held = False
             self._wake()
@@ -281,11 +281,11 @@ class Webhook:
 
 
 def bundle_name(identity: Identity, run: str) -> str:
-    """A file name for a bundle, of plain characters."""
+    """Return a file name for a bundle, of plain characters."""
     who = identity.host or identity.mac.replace(":", "-") or "machine"
     return f"dom0kit-{''.join(c if c.isalnum() or c in '.-' else '_' for c in who)}-{run}.tar.gz"
 
 
 def _header(text: str) -> str:
-    """A text as it may stand in a header: printable ASCII."""
+    """Return a text as an HTTP header may hold it: printable ASCII."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

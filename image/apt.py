@@ -33,11 +33,14 @@ class Cache:
         return self.folder / "archives"
 
     def lists(self, recipe: Recipe) -> Path:
-        """The package lists for one set of sources."""
+        """Return the folder of the package lists for one set of sources."""
         return self.folder / f"lists-{recipe.debian.suite}-{self._key(recipe)}"
 
     def sources(self, recipe: Recipe) -> Path:
-        """The sources.list they come from; not in the lists' folder, where apt deletes files it does not know."""
+        """Return the path of the lists' sources.list.
+
+        It is not in the lists' folder, where apt deletes files that it does not know.
+        """
         return self.folder / f"sources-{recipe.debian.suite}-{self._key(recipe)}.list"
 
     @staticmethod
@@ -99,18 +102,20 @@ def fetch_lists(cache: Cache, recipe: Recipe, reporter: Reporter, *, refresh: bo
 
 
 def complaint(output: str) -> str:
-    """The first error in apt's output, without its mark."""
+    """Return the first error in apt's output, without its marker."""
     lines = output.splitlines()
     return next((line.removeprefix("E: ") for line in lines if line.startswith("E: ")), lines[-1] if lines else "no reason given")
 
 
 def releases(lists: Path) -> dict[str, str]:
-    """The InRelease files' names and SHA-256: what fixes every package's version."""
+    """Return the InRelease files' names and SHA-256, which fix every package's version."""
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(lists.glob("*InRelease"))}
 
 
 def epoch(lists: Path) -> int:
-    """The moment that all time stamps of a build are clamped to: the newest Date of the InRelease files, in seconds.
+    """Return the time that all time stamps of a build are clamped to, in seconds since 1970.
+
+    It is the newest Date of the InRelease files.
 
     It is an input like any other: the same lists give the same epoch (https://reproducible-builds.org/specs/source-date-epoch/).
     """

@@ -24,7 +24,7 @@ INCLUDED = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
 
 
 def command(recipe: Recipe, target: Path, cache: Cache) -> list[str]:
-    """The mmdebstrap command line.
+    """Return the mmdebstrap command line.
 
     The archives are bind-mounted, so packages are downloaded at most once; the lists are copied in and not fetched
     again, so that a build sees the versions its key was computed from.
@@ -61,6 +61,7 @@ class Meter:
         self._counts = {"Get": 0, "Unpacking": 0, "Setting up": 0}
 
     def __call__(self, line: str) -> None:
+        """Follow a line of mmdebstrap's output."""
         if match := re.search(r"(\d+) newly installed", line):
             self._total = max(int(match[1]), 1)
         match = re.match(r"(Get|Unpacking|Setting up)[: ]+(\S+)", line)

@@ -98,7 +98,7 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
 
 
 def current(output: Path, image_id: str) -> dict[str, object] | None:
-    """The manifest of the image in a folder when it is the wanted one and its files have their sizes."""
+    """Return the manifest of the image in a folder if its key matches and its files have their sizes."""
     try:
         manifest = json.loads((output / "manifest.json").read_text())
         sizes = {name: (output / name).stat().st_size for name in manifest["files"]}
@@ -109,7 +109,7 @@ def current(output: Path, image_id: str) -> dict[str, object] | None:
 
 
 def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:
-    """The variables that diskimage-builder and the hooks read."""
+    """Return the environment variables that diskimage-builder and the hooks read."""
     project = str(cache_keys.PROJECT)
     return {
         build_job.VARIABLE: str(job_file),

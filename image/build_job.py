@@ -41,7 +41,7 @@ class Job:
     recipe_sha256: str
 
     def load_recipe(self) -> Recipe:
-        """The recipe this job was made from."""
+        """Return the recipe this job was made from."""
         return load(Path(self.recipe))
 
 
@@ -51,7 +51,7 @@ def save(job: Job, path: Path) -> None:
 
 
 def current() -> Job:
-    """The job of the build that this hook belongs to."""
+    """Return the job of the build that this hook belongs to."""
     return Job(**json.loads(Path(os.environ[VARIABLE]).read_text()))
 
 
@@ -71,6 +71,9 @@ def end() -> None:
 
 
 def marked(line: str) -> tuple[str, str] | None:
-    """A marked line's kind and rest, or None for ordinary output (diskimage-builder may put a time stamp before it)."""
+    """Return a marked line's kind and rest, or None for ordinary output.
+
+    Diskimage-builder may put a time stamp before the marker.
+    """
     match = _MARK.search(line)
     return (match["kind"], match["rest"].strip()) if match else None

@@ -26,7 +26,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def hash_files(paths: Iterable[Path], root: Path = PROJECT) -> str:
-    """A hash over names, modes and contents."""
+    """Return a hash over names, modes and contents."""
     digest = hashlib.sha256()
     for path in paths:
         content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
@@ -37,19 +37,19 @@ def hash_files(paths: Iterable[Path], root: Path = PROJECT) -> str:
 
 
 def hash_values(*values: object) -> str:
-    """A hash over plain values (strings, numbers, lists, mappings)."""
+    """Return a hash over plain values (strings, numbers, lists, mappings)."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def base_key(recipe: Recipe, releases: dict[str, str]) -> str:
-    """The bootstrapped tree: the packages, where they come from, and the code that installs them."""
+    """Return the key of the bootstrapped tree: packages, their sources, and the code that installs them."""
     code = hash_files([PROJECT / "image/bootstrap.py"])
     keys = [hashlib.sha256(Path(source.key).read_bytes()).hexdigest() for source in recipe.apt]
     return hash_values(recipe.debian.architecture, recipe.image_sources(), recipe.all_packages(), releases, code, keys)[:16]
 
 
 def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
-    """The initramfs: the tree below it and every element but those that only add host software."""
+    """Return the key of the initramfs: the tree and every element but those that only add host software."""
     elements = PROJECT / "image/elements"
     late = {"dom0-host", "dom0-firstboot", "dom0-boot"}
     code = [p for p in files_below(elements) if p.relative_to(elements).parts[0] not in late]
@@ -58,7 +58,7 @@ def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
 
 
 def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
-    """The whole image: the tree, the recipe, the elements, the image's own code, and all that travels."""
+    """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains."""
     folders = [PROJECT / "image", *(PROJECT / room for room in TRAVELLING)]
     code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
     # Further repositories are in the base's key, without the place of their keys on this machine.

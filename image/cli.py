@@ -37,7 +37,7 @@ def default_cache() -> Path:
 
 
 def configure_build(parser: argparse.ArgumentParser) -> None:
-    """The options that every command which builds an image has."""
+    """Add the options that every command has which builds an image."""
     parser.add_argument("--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where results go; default: build")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="package cache; default: %(default)s")

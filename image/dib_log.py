@@ -34,6 +34,6 @@ class Diagnosis:
             self._tail.append(text)
 
     def sentence(self) -> str:
-        """What failed, and its last words, indented."""
+        """Return the step that failed and the last lines of its output, indented."""
         what = f"the element hook {self.hook} failed" if self.hook else "diskimage-builder failed"
         return "\n".join([f"{what}:", *(f"    {line}" for line in self._tail)])

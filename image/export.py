@@ -29,7 +29,7 @@ BLOCKS = {"zstd": "128K", "gzip": "128K", "xz": "1M"}
 
 
 def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
-    """The mksquashfs command line (mksquashfs(1)); SOURCE_DATE_EPOCH in its environment makes it reproducible.
+    """Return the mksquashfs(1) command line; SOURCE_DATE_EPOCH in its environment makes it reproducible.
 
     The kernel unpacks a whole block for each small file in it, and a start reads thousands of small files: small blocks make a
     start cheap, and large ones an image small. xz gets the x86 filter (bcj).
@@ -49,7 +49,7 @@ def squash_command(tree: Path, target: Path, compression: str) -> list[str]:
 
 @contextmanager
 def without_mounts(tree: Path) -> Iterator[Path]:
-    """The tree without what is mounted in it: the image would have the times of the build host's own /sys."""
+    """Show the tree without what is mounted in it; the image would have the times of the build host's own /sys."""
     bare = tree.with_name("bare")
     bare.mkdir()
     run(["mount", "--bind", tree, bare])
@@ -61,13 +61,13 @@ def without_mounts(tree: Path) -> Iterator[Path]:
 
 
 def percent(line: str) -> float | None:
-    """The fraction in a line of mksquashfs's progress bar."""
+    """Return the fraction in a line of mksquashfs's progress bar."""
     match = re.search(r"(\d{1,3})%\s*$", line)
     return int(match[1]) / 100 if match else None
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """The one file that matches; two kernels in an image would be one too many."""
+    """Return the only file that matches ``pattern``; an image has one kernel."""
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
         raise UserError(f"expected one {pattern} in the image's /{folder.name}, found {len(found)}: {[p.name for p in found]}")

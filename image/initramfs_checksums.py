@@ -15,7 +15,9 @@ FILES = ("dom0.squashfs", "vmlinuz", "xen.gz")
 
 
 def sums(folder: Path) -> str:
-    """The text of ``image.sha256``: lines of sha256sum(1), and each file's size in bytes as a comment, for the live-root script.
+    """Return the text of ``image.sha256``, which the live-root script reads.
+
+    It has lines as of sha256sum(1), and each file's size in bytes as a comment.
 
     The size of initrd.img is that before the archive is added: it only says how much RAM will be needed.
     """

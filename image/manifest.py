@@ -12,13 +12,13 @@ IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
 
 
 def parse_packages(text: str) -> dict[str, str]:
-    """Names and versions from ``dpkg-query -W -f '${Package}\\t${Version}\\n'``."""
+    r"""Return names and versions from the output of ``dpkg-query -W -f '${Package}\t${Version}\n'``."""
     pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
     return dict(pairs)
 
 
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
-    """The files of an image folder with SHA-256 and size in bytes, by their path within the folder."""
+    """Return SHA-256 and size in bytes of an image folder's files, by their path within the folder."""
     paths = [folder / name for name in IMAGE_FILES] + sorted((folder / "boot").glob("*"))
     return {str(p.relative_to(folder)): {"sha256": sha256_file(p), "size": p.stat().st_size} for p in paths}
 
@@ -37,7 +37,7 @@ def build(
     packages: dict[str, str],
     files: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """The manifest as a plain value (see docs/explanation/architecture.md)."""
+    """Return the manifest as a plain value (see docs/explanation/architecture.md)."""
     xen = next((v for name, v in packages.items() if name == "xen-hypervisor-common"), "")
     return {
         "format": FORMAT,

@@ -122,7 +122,7 @@ class ForPurpose(BaseModel):
     release: Compression
 
     def of(self, release: bool) -> str:
-        """The one to use, as ``ALGORITHM:LEVEL`` or ``ALGORITHM``."""
+        """Return the compression to use, as ``ALGORITHM:LEVEL`` or ``ALGORITHM``."""
         return self.release if release else self.development
 
 
@@ -202,7 +202,7 @@ def parse(text: str, name: str) -> Recipe:
 
 
 def line_of(text: str, word: str) -> int:
-    """The line (from 1) that holds the quoted word or the key, or 1 when it is nowhere."""
+    """Return the number, from 1, of the line with the quoted word or the key; 1 when there is none."""
     for number, line in enumerate(text.splitlines(), 1):
         code = line.split("#", 1)[0]
         if f'"{word}"' in code or code.split("=")[0].strip() in (word, f"[{word}]"):
@@ -231,7 +231,7 @@ def _sentence(error: Any) -> str:
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at this place may have."""
+    """Return the keys that are allowed in the section at ``place``."""
     model: Any = Recipe
     for part in location:
         model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation

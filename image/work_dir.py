@@ -35,7 +35,7 @@ def sole_downloader(cache: Path) -> Iterator[None]:
 
 
 def mounts_below(folder: Path, mounts: str) -> list[str]:
-    """Mount points below a folder, the innermost first, out of the text of /proc/self/mounts (blanks there are ``\\040``)."""
+    r"""Return mount points below a folder, innermost first, from the text of /proc/self/mounts (blanks there are ``\040``)."""
     points = [line.split()[1].replace("\\040", " ") for line in mounts.splitlines() if len(line.split()) > 1]
     return sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True)
 

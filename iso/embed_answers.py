@@ -23,12 +23,12 @@ COUNTDOWN = 10
 
 
 def blank() -> dict[str, bytes]:
-    """The reserved files as they are mastered."""
+    """Return the reserved files' initial contents."""
     return {path: b"\n" * size for path, size in SIZES.items()}
 
 
 def unattended_cfg(host: str, consoles: str) -> str:
-    """What the menu reads: the host's name for the entry's title, and that this entry is chosen after the countdown."""
+    """Return GRUB variables for the menu: the host's name as title, and the unattended entry as default."""
     return (
         f'set dom0kit_unattended="{host}"\nset dom0kit_args="{consoles}"\nset default=unattended\nset timeout={COUNTDOWN}\n'
         f'echo "This medium installs {host} in {COUNTDOWN} seconds; any key shows the menu."\n'
@@ -36,7 +36,7 @@ def unattended_cfg(host: str, consoles: str) -> str:
 
 
 def fill(path: str, text: str, size: int) -> bytes:
-    """A text with as many line breaks behind it as fill its file.
+    """Pad a text with line breaks to the size of its file.
 
     :raises UserError: when it does not fit.
     """

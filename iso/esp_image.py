@@ -16,12 +16,12 @@ HINT = "apt-get install mtools"
 
 
 def image_size(content: int) -> int:
-    """The size in bytes of a FAT image for ``content`` bytes of files: a whole number of 64 KiB."""
+    """Return the size in bytes of a FAT image for ``content`` bytes of files: a whole number of 64 KiB."""
     return -(-(content + SLACK) // 65536) * 65536
 
 
 def make_uefi_image(bootx64: bytes, image_id: str, epoch: int) -> bytes:
-    """A FAT image with ``EFI/BOOT/BOOTX64.EFI`` and this medium's marker.
+    """Make a FAT image with ``EFI/BOOT/BOOTX64.EFI`` and this medium's marker file.
 
     The volume's serial number comes from ``image_id`` and all times from ``epoch``: the same input gives the same bytes.
 

@@ -58,7 +58,7 @@ class Table:
 
 
 def entries(table: Table) -> bytes:
-    """The 16 KiB of partition entries, unused ones zero.
+    """Return the 16 KiB of partition entries, unused ones zero.
 
     :raises GptError: when a partition lies outside the usable sectors, is empty or overlaps, or a name has more than 36 units.
     """
@@ -111,7 +111,7 @@ def primary(table: Table) -> bytes:
 
 
 def backup(table: Table) -> bytes:
-    """The last 33 sectors: entries and header."""
+    """Return the backup table, the last 33 sectors: entries and header."""
     return entries(table) + header(table, backup=True)
 
 

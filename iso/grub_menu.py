@@ -35,7 +35,7 @@ class MenuOptions:
 
 
 def template(name: str) -> Template:
-    """A template of this room; what it names and does not get is an error."""
+    """Render a template of this package; an undefined variable is an error."""
     # Not HTML: escaping would damage the arguments.
     environment = Environment(
         loader=PackageLoader("iso"),
@@ -47,12 +47,12 @@ def template(name: str) -> Template:
 
 
 def marker_path(image_id: str) -> str:
-    """The file by which GRUB finds its medium (the embedded configuration of image/elements/dom0-boot)."""
+    """Return the file by which GRUB finds its medium (embedded configuration in image/elements/dom0-boot)."""
     return f"/boot/grub/{image_id}.id"
 
 
 def render_menu(*, volume_id: str, image_id: str, title: str, options: MenuOptions | None = None) -> str:
-    """The text of ``/boot/grub/grub.cfg``.
+    """Return the text of ``/boot/grub/grub.cfg``.
 
     :param volume_id: the ISO's volume identifier, by which the initial RAM disk finds the medium.
     :param image_id: 16 hexadecimal digits of the manifest.

@@ -49,7 +49,7 @@ class Identity:
 
     @classmethod
     def of(cls, image_id: str) -> Identity:
-        """Derived from the image's id, so that two runs give the same bytes and two images differ."""
+        """Derive the identity from the image's id: two runs give the same bytes, and two images differ."""
         disk = uuid5(NAMESPACE, f"{image_id}/disk")
         return cls(disk, uuid5(NAMESPACE, f"{image_id}/esp"), disk.bytes[:4])
 
@@ -63,7 +63,7 @@ class Extent:
 
 
 def padded_size(size: int) -> int:
-    """The size in bytes of the whole medium for an ISO 9660 image of ``size`` bytes: a whole number of MiB."""
+    """Return the medium's size in bytes for an ISO 9660 image of ``size`` bytes: a whole number of MiB."""
     wanted = size + READ_AHEAD + gpt.BACKUP_SECTORS * SECTOR
     return -(-wanted // MIB) * MIB
 
@@ -88,7 +88,7 @@ def patch_bios_image(image: bytes, block: int) -> bytes:
 
 
 def restore_bios_image(patched: bytes) -> bytes:
-    """The El Torito image as it was before :func:`patch_bios_image`, to be compared with its checksum."""
+    """Return the El Torito image as it was before :func:`patch_bios_image`, to compare its checksum."""
     image = bytearray(patched)
     image[BOOT_INFO] = bytes(56)
     image[CORE_LIST] = CORE_UNPATCHED
@@ -96,7 +96,7 @@ def restore_bios_image(patched: bytes) -> bytes:
 
 
 def master_boot_record(boot_hybrid: bytes, bios: Extent, disk_id: bytes, sectors: int) -> bytes:
-    """The first sector: GRUB's hybrid MBR and one protective partition over the whole disk.
+    """Return the first sector: GRUB's hybrid MBR and one protective partition over the whole disk.
 
     The partition is marked active, against the letter of UEFI: some BIOSes start no disk without an active partition.
 
@@ -126,7 +126,7 @@ def restore_boot_hybrid(record: bytes) -> bytes:
 
 
 def partition_table(identity: Identity, uefi: Extent, size: int) -> gpt.Table:
-    """The partition table of a medium of ``size`` bytes: one EFI System Partition over the UEFI image."""
+    """Return the GPT of a medium of ``size`` bytes: one EFI System Partition over the UEFI image."""
     first = uefi.block * SECTORS_PER_BLOCK
     last = first + -(-uefi.length // SECTOR) - 1
     esp = gpt.Partition(gpt.EFI_SYSTEM, identity.partition, first, last, "dom0kit UEFI boot")
@@ -134,12 +134,12 @@ def partition_table(identity: Identity, uefi: Extent, size: int) -> gpt.Table:
 
 
 def system_area(boot_hybrid: bytes, bios: Extent, table: gpt.Table, disk_id: bytes) -> bytes:
-    """The first 17,408 bytes of the medium: MBR and primary partition table. They fit into the ISO's 32 KiB."""
+    """Return the first 17,408 bytes of the medium: MBR and primary GPT. They fit into the ISO's 32 KiB."""
     return master_boot_record(boot_hybrid, bios, disk_id, table.sectors) + gpt.primary(table)
 
 
 def patch_volume_space(descriptor: bytes, size: int) -> bytes:
-    """The primary volume descriptor with the volume's size set to all of the medium.
+    """Return the primary volume descriptor with the volume's size set to the whole medium.
 
     Tools that copy a disc read as many blocks as this says; otherwise they would cut off the backup partition table.
 

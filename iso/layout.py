@@ -90,7 +90,7 @@ def parse_manifest(text: str | bytes, origin: str) -> Manifest:
 
 
 def read_image(folder: Path) -> Manifest:
-    """The manifest of an image folder, after every file that it lists for the ISO was found whole.
+    """Read the manifest of an image folder and verify every file that it lists for the ISO.
 
     :raises UserError: when a file is missing or is not what the manifest says.
     """

@@ -59,7 +59,7 @@ class Contents:
         return sorted([*self.on_disk, *self.made])
 
     def sha256(self, path: str) -> str:
-        """The checksum of what goes in."""
+        """Return the SHA-256 of the file that goes to ``path``."""
         if path in self.made:
             return hashlib.sha256(self.made[path]).hexdigest()
         return sha256_file(self.on_disk[path])
@@ -195,7 +195,7 @@ def write_hybrid(
 
 @contextmanager
 def new_iso(contents: Contents, manifest: Manifest) -> Iterator[pycdlib.PyCdlib]:
-    """A pycdlib image with all files and both El Torito entries, open until the block ends."""
+    """Open a pycdlib image with all files and both El Torito entries until the block ends."""
     iso = pycdlib.PyCdlib()
     iso.new(
         interchange_level=INTERCHANGE_LEVEL,
@@ -228,7 +228,7 @@ def folders(paths: list[str]) -> list[str]:
 
 
 def iso_name(path: str, *, folder: bool = False) -> str:
-    """The ISO 9660 path under a Rock Ridge path: capitals, digits and ``_``, with one dot and a version for files.
+    """Return the ISO 9660 path for a Rock Ridge path: capitals, digits, ``_``; dot and version for files.
 
     >>> iso_name("/boot/grub/grub.cfg")
     '/BOOT/GRUB/GRUB.CFG;1'

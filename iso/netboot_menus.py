@@ -45,7 +45,7 @@ class Tree:
 
 
 def parse_url(text: str) -> str:
-    """The URL of a tree in its one spelling.
+    """Return the normalized URL of a tree.
 
     :raises UserError: when boot loaders could not use it.
     """
@@ -57,7 +57,9 @@ def parse_url(text: str) -> str:
 
 
 def grub_url(url: str) -> str:
-    """The URL as GRUB writes it, with a slash at its end: ``http://192.0.2.1:8080/x`` is ``(http,192.0.2.1:8080)/x/``.
+    """Return the URL in GRUB's syntax, with a slash at its end.
+
+    ``http://192.0.2.1:8080/x`` is ``(http,192.0.2.1:8080)/x/``.
 
     Empty for https, which GRUB cannot.
     """
@@ -92,7 +94,7 @@ def _common(tree: Tree) -> dict[str, object]:
 
 
 def host_arguments(tree: Tree, host: str, *, report: str, consoles: str, extra: str) -> str:
-    """The kernel arguments that only this host has."""
+    """Return the kernel arguments that only this host has."""
     words = [f"dom0kit.answers={tree.url}/answers/{host}.yaml"]
     words += [f"dom0kit.report={report}"] if report else []
     words += [f"dom0kit.trust=sha256:{tree.trust}"] if tree.trust else []
@@ -110,5 +112,5 @@ def host_ipxe(host: str, arguments: str) -> str:
 
 
 def host_names(identities: list[tuple[str, str]]) -> list[str]:
-    """The names of a host's boot files without their endings, from pairs as ``("mac", "52:54:00:12:34:56")``."""
+    """Return the names of a host's boot files without suffix, from pairs as ``("mac", "52:54:00:12:34:56")``."""
     return [f"{kind}-{value.replace(':', '-') if kind == 'mac' else value}" for kind, value in identities]

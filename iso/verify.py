@@ -37,7 +37,7 @@ CheckTables = Callable[[Path], list[str]]
 
 
 def sgdisk_problems(path: Path) -> list[str]:
-    """What ``sgdisk -v`` has against the partition tables of an image; empty when it finds no problem."""
+    """Return the problems that ``sgdisk -v`` finds in the partition tables of an image; "" for none."""
     result = run(["sgdisk", "-v", path], check=False, hint="apt-get install gdisk")
     if result.returncode == 0 and "No problems found" in result.output:
         return []
@@ -71,7 +71,7 @@ def verify(path: Path, expected: Mapping[str, str] | None = None, *, tables: Che
 
 
 def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid_mbr_gpt.Extent], str]:
-    """The extent of every file by its Rock Ridge path, and the volume identifier.
+    """Return the extent of every file by its Rock Ridge path, and the volume identifier.
 
     :raises UserError: when it is no ISO 9660 image or its folders are damaged.
     """
@@ -95,7 +95,7 @@ def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid_mbr_gpt.E
 
 
 def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid_mbr_gpt.Extent], str, Manifest]:
-    """The SHA-256 and the extent of every file by its Rock Ridge path, the volume identifier and the manifest.
+    """Return SHA-256 and extent of every file by Rock Ridge path, the volume identifier and the manifest.
 
     :raises UserError: when it is no ISO of dom0kit.
     """
@@ -107,13 +107,13 @@ def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybr
 
 
 def read_extent(file: BinaryIO, where: hybrid_mbr_gpt.Extent) -> bytes:
-    """A file's content, read past pycdlib: the place that GRUB and Linux will read."""
+    """Read a file's content without pycdlib, at the place that GRUB and Linux will read."""
     file.seek(where.block * hybrid_mbr_gpt.BLOCK)
     return file.read(where.length)
 
 
 def hash_extent(file: BinaryIO, where: hybrid_mbr_gpt.Extent) -> str:
-    """The SHA-256 of a file's content in hexadecimal digits."""
+    """Return the SHA-256 of a file's content in hexadecimal digits."""
     digest = hashlib.sha256()
     file.seek(where.block * hybrid_mbr_gpt.BLOCK)
     left = where.length
@@ -185,7 +185,7 @@ def boot_image_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, manifest: M
 
 
 def catalog_problems(file: BinaryIO, bios: hybrid_mbr_gpt.Extent, uefi: hybrid_mbr_gpt.Extent) -> list[str]:
-    """The El Torito catalogue: a validation entry, the BIOS image first, then one section with the UEFI image."""
+    """Check the El Torito catalog: a validation entry, the BIOS image, then one section with the UEFI image."""
     file.seek((hybrid_mbr_gpt.PRIMARY_DESCRIPTOR + 1) * hybrid_mbr_gpt.BLOCK)
     record = file.read(hybrid_mbr_gpt.BLOCK)
     if record[:39] != b"\x00CD001\x01" + b"EL TORITO SPECIFICATION".ljust(32, b"\0"):

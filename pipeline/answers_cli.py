@@ -85,7 +85,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
 
 
 def complete_answers(path: Path) -> tuple[str, str, str]:
-    """A file's answers with every secret reference read, the host's name, and the kernel's console arguments.
+    """Return a file's answers with all secret references resolved, the host's name, and the kernel's console arguments.
 
     :raises AnswersError: when they are not valid. :raises UserError: when a reference names nothing.
     """

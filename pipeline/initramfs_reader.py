@@ -26,7 +26,10 @@ class Entry:
 
 
 def entries(data: bytes) -> Iterator[Entry]:
-    """The files of the uncompressed archives at the start of ``data``, in their order; what follows them is left alone."""
+    """Yield the files of the uncompressed archives at the start of ``data``, in order.
+
+    What follows these archives is not read.
+    """
     for start, end in archives(data):
         position = start
         while position < end:
@@ -66,7 +69,7 @@ def archives(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def compressed_tail(data: bytes) -> tuple[str, int] | None:
-    """The program that unpacks what follows the uncompressed archives, and where that begins."""
+    """Return the program that unpacks what follows the uncompressed archives, and its offset in bytes."""
     position = 0
     for _, end in archives(data):
         position = end

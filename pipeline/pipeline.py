@@ -27,7 +27,7 @@ class Made:
 
 
 def iso_key(manifest: dict[str, Any]) -> str:
-    """What an ISO depends on: the image, file by file, and the code and menus that master it."""
+    """Return the key of an ISO: the image's files, and the code and menus that master it."""
     return hash_values(manifest["files"], manifest["id"], hash_files(files_below(PROJECT / "iso")))[:16]
 
 
@@ -50,7 +50,7 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
 
 
 def read_stamp(stamp: Path, output: Path, key: str) -> Made | None:
-    """The ISO that is there already, when it was made from the same inputs and has its size."""
+    """Return the existing ISO if it was made from the same inputs and has its size."""
     try:
         values = json.loads(stamp.read_text())
         if values["key"] != key or output.stat().st_size != values["size"]:

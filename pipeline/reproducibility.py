@@ -48,7 +48,7 @@ def describe(path: Path) -> str:
 
 
 def differences(first: dict[str, str], second: dict[str, str]) -> list[str]:
-    """What differs, a line an entry, with both sides."""
+    """Return the differences, one line an entry, with both sides."""
     lines = []
     for path in sorted(first.keys() | second.keys()):
         a, b = first.get(path, "absent"), second.get(path, "absent")
@@ -85,7 +85,7 @@ def compare(options: image.Options, reporter: Reporter) -> list[str]:
 
 
 def squash_differences(builds: list[Path]) -> list[str]:
-    """The entries that differ inside the two squashfs images."""
+    """Return the entries that differ inside the two squashfs images."""
     trees = []
     for work in builds:
         tree = work / "tree"
@@ -96,7 +96,7 @@ def squash_differences(builds: list[Path]) -> list[str]:
 
 
 def initramfs_differences(builds: list[Path]) -> list[str]:
-    """The entries that differ inside the two initramfs images."""
+    """Return the entries that differ inside the two initramfs images."""
     listings = []
     for work in builds:
         data = (work / "image/initrd.img").read_bytes()

@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def venv_stamp() -> str:
-    """What the virtual environment was made from."""
+    """Return the key of the virtual environment: what it was made from."""
     return f"{sha256_file(LOCK)} {sys.version}\n"
 
 
@@ -122,12 +122,12 @@ def apt_sources() -> str:
 
 
 def own_mirror() -> str:
-    """The mirror this machine uses for Debian itself."""
+    """Return the mirror this machine uses for Debian itself."""
     return apt_packages.host_mirror(apt_sources(), "http://deb.debian.org/debian")
 
 
 def make_venv(reporter: Reporter, log: TextIO) -> None:
-    """A virtual environment with exactly the locked packages, each checked against its hash."""
+    """Make a virtual environment with exactly the locked packages, each checked against its hash."""
     hint = f"the whole log is {LOG}"
     with reporter.step("make the virtual environment"):
         shutil.rmtree(VENV, ignore_errors=True)

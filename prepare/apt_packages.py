@@ -47,18 +47,21 @@ def parse(text: str) -> list[Package]:
 
 
 def installed(dpkg_query: str) -> dict[str, str]:
-    """Names and versions of what is installed, from ``dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'``."""
+    r"""Return installed packages by name with version from the output of ``dpkg-query``.
+
+    Its format is ``${db:Status-Abbrev} ${Package} ${Version}\n``.
+    """
     rows = (line.split() for line in dpkg_query.splitlines())
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
 
 
 def unwanted_services(names: Iterable[str]) -> list[str]:
-    """The services of packages that were installed just now; one that was there before is somebody's own."""
+    """Return the services of packages that were installed just now; services that existed before are not ours."""
     return [SERVICES[name] for name in names if name in SERVICES]
 
 
 def missing(wanted: list[Package], present: dict[str, str], *, bookworm: bool) -> list[Package]:
-    """What must be installed. On Debian 12 a package from backports counts only in its backported version."""
+    """Return the packages to install. On Debian 12 a package from backports must have its backported version."""
 
     def satisfied(package: Package) -> bool:
         version = present.get(package.name)
@@ -70,7 +73,7 @@ def missing(wanted: list[Package], present: dict[str, str], *, bookworm: bool) -
 
 
 def backports_source(mirror: str) -> str:
-    """The apt source of Debian 12's backports (sources.list(5), deb822 style)."""
+    """Return the apt source of Debian 12's backports (sources.list(5), deb822 style)."""
     return (
         "# Written by dom0kit's preparation: QEMU 10 for the tests.\n"
         f"Types: deb\nURIs: {mirror}\nSuites: bookworm-backports\nComponents: main\n"
@@ -79,7 +82,7 @@ def backports_source(mirror: str) -> str:
 
 
 def host_mirror(sources: str, default: str) -> str:
-    """The mirror that the host itself uses for Debian, out of its apt sources (both styles), or the default."""
+    """Return the Debian mirror of this machine's apt sources (both styles), or the default."""
     for line in sources.splitlines():
         words = line.split("#", 1)[0].split()
         for word in words:

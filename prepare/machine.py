@@ -25,7 +25,7 @@ BUILD_SECTIONS = ("image", "iso")
 
 
 def os_release() -> dict[str, str]:
-    """The machine's os-release(5)."""
+    """Return the machine's os-release(5)."""
     try:
         return platform.freedesktop_os_release()
     except OSError:

@@ -10,7 +10,10 @@ FOLDER = "done"
 
 
 def done_files(host: str) -> dict[str, str]:
-    """The two files by their names below ``done/``. That they exist is what counts: any server's hook can make them."""
+    """Return the contents of the two files by their names below ``done/``.
+
+    Only their existence counts, so any server's hook can make them.
+    """
     return {
         f"{host}.{kind}": f"#!ipxe\n# {host} is installed; remove this file to install it again.\n" for kind in ("cfg", "ipxe")
     }
@@ -36,5 +39,5 @@ def rearm(tree: Path, host: str) -> bool:
 
 
 def installed(tree: Path) -> set[str]:
-    """The hosts that are marked as installed."""
+    """Return the hosts that are marked as installed."""
     return {path.name.removesuffix(".cfg") for path in (tree / FOLDER).glob("*.cfg")}

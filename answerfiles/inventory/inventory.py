@@ -47,7 +47,7 @@ class Host:
     layers: tuple[yaml_positions.Path, ...]
 
     def identities(self) -> list[tuple[str, str]]:
-        """What the machine is known by, as kind and value: the names of its boot files."""
+        """Return what identifies the machine, as kind and value; its boot files are named for these."""
         pairs = (("mac", self.mac), ("uuid", self.uuid), ("serial", self.serial))
         return [(kind, value) for kind, value in pairs if value is not None]
 
@@ -61,7 +61,7 @@ class Inventory:
     hosts: list[Host] = field(default_factory=list)
 
     def layer(self, path: yaml_positions.Path) -> Values:
-        """The values at a place of the file; empty when there are none."""
+        """Return the values at a path of the file; empty when there are none."""
         value = self.document.value
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
@@ -116,7 +116,7 @@ def parse_inventory(text: str, path: Path) -> Inventory:
 
 
 def listed(allowed: list[str]) -> str:
-    """The allowed keys, for the end of a sentence."""
+    """Return the allowed keys, for the end of a sentence."""
     return f"; allowed: {', '.join(allowed)}" if allowed else ""
 
 
@@ -209,14 +209,14 @@ class _Check:
 
 
 def uuid(value: str) -> str:
-    """A machine's UUID in lower case, as /sys/class/dmi/id/product_uuid shows it."""
+    """Check a machine's UUID, as in /sys/class/dmi/id/product_uuid; return it in lower case."""
     if not UUID.fullmatch(value.lower()):
         raise field_types.refuse("uuid", "a UUID as dmidecode -s system-uuid prints it")
     return value.lower()
 
 
 def serial(value: str) -> str:
-    """A machine's serial number; it is part of file names and URLs."""
+    """Check a machine's serial number; it is part of file names and URLs."""
     if not SERIAL.fullmatch(value):
         raise field_types.refuse(
             "serial", "a serial number of letters, digits, '.', '_', '+' and '-'; for others use mac or uuid"

@@ -55,12 +55,12 @@ class Site:
 
 
 def report_token(key: bytes, host: str) -> str:
-    """The token with which a host's reports prove where they come from; the same each time a tree is rendered."""
+    """Return the token that authenticates a host's reports; the same each time a tree is rendered."""
     return hmac.new(key, b"dom0kit report " + host.encode(), hashlib.sha256).hexdigest()
 
 
 def load_key(path: Path) -> bytes:
-    """The secret behind the report tokens of a tree, made at random (mode 0600) when there is none yet.
+    """Return the secret that a tree's report tokens derive from; created at random (mode 0600) if missing.
 
     :raises UserError: when it cannot be read or written.
     """
@@ -108,7 +108,7 @@ def render_hosts(inventory: Inventory, site: Site, progress: Progress | None = N
 
 
 def _named(problem: Problem, hosts: list[str]) -> Problem:
-    """A problem with the hosts that have it."""
+    """Return a problem with the hosts that have it."""
     more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
     return Problem(problem.position, f"host {hosts[0]}{more}: {problem.field}".removesuffix(": "), problem.text)
 
@@ -147,7 +147,7 @@ def consoles(answers: Answers) -> str:
 
 
 def validate(inventory: Inventory, host: Host, values: Values) -> Answers:
-    """The answers as the model has them.
+    """Return the answers as the model has them.
 
     :raises Faulty: with every problem, each with its place in the inventory.
     """
@@ -160,7 +160,7 @@ def validate(inventory: Inventory, host: Host, values: Values) -> Answers:
 
 
 def resolve_references(inventory: Inventory, host: Host, values: Values, answers: Answers, references: References) -> Values:
-    """The values with every secret reference replaced by what it names.
+    """Return the values with every secret reference replaced by the secret.
 
     :raises Faulty: when one names nothing.
     """
@@ -178,7 +178,7 @@ def resolve_references(inventory: Inventory, host: Host, values: Values, answers
 
 
 def replaced(value: Any, path: yaml_positions.Path, new: Any) -> Any:
-    """A tree of values with one of them replaced; the others are shared with the old tree."""
+    """Return a tree of values with one of them replaced; the others are shared with the old tree."""
     if not path:
         return new
     first, *rest = path

@@ -35,7 +35,7 @@ class ComputeError(Exception):
 
 
 def merge(lower: Any, upper: Any) -> Any:
-    """Mappings merged deeply, anything else replaced; neither argument is changed."""
+    """Merge mappings deeply and replace anything else; neither argument is changed."""
     if isinstance(lower, dict) and isinstance(upper, dict):
         merged = dict(lower)
         for key, value in upper.items():
@@ -45,7 +45,7 @@ def merge(lower: Any, upper: Any) -> Any:
 
 
 def merged(inventory: Inventory, host: Host) -> Values:
-    """A host's values: defaults, then its groups in their order, then its own."""
+    """Return a host's values: defaults, then its groups in order, then its own."""
     values: Values = {}
     for layer in host.layers:
         values = merge(values, inventory.layer(layer))
@@ -61,7 +61,7 @@ class HostDocument(Document):
         self._host = host
 
     def place(self, path: yaml_positions.Path, key: bool = False) -> Position:
-        """The place of a path of the answers in the inventory."""
+        """Return where a path of the answers is in the inventory."""
         document = self._inventory.document
         for length in range(len(path), 0, -1):
             for layer in reversed(self._host.layers):
@@ -71,20 +71,23 @@ class HostDocument(Document):
         return document.place(self._host.layers[-1], key=True)
 
     def problem(self, path: yaml_positions.Path, text: str) -> Problem:
-        """A problem of this host."""
+        """Return a problem of this host."""
         return Problem(self.place(path), dotted(path), text)
 
 
 @lru_cache(maxsize=65536)
 def _compiled(text: str) -> tuple[bool, Any]:
-    """A template, compiled once for all hosts; alone in its text, an expression keeps its type: a number stays a number."""
+    """Compile a template, once for all hosts.
+
+    A text that is one expression alone keeps its type: a number stays a number.
+    """
     if found := ONE_EXPRESSION.fullmatch(text.strip()):
         return True, _JINJA.compile_expression(found[1], undefined_to_none=False)
     return False, _JINJA.from_string(text)
 
 
 def computed(value: Any, context: Values, path: yaml_positions.Path = ()) -> Any:
-    """A tree of values with every expression replaced by its result.
+    """Return a tree of values with every expression replaced by its result.
 
     :raises ComputeError: for the first that cannot be computed.
     """
@@ -105,7 +108,7 @@ def computed(value: Any, context: Values, path: yaml_positions.Path = ()) -> Any
 
 
 def plain(value: Any) -> Any:
-    """A result of jinja as YAML has it.
+    """Return a result of Jinja as a YAML value.
 
     :raises TypeError: for anything that YAML has not.
     """
@@ -122,7 +125,7 @@ def plain(value: Any) -> Any:
 
 
 def host_values(inventory: Inventory, host: Host) -> tuple[Values, str]:
-    """The answers of a host as plain values, and its further kernel arguments.
+    """Return a host's answers as plain values, and its additional kernel arguments.
 
     :raises ComputeError: when an expression fails.
     """
@@ -155,7 +158,7 @@ class References:
         self._known: dict[str, str] = {}
 
     def read(self, reference: str) -> str:
-        """What a reference names.
+        """Return the value that a reference names.
 
         :raises UserError: when it is not there or is no text.
         """

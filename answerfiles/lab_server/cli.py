@@ -121,7 +121,7 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def describe(arguments: argparse.Namespace, tree: Path, folder: Path, url: str) -> Lab:
-    """The lab out of arguments, the tree's URL and the interface.
+    """Return the lab's configuration from the arguments, the tree's URL and the interface.
 
     :raises UserError: when they do not fit together.
     """
@@ -185,7 +185,7 @@ def check(lab: Lab) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """The run folder: nginx's workers pass through it to the socket, and see nothing else."""
+    """Create the run folder; nginx's workers may pass through it to the socket and list nothing."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o711)
     reports = folder / "reports"
@@ -194,7 +194,7 @@ def make_folder(folder: Path) -> None:
 
 
 def certificate(folder: Path) -> str:
-    """The SHA-256 of the server's certificate, which is made at the first time and kept."""
+    """Return the SHA-256 of the server's certificate, which is created on first use and kept."""
     crt, key = folder / "tls.crt", folder / "tls.key"
     if not crt.exists() or not key.exists():
         old = os.umask(0o077)

@@ -61,7 +61,7 @@ class Lab:
 
 
 def read_hosts(tree: Path) -> dict[str, Any]:
-    """The tree's ``hosts.json``.
+    """Read the tree's ``hosts.json``.
 
     :raises UserError: when the folder is no tree.
     """
@@ -81,7 +81,7 @@ def read_hosts(tree: Path) -> dict[str, Any]:
 
 
 def interface_network(text: str, interface: str, wanted: str) -> Network:
-    """The interface's IPv4 address out of ``ip -j address show dev IF``: the URL's own, or the first.
+    """Return the interface's IPv4 address from ``ip -j address show dev IF``: the URL's, or the first.
 
     :raises UserError: when it has none, or not the one that the URL names.
     """
@@ -129,7 +129,7 @@ def dhcp_range(text: str, network: Network) -> tuple[ipaddress.IPv4Address, ipad
 
 
 def ports(lab: Lab) -> list[tuple[str, int, str]]:
-    """The ports that must be free, as protocol, number and what for."""
+    """Return the ports that must be free, as protocol, number and service."""
     wanted = [("udp", 67, "DHCP"), ("tcp", lab.port, "HTTP")]
     wanted += [("udp", 69, "TFTP")] if lab.tftp else []
     wanted += [("udp", 4011, "proxy DHCP")] if lab.first is None else []

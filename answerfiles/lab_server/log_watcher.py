@@ -29,17 +29,17 @@ class Names:
         self.tree = f"{tree}/"
 
     def host(self, mac: str) -> str:
-        """The host's name, or that it is unknown."""
+        """Return the host's name, or that it is unknown."""
         return self.by_mac.get(mac, "not in the inventory")
 
     def client(self, address: str) -> str:
-        """An IP address with the host's name when it is known."""
+        """Return an IP address with the host's name if it is known."""
         mac = self.by_address.get(address)
         return f"{address} {self.host(mac)}" if mac else address
 
 
 def dnsmasq_line(line: str, names: Names) -> str | None:
-    """What a line of dnsmasq's log says to a person; None for nothing."""
+    """Translate a line of dnsmasq's log into a message for the user; None for lines without interest."""
     if found := LEASE.search(line):
         address, mac = found.groups()
         names.by_address[address] = mac
@@ -56,7 +56,7 @@ def dnsmasq_line(line: str, names: Names) -> str | None:
 
 
 def access_line(line: str, names: Names) -> str | None:
-    """What a line of nginx's access log says to a person; None for nothing."""
+    """Translate a line of nginx's access log into a message for the user; None for lines without interest."""
     found = ACCESS.fullmatch(line.strip())
     if not found:
         return None
@@ -70,7 +70,7 @@ def access_line(line: str, names: Names) -> str | None:
 
 
 def event_line(host: str, event: dict[str, Any]) -> str | None:
-    """What a report says to a person; steps and progress are in the host's file."""
+    """Translate a report into a message for the user; steps and progress are in the host's file only."""
     doubt = "" if event.get("proven") else " (without its token)"
     source = event.get("source", "")
     kind = event["event"]
@@ -89,7 +89,7 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
 
 
 def printable(value: Any) -> str:
-    """What came over the network, shortened and without control characters."""
+    """Return a text from the network, shortened and without control characters."""
     return "".join(c if c.isprintable() else " " for c in str(value))[:300]
 
 

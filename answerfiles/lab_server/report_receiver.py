@@ -74,7 +74,7 @@ class Receiver:
         return proven, LARGEST_EVENT
 
     def known(self) -> frozenset[str]:
-        """The hosts of the tree, read again when it was rendered again."""
+        """Return the hosts of the tree, read again after the tree was rendered again."""
         path = self.tree / "hosts.json"
         try:
             stamp = path.stat().st_mtime_ns
@@ -132,7 +132,7 @@ class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    """The request handler of a receiver."""
+    """Return the request handler of a receiver."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = CLIENT_SECONDS
@@ -175,7 +175,7 @@ def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """nginx logs each request already."""
+            """Log nothing: nginx logs each request already."""
 
         def address_string(self) -> str:
             return "nginx"

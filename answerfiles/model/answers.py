@@ -58,11 +58,11 @@ class Answers(Record):
         return self
 
     def volume_group(self) -> str | None:
-        """The guests' volume group, or None when there is to be none."""
+        """Return the guests' volume group, or None when there is to be none."""
         return None if isinstance(self.guests, str) else self.guests.volume_group
 
     def to_json(self, *, reveal: bool = False) -> str:
-        """The answers as JSON with sorted keys.
+        """Return the answers as JSON with sorted keys.
 
         :param reveal: write secrets as they are, for ``host.json`` with mode 0600; masked otherwise.
         """
@@ -71,7 +71,7 @@ class Answers(Record):
 
 
 def load_host(path: Path = Path("/etc/dom0kit/host.json")) -> Answers:
-    """The answers that an installed host keeps, as :meth:`Answers.to_json` wrote them with ``reveal``.
+    """Load an installed host's answers, as :meth:`Answers.to_json` wrote them with ``reveal``.
 
     :raises OSError: when the file is not there.
     :raises pydantic.ValidationError: when it is damaged.

@@ -173,7 +173,7 @@ class Uplink(Record):
         return self
 
     def selectors(self) -> tuple[NicSelector, ...]:
-        """The network cards that are asked for; empty when nothing is said."""
+        """Return the selected network cards; empty when none are specified."""
         if self.bond is not None:
             return self.bond.nics
         if self.mac is not None:

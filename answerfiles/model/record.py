@@ -11,6 +11,6 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     def given(self) -> dict[str, object]:
-        """The fields that are set to something, as name and value."""
+        """Return the fields that are set, as name and value."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if value not in (None, ())}

@@ -88,7 +88,7 @@ class Target(Record):
         return self
 
     def selectors(self) -> tuple[DiskSelector, ...]:
-        """The selectors of the disks to install on: one, or two for a mirror."""
+        """Return the selectors of the disks to install on: one, or two for a mirror."""
         if self.mirror is not None:
             return self.mirror
         assert self.disk is not None

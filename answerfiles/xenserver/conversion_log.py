@@ -24,11 +24,11 @@ class Notes:
         self.broken: set[Path] = set()
 
     def all(self, *names: str) -> list[Element]:
-        """The root's children with one of the names, in the order of the file."""
+        """Return the root's children with one of the names, in the order of the file."""
         return [child for child in self.root.children if child.name in names]
 
     def first(self, *names: str) -> Element | None:
-        """The first of them; that there are no more is checked elsewhere."""
+        """Return the first child with one of the names; duplicates are checked elsewhere."""
         return next(iter(self.all(*names)), None)
 
     def put(self, path: Path, value: Any, element: Element, attribute: str = "") -> None:
@@ -51,7 +51,10 @@ class Notes:
             here[path[-1]] = value
 
     def wrong(self, element: Element, text: str, *, attribute: str = "", breaks: Path = ()) -> None:
-        """An error; ``breaks`` is the part of the answers that is incomplete because of it, about which no more is said."""
+        """Record an error.
+
+        :param breaks: the part of the answers that is incomplete because of it; later errors about it are suppressed.
+        """
         self.problems.append(Problem(element.position, label(element, attribute), text))
         if breaks:
             self.broken.add(breaks)
@@ -61,7 +64,7 @@ class Notes:
         self.warnings.append(Problem(element.position, label(element, attribute), text))
 
     def choice(self, element: Element, attribute: str, allowed: tuple[str, ...], *, required: bool = False) -> str | None:
-        """An attribute that is one of some words; None when it is absent or wrong, which is noted."""
+        """Return an attribute that is one of some words; None when absent, or wrong, which is recorded."""
         value = element.attributes.get(attribute)
         if value is None:
             if required:
@@ -74,12 +77,12 @@ class Notes:
         return None
 
     def flag(self, element: Element, attribute: str, default: bool) -> bool:
-        """An attribute that is true, yes, false or no."""
+        """Return an attribute that is true, yes, false or no."""
         word = self.choice(element, attribute, TRUE + FALSE)
         return default if word is None else word in TRUE
 
     def word(self, element: Element, allowed: tuple[str, ...]) -> str | None:
-        """An element whose text is one of some words."""
+        """Return the text of an element that is one of some words."""
         text = element.text.lower()
         if text in allowed:
             return text

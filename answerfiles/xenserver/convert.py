@@ -78,7 +78,7 @@ def _place(notes: Notes, path: Path) -> tuple[Position, str]:
 
 
 def _named(error: AnswersError, notes: Notes) -> list[Problem]:
-    """The model's errors under the names that the XML has, without those that only follow from others."""
+    """Record the model's errors under the XML's names, without those that only follow from others."""
     broken = {dotted(path) for path in notes.broken}
     names = {dotted(path): name for path, (_, name) in notes.origins.items()}
     problems = []

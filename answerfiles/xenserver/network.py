@@ -14,7 +14,7 @@ MANAGEMENT: Path = ("network", "management")
 
 
 def carry(notes: Notes) -> None:
-    """Management interface, DNS and network back end."""
+    """Convert the management interface, DNS and the network back end."""
     interface = notes.first("admin-interface")
     if interface is None:
         notes.wrong(notes.root, "admin-interface is missing: the management network", breaks=MANAGEMENT)
@@ -101,7 +101,7 @@ def _ipv4(notes: Notes, interface: Element) -> None:
 
 
 def prefix_length(mask: str) -> int | None:
-    """The length of a network mask such as 255.255.255.0; None when its ones are not all in front."""
+    """Return the prefix length of a mask such as 255.255.255.0; None for a mask with gaps."""
     if not re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", mask) or any(int(part) > 255 for part in mask.split(".")):
         return None
     bits = "".join(f"{int(part):08b}" for part in mask.split("."))

@@ -13,7 +13,7 @@ TARGET = ("target",)
 
 
 def device(text: str) -> str:
-    """A device's path; those files also name disks without ``/dev/``."""
+    """Return a device's path; XenServer's files also name disks without ``/dev/``."""
     text = text.strip()
     return text if text.startswith("/") or not text else f"/dev/{text}"
 
@@ -72,7 +72,7 @@ def _storage_type(notes: Notes) -> str:
 
 
 def _target(notes: Notes, primary: Element) -> list[str]:
-    """The target; gives the paths of the disks that are taken."""
+    """Convert the target; return the paths of the disks that are used."""
     disks = [device(part) for part in primary.text.split(",")]
     raid = {device(element.attributes.get("device", "")): element for element in notes.all("raid")}
     for name, element in raid.items():

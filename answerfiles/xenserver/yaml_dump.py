@@ -13,7 +13,7 @@ ORDER = ("version", "mode", "host_name", "target", "guests", "network", "time", 
 
 
 def to_yaml(value: dict[str, Any], name: str, warnings: Sequence[Problem]) -> str:
-    """The file's text; reading it gives the same value.
+    """Return the file's text; reading it gives the same value.
 
     :param name: what the file was made of.
     """

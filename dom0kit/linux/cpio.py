@@ -31,12 +31,12 @@ def entry(name: str, mode: int, content: bytes, number: int, epoch: int) -> byte
 
 
 def padded(data: bytes, unit: int = UNIT) -> bytes:
-    """The data with zeroes up to the next multiple of ``unit`` bytes."""
+    """Return the data padded with zeroes to a multiple of ``unit`` bytes."""
     return data + b"\0" * (-len(data) % unit)
 
 
 def archive(files: Mapping[str, str | bytes], epoch: int, modes: Mapping[str, int] | None = None) -> bytes:
-    """An archive of files and the folders above them; the same input gives the same bytes.
+    """Return an archive of files and their parent folders; the same input gives the same bytes.
 
     :param files: content by path, without a leading slash.
     :param epoch: every time stamp, in seconds since 1970.
@@ -62,7 +62,9 @@ def append(initramfs: Path, data: bytes) -> None:
 
 
 def read(data: bytes) -> dict[str, bytes]:
-    """The files of archives that follow each other, by path; a later one replaces an earlier one of the same name.
+    """Return the files of concatenated archives by path.
+
+    A file of a later archive replaces one of the same name in an earlier archive.
 
     :raises ValueError: for anything else than such archives, and for one that is cut off.
     """

@@ -50,9 +50,11 @@ RECORD = "initramfs.json"
 
 
 def collect(*roots: Path) -> dict[str, bytes]:
-    """The files by path without a leading slash; one in an earlier root hides that of the same name in a later one.
+    """Return the overlay's files by path without a leading slash.
 
-    The initiator's name is wanted only where the initramfs logs in to targets.
+    A file in an earlier root hides the file of the same name in a later one.
+
+    The initiator's name is included only where the initramfs logs in to targets.
     """
     found: dict[str, bytes] = {}
     named = tuple(dict.fromkeys(name for root in roots for name in listed(root)))
@@ -67,18 +69,18 @@ def collect(*roots: Path) -> dict[str, bytes]:
 
 
 def listed(root: Path) -> list[str]:
-    """The further files that a root names."""
+    """Return the additional files that a root lists in :data:`FILES`."""
     path = root / FILES
     return [name for name in path.read_text().splitlines() if name and not name.startswith("/")] if path.is_file() else []
 
 
 def make(files: Mapping[str, bytes], epoch: int) -> bytes:
-    """The archive; nobody but root reads it. The same files give the same bytes."""
+    """Return the archive of ``files``, readable by root alone; the same files give the same bytes."""
     return cpio.archive(files, epoch, dict.fromkeys(files, SECRET))
 
 
 def wwids_text(wwids: Iterable[str], header: str) -> str:
-    """The file ``wwids``: those that are there with the new ones behind, each once.
+    """Return the file ``wwids`` with the new WWIDs appended, each once.
 
     :param header: the file as the image has it, its comment lines and perhaps entries.
     """
@@ -88,7 +90,7 @@ def wwids_text(wwids: Iterable[str], header: str) -> str:
 
 
 def problems(files: Mapping[str, bytes], wwids: Iterable[str]) -> list[str]:
-    """What keeps the initramfs from finding the host's root on multipath disks; nothing when all is well.
+    """Return why the initramfs would not find the host's root on multipath disks; empty if it would.
 
     :param wwids: those of the disks that it must find.
     """
@@ -104,7 +106,10 @@ def problems(files: Mapping[str, bytes], wwids: Iterable[str]) -> list[str]:
 
 
 def differing(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]:
-    """The files that differ. LVM writes its list of devices anew when the host's name changes: its entries count alone."""
+    """Return the names of the files that differ.
+
+    LVM rewrites its list of devices when the host's name changes, so only the entries of that file are compared.
+    """
 
     def content(files: Mapping[str, bytes], name: str) -> object:
         text = files.get(name)
@@ -125,7 +130,7 @@ class Written:
     sha256: str
 
     def record(self, files: Iterable[str]) -> dict[str, object]:
-        """What is noted beside the host's state."""
+        """Return the record that is kept next to the host's state, see :data:`RECORD`."""
         return {
             "image_size": self.image_size,
             "image_sha256": self.image_sha256,
@@ -167,7 +172,7 @@ def write(initrd: Path, image_size: int, image_sha256: str, data: bytes) -> Writ
 
 
 def read(initrd: Path, image_size: int) -> dict[str, bytes]:
-    """The host's part of an initramfs; empty when there is none.
+    """Return the files of an initramfs's host-specific overlay; empty when there is none.
 
     :raises UserError: when what follows the image's initramfs is no archive.
     """

@@ -74,7 +74,7 @@ class Map:
 
 
 def parse_maps(text: str) -> tuple[Map, ...]:
-    """The answer of multipathd to ``show maps json``.
+    """Parse multipathd's reply to ``show maps json``.
 
     :raises ValueError: when it is none.
     """
@@ -113,7 +113,7 @@ def _path(item: Mapping[str, Any]) -> Path:
 
 
 def rows(item: Map) -> list[tuple[str, ...]]:
-    """A map's paths for a table, under :data:`TITLES`."""
+    """Return a map's paths as rows of a table, under :data:`TITLES`."""
     return [
         (str(number), str(group.priority), group.state, path.dev, path.check, path.dm, path.adapter, path.port)
         for number, group in enumerate(item.groups, 1)
@@ -129,7 +129,7 @@ def title(item: Map) -> str:
 
 
 def queueing(word: str) -> str:
-    """What happens without a path, in words."""
+    """Return what the map does with I/O while it has no path."""
     if word.endswith("chk"):
         return f"requests wait for {word.split(maxsplit=1)[0]} checks, then they fail"
     return {"on": "requests wait for ever", "off": "requests fail at once", "-": "the array's default"}.get(

@@ -22,7 +22,7 @@ UserError; the monitor of the paths asks again at the next uevent or after its r
 
 
 def ask(question: str, *, seconds: float = ANSWER_SECONDS, address: str = ADDRESS) -> str:
-    """multipathd's answer to a command such as ``show maps json``.
+    """Send multipathd a command such as ``show maps json`` and return its reply.
 
     :param seconds: how long it may take.
     :raises UserError: when it does not run, or does not answer.

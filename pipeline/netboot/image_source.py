@@ -88,7 +88,7 @@ def link_same(old: Path, new: Path, sha256: str, size: int) -> bool:
 
 
 def from_folder(folder: Path) -> Image:
-    """An image folder.
+    """Open an image folder.
 
     :raises UserError: when there is none.
     """
@@ -107,7 +107,7 @@ def from_folder(folder: Path) -> Image:
 
 
 def from_iso(path: Path) -> Image:
-    """The image inside an ISO.
+    """Open the image inside an ISO.
 
     :raises UserError: when it is no ISO of dom0kit, or one that cannot boot by network.
     """

@@ -47,7 +47,7 @@ class Writer:
     sums: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
-        """A new file; its bytes reach the disk with the others, before the folder gets its name."""
+        """Write a new file; syncfs(2) writes it to the disk with the others before the folder gets its name."""
         data = text.encode()
         fd = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
@@ -66,7 +66,7 @@ def key_path(tree: Path) -> Path:
 
 
 def web_group(name: str | None) -> int:
-    """The group that may read the answers: the web server's.
+    """Return the group that may read the answers: the web server's.
 
     :raises UserError: when it does not exist.
     """
@@ -176,7 +176,7 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
 
 
 def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered]) -> None:
-    """What all hosts share, and the lists."""
+    """Write the files that all hosts share, and the lists of hosts."""
     writer.write("grub.cfg", netboot_menus.TOP_CFG)
     for name, text in netboot_menus.NO_MODULES.items():
         writer.write(name, text)

@@ -100,24 +100,24 @@ def _namespace(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    """A blank disk of 12 GiB, sparse."""
+    """Attach a blank, sparse disk of 12 GiB."""
     with loop_disk(tmp_path / "disk") as made:
         yield made
 
 
 @pytest.fixture
 def log() -> io.StringIO:
-    """The log that ``commands`` writes."""
+    """Return the log that ``commands`` writes."""
     return io.StringIO()
 
 
 @pytest.fixture
 def commands(log: io.StringIO) -> Commands:
-    """The installer's way to run a command, with nothing in between."""
+    """Return the installer's commands, which run the real programs."""
     return Commands(log)
 
 
 @pytest.fixture
 def step() -> Step:
-    """A step to report progress to."""
+    """Return a step to report progress to."""
     return Step(Reporter("test"), "a step")

@@ -20,7 +20,7 @@ SECRET = b"the secret of this test: 3f9a7c51"
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
+    """Mount a file system of 1 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
     output("mount", "-t", "tmpfs", "-o", "size=1m", "none", folder)
@@ -32,7 +32,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[tuple[LoopDisk, Path]]:
-    """A disk with ext4 whose journal is committed once in a quarter of an hour: nothing becomes durable unasked."""
+    """Mount ext4 with a journal commit interval of 15 minutes: only fsync(2) makes data durable."""
     with loop_disk(tmp_path / "disk", GIB) as disk:
         output("mkfs.ext4", "-q", "-F", disk.path)
         folder = tmp_path / "volume"

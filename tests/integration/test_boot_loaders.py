@@ -27,7 +27,7 @@ MENU = menus.unfinished_menu(manifest())
 
 @pytest.fixture
 def target(disk: LoopDisk, tmp_path: Path, commands: Commands) -> Iterator[LoopDisk]:
-    """A disk with partitions and an ESP, the system's file system mounted at ``tmp_path/system``."""
+    """Make a disk with partitions and an ESP; mount the system's file system at ``tmp_path/system``."""
     prepare(disk, commands)
     (tmp_path / "system").mkdir()
     output("mount", disk.part(3), tmp_path / "system")

@@ -27,7 +27,7 @@ POLICY = "overrides {\n    no_path_retry queue\n}\n"
 
 @pytest.fixture
 def system(tmp_path: Path) -> tuple[Path, ImageFile]:
-    """The system's file system after the image was copied: an initramfs, which is a cpio archive itself."""
+    """Make the system's file system after the image was copied: with an initramfs, itself a cpio archive."""
     initrd = tmp_path / "system/images/1.2/initrd.img"
     initrd.parent.mkdir(parents=True)
     initrd.write_bytes(cpio.archive({"init": b"#!/bin/sh\n"}, 0, {"init": 0o755}))

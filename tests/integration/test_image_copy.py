@@ -22,7 +22,7 @@ MARK = b"a text that is nowhere else on the medium: 7e1ab0c4"
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[tuple[LoopDisk, Path]]:
-    """A disk with a file system, mounted."""
+    """Mount a disk with a file system."""
     with loop_disk(tmp_path / "disk", GIB) as disk:
         output("mkfs.ext4", "-q", "-F", disk.path)
         folder = tmp_path / "system"
@@ -36,7 +36,7 @@ def system(tmp_path: Path) -> Iterator[tuple[LoopDisk, Path]]:
 
 @pytest.fixture
 def action(tmp_path: Path) -> actions.CopyImage:
-    """An image of two files, the second one with a text that can be found on the medium."""
+    """Make an image of two files, the second one with a text that can be found on the medium."""
     folder = tmp_path / "image"
     folder.mkdir()
     files = []

@@ -93,7 +93,7 @@ class Pool:
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
-    """A pool that answers on loopback."""
+    """Run a pool that answers on loopback."""
     made = Pool(tmp_path)
     server = made.start()
     try:

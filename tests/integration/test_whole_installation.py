@@ -28,7 +28,7 @@ IDENTITY = "0f6dc7a1-5d0e-4a51-9a35-5a4f6d3f0001"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """A folder with an image's files and their manifest; nobody boots them."""
+    """Make a folder with an image's files and their manifest; they are not booted."""
     folder = tmp_path / "image"
     folder.mkdir()
     files = {}
@@ -42,7 +42,7 @@ def image(tmp_path: Path) -> Path:
 
 
 def machine() -> Facts:
-    """This machine's facts, loop devices counted as disks; it starts by BIOS and has a network card."""
+    """Collect this machine's facts with loop devices as disks, BIOS firmware and a network card."""
     return replace(collect(loops=True), firmware="bios", nics=(NIC,))
 
 

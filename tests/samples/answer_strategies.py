@@ -35,18 +35,18 @@ size = st.integers(2**30, 2**50).map(lambda n: n // 2**20 * 2**20) | st.sampled_
 
 
 def some(required: dict[str, st.SearchStrategy[Any]], optional: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Values]:
-    """A mapping that has all of the first and any of the second."""
+    """Draw a mapping with all of the first and any of the second."""
     return st.fixed_dictionaries(required, optional=optional)
 
 
 def mac(number: int) -> str:
-    """The MAC address of a machine's card by its number."""
+    """Return the MAC address of a machine's card by its number."""
     return f"52:54:00:00:{number // 256:02x}:{number % 256:02x}"
 
 
 @st.composite
 def ipv4(draw: st.DrawFn) -> Any:
-    """A word, or an address with a gateway inside its network."""
+    """Draw a keyword, or an address with a gateway inside its network."""
     if draw(st.booleans()):
         return draw(st.sampled_from(["dhcp"]))
     own = draw(st.integers(2, 250))
@@ -106,7 +106,7 @@ REFUSED_BY_THE_PLAN: tuple[str, ...] = ("modes", "references")
 
 
 def resolved(value: Any) -> Any:
-    """The same answers with every reference replaced, as ``answers render`` does."""
+    """Return the same answers with every reference replaced, as ``answers render`` does."""
     if isinstance(value, dict):
         return {key: resolved(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -185,7 +185,7 @@ def san() -> st.SearchStrategy[Values]:
 
 
 def reports() -> st.SearchStrategy[Values]:
-    """Reports."""
+    """Draw the settings of reports."""
     return some(
         {}, {"webhook": some({"url": st.just("https://192.0.2.1/{host}")}, {"token": secret, "fingerprint": st.just(DIGEST)})}
     )
@@ -206,7 +206,7 @@ def _disk(number: int) -> Values:
 
 
 def selector(disk: Values, full: bool) -> st.SearchStrategy[Values]:
-    """A selector that matches this disk of the machine and no other."""
+    """Draw a selector that matches this disk of the machine and no other."""
     own = [
         {"serial": disk["serial"]},
         {"wwn": disk["wwn"].replace("0x", "naa.")},

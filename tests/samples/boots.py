@@ -6,7 +6,7 @@ from firstboot.host import Host
 
 
 def restart(host: Host) -> Host:
-    """The same host in its next boot."""
+    """Return the same host in its next boot."""
     path = host.path("proc/sys/kernel/random/boot_id")
     path.write_text(path.read_text().strip() + "-and-another\n")
     return Host(host.root, host.run)

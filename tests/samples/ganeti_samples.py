@@ -18,7 +18,7 @@ def commands() -> FakeRunner:
 
 @pytest.fixture
 def place(tmp_path: Path, commands: FakeRunner) -> Local:
-    """A host that is ready for a pool."""
+    """Return a host that is ready for a pool."""
     value = Local(tmp_path, commands)
     value.write("usr/sbin/gnt-cluster", "#!")
     value.write("usr/share/dom0kit/ganeti/cron", "*/5 * * * * root ganeti-watcher\n")
@@ -34,13 +34,13 @@ def member() -> Member:
 
 @pytest.fixture
 def in_pool(place: Local) -> Local:
-    """The same, the master of a pool of two."""
+    """Return the same host as the master of a pool of two."""
     make_pool(place)
     return place
 
 
 def make_pool(place: Local, master: str = "h1.example.org") -> None:
-    """What Ganeti writes on each host of a pool."""
+    """Write the files that Ganeti writes on each host of a pool."""
     files = {
         "cluster_name": "pool.example.org",
         "master_ip": "10.0.0.10",

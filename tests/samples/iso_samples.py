@@ -42,7 +42,7 @@ def write_manifest(folder: Path, **changes: object) -> None:
 
 
 def fake_image_folder(folder: Path) -> Path:
-    """An image folder of small files."""
+    """Create an image folder of small files."""
     (folder / "boot").mkdir(parents=True)
     for name in ("xen.gz", "vmlinuz", "initrd.img", "boot/bootx64.efi", "boot/memtest.bin", "boot/memtest.efi", *NETWORK):
         (folder / name).write_bytes(name.encode() * 500)

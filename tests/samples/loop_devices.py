@@ -61,7 +61,7 @@ def output(*argv: str | Path, status: Sequence[int] = (0,)) -> str:
 
 
 def blkid(device: str | Path) -> dict[str, str]:
-    """Return what blkid(8) finds on a device by looking at it, not at its cache; nothing on a blank one."""
+    """Return the signature that blkid probes on a device, bypassing its cache; empty for a blank one."""
     text = output("blkid", "--probe", "--output", "export", device, status=(0, 2))
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 

@@ -34,7 +34,7 @@ class Reply:
 
 @contextmanager
 def serve(answer: Callable[[Seen], Reply], certificate: str = "") -> Iterator[str]:
-    """A server as long as the block lasts; gives its URL without a slash at the end."""
+    """Run a server until the block ends; yield its URL without a slash at the end."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def _do(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit test that starts a process is a defect: it fails here, loudly."""
+    """Make a unit test fail that starts a process."""
 
     def refuse(*arguments: Any, **_: Any) -> NoReturn:
         raise AssertionError(f"a unit test tried to start a process: {arguments!r}")

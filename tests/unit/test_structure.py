@@ -43,7 +43,7 @@ BUILD_ONLY = {"pycdlib", "pexpect", "pytest"}
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level names that a file imports."""
+    """Return the top-level names that a file imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

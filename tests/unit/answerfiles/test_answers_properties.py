@@ -52,7 +52,7 @@ words = st.sampled_from(
 
 
 def outcome(read: Callable[[], Answers]) -> Answers | UserError:
-    """The answers or the error in words; anything else is a bug."""
+    """Return the answers or the error text; any other exception is a bug."""
     try:
         return read()
     except UserError as error:
@@ -71,7 +71,7 @@ def reads_or_refuses(text: str) -> None:
 
 @st.composite
 def changed(draw: st.DrawFn, texts: list[str]) -> str:
-    """A valid file with a few pieces put in, taken out, or moved."""
+    """Draw a valid file with a few pieces inserted, removed or moved."""
     text = draw(st.sampled_from(texts))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))

@@ -30,7 +30,7 @@ def test_from_the_firmware(tmp_path: Path) -> None:
 
 
 def card(root: Path, name: str, mac: str, *, real: bool = True) -> Path:
-    """A network card in sysfs."""
+    """Create a network card in sysfs."""
     folder = root / "sys/class/net" / name
     (folder / "device" if real else folder).mkdir(parents=True)
     (folder / "address").write_text(mac + "\n")

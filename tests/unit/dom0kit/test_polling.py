@@ -15,7 +15,7 @@ class Time:
         self.slept: list[float] = []
 
     def clock(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ HOOK = Path(__file__).parents[3] / "image/elements/dom0-live/tree/etc/initramfs-
 
 
 def removed() -> list[str]:
-    """The folders of modules that the hook removes."""
+    """Return the folders of modules that the hook removes."""
     match = re.search(r"for folder in (fs/[^;]*); do\n    rm -rf", HOOK.read_text())
     assert match
     return match[1].split()

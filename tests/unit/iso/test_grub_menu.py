@@ -15,7 +15,7 @@ GRUB = render_menu(volume_id="DOM0KIT_01234567", image_id="0123456789abcdef", ti
 
 
 def entry(name: str) -> list[str]:
-    """The lines of one menu entry, stripped."""
+    """Return the lines of one menu entry, stripped."""
     found = re.search(rf'^menuentry "[^"]+" --id {name} [^\n]*{{\n(.*?)^}}', GRUB, re.MULTILINE | re.DOTALL)
     assert found, name
     return [line.strip() for line in found[1].splitlines()]

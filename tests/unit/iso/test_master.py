@@ -176,7 +176,7 @@ def test_something_else_is_no_iso(tmp_path: Path) -> None:
 
 
 def build(image: Path, output: Path, monkeypatch: pytest.MonkeyPatch, tables: verify.CheckTables) -> master.IsoResult:
-    """The top function with the two outside programs replaced."""
+    """Build an ISO with the two external programs replaced."""
     monkeypatch.setattr(master.collect, "__kwdefaults__", {"uefi_image": fake_uefi_image})
     monkeypatch.setattr(verify.verify, "__kwdefaults__", {"tables": tables})
     return master.build(image, output, Reporter("test"))

@@ -12,7 +12,7 @@ A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 
 
 def transaction(present: Present | None = None, **settings: Any) -> list[str]:
-    """The parts of the one command."""
+    """Return the parts of the only command."""
     words = command(host_layout(Network.model_validate(settings)), present or Present())
     assert words[0] == "ovs-vsctl"
     return " ".join(words[1:]).split(" -- ")

@@ -8,7 +8,7 @@ from pipeline import initramfs_reader
 
 
 def entry(name: str, content: bytes = b"", mtime: int = 7) -> bytes:
-    """A newc entry as cpio writes it."""
+    """Return a newc entry as cpio writes it."""
     raw = name.encode() + b"\0"
     fields = [1, 0o100644, 0, 0, 1, mtime, len(content), 0, 0, 0, 0, len(raw), 0]
     head = b"070701" + b"".join(f"{value:08X}".encode() for value in fields) + raw

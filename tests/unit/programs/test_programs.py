@@ -17,7 +17,7 @@ RUN_BY_THE_SYSTEM = {"dom0ctl pool names", "dom0ctl pool answer", "dom0ctl pool 
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parser and those of all its commands and verbs."""
+    """Yield the parser and those of all its commands and verbs."""
     yield parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -26,7 +26,7 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
 
 
 def shown(parser: argparse.ArgumentParser) -> set[str]:
-    """The commands that the lists of ``--help`` show, with all their words."""
+    """Return the commands that the lists of ``--help`` show, with all their words."""
     found = set()
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
