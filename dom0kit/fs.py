@@ -1,11 +1,12 @@
-"""Files that are never half-written, and their checksums."""
+"""Atomic and durable writes, and checksums."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +26,51 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
-    """Write beside, fsync, rename: after a power cut the file is the old one or the new one, whole.
+@contextmanager
+def replacing(path: Path, mode: int = 0o644, *, reuse: bool = False) -> Iterator[Path]:
+    """Yield an empty file in the same folder that takes the place of ``path`` when the block ends without an error.
 
-    The folder must exist. ``mode`` holds from the first byte on, so a secret is never readable by others.
+    The new file is fsynced, renamed, and its folder fsynced: after a power cut ``path`` is the old file or the new one,
+    whole. The folder must exist. ``mode`` holds from the first byte on, so a secret is never readable by others.
+
+    :param reuse: always use the same name for the new file, so that what a power cut left of it is overwritten next time;
+        for large files that one process at a time writes.
     """
-    raw = data.encode() if isinstance(data, str) else data
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    new = path.with_name(f".{path.name}.new" if reuse else f".{path.name}.{os.getpid()}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        with os.fdopen(fd, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(beside, path)
+        os.fchmod(fd, mode)
+        yield new
+        os.fsync(fd)
+        os.rename(new, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(fd)
+    sync_folder(path.parent)
+
+
+def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
+    """Write a file that is either the old or the new one after a power cut; see :func:`replacing`."""
+    with replacing(path, mode) as new:
+        new.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def link_atomic(path: Path, target: str) -> None:
+    """Make a symbolic link to ``target``, or replace what is at ``path`` by one, in a single rename."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    os.rename(new, path)
     sync_folder(path.parent)
 
 
 def replace_secret(path: Path, data: str, mode: int = 0o600) -> None:
-    """Like :func:`write_atomic`, and the blocks of the old content are overwritten: a freed block keeps what was in it.
+    """Write a file atomically, and overwrite the blocks of its old content, which freeing them would keep.
 
-    On ext4 without ``data=journal`` this reaches the blocks themselves; what a solid-state disk keeps aside nobody can reach.
+    On ext4 without ``data=journal`` this reaches the blocks themselves; copies that a solid-state disk keeps internally cannot
+    be reached.
     """
     fd = os.open(path, os.O_WRONLY)
     try:
@@ -81,21 +102,10 @@ def sha256_file(path: Path, progress: Progress | None = None) -> str:
 
 
 def copy_durable(source: Path, target: Path, progress: Progress | None = None) -> None:
-    """Copy a file's content and fsync it; the kernel copies (sendfile(2)).
-
-    The target is written beside and renamed. Reading it back is the caller's verification.
-    """
-    beside = target.with_name(f".{target.name}.new")
+    """Copy a file's content atomically; the kernel copies (sendfile(2)). The caller verifies by reading it back."""
     done = 0
-    try:
-        with source.open("rb", buffering=0) as read, beside.open("wb", buffering=0) as write:
-            while size := os.sendfile(write.fileno(), read.fileno(), None, BLOCK):
-                done += size
-                if progress:
-                    progress(done)
-            os.fsync(write.fileno())
-        os.rename(beside, target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(target.parent)
+    with replacing(target, reuse=True) as new, source.open("rb", buffering=0) as read, new.open("wb", buffering=0) as write:
+        while size := os.sendfile(write.fileno(), read.fileno(), None, BLOCK):
+            done += size
+            if progress:
+                progress(done)

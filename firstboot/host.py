@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
@@ -131,11 +129,3 @@ class Host(Local):
             name: observed.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
             for name in names
         }
-
-
-def link_atomic(path: Path, target: str) -> None:
-    """Make a symbolic link, or replace what is there by one, in a single rename."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(target)
-    os.rename(beside, path)

@@ -6,12 +6,12 @@ build with the same packages unpacks it in seconds.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from dom0kit.fs import replacing
 from dom0kit.process import run, stream
 from image import build_job as jobs
 from image.apt import Cache
@@ -93,9 +93,8 @@ def make_tree(job: jobs.Job, target: Path) -> None:
         stream(words, log=sys.stdout, on_line=Meter(jobs.progress), env=extra)
     jobs.end()
     jobs.begin("keep bootstrapped tree")
-    beside = base.with_suffix(f".{os.getpid()}.new")
-    run(["tar", "-C", target, *xattrs, "--sort=name", "-cf", beside, "."])
-    beside.rename(base)
+    with replacing(base) as new:
+        run(["tar", "-C", target, *xattrs, "--sort=name", "-cf", new, "."])
     jobs.end()
 
 

@@ -7,12 +7,11 @@ of all other files hold, and embedding again replaces what was embedded before.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.fs import sha256_file, sync_folder, write_atomic
+from dom0kit.fs import replacing, sha256_file, write_atomic
 from iso import hybrid_mbr_gpt
 from iso.grub_menu import EMBEDDED_ANSWERS, UNATTENDED
 from iso.verify import CheckTables, read_listing, sgdisk_problems, verify
@@ -62,33 +61,26 @@ def embed(source: Path, texts: dict[str, str], output: Path, *, tables: CheckTab
         raise UserError(f"{output} is the ISO itself", "choose another -o")
     if not output.parent.is_dir():
         raise UserError(f"the folder {output.parent} does not exist", "make it, or choose another -o")
-    beside = output.with_name(f".{output.name}.{os.getpid()}.new")
     try:
         with source.open("rb") as file:
             extents, _ = read_listing(file, source)
         filled = {}
         for path, size in SIZES.items():
             if path not in extents or extents[path].length != size:
-                raise UserError(f"{source} reserves no {path}", "it was made by an older dom0kit; make a new one")
+                raise UserError(
+                    f"{source} has no reserved file {path} of {size} bytes", "make a new ISO; this one is from an older dom0kit"
+                )
             filled[path] = fill(path, texts[path], size)
-        shutil.copyfile(source, beside)
-        with beside.open("r+b") as file:
-            for path, data in filled.items():
-                file.seek(extents[path].block * hybrid_mbr_gpt.BLOCK)
-                file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        verify(beside, {path: hashlib.sha256(data).hexdigest() for path, data in filled.items()}, tables=tables)
         # Answers hold password hashes: the owner alone reads the ISO.
-        beside.chmod(0o600)
-        sha256 = sha256_file(beside)
-        os.rename(beside, output)
+        with replacing(output, 0o600) as new:
+            shutil.copyfile(source, new)
+            with new.open("r+b") as file:
+                for path, data in filled.items():
+                    file.seek(extents[path].block * hybrid_mbr_gpt.BLOCK)
+                    file.write(data)
+            verify(new, {path: hashlib.sha256(data).hexdigest() for path, data in filled.items()}, tables=tables)
+            sha256 = sha256_file(new)
     except OSError as error:
-        raise UserError(
-            f"{output} cannot be made from {source}: {error.strerror}", "look at free space and permissions"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(output.parent)
+        raise UserError(f"cannot make {output} from {source}: {error.strerror}", "check free space and permissions") from error
     write_atomic(output.with_name(f"{output.name}.sha256"), f"{sha256}  {output.name}\n")
     return sha256

@@ -19,7 +19,7 @@ import pycdlib.pycdlib
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.fs import sha256_file, sync_folder, write_atomic
+from dom0kit.fs import replacing, sha256_file, write_atomic
 from dom0kit.units import MIB, SECTOR
 from iso import embed_answers, gpt, hybrid_mbr_gpt
 from iso.esp_image import make_uefi_image
@@ -87,20 +87,16 @@ def build(
     with reporter.step("make the UEFI image and the menu"):
         contents = collect(image_dir, manifest, options)
         add_files(contents, added or {})
-    beside = output.with_name(f".{output.name}.{os.getpid()}.new")
     try:
-        with reporter.step("master the ISO") as step:
-            master(contents, manifest, (image_dir / BOOT_HYBRID).read_bytes(), beside, step)
-        with reporter.step("verify the ISO"):
-            verify(beside, {path: contents.sha256(path) for path in contents.paths()})
-        with reporter.step("checksum the ISO"):
-            sha256 = sha256_file(beside)
-        os.rename(beside, output)
+        with replacing(output) as new:
+            with reporter.step("master the ISO") as step:
+                master(contents, manifest, (image_dir / BOOT_HYBRID).read_bytes(), new, step)
+            with reporter.step("verify the ISO"):
+                verify(new, {path: contents.sha256(path) for path in contents.paths()})
+            with reporter.step("checksum the ISO"):
+                sha256 = sha256_file(new)
     except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror}", "look at free space and permissions") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(output.parent)
+        raise UserError(f"cannot write {output}: {error.strerror}", "check free space and permissions") from error
     write_atomic(output.with_name(f"{output.name}.sha256"), f"{sha256}  {output.name}\n")
     return IsoResult(output, output.stat().st_size, sha256, manifest.volume_id)
 

@@ -8,13 +8,12 @@ on a host makes the archive anew with ``dom0ctl initramfs``.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.fs import BLOCK, sync_folder
+from dom0kit.fs import BLOCK, replacing
 from dom0kit.linux import cpio
 
 MULTIPATH_CONF = "etc/multipath.conf"
@@ -141,33 +140,29 @@ class Written:
 
 
 def write(initrd: Path, image_size: int, image_sha256: str, data: bytes) -> Written:
-    """Put the host's part behind the image's initramfs, in place of the one that is there: beside, fsync, rename.
+    """Append the host-specific overlay to the image's initramfs, in place of an older overlay; atomic.
 
-    :param image_size: bytes of the image's initramfs, and ``image_sha256`` its checksum, from the manifest.
+    :param image_size: bytes of the image's initramfs, from the manifest.
+    :param image_sha256: its checksum, from the manifest.
+    :param data: the overlay, see :func:`make`.
     :raises UserError: when the image's initramfs is not what the manifest says; nothing is changed then.
     """
-    beside = initrd.with_name(f".{initrd.name}.new")
     image, whole = hashlib.sha256(), hashlib.sha256()
     left = image_size
-    try:
-        with initrd.open("rb") as source, beside.open("wb") as target:
-            os.fchmod(target.fileno(), SECRET)
-            while left and (block := source.read(min(BLOCK, left))):
-                image.update(block)
-                whole.update(block)
-                target.write(block)
-                left -= len(block)
-            if left or image.hexdigest() != image_sha256:
-                raise UserError(f"{initrd} is not the image's initramfs any more", "its checksum differs from the manifest's")
-            tail = bytes(-image_size % cpio.UNIT) + data
-            whole.update(tail)
-            target.write(tail)
-            target.flush()
-            os.fsync(target.fileno())
-        os.rename(beside, initrd)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(initrd.parent)
+    with replacing(initrd, SECRET, reuse=True) as new, initrd.open("rb") as source, new.open("wb") as target:
+        while left and (block := source.read(min(BLOCK, left))):
+            image.update(block)
+            whole.update(block)
+            target.write(block)
+            left -= len(block)
+        if left or image.hexdigest() != image_sha256:
+            raise UserError(
+                f"{initrd} does not begin with the image's initramfs: the checksum of its first {image_size} bytes is wrong",
+                "install this host again, or copy the image's initrd.img to this place",
+            )
+        tail = bytes(-image_size % cpio.UNIT) + data
+        whole.update(tail)
+        target.write(tail)
     return Written(image_size, image_sha256, image_size + len(tail), whole.hexdigest())
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dom0kit.errors import UserError
+from dom0kit.fs import link_atomic
 from dom0kit.linux.host_initramfs import INITIATOR
 from dom0kit.process import COMMAND_SECONDS
 from firstboot import config_files
 from firstboot.gettys_and_keyboard import consoles, keyboard
-from firstboot.host import Host, link_atomic
+from firstboot.host import Host
 from firstboot.network.apply import SERVICE_SECONDS, address, network
 from firstboot.pool.steps import SECRETS, pool, toolstack
 from firstboot.retry import Backoff

@@ -109,7 +109,7 @@ def test_of_lvms_list_the_entries_count() -> None:
 def test_another_initramfs_than_the_images_is_left_alone(tmp_path: Path, there: bytes) -> None:
     initrd = tmp_path / "initrd.img"
     initrd.write_bytes(there)
-    with pytest.raises(UserError, match="not the image's"):
+    with pytest.raises(UserError, match="does not begin with the image's initramfs"):
         host_initramfs.write(initrd, len(IMAGE), hashlib.sha256(IMAGE).hexdigest(), b"")
     assert initrd.read_bytes() == there
     assert list(tmp_path.iterdir()) == [initrd]
