@@ -134,9 +134,7 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise UserError(
-            f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}"
-        ) from error
+        raise _not_started(words, cwd, hint) from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(words, -9, f"no end after {timeout} s", hint) from error
     output = done.stdout.decode(errors="replace")
@@ -181,7 +179,7 @@ def stream(
         )
     except FileNotFoundError as error:
         os.close(reading)
-        raise UserError(f"the program {words[0]} is not installed", hint) from error
+        raise _not_started(words, cwd, hint) from error
     finally:
         os.close(writing)
     pending = b""
@@ -213,6 +211,13 @@ def stream(
     if returncode != 0:
         raise CommandFailed(words, returncode, "\n".join(tail), hint)
     return Result(tuple(words), returncode, "", "", time.monotonic() - start)
+
+
+def _not_started(words: Sequence[str], cwd: Path | None, hint: str) -> UserError:
+    """Return the error for a command that could not be started: its program or its working directory is missing."""
+    if cwd is not None and not cwd.is_dir():
+        return UserError(f"there is no folder {cwd} to run {words[0]} in", hint)
+    return UserError(f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}")
 
 
 def _terminal() -> tuple[int, int]:

@@ -90,6 +90,12 @@ def test_a_missing_program_names_itself(tmp_path: Path) -> None:
     assert log.getvalue() == "+ no-such-program\n"
 
 
+def test_a_folder_that_is_missing_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
+    for start in (lambda: run(["true"], cwd=tmp_path / "no"), lambda: stream(["true"], log=io.StringIO(), cwd=tmp_path / "no")):
+        with pytest.raises(UserError, match=r"there is no folder .*/no to run true in"):
+            start()
+
+
 def test_no_file_stays_open_when_a_program_is_missing() -> None:
     before = set(os.listdir("/proc/self/fd"))
     for terminal in (False, True):
