@@ -1,1 +1,1 @@
-"""The text-mode installer: screens that make answers, in front of the engine that unattended installations use."""
+"""Text-mode installer: screens that collect answers for the same engine as unattended installations."""

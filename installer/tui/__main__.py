@@ -1,4 +1,4 @@
-"""``python3 -m installer.tui``: see :mod:`installer.tui.main`."""
+"""Entry point of ``python3 -m installer.tui``; see :mod:`installer.tui.main`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The screens in their order, and how one comes to the next. Pure."""
+"""Order of the screens, and navigation between them (pure)."""
 
 from __future__ import annotations
 
@@ -12,77 +12,77 @@ from installer.tui.toolkit.forms import Form, Problem, Values
 
 @dataclass(frozen=True)
 class Step:
-    """A screen.
+    """Describe one screen of the flow.
 
-    :param form: what it shows.
-    :param take: what becomes of the state, or what must be mended first.
-    :param skip: whether it is left out.
+    :param form: builds the form from the state.
+    :param submit: returns the new state, or the problems that the user must correct first.
+    :param skip: whether the screen is left out.
     """
 
     name: str
     form: Callable[[State], Form]
-    take: Callable[[State, Values], State | list[Problem]]
+    submit: Callable[[State, Values], State | list[Problem]]
     skip: Callable[[State], bool]
 
 
-def keep(state: State, values: Values) -> State:
-    """Everything that can be typed or chosen is right."""
-    return state.having(values)
+def store_values(state: State, values: Values) -> State:
+    """Store the values as they are: every possible input is valid."""
+    return state.with_values(values)
 
 
-def never(state: State) -> bool:
-    """Skipped only when its answer is known from elsewhere."""
+def never_skip(state: State) -> bool:
+    """Return False: the screen is skipped only if its answer is preset."""
     return False
 
 
 FLOW = (
-    #    name        what it shows        what it does with it   skipped when
-    Step("keyboard", welcome.keyboard, welcome.take_keyboard, never),
-    Step("what", welcome.what, keep, never),
-    Step("warnings", welcome.warnings, keep, welcome.no_warnings),
-    Step("packages", packages.packages, keep, never),
-    Step("disk", disks.target, disks.take_target, never),
-    Step("mirror", disks.mirror, disks.take_mirror, disks.no_mirror),
-    Step("guests", disks.guests, disks.take_guests, never),
-    Step("more", disks.more, keep, disks.no_more),
-    Step("card", network.card, network.take_card, never),
-    Step("bond", network.bond, network.take_bond, network.no_bond),
-    Step("ip", network.ip, network.take_ip, never),
-    Step("static4", network.static4, network.take_static4, network.no_static4),
-    Step("static6", network.static6, network.take_static6, network.no_static6),
-    Step("test", lambda state: summary.network_test(), keep, never),
-    Step("names", network.names, network.take_names, never),
-    Step("region", host.region, keep, never),
-    Step("city", host.city, host.take_city, never),
-    Step("root", host.root, host.take_root, never),
-    Step("pool", pool.pool, pool.take_pool, never),
-    Step("pool-create", pool.create, pool.take_create, pool.no_create),
-    Step("pool-token", pool.token, pool.take_token, pool.no_token),
-    Step("pool-xapi", pool.xapi, pool.take_xapi, pool.no_xapi),
-    Step("pool-answer", pool_preflight.answer, keep, pool_preflight.no_join),
-    Step("summary", summary.summary, summary.take_summary, never),
-    Step("confirm", summary.confirm, summary.take_confirm, never),
+    #    name        form                 submit                 skip
+    Step("keyboard", welcome.keyboard, welcome.submit_keyboard, never_skip),
+    Step("what", welcome.what, store_values, never_skip),
+    Step("warnings", welcome.warnings, store_values, welcome.skip_warnings),
+    Step("packages", packages.packages, store_values, never_skip),
+    Step("disk", disks.target, disks.submit_target, never_skip),
+    Step("mirror", disks.mirror, disks.submit_mirror, disks.skip_mirror),
+    Step("guests", disks.guests, disks.submit_guests, never_skip),
+    Step("more", disks.more, store_values, disks.skip_more),
+    Step("card", network.card, network.submit_card, never_skip),
+    Step("bond", network.bond, network.submit_bond, network.skip_bond),
+    Step("ip", network.ip, network.submit_ip, never_skip),
+    Step("static4", network.static4, network.submit_static4, network.skip_static4),
+    Step("static6", network.static6, network.submit_static6, network.skip_static6),
+    Step("test", lambda state: summary.network_test(), store_values, never_skip),
+    Step("names", network.names, network.submit_names, never_skip),
+    Step("region", host.region, store_values, never_skip),
+    Step("city", host.city, host.submit_city, never_skip),
+    Step("root", host.root, host.submit_root, never_skip),
+    Step("pool", pool.pool, pool.submit_pool, never_skip),
+    Step("pool-create", pool.create, pool.submit_create, pool.skip_create),
+    Step("pool-token", pool.token, pool.submit_token, pool.skip_token),
+    Step("pool-xapi", pool.xapi, pool.submit_xapi, pool.skip_xapi),
+    Step("pool-answer", pool_preflight.answer, store_values, pool_preflight.skip_join),
+    Step("summary", summary.summary, summary.submit_summary, never_skip),
+    Step("confirm", summary.confirm, summary.submit_confirm, never_skip),
 )
 NAMES = tuple(step.name for step in FLOW)
 
 
 def step(name: str) -> Step:
-    """A screen by its name."""
+    """Return the screen with a name."""
     return FLOW[NAMES.index(name)]
 
 
-def left_out(state: State, name: str) -> bool:
-    """Whether a screen is not shown: its answer is known, or it makes no sense after other answers."""
+def is_skipped(state: State, name: str) -> bool:
+    """Return whether a screen is skipped: its answer is preset, or other answers make it pointless."""
     return name in state.preset or step(name).skip(state)
 
 
-def following(state: State, name: str) -> str | None:
-    """The screen after one; None after the last. The screen before the first is the empty name."""
+def next_screen(state: State, name: str) -> str | None:
+    """Return the name of the screen after ``name``; None after the last. "" stands before the first."""
     later = NAMES[NAMES.index(name) + 1 :] if name else NAMES
-    return next((other for other in later if not left_out(state, other)), None)
+    return next((other for other in later if not is_skipped(state, other)), None)
 
 
-def preceding(state: State, name: str) -> str | None:
-    """The screen before one; None before the first."""
+def previous_screen(state: State, name: str) -> str | None:
+    """Return the name of the screen before ``name``; None before the first."""
     earlier = NAMES[: NAMES.index(name)]
-    return next((other for other in reversed(earlier) if not left_out(state, other)), None)
+    return next((other for other in reversed(earlier) if not is_skipped(state, other)), None)

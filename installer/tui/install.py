@@ -1,4 +1,4 @@
-"""Carries out what the screens have decided, with a progress bar; then says how it went."""
+"""Run the installation that the screens have prepared, with a progress bar, and report the result."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from dom0kit.errors import UserError
 from dom0kit.events import Event
 from installer.session import CMDLINE, Session, adopt, carry_out, guarded, plan_for
-from installer.tui.operations.operations import LOG, Effects
+from installer.tui.operations.operations import LOG, Operations
 from installer.tui.pages import installation_progress
 from installer.tui.pages.installation_progress import Progress
 from installer.tui.state import State, to_answers
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.forms import Update
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 
 OpenSession = Callable[[], Session]
 
 
 @dataclass
-class Follower:
-    """A sink for events: keeps the progress, and puts the steps into the log beside the commands."""
+class ProgressSink:
+    """Event sink that keeps the progress and logs the steps among the commands."""
 
     progress: Progress
     note: Callable[[str], None]
@@ -35,21 +35,24 @@ class Follower:
             self.note(f"== {event['event']}: {event.get('text', '')}")
 
 
-def attempt(
-    terminal: Terminal, effects: Effects, state: State, session: Session, now: Callable[[], float] = time.time
+def install_once(
+    terminal: Terminal, operations: Operations, state: State, session: Session, now: Callable[[], float] = time.time
 ) -> Progress:
-    """Install once. The work is done in the background; this shows it and returns when it is over."""
-    follower = Follower(Progress((), now()), session.commands.note)
-    session.reporter.sinks.append(follower)
+    """Run the installation once in the background while the screen shows its progress.
+
+    :returns: the final progress; ``failed`` is set if the installation failed.
+    """
+    sink = ProgressSink(Progress((), now()), session.commands.note)
+    session.reporter.sinks.append(sink)
 
     def work() -> int:
         def install() -> int:
-            if effects.demo:
-                raise UserError("this is a demonstration: nothing is installed", "start without --demo")
-            # The machine is looked at once more: what has changed since the summary must not be written over.
+            if operations.demo:
+                raise UserError("the demonstration mode installs nothing", "start the installer without --demo")
+            # Facts are collected again: what has changed since the summary must not be overwritten.
             plan = plan_for(adopt(to_answers(state), session), session)
-            follower.progress = Progress(plan.steps, follower.progress.started)
-            session.reporter.emit("started", text=f"installing {plan.host_name} by the screens")
+            sink.progress = Progress(plan.steps, sink.progress.started)
+            session.reporter.emit("started", text=f"installing {plan.host_name} interactively")
             carry_out(plan, session)
             return 0
 
@@ -58,57 +61,57 @@ def attempt(
     job = Job(work)
 
     def update() -> Update:
-        shown = follower.progress
-        # The job's own end counts: after its last event it may still have something to do.
+        shown = sink.progress
+        # Wait for the job itself: it may still have work to do after its last event.
         return installation_progress.progress_update(shown, now()) if job.over or not shown.over else Update()
 
     while not job.over:
-        reply = ask(terminal, lambda: installation_progress.progress(state.text("name.host")), update=update)
+        reply = show_form(terminal, lambda: installation_progress.progress(state.text("name.host")), update=update)
         if reply.button == "log":
-            effects.window(LOG)
+            operations.select_window(LOG)
     try:
         code = job.result()
     except UserError as error:
-        return Progress((), follower.progress.started, failed=error.message, hint=error.hint, over=True)
-    progress = follower.progress
+        return Progress((), sink.progress.started, failed=error.message, hint=error.hint, over=True)
+    progress = sink.progress
     if code and not progress.failed:
-        return Progress((), progress.started, failed="The installation ended without saying why.", over=True)
+        return Progress((), progress.started, failed="The installation ended without an error message.", over=True)
     return progress
 
 
-def install(terminal: Terminal, effects: Effects, state: State, open_session: OpenSession) -> str:
-    """Install, until it is well or the person wants something else.
+def install(terminal: Terminal, operations: Operations, state: State, open_session: OpenSession) -> str:
+    """Install until it succeeds or the user leaves.
 
     :returns: ``reboot`` or ``poweroff``; ``back`` to change the answers.
     """
     while True:
         session = open_session()
-        progress = attempt(terminal, effects, state, session)
+        progress = install_once(terminal, operations, state, session)
         if not progress.failed:
-            return _done(terminal, effects, state, progress)
-        wanted = _failed(terminal, effects, state, progress, session)
-        if wanted != "retry":
-            return wanted
+            return _done(terminal, operations, state, progress)
+        choice = _failed(terminal, operations, state, progress, session)
+        if choice != "retry":
+            return choice
 
 
-def _failed(terminal: Terminal, effects: Effects, state: State, progress: Progress, session: Session) -> str:
+def _failed(terminal: Terminal, operations: Operations, state: State, progress: Progress, session: Session) -> str:
     def bundle() -> bytes:
         return session.reports.pack(session.logs, session.commands, CMDLINE.read_text())
 
     while True:
-        reply = ask(terminal, lambda: installation_progress.failure(progress))
+        reply = show_form(terminal, lambda: installation_progress.failure(progress))
         if reply.button == "save":
-            effects.save_log(state, session.log, bundle)
+            operations.save_log(state, session.log, bundle)
         elif reply.button == "shell":
-            effects.shell()
+            operations.shell()
         else:
             return reply.button
 
 
-def _done(terminal: Terminal, effects: Effects, state: State, progress: Progress) -> str:
+def _done(terminal: Terminal, operations: Operations, state: State, progress: Progress) -> str:
     seconds = sum(seconds for _, seconds in progress.done)
     while True:
-        reply = ask(terminal, lambda: installation_progress.done(state, progress, seconds))
+        reply = show_form(terminal, lambda: installation_progress.done(state, progress, seconds))
         if reply.button != "shell":
             return reply.button
-        effects.shell()
+        operations.shell()

@@ -1,4 +1,4 @@
-"""The installer with screens: ``python3 -m installer.tui``, in a terminal of 80 columns and 23 rows."""
+"""Text-mode installer (``python3 -m installer.tui``) for terminals of at least 80 columns and 23 rows."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ from installer.model.image_manifest import Manifest, parse_manifest, read_manife
 from installer.session import IMAGE, LOGS, Session, open_session
 from installer.storage_network import bring_up
 from installer.tui import install
-from installer.tui.operations.operations import Effects
+from installer.tui.operations.operations import Operations
 from installer.tui.state import State
-from installer.tui.toolkit.wizard import Driver, Terminal
+from installer.tui.toolkit.wizard import Terminal, Wizard
 from pool.join.pool_facts import image_facts
 
 RESTART_SECONDS = 900
-"""Show the last screen after the restart was ordered.
+"""Show the last screen after a reboot or power-off was requested.
 
 Kind: screen. Reason: systemd ends the installer when it stops its unit. Expiry: the program ends.
 """
 
 CMDLINE = Path("/proc/cmdline")
 PRESETS = {"dom0kit.keyboard": ("keyboard", "keyboard.map"), "dom0kit.host_name": ("", "name.host")}
-"""Kernel arguments that answer a question: the screen that is left out then (none: it shows the value), and the field."""
+"""Kernel arguments that preset a field: the screen to skip ("" to show it with the value), and the field."""
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The command line; all of it is for development."""
-    parser = argparse.ArgumentParser(prog="python3 -m installer.tui", description="the text-mode installer")
-    parser.add_argument("--facts", type=Path, metavar="FILE", help="facts from 'dom0kit facts --json' instead of this machine's")
-    parser.add_argument("--demo", action="store_true", help="change nothing on this machine; installing fails")
+    """Parse the command line; all options are for development."""
+    parser = argparse.ArgumentParser(prog="python3 -m installer.tui", description="Run the text-mode installer.")
+    parser.add_argument("--facts", type=Path, metavar="FILE", help="hardware facts as printed by 'dom0kit facts --json'")
+    parser.add_argument("--demo", action="store_true", help="change nothing on this machine; the installation itself fails")
     parser.add_argument("--image", type=Path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
     parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)")
     return parser.parse_args(argv)
 
 
-def known(kind: type[Any], value: dict[str, Any]) -> Any:
-    """A record from JSON: lists become tuples, what the record does not know is left out."""
+def record_from(kind: type[Any], value: dict[str, Any]) -> Any:
+    """Build a record from JSON: lists become tuples, unknown keys are dropped."""
     names = {field.name for field in fields(kind)}
-    return kind(**{name: as_tuple(inner) for name, inner in value.items() if name in names})
+    return kind(**{name: to_tuples(inner) for name, inner in value.items() if name in names})
 
 
-def as_tuple(value: Any) -> Any:
-    """Lists as tuples, all the way down."""
-    return tuple(as_tuple(inner) for inner in value) if isinstance(value, list) else value
+def to_tuples(value: Any) -> Any:
+    """Convert lists to tuples, recursively."""
+    return tuple(to_tuples(inner) for inner in value) if isinstance(value, list) else value
 
 
-def facts_from(text: str) -> Facts:
-    """Facts as ``dom0kit facts --json`` prints them."""
+def parse_facts(text: str) -> Facts:
+    """Parse facts as ``dom0kit facts --json`` prints them."""
     value = json.loads(text)
     records = {"disks": Disk, "nics": Nic, "physical_volumes": PhysicalVolume, "sessions": IscsiSession}
     for name, kind in records.items():
-        value[name] = [known(kind, entry) for entry in value.get(name, [])]
-    facts: Facts = known(Facts, value)
+        value[name] = [record_from(kind, entry) for entry in value.get(name, [])]
+    facts: Facts = record_from(Facts, value)
     return facts
 
 
 def read_epoch(folder: Path) -> float:
-    """When the image was made, in seconds since 1970; 0 when nobody knows."""
+    """Return the build time of the image in seconds since the epoch; 0 if unknown."""
     try:
         return float(json.loads((folder / "manifest.json").read_text())["epoch"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -78,16 +78,19 @@ def read_epoch(folder: Path) -> float:
 
 
 def read_toolstacks(folder: Path) -> tuple[tuple[str, str], ...]:
-    """The toolstacks of the image that know pools, each as it tells a pool; Ganeti alone when nobody knows."""
+    """Return (toolstack, version for the pool) for each toolstack of the image that supports pools.
+
+    Without a readable manifest, Ganeti alone is assumed.
+    """
     try:
         text = (folder / "manifest.json").read_text()
     except OSError:
         return (("ganeti", "ganeti"),)
-    return tuple((name, told) for name in ("ganeti", "xapi") if (told := image_facts(text, name)[1]))
+    return tuple((name, version) for name in ("ganeti", "xapi") if (version := image_facts(text, name)[1]))
 
 
 def presets(cmdline: str) -> tuple[dict[str, str], frozenset[str]]:
-    """Values that kernel arguments give, and the screens that need not be shown any more."""
+    """Return the field values set by kernel arguments, and the screens to skip because of them."""
     values, screens = {}, set()
     for word in words_of(cmdline):
         name, _, value = word.partition("=")
@@ -99,7 +102,7 @@ def presets(cmdline: str) -> tuple[dict[str, str], frozenset[str]]:
 
 
 def demo_manifest() -> Manifest:
-    """An image that is not there."""
+    """Return the manifest of a fictitious image, for ``--demo``."""
     names = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
     files = {name: {"sha256": "0" * 64, "size": 50_000_000} for name in names}
     value = {"format": 1, "product": "dom0kit", "version": "0.1.0", "id": "0" * 16, "files": files}
@@ -107,7 +110,7 @@ def demo_manifest() -> Manifest:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit codes: 0 ended by the person, 1 failed before the first screen."""
+    """Run the installer and return the exit code: 0 ended by the user, 1 failed before the first screen."""
     arguments = parse(argv)
     logs: Path = arguments.logs
     try:
@@ -117,38 +120,40 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, UserError) as error:
         print(f"The installer cannot start: {error}", file=sys.stderr)
         return 1
-    # Here and not above: other entries must not need a terminal's library.
+    # Imported here because other entry points must run without the terminal library.
     from installer.tui.toolkit.newt_terminal import Terminal as Newt  # noqa: PLC0415
 
     terminal = Newt(f"{manifest.product} {manifest.version}")
     commands = Commands(log)
 
-    def look() -> Facts:
+    def collect_facts() -> Facts:
         if arguments.facts:
-            return facts_from(arguments.facts.read_text())
+            return parse_facts(arguments.facts.read_text())
         if not arguments.demo:
             bring_up.bring_up(None, commands)
         return collect()
 
-    effects = Effects(terminal, commands, look, demo=arguments.demo)
+    operations = Operations(terminal, commands, collect_facts, demo=arguments.demo)
     try:
-        return lead(terminal, effects, commands, manifest, arguments)
+        return run_screens(terminal, operations, commands, manifest, arguments)
     finally:
         terminal.close()
 
 
-def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Manifest, arguments: argparse.Namespace) -> int:
-    """From the first screen to the end."""
+def run_screens(
+    terminal: Terminal, operations: Operations, commands: Commands, manifest: Manifest, arguments: argparse.Namespace
+) -> int:
+    """Run all screens and the installation; return the exit code."""
     image: Path = arguments.image
     while True:
         try:
-            facts = effects.look()
+            facts = operations.collect_facts()
             break
         except UserError as error:
-            terminal.tell("This machine cannot be looked at", str(error))
+            terminal.show_message("Hardware detection failed", str(error))
     cmdline = CMDLINE.read_text()
     if source := last(words_of(cmdline), "dom0kit.ssh"):
-        effects.let_in(source)
+        operations.open_ssh(source)
     values, screens = presets(cmdline)
     state = State(
         facts=facts,
@@ -164,17 +169,17 @@ def lead(terminal: Terminal, effects: Effects, commands: Commands, manifest: Man
     )
 
     def session() -> Session:
-        out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the session
+        out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the session
         return open_session(out, arguments.logs, image=image)
 
     start = ""
     while True:
-        driver = Driver(terminal, state, **effects.hooks())
-        state = driver.run(start)
-        wanted = install.install(terminal, effects, state, session)
-        if wanted in ("reboot", "poweroff"):
+        wizard = Wizard(terminal, state, **operations.hooks())
+        state = wizard.run(start)
+        choice = install.install(terminal, operations, state, session)
+        if choice in ("reboot", "poweroff"):
             if not arguments.demo:
-                commands(["systemctl", wanted], check=False)
+                commands(["systemctl", choice], check=False)
                 time.sleep(RESTART_SECONDS)
             return 0
         start = "summary"

@@ -1,4 +1,4 @@
-"""What is known and chosen so far, and the answers that follow from it. Pure."""
+"""State of the screens, and the answers derived from it (pure)."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ DEFAULTS: Mapping[str, Value] = {
     "pool.user": "root",
 }
 TOKEN_REFERENCE, PASSWORD_REFERENCE = "env:DOM0KIT_JOIN_TOKEN", "env:DOM0KIT_POOL_PASSWORD"
-"""What a file of answers has in place of a secret that has no hash."""
+"""References that replace the secrets without a hash in an answer file."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All that the screens work on.
+    """All data that the screens work on.
 
-    :param values: what was typed and chosen, by field name; kept also when a person goes back.
-    :param preset: names of screens whose answers are known from elsewhere.
-    :param now: seconds since 1970 by this machine's clock.
-    :param epoch: when the image was made, in seconds since 1970: no right clock is before it.
-    :param identity: of the plan, the same as long as the installer runs.
-    :param packages: further packages that are installed here, for the host.
-    :param toolstacks: those of the image that know pools, each with name and version for the pool.
-    :param zones: names of the tz database; empty where it is absent.
+    :param values: what was typed and chosen, by field name; kept when the user goes back.
+    :param preset: names of screens that are skipped because their answers are preset.
+    :param now: time of this machine's clock, in seconds since the epoch.
+    :param epoch: build time of the image, in seconds since the epoch; an earlier clock is wrong.
+    :param identity: UUID of the plan, constant while the installer runs.
+    :param packages: additional packages, installed in the installer and for the host.
+    :param toolstacks: toolstacks of the image that support pools: (name, version for the pool).
+    :param zones: names of the tz database; empty if it is missing.
     """
 
     facts: Facts
@@ -67,64 +67,65 @@ class State:
     toolstacks: tuple[tuple[str, str], ...] = (("ganeti", "ganeti"),)
 
     def text(self, name: str) -> str:
-        """A field's text, without blanks around it."""
+        """Return the text of a field without surrounding blanks."""
         value = self.values.get(name, DEFAULTS.get(name, ""))
         return value.strip() if isinstance(value, str) else ""
 
-    def on(self, name: str) -> bool:
-        """Whether a box is ticked."""
+    def is_checked(self, name: str) -> bool:
+        """Return whether a check box is ticked."""
         return self.values.get(name, DEFAULTS.get(name, False)) is True
 
     def keys(self, name: str) -> tuple[str, ...]:
-        """What is ticked in a check list."""
+        """Return the ticked keys of a check list."""
         value = self.values.get(name, DEFAULTS.get(name, ()))
         return value if isinstance(value, tuple) else ()
 
     def words(self, name: str) -> tuple[str, ...]:
-        """The words of a field with several of them, between blanks or commas."""
+        """Return the words of a field that holds several, separated by blanks or commas."""
         return tuple(self.text(name).replace(",", " ").split())
 
-    def having(self, values: Values) -> State:
-        """The state with more values."""
+    def with_values(self, values: Values) -> State:
+        """Return the state with these values added."""
         return replace(self, values={**self.values, **values})
 
     def disk(self, path: str) -> Disk | None:
-        """The disk with a path."""
+        """Return the disk with this path."""
         return next((disk for disk in self.facts.disks if disk.path == path), None)
 
     def nic(self, mac: str) -> Nic | None:
-        """The card with a MAC address."""
+        """Return the network card with this MAC address."""
         return next((nic for nic in self.facts.nics if nic.mac == mac), None)
 
     def system_disks(self) -> tuple[Disk, ...]:
-        """The chosen disk, or the two of a mirror."""
-        paths = [self.text("disk.key"), self.text("mirror.key") if self.on("disk.mirror") else ""]
+        """Return the target disk, or the two disks of the mirror."""
+        paths = [self.text("disk.key"), self.text("mirror.key") if self.is_checked("disk.mirror") else ""]
         return tuple(disk for path in paths if path and (disk := self.disk(path)))
 
     def guest_disks(self) -> tuple[Disk, ...]:
-        """Further disks for guests; none of them holds the system."""
-        if self.text("guests.kind") == "none" or not self.on("guests.more"):
+        """Return the additional disks for guests, without the system disks."""
+        if self.text("guests.kind") == "none" or not self.is_checked("guests.more"):
             return ()
         system = self.system_disks()
         return tuple(disk for path in self.keys("guests.disks") if (disk := self.disk(path)) and disk not in system)
 
     def chosen_disks(self) -> tuple[Disk, ...]:
-        """All disks that will be erased."""
+        """Return all disks that will be erased."""
         return (*self.system_disks(), *self.guest_disks())
 
     def cards(self) -> tuple[str, ...]:
-        """MAC addresses of the management network: one, or those of a bond."""
+        """Return the MAC addresses of the management network: one, or those of the bond."""
         first = self.text("card.key")
-        if not self.on("card.bond"):
+        if not self.is_checked("card.bond"):
             return (first,)
         return tuple(dict.fromkeys((first, *self.keys("bond.cards"))))
 
 
 def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
-    """How the answers name a disk: by what stays the same over boots and matches no other disk.
+    """Return the answers' selector for a disk: stable across boots, and matching no other disk.
 
-    A multipath map goes by its own path, which holds the WWID: serial and WWN are those of its paths as well. One with a single
-    path is declared: on a machine that has just been started it is no map yet.
+    A multipath map is selected by its path, which holds the WWID, because its serial and WWN are
+    also those of its paths. A disk with a single path is marked ``multipath: required`` because it
+    is not a map right after boot.
     """
     if disk.kind == "mpath" and len(disk.paths) == 1 and (disk.serial or disk.wwn):
         return {**({"serial": disk.serial} if disk.serial else {"wwn": disk.wwn}), "multipath": "required"}
@@ -138,14 +139,14 @@ def selector(disk: Disk, facts: Facts) -> dict[str, Any]:
     return {"path": disk.path if disk.kind == "mpath" or not lasting else lasting[0]}
 
 
-def document(state: State, *, open_secrets: bool = True) -> dict[str, Any]:
-    """The answers as plain values, as a file of answers would have them; root's password is its hash.
+def document(state: State, *, include_secrets: bool = True) -> dict[str, Any]:
+    """Return the answers as plain values, as in an answer file; the root password is hashed.
 
-    :param open_secrets: with what opens the pool, which has no hash; references to it without.
+    :param include_secrets: include the pool's secrets, which have no hash; else references to them.
     """
     system = [selector(disk, state.facts) for disk in state.system_disks()]
-    target: dict[str, Any] = {"mirror": system} if state.on("disk.mirror") else {"disk": system[0] if system else None}
-    # The last screen asked for it by name; a disk that is blank needs no such permission.
+    target: dict[str, Any] = {"mirror": system} if state.is_checked("disk.mirror") else {"disk": system[0] if system else None}
+    # The confirmation screen names the disks that hold data; blank disks need no permission.
     if any(disk.contents or disk.volumes for disk in state.chosen_disks()):
         target["wipe"] = True
     value: dict[str, Any] = {"version": 1, "mode": "install", "host_name": state.text("name.host"), "target": target}
@@ -158,14 +159,14 @@ def document(state: State, *, open_secrets: bool = True) -> dict[str, Any]:
     value["root"] = root(state)
     if sources := state.keys("packages.sources"):
         value["packages"] = [{"folder": source} for source in sources]
-    value["pool"] = pool(state, open_secrets=open_secrets)
-    # With the defaults written out the file says all that was chosen.
+    value["pool"] = pool(state, include_secrets=include_secrets)
+    # Defaults are written out, so that the file states every choice.
     value["finish"] = "reboot"
     return value
 
 
 def guests(state: State) -> dict[str, Any] | str:
-    """Space for guests."""
+    """Return the guest storage."""
     kind = state.text("guests.kind")
     if kind == "none":
         return "none"
@@ -178,7 +179,7 @@ def guests(state: State) -> dict[str, Any] | str:
 
 
 def management(state: State) -> dict[str, Any]:
-    """The management network."""
+    """Return the management network."""
     cards = state.cards()
     value: dict[str, Any] = {}
     if len(cards) > 1:
@@ -197,7 +198,7 @@ def management(state: State) -> dict[str, Any]:
 
 
 def address(state: State, kind: str, prefix: str) -> Any:
-    """``dhcp`` and its like, or a fixed address with its gateway."""
+    """Return ``dhcp`` and the like, or a static address with its gateway."""
     if state.text(kind) != "static":
         return state.text(kind)
     value = {"address": state.text(f"{prefix}.address")}
@@ -207,7 +208,7 @@ def address(state: State, kind: str, prefix: str) -> Any:
 
 
 def root(state: State) -> dict[str, Any]:
-    """How the administrator logs in."""
+    """Return the log-in settings of root."""
     value: dict[str, Any] = {}
     if state.text("root.hash"):
         value["password_hash"] = state.text("root.hash")
@@ -218,8 +219,8 @@ def root(state: State) -> dict[str, Any]:
     return value
 
 
-def pool(state: State, *, open_secrets: bool) -> dict[str, Any]:
-    """Toolstack and pool."""
+def pool(state: State, *, include_secrets: bool) -> dict[str, Any]:
+    """Return the toolstack and the pool."""
     kind, toolstack = state.text("pool.kind"), state.text("pool.toolstack")
     value: dict[str, Any] = {"toolstack": toolstack}
     if kind == "create":
@@ -227,51 +228,51 @@ def pool(state: State, *, open_secrets: bool) -> dict[str, Any]:
         if toolstack == "ganeti" and state.text("pool.address"):
             value["create"]["address"] = state.text("pool.address")
     elif kind == "join" and toolstack == "ganeti":
-        value["join"] = {"token": state.text("pool.join.token") if open_secrets else TOKEN_REFERENCE}
+        value["join"] = {"token": state.text("pool.join.token") if include_secrets else TOKEN_REFERENCE}
     elif kind == "join":
         value["join"] = {"address": state.text("pool.master"), "user": state.text("pool.user")}
-        value["join"]["password"] = state.text("pool.password") if open_secrets else PASSWORD_REFERENCE
+        value["join"]["password"] = state.text("pool.password") if include_secrets else PASSWORD_REFERENCE
         value["join"]["fingerprint"] = state.text("pool.fingerprint")
     return value
 
 
-def closed_secret(state: State) -> str:
-    """The reference that stands for what opens the pool in a file of answers; empty when there is none."""
+def secret_reference(state: State) -> str:
+    """Return the reference that replaces the pool's secret in an answer file; "" if there is none."""
     if state.text("pool.kind") != "join":
         return ""
     return TOKEN_REFERENCE if state.text("pool.toolstack") == "ganeti" else PASSWORD_REFERENCE
 
 
 def to_answers(state: State) -> Answers:
-    """The answers.
+    """Return the validated answers.
 
-    :raises pydantic.ValidationError: when a screen let something through that the model refuses.
+    :raises pydantic.ValidationError: when a screen accepted a value that the model rejects.
     """
     return Answers.model_validate(document(state))
 
 
 def to_yaml(state: State) -> str:
-    """The file of answers that installs the same without anybody at the machine."""
-    head = "# Written by the installer's screens. It installs this machine in the same way without questions.\n"
-    if reference := closed_secret(state):
-        head += f"# What opens the pool is left out: write it in place of {reference}, or let 'dom0kit answers render' do it.\n"
-    return head + emit(document(state, open_secrets=False))
+    """Return the answer file that repeats this installation unattended."""
+    head = "# Written by the text-mode installer. It repeats this installation unattended.\n"
+    if reference := secret_reference(state):
+        head += f"# The pool's secret is left out: replace {reference} by hand or with 'dom0kit answers render'.\n"
+    return head + emit(document(state, include_secrets=False))
 
 
 def plan_of(state: State, clock: str = "") -> Plan:
-    """The plan.
+    """Return the plan.
 
-    :raises UserError: when machine and answers do not go together.
+    :raises UserError: when the answers do not fit the machine.
     """
     options = Options(state.image, state.identity, clock, state.packages, kernel())
     return make_plan(state.facts, to_answers(state), state.manifest, options)
 
 
 def plan_or_problem(state: State) -> Plan | str:
-    """The plan, or why there is none."""
+    """Return the plan, or the error text if there is none."""
     try:
         return plan_of(state)
     except UserError as error:
         return str(error)
     except ValueError as error:
-        return f"The answers do not fit together: {error}"
+        return f"The answers contradict each other: {error}"

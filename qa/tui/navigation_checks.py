@@ -13,31 +13,31 @@ from qa.tui.terminal_emulator import TITLE
 
 BODY = slice(1, 20)
 """The rows of a form."""
-LIVE = ("Test of the network",)
+LIVE = ("Network test",)
 """Screens that change by themselves."""
 TERMINAL = "/dev/ttyS0"
 NETWORK_MISTAKES = (
-    ("Address/length", "10.0.2.15", "Add the length of the network behind a slash, as 192.0.2.10/24."),
-    ("Address/length", "10.0.2.15/33", "Write the address and its network's length, as 192.0.2.10/24."),
-    ("Address/length", "10.0.2.300/24", "Write the address and its network's length, as 192.0.2.10/24."),
-    ("Address/length", "10.0.2.255/24", "10.0.2.255 is the network's broadcast address; take a lower one."),
-    ("Address/length", "fd00::1/64", "This is an address of IPv6; here goes one of IPv4, as 192.0.2.10/24."),
+    ("Address/prefix", "10.0.2.15", "The prefix length is missing; write for example 192.0.2.10/24."),
+    ("Address/prefix", "10.0.2.15/33", "This is not an address with a prefix length; write for example 192.0.2.10/24."),
+    ("Address/prefix", "10.0.2.300/24", "This is not an address with a prefix length; write for example 192.0.2.10/24."),
+    ("Address/prefix", "10.0.2.255/24", "10.0.2.255 is the broadcast address; choose a lower address."),
+    ("Address/prefix", "fd00::1/64", "This is an IPv6 address; enter an IPv4 address such as 192.0.2.10/24."),
 )
 GATEWAY_MISTAKES = (
-    ("10.0.3.1", "The gateway must be inside the host's network 10.0.2.0/24."),
-    ("10.0.2.15", "The gateway is another machine: it cannot have the host's own address."),
-    ("10.0.2.2/24", "The gateway is an address alone, without slash and length."),
+    ("10.0.3.1", "The gateway must be in the host's network 10.0.2.0/24."),
+    ("10.0.2.15", "The gateway must not be the host's own address."),
+    ("10.0.2.2/24", "Enter the gateway without a prefix length."),
 )
 NAME_MISTAKES = (
-    ("", "The host needs a name, as xen1.example.org."),
-    ("Xen1.example.org", "Write it in lower case: xen1.example.org"),
+    ("", "Enter a host name such as xen1.example.org."),
+    ("Xen1.example.org", "Use lower case: xen1.example.org"),
     ("xen_1", "A host name has lower-case letters, digits, '-' and '.', at most 63 characters between dots."),
 )
 PASSWORD_MISTAKES = (
-    ("", "", "Type a password or give an SSH key, or nobody could log in."),
+    ("", "", "Enter a password or an SSH key; without either, nobody could log in."),
     ("short", "short", "The password has 5 characters, it needs 8. Several words are strong and easy to type."),
     ("password", "password", "The password is one of those that everybody tries first."),
-    ("one horse two", "one house two", "The two passwords differ. Type the same twice."),
+    ("one horse two", "one house two", "The two passwords differ."),
 )
 
 
@@ -70,7 +70,7 @@ def help_of(operator: Operator) -> str:
     before, name = body(operator), title(body(operator))
     operator.press("ctrl-g")
     operator.wait_for_screen(f"Help: {name}")
-    need("There is no help" not in operator.screen.flat, f"the screen {name} has no help")
+    need("No help is available" not in operator.screen.flat, f"the screen {name} has no help")
     operator.press("enter")
     operator.wait_until_gone("Help:")
     operator.wait_until_drawn()
@@ -163,9 +163,9 @@ def refused(operator: Operator, screen: str, sentence: str, *, button: str = "Ne
     """The button does not go on but says what is wrong; a message in front of the form is closed."""
     operator.press_button(button)
     operator.wait_for_text(sentence)
-    if "Please mend this" in operator.screen.titles:
+    if "Please correct the following" in operator.screen.titles:
         operator.press("enter")
-        operator.wait_until_gone("Please mend this")
+        operator.wait_until_gone("Please correct the following")
     operator.wait_until_drawn()
     need(screen in operator.screen.titles, f"the screen is not {screen} any more:\n{operator.screen.text}")
 
@@ -183,35 +183,35 @@ def wrong_network(operator: Operator, wanted: Choices) -> None:
     """From the network card to the time zone, with mistakes about addresses and names."""
     operator.wait_for_screen("Network card")
     operator.press("enter")
-    operator.wait_for_screen("Address of the host")
+    operator.wait_for_screen("Host address")
     operator.press("down")
-    operator.wait_until(lambda: "A fixed address" in operator.screen.line, "bar on the fixed address")
+    operator.wait_until(lambda: "Static address" in operator.screen.line, "bar on the static address")
     operator.fill("VLAN", "4095")
-    refused(operator, "Address of the host", "A VLAN is a number from 1 to 4094; leave it empty for an untagged network.")
+    refused(operator, "Host address", "The VLAN must be a number from 1 to 4094, or empty for an untagged network.")
     operator.fill("VLAN", "")
     operator.press_button("Next")
-    operator.wait_for_screen("Fixed IPv4 address")
-    operator.wait_for_text("This is what DHCP gave the card")
-    operator.fill("Address/length", "")
-    refused(operator, "Fixed IPv4 address", "Type the host's address.")
+    operator.wait_for_screen("Static IPv4 address")
+    operator.wait_for_text("These values come from DHCP")
+    operator.fill("Address/prefix", "")
+    refused(operator, "Static IPv4 address", "Enter the host's address.")
     for label, text, sentence in NETWORK_MISTAKES:
         operator.fill(label, text)
-        refused(operator, "Fixed IPv4 address", sentence)
-    operator.fill("Address/length", "10.0.2.15/24")
+        refused(operator, "Static IPv4 address", sentence)
+    operator.fill("Address/prefix", "10.0.2.15/24")
     for text, sentence in GATEWAY_MISTAKES:
         operator.fill("Gateway", text)
-        refused(operator, "Fixed IPv4 address", sentence)
+        refused(operator, "Static IPv4 address", sentence)
     operator.fill("Gateway", "10.0.2.2")
     operator.press_button("Next")
-    operator.wait_for_screen("Test of the network")
+    operator.wait_for_screen("Network test")
     operator.press_button("Next")
-    operator.wait_for_screen("Name of the host")
+    operator.wait_for_screen("Host name")
     for text, sentence in NAME_MISTAKES:
         operator.fill("Host name", text)
-        refused(operator, "Name of the host", sentence)
+        refused(operator, "Host name", sentence)
     operator.fill("Host name", wanted.name)
     operator.fill("Name servers", "dns.example.org")
-    refused(operator, "Name of the host", "dns.example.org:")
+    refused(operator, "Host name", "dns.example.org:")
     operator.fill("Name servers", wanted.dns)
     operator.press_button("Next")
 
@@ -225,5 +225,5 @@ def wrong_password(operator: Operator) -> None:
     operator.wait_for_screen("Administrator")
     for first, second, sentence in PASSWORD_MISTAKES:
         operator.fill("Password", first, hidden=True)
-        operator.fill("Once more", second, hidden=True)
+        operator.fill("Repeat password", second, hidden=True)
         refused(operator, "Administrator", sentence)

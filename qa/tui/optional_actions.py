@@ -13,8 +13,8 @@ from qa.tui.operator import Operator
 from qa.tui.ssh_session import SshSession
 from qa.vm.qemu_args import MANAGEMENT_MAC
 
-OVER = "The test is over"
-DHCP, SLAAC, FIXED, NONE = "By DHCP", "From the router (SLAAC)", "A fixed address", "None: IPv6 alone"
+OVER = "Test finished"
+DHCP, SLAAC, FIXED, NONE = "By DHCP", "From the router (SLAAC)", "Static address", "None: IPv6 only"
 SOON = 4
 """Seconds after which a key that has done nothing will do nothing."""
 STEPS = 12
@@ -39,7 +39,7 @@ def by_key(operator: Operator, argv: Sequence[str]) -> None:
         session.wait_for_text("Log in with: ssh root@", limit=timeouts.COMMAND)
         operator.wait_for_text("pts/")
         session.send("\r")
-        session.wait_for_text("Which keyboard is connected")
+        session.wait_for_text("Select the layout of the keyboard")
         operator.wait_for_text("leads")
         need(re.search(r"pts/\d+ leads", operator.screen.text), f"who typed last does not lead:\n{operator.screen.text}")
         need(re.search("ssh root@.*by key", operator.screen.rows[0]), "the top line does not name the access")
@@ -76,14 +76,14 @@ def by_password(operator: Operator, argv: Callable[[str], Sequence[str]]) -> Non
 
 def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None:
     """On the screen of the disks, up to the next one: twins are refused, paths are told, a single path becomes a map."""
-    if operator.wait_for_screen("Drivers and packages", "Before you go on") == "Before you go on":
-        operator.press_button("Go on all the same")
+    if operator.wait_for_screen("Drivers and packages", "Warnings") == "Warnings":
+        operator.press_button("Continue anyway")
         operator.wait_for_screen("Drivers and packages")
     operator.press_button("Next")
-    operator.wait_for_screen("Disk to install on")
+    operator.wait_for_screen("Target disk")
     operator.choose(twin)
-    operator.wait_for_text("have one serial number")
-    navigation_checks.refused(operator, "Disk to install on", " cannot be chosen: it and")
+    operator.wait_for_text("the same serial number as")
+    navigation_checks.refused(operator, "Target disk", " cannot be selected: it has the same serial")
     operator.go_to(twin)
     bar_to(operator, f"{paths} ", "2 paths")
     operator.wait_for_text("active ready")
@@ -94,7 +94,7 @@ def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None
     )
     operator.wait_for_text("1 path: ")
     operator.press("enter")
-    operator.wait_for_screen("Space for guests")
+    operator.wait_for_screen("Guest storage")
 
 
 def soon(operator: Operator, look: Callable[[], bool]) -> bool:
@@ -134,19 +134,19 @@ def walk_to(operator: Operator, wanted: str, step: Callable[[], None]) -> None:
 
 def onward(operator: Operator) -> None:
     """To the next screen, past what the installer warns of."""
-    operator.press_button("Go on all the same" if "Before you go on" in operator.screen.titles else "Next")
+    operator.press_button("Continue anyway" if "Warnings" in operator.screen.titles else "Next")
 
 
 def key_maps(operator: Operator) -> None:
-    """On the screen "Space for guests", and back there: German and American keys at the display."""
+    """On the screen "Guest storage", and back there: German and American keys at the display."""
     keyboard = Operator(operator.machine, at="display")
     for name, expected in (("German", "zy"), ("English (US)", "yz")):
         walk_to(operator, "Keyboard", lambda: operator.press("esc"))
         bar_to(operator, name)
-        walk_to(operator, "Space for guests", lambda: onward(operator))
-        operator.go_to("Name of the volume group")
+        walk_to(operator, "Guest storage", lambda: onward(operator))
+        operator.go_to("Volume group name")
         typed_at_display(operator, keyboard, expected)
-        operator.fill("Name of the volume group", "guests")
+        operator.fill("Volume group name", "guests")
 
 
 def typed_at_display(operator: Operator, keyboard: Operator, expected: str) -> None:
@@ -163,7 +163,7 @@ def typed_at_display(operator: Operator, keyboard: Operator, expected: str) -> N
 
 
 def networks(operator: Operator, *, tag: int, vlan_gateway: str) -> list[str]:
-    """From "Space for guests" to "Test of the network", again and again; what each test said."""
+    """From "Guest storage" to "Network test", again and again; what each test said."""
     operator.press_button("Next")
     operator.wait_for_screen("Network card")
     operator.choose(MANAGEMENT_MAC)
@@ -171,34 +171,34 @@ def networks(operator: Operator, *, tag: int, vlan_gateway: str) -> list[str]:
     said: list[str] = []
     inside = vlan_gateway.rsplit(".", 1)[0]
     for v4, v6, vlan, address, gateway, expected in (
-        (FIXED, "", "", "10.77.0.50/24", "10.77.0.1", ("[ok] IPv4 address 10.77.0.50/24 (fixed)", "10.77.0.1 answers")),
+        (FIXED, "", "", "10.77.0.50/24", "10.77.0.1", ("[ok] IPv4 address 10.77.0.50/24 (static)", "10.77.0.1 answers")),
         (FIXED, "", "", "10.77.0.50/24", "10.77.0.9", ("[ok] IPv4", "[!!] The gateway 10.77.0.9 does not answer")),
-        (FIXED, "", "", "10.77.0.1/24", "", ("[!!] No IPv4", "Another machine seems to have this address")),
+        (FIXED, "", "", "10.77.0.1/24", "", ("[!!] No IPv4", "Another machine seems to use this address")),
         (FIXED, "", str(tag), f"{inside}.10/24", vlan_gateway, ("[ok] IPv4", f"{vlan_gateway} answers")),
-        (DHCP, SLAAC, "", "", "", ("[ok] IPv4 address 10.77.0.", "[ok] IPv6 address fd77:", "by the router", "gateway fe80")),
+        (DHCP, SLAAC, "", "", "", ("[ok] IPv4 address 10.77.0.", "[ok] IPv6 address fd77:", "from the router", "gateway fe80")),
     ):
-        operator.wait_for_screen("Address of the host")
+        operator.wait_for_screen("Host address")
         _addresses(operator, v4, v6, vlan)
         if address:
-            operator.wait_for_screen("Fixed IPv4 address")
+            operator.wait_for_screen("Static IPv4 address")
             if not said:
-                operator.wait_for_text("This is what DHCP gave the card")
-            operator.fill("Address/length", address)
+                operator.wait_for_text("These values come from DHCP")
+            operator.fill("Address/prefix", address)
             operator.fill("Gateway", gateway)
             operator.press_button("Next")
         said.append(_test(operator, *expected))
-        for title in ("Fixed IPv4 address", "Address of the host") if address else ("Address of the host",):
+        for title in ("Static IPv4 address", "Host address") if address else ("Host address",):
             operator.press("esc")
             operator.wait_for_screen(title)
     operator.press("esc")
     operator.wait_for_screen("Network card")
-    operator.tick("Join it")
+    operator.tick("Bond it")
     operator.press_button("Next")
     operator.wait_for_screen("Bond")
     operator.press("space")
     operator.press_button("Next")
-    operator.wait_for_screen("Address of the host")
-    _addresses(operator, DHCP, "None: IPv4 alone", "")
+    operator.wait_for_screen("Host address")
+    _addresses(operator, DHCP, "None: IPv4 only", "")
     said.append(_test(operator, "[ok] IPv4 address 10.77.0.", "by DHCP", "10.77.0.1 answers"))
     return said
 
@@ -208,14 +208,14 @@ def _addresses(operator: Operator, v4: str, v6: str, vlan: str) -> None:
     bar_to(operator, v4)
     operator.press("tab")
     operator.wait_until_drawn()
-    bar_to(operator, v6 or "None: IPv4 alone")
+    bar_to(operator, v6 or "None: IPv4 only")
     operator.fill("VLAN", vlan)
     operator.press_button("Next")
 
 
 def _test(operator: Operator, *expected: str) -> str:
     """Wait for the end of the test; all of this must be said then."""
-    operator.wait_for_screen("Test of the network")
+    operator.wait_for_screen("Network test")
     operator.wait_for_text(OVER, limit=TEST)
     operator.wait_until_drawn()
     for text in expected:

@@ -57,22 +57,22 @@ def begin(operator: Operator, look: Look = nothing) -> None:
     operator.wait_for_screen("What to do")
     look("what")
     operator.press("enter")
-    if operator.wait_for_screen("Drivers and packages", "Before you go on") == "Before you go on":
+    if operator.wait_for_screen("Drivers and packages", "Warnings") == "Warnings":
         look("warnings")
-        operator.press_button("Go on all the same")
+        operator.press_button("Continue anyway")
         operator.wait_for_screen("Drivers and packages")
     look("packages")
     operator.press_button("Next")
-    operator.wait_for_screen("Disk to install on")
+    operator.wait_for_screen("Target disk")
 
 
 def storage(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     """Disk and space for guests."""
-    operator.wait_for_screen("Disk to install on")
+    operator.wait_for_screen("Target disk")
     operator.choose(wanted.disk)
     look("disk")
     operator.press("enter")
-    operator.wait_for_screen("Space for guests")
+    operator.wait_for_screen("Guest storage")
     look("guests")
     operator.press("enter")
 
@@ -86,24 +86,24 @@ def network(operator: Operator, wanted: Choices, look: Look = nothing, *, test: 
     operator.choose(wanted.card)
     look("card")
     operator.press("enter")
-    operator.wait_for_screen("Address of the host")
+    operator.wait_for_screen("Host address")
     if wanted.address:
-        operator.choose("A fixed address")
+        operator.choose("Static address")
     look("address")
     operator.press("enter")
     if wanted.address:
-        operator.wait_for_screen("Fixed IPv4 address")
-        operator.fill("Address/length", wanted.address)
+        operator.wait_for_screen("Static IPv4 address")
+        operator.fill("Address/prefix", wanted.address)
         operator.fill("Gateway", wanted.gateway)
         look("fixed-address")
         operator.press_button("Next")
-    operator.wait_for_screen("Test of the network")
+    operator.wait_for_screen("Network test")
     operator.wait_for_text(test, limit=TEST)
-    operator.wait_for_text("The test is over", limit=TEST)
+    operator.wait_for_text("Test finished", limit=TEST)
     operator.wait_until_drawn()
     look("test")
     operator.press_button("Next")
-    operator.wait_for_screen("Name of the host")
+    operator.wait_for_screen("Host name")
     operator.fill("Host name", wanted.name)
     operator.fill("Name servers", wanted.dns)
     look("name")
@@ -131,7 +131,7 @@ def to_pool(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
     operator.press_button("Next")
     operator.wait_for_screen("Administrator")
     operator.fill("Password", wanted.password, hidden=True)
-    operator.fill("Once more", wanted.password, hidden=True)
+    operator.fill("Repeat password", wanted.password, hidden=True)
     if wanted.key:
         operator.fill("SSH key", wanted.key)
     look("administrator")
@@ -153,7 +153,7 @@ def confirm(operator: Operator, look: Look = nothing, *, dirty: bool = False) ->
     """From the summary over the last question to the beginning of the installation."""
     operator.wait_for_screen("Summary")
     operator.press_button("Next")
-    operator.wait_for_screen("Last question")
+    operator.wait_for_screen("Confirmation")
     if dirty:
         operator.wait_for_text("will be lost")
         operator.fill("Type 'erase'", WORD)
@@ -175,7 +175,7 @@ def watch(operator: Operator, scenario: Scenario, look: Look = nothing, *, name:
         machine.wait_for_event("installer", limit=timeouts.INSTALL)
         operator.wait_for_screen("The host is installed", limit=timeouts.COMMAND)
     look("installed")
-    operator.press_button("Restart now")
+    operator.press_button("Reboot now")
     with scenario.phase("shut down"):
         reason = machine.wait_for_shutdown()
     if reason != "guest-reset":

@@ -1,1 +1,1 @@
-"""What pages of the installer start: network tests, pool requests, exports."""
+"""Operations that screens start: network tests, pool requests, packages, exports."""

@@ -1,4 +1,4 @@
-"""Adds drivers and packages from a stick to the running installer, and looks at the machine again."""
+"""Add drivers and packages from removable media to the running installer, and detect the hardware again."""
 
 from __future__ import annotations
 
@@ -21,82 +21,82 @@ from installer.tui.state import State
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Values
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 
 TITLE = "Drivers and packages"
 
 
 @dataclass(frozen=True)
-class PackageEffects:
-    """Acts for the screen of packages.
+class PackageOperations:
+    """Handlers for the packages screen.
 
-    :param look: collects facts; shows that time passes.
+    :param collect_facts: collects facts while it shows a busy screen.
     """
 
     terminal: Terminal
     commands: Commands
-    look: Callable[[], Facts]
+    collect_facts: Callable[[], Facts]
     demo: bool = False
 
     def add(self, state: State, values: Values) -> State:
-        """From the choice of a stick to what has appeared; whatever fails is told and changes nothing."""
+        """Let the user choose packages and install them; a failure is shown and changes nothing."""
         if self.demo:
-            self.terminal.tell(TITLE, "There is none in the demonstration.")
+            self.terminal.show_message(TITLE, "Not available in the demonstration mode.")
             return state
         try:
-            source = self.choose()
+            source = self.choose_folder()
             if not source:
                 return state
             sources = tuple(dict.fromkeys((*state.keys("packages.sources"), source)))
-            found = self.read(sources, source)
-            if ask(self.terminal, lambda: packages.review(found, kernel())).button == BACK:
+            found = self.read_packages(sources, source)
+            if show_form(self.terminal, lambda: packages.review(found, kernel())).button == BACK:
                 return state
-            wait_for(self.terminal, Job(lambda: install_here(found, self.commands)), "Installing the packages here ...")
-            facts = self.look()
+            wait_for(self.terminal, Job(lambda: install_here(found, self.commands)), "Installing the packages ...")
+            facts = self.collect_facts()
         except (UserError, OSError) as error:
-            self.terminal.tell(TITLE, str(error))
+            self.terminal.show_message(TITLE, str(error))
             return state
-        self.terminal.tell(TITLE, f"The packages are installed here.\n\n{packages.appeared(state.facts, facts)}")
-        return replace(state, facts=facts, packages=found).having({"packages.sources": sources})
+        self.terminal.show_message(TITLE, f"The packages are installed.\n\n{packages.new_devices(state.facts, facts)}")
+        return replace(state, facts=facts, packages=found).with_values({"packages.sources": sources})
 
-    def choose(self) -> str:
-        """The folder that a person chooses, as answers name it; empty when none.
+    def choose_folder(self) -> str:
+        """Return the folder that the user selects, as in answers; "" if cancelled.
 
-        :raises UserError: when the stick cannot be read or has no packages.
+        :raises UserError: when the volume cannot be read or has no packages.
         """
         while True:
-            there = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Looking for sticks and CDs ...")
-            reply = ask(self.terminal, lambda there=there: packages.volumes(there))  # type: ignore[misc]
+            found = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Searching for media ...")
+            reply = show_form(self.terminal, lambda found=found: packages.volumes(found))  # type: ignore[misc]
             if reply.button == "rescan":
                 continue
             device = reply.values.get("volume.device")
-            volume = next((volume for volume in there if volume.device == device), None)
-            return "" if reply.button == BACK or volume is None else self.folder(volume)
+            volume = next((volume for volume in found if volume.device == device), None)
+            return "" if reply.button == BACK or volume is None else self.folder_on(volume)
 
-    def folder(self, volume: Volume) -> str:
-        """The folder with packages on a volume, asked for when there are several."""
+    def folder_on(self, volume: Volume) -> str:
+        """Return the folder with packages on a volume; ask the user if there are several."""
 
-        def look() -> dict[str, int]:
+        def count_packages() -> dict[str, int]:
             with mounted(Path(volume.device), self.commands) as root:
                 return folders(root)
 
-        found = wait_for(self.terminal, Job(look), f"Reading {volume.device} ...")
+        found = wait_for(self.terminal, Job(count_packages), f"Reading {volume.device} ...")
         found = {name: count for name, count in found.items() if VOLUME_FOLDER.fullmatch(f"/{name}")}
         if not found:
-            raise UserError(f"there is no .deb file on {volume.device}", "they must be at its top, or at most two folders below")
+            raise UserError(f"no .deb file found on {volume.device}", "put them at its top level, or at most two folders below")
         name = next(iter(found))
         if len(found) > 1:
-            reply = ask(self.terminal, lambda: packages.folders(found))
+            reply = show_form(self.terminal, lambda: packages.folders(found))
             if reply.button == BACK:
                 return ""
             name = str(reply.values["folder.name"])
         return volume.source(name)
 
-    def read(self, sources: tuple[str, ...], fresh: str) -> tuple[Package, ...]:
-        """The packages of all sources, copied and checked; those of ``fresh`` are read in any case.
+    def read_packages(self, sources: tuple[str, ...], fresh: str) -> tuple[Package, ...]:
+        """Return the packages of all sources, copied and checked; ``fresh`` is always read again.
 
         :raises UserError: when they cannot be installed.
         """
         store = Store(self.commands, lambda url: SYSTEM)
-        asked = [PackageSource(folder=source) for source in sources]
-        return wait_for(self.terminal, Job(lambda: store.prepare(asked, fresh)), "Reading and checking the packages ...")
+        requested = [PackageSource(folder=source) for source in sources]
+        return wait_for(self.terminal, Job(lambda: store.prepare(requested, fresh)), "Reading and checking the packages ...")

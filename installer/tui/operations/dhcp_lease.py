@@ -1,7 +1,7 @@
-"""What DHCP has told a network card, as proposals for the screens. Pure but for :func:`read_lease`.
+"""DHCP lease of a network card, as proposals for input fields. Pure except for :func:`read_lease`.
 
-The system of the medium asks for an address on every card, so the network's length, its gateway and its name servers are mostly
-known before anybody types them.
+The installation medium requests an address on every card, so prefix length, gateway and name servers are usually known before
+the user enters them.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ import socket
 from pathlib import Path
 
 FIELDS = ("address", "gateway", "dns", "search", "host")
-"""What is proposed; in the state each has ``lease.`` in front."""
+"""Proposed fields; in the state their names have the prefix ``lease.``."""
 
 
 def parse_lease(text: str, own: str = "") -> dict[str, str]:
-    """The proposals in one of networkd's files below ``/run/systemd/netif/leases``; what is not told is empty.
+    """Return the proposals in a networkd lease file (``/run/systemd/netif/leases``); missing ones are empty.
 
-    :param own: the name of the running system: servers that know no better one say it back.
+    :param own: name of the running system, which some servers return as the host name.
     """
-    told = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     found = dict.fromkeys((f"lease.{name}" for name in FIELDS), "")
     try:
-        interface = ipaddress.IPv4Interface(f"{told['ADDRESS']}/{told['NETMASK']}")
+        interface = ipaddress.IPv4Interface(f"{values['ADDRESS']}/{values['NETMASK']}")
     except (KeyError, ValueError):
         return found
     found["lease.address"] = str(interface)
-    found["lease.gateway"] = next(iter(told.get("ROUTER", "").split()), "")
-    found["lease.dns"] = told.get("DNS", "")
-    found["lease.search"] = told.get("DOMAINNAME", "")
-    host = told.get("HOSTNAME", "")
+    found["lease.gateway"] = next(iter(values.get("ROUTER", "").split()), "")
+    found["lease.dns"] = values.get("DNS", "")
+    found["lease.search"] = values.get("DOMAINNAME", "")
+    host = values.get("HOSTNAME", "")
     if host.partition(".")[0] != own.partition(".")[0]:
-        found["lease.host"] = full_name(host, told.get("DOMAINNAME", ""))
+        found["lease.host"] = full_name(host, values.get("DOMAINNAME", ""))
     return found
 
 
 def full_name(host: str, domain: str) -> str:
-    """A host's name with its domain."""
+    """Return a host name with its domain."""
     return f"{host}.{domain}" if host and domain and "." not in host else host
 
 
-def read_lease(card: str, root: Path = Path("/")) -> dict[str, str]:
-    """The proposals for a card by its name; empty ones when DHCP has told it nothing."""
+def read_lease(nic: str, root: Path = Path("/")) -> dict[str, str]:
+    """Return the proposals for a network card by its name; empty without a lease."""
     try:
-        number = (root / "sys/class/net" / card / "ifindex").read_text().strip()
+        number = (root / "sys/class/net" / nic / "ifindex").read_text().strip()
         return parse_lease((root / "run/systemd/netif/leases" / number).read_text(errors="replace"), socket.gethostname())
     except OSError:
         return parse_lease("")

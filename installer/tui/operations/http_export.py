@@ -1,4 +1,4 @@
-"""Offers one file to web browsers in this network, for as long as a screen is open."""
+"""Serve one file over HTTP while a screen is open."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from types import TracebackType
 from dom0kit.errors import UserError
 
 PORTS = (8080, 8081, 8082, 0)
-"""The first that is free; 0 is any."""
+"""Ports to try, in order; 0 is any free port."""
 SECONDS = 30
-"""Wait for the request of a browser that has connected.
+"""Wait for the request of a connected browser.
 
 Kind: protocol. Reason: browsers open connections that they do not use. Expiry: the connection is closed; the browser opens
 another one.
 """
 SHUTDOWN_POLL_SECONDS = 0.2
-"""Interval at which the log's web server looks whether it shall end.
+"""Interval at which the web server for the log checks whether it should end.
 
-Kind: pace. Reason: select(2) waits meanwhile. Expiry: the next look.
+Kind: pace. Reason: select(2) waits meanwhile. Expiry: the next check.
 """
 LETTERS = ("bdfgklmnprstvz", "aeiou")
 
 
-def word(choose: secrets.SystemRandom | None = None) -> str:
-    """Eight letters that are easily read out and typed: some 25 bits, enough for a screen that is open for minutes."""
+def random_name(choose: secrets.SystemRandom | None = None) -> str:
+    """Return eight letters that are easy to read out and type: about 25 bits, enough for some minutes."""
     random = choose or secrets.SystemRandom()
     return "".join(random.choice(LETTERS[place % 2]) for place in range(8))
 
 
 class _Server(ThreadingHTTPServer):
-    """For IPv6 and IPv4."""
+    """Server for IPv6 and IPv4."""
 
     address_family = socket.AF_INET6
     daemon_threads = True
@@ -41,14 +41,14 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # Not that of http.server, which looks up the name of the address: there may be nobody who knows.
+        # Unlike http.server, do not resolve the address: there may be no name server.
         socket.socket.bind(self.socket, self.server_address[:2])
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "", self.server_address[1]
 
 
 class _Server4(_Server):
-    """For a kernel without IPv6."""
+    """Server for kernels without IPv6."""
 
     address_family = socket.AF_INET
 
@@ -58,11 +58,11 @@ class _Server4(_Server):
         self.server_name, self.server_port = "", self.server_address[1]
 
 
-class Offer:
-    """A file under a name that nobody guesses; used in a ``with``.
+class FileServer:
+    """Serve one file under an unguessable name, as a context manager.
 
-    :param data: what is given.
-    :param name: the last part of its address.
+    :param data: content of the file.
+    :param name: last part of the URL.
     """
 
     def __init__(self, data: bytes, name: str, ports: tuple[int, ...] | None = None) -> None:
@@ -72,11 +72,11 @@ class Offer:
 
     @property
     def port(self) -> int:
-        """The TCP port."""
+        """Return the TCP port."""
         return self._server.server_port
 
     def urls(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        """Where it is, by the addresses of this machine."""
+        """Return the URLs of the file for the addresses of this machine."""
         hosts = (f"[{address}]" if ":" in address else address for address in addresses)
         return tuple(f"http://{host}:{self.port}/{self.name}" for host in hosts)
 
@@ -89,7 +89,7 @@ class Offer:
                     return kind((address, port), handler)
                 except OSError as failed:
                     error = failed
-        raise UserError(f"nothing can be offered to the network: {error.strerror or error}", "copy the log to a USB stick")
+        raise UserError(f"cannot listen on any TCP port: {error.strerror or error}", "save the log to a USB stick")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         offer = self
@@ -98,11 +98,11 @@ class Offer:
             timeout = SECONDS
 
             def do_GET(self) -> None:
-                """The file, or nothing."""
+                """Send the file, or 404."""
                 self._answer(body=True)
 
             def do_HEAD(self) -> None:
-                """The file's size."""
+                """Send the headers only."""
                 self._answer(body=False)
 
             def _answer(self, *, body: bool) -> None:
@@ -119,11 +119,11 @@ class Offer:
                     offer.fetched.append(str(self.client_address[0]).removeprefix("::ffff:"))
 
             def log_message(self, format: str, *args: object) -> None:
-                """The screen says who fetched it."""
+                """Log nothing: the screen shows who downloaded the file."""
 
         return Handler
 
-    def __enter__(self) -> Offer:
+    def __enter__(self) -> FileServer:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": SHUTDOWN_POLL_SECONDS}, daemon=True).start()
         return self
 

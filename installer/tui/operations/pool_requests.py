@@ -1,4 +1,4 @@
-"""Asks the pool while the screens go on, and helps with tokens and fingerprints."""
+"""Requests to the pool from the screens: admission check, join tokens, fingerprints."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from installer.tui.state import State, to_answers
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Update, Values
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.join.preflight import ask_pool
 from pool.join.token import read_token
 
-TITLE = "Answer of the pool"
+TITLE = "Pool admission check"
 TOKEN = re.compile(r"d0k1-[A-Za-z0-9_-]{60,400}")
 LARGEST = 64 * 1024
-"""Bytes of a file in which a token is looked for."""
+"""Maximum size in bytes of a file that is searched for a token."""
 
 
-def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
-    """What this host says of itself.
+def joining_host(state: State, addresses: tuple[str, ...]) -> Joiner:
+    """Return the description of this host that the pool checks.
 
-    :param addresses: those that it has now; fixed ones of the answers are those that it will have.
+    :param addresses: current addresses; replaced by static ones of the answers, if any.
     """
     kinds = (("ip.v4", "static.address"), ("ip.v6", "static6.address"))
     fixed = tuple(state.text(name).partition("/")[0] for kind, name in kinds if state.text(kind) == "static")
@@ -48,7 +48,7 @@ def joiner(state: State, addresses: tuple[str, ...]) -> Joiner:
 
 
 def tokens(root: Path) -> dict[str, str]:
-    """The tokens in small files at the top of a volume and one folder below, by the file's name."""
+    """Return the tokens in small files at the top of a volume and one folder below, by file name."""
     found = {}
     for path in (*sorted(root.glob("*")), *sorted(root.glob("*/*"))):
         if path.is_file() and path.stat().st_size <= LARGEST:
@@ -58,7 +58,7 @@ def tokens(root: Path) -> dict[str, str]:
 
 
 def resolve(name: str) -> tuple[str, ...]:
-    """The IPv4 addresses of a name; none when nobody knows it."""
+    """Return the IPv4 addresses of a name; none if it does not resolve."""
     try:
         return tuple(
             dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM))
@@ -67,10 +67,10 @@ def resolve(name: str) -> tuple[str, ...]:
         return ()
 
 
-class PoolEffects:
-    """Acts for the pool's screens.
+class PoolOperations:
+    """Handlers for the pool screens.
 
-    :param demo: ask nobody.
+    :param demo: contact no other machine.
     """
 
     def __init__(self, terminal: Terminal, commands: Commands, *, demo: bool = False) -> None:
@@ -79,44 +79,42 @@ class PoolEffects:
         self._asked: Joiner | None = None
         self._by: object = None
 
-    def again(self, state: State, values: Values) -> State:
-        """Forget the answer, so that the pool is asked anew."""
+    def check_again(self, state: State, values: Values) -> State:
+        """Discard the result, so that the pool is contacted again."""
         self._job = None
         return state
 
-    def later(self, state: State, values: Values) -> State:
-        """The host stands alone for now."""
-        return state.having({"pool.kind": "alone"})
+    def join_later(self, state: State, values: Values) -> State:
+        """Make the host standalone for now."""
+        return state.with_values({"pool.kind": "alone"})
 
     def update(self, state: State) -> Callable[[], Update | None]:
-        """Ask the pool unless it was asked the same already; the function says what is known so far."""
+        """Start the admission check unless it ran for the same values; return the refresh function."""
         if state.text("pool.kind") != "join":
             return lambda: None
         if self.demo:
-            return lambda: Update(texts={"pool.join.server": "[--] Nobody is asked in the demonstration."})
+            return lambda: Update(texts={"pool.join.server": "[--] Not available in the demonstration mode."})
         try:
-            job = self._ask(state)
+            job = self._start_check(state)
         except ValueError as error:
-            text = f"[!!] The answers so far do not fit together: {error}"
+            text = f"[!!] The answers contradict each other: {error}"
             return lambda: Update(texts={"pool.join.server": text})
 
-        def told() -> Update:
+        def refresh() -> Update:
             if not job.over:
                 return Update(
-                    texts={
-                        "pool.join.server": f"Asking the pool: {job.seconds:.0f} s. It may take some minutes for each address."
-                    }
+                    texts={"pool.join.server": f"Contacting the pool: {job.seconds:.0f} s. Each address can take some minutes."}
                 )
             return Update(texts={"pool.join.server": answer_text(self._result(job))})
 
-        return told
+        return refresh
 
-    def _ask(self, state: State) -> Job[PoolAnswer]:
+    def _start_check(self, state: State) -> Job[PoolAnswer]:
         there = find_addresses(self.commands(["ip", "-json", "address", "show"], check=False, timeout=QUERY_SECONDS).output)
-        who, by = joiner(state, there), to_answers(state).pool
+        who, by = joining_host(state, there), to_answers(state).pool
         if self._job is None or (who, by) != (self._asked, self._by):
             self._asked, self._by = who, by
-            self.commands.note(f"asking the pool for {who.name} ({', '.join(who.addresses)}), {who.version}, {who.toolstack}")
+            self.commands.note(f"checking admission of {who.name} ({', '.join(who.addresses)}), {who.version}, {who.toolstack}")
             self._job = Job(lambda: ask_pool(by, who))
         return self._job
 
@@ -124,87 +122,90 @@ class PoolEffects:
         try:
             return job.result()
         except Exception as error:
-            return PoolAnswer(problems=(Problem("refused", f"the pool could not be asked: {error}", "the log says more"),))
+            return PoolAnswer(problems=(Problem("refused", f"unexpected error: {error}", "see the log for details"),))
 
     def left(self, state: State, forwards: bool) -> str:
-        """Nobody goes on with a pool that does not want the host."""
+        """Stay on the screen unless the pool accepts the host."""
         if not forwards or self.demo or state.text("pool.kind") != "join":
             return ""
         if self._job is None or not self._job.over:
-            self.terminal.tell(TITLE, "The pool has not answered yet. Wait for it, or choose 'Join later'.")
+            self.terminal.show_message(TITLE, "The pool has not answered yet. Wait, or choose 'Join later'.")
             return "pool-answer"
-        said = self._result(self._job)
-        self.commands.note(f"the pool says: {answer_text(said)}")
-        if said.welcome:
+        answer = self._result(self._job)
+        self.commands.note(f"admission check: {answer_text(answer)}")
+        if answer.welcome:
             return ""
-        self.terminal.tell(TITLE, "The pool would not take this host as it is. Mend what is said, or choose 'Join later'.")
+        self.terminal.show_message(TITLE, "The pool rejects this host. Fix the reported problems, or choose 'Join later'.")
         return "pool-answer"
 
-    def resolved(self, state: State, forwards: bool) -> str:
-        """Whether a new pool's name leads to its address: Ganeti wants that of a pool without an address in the answers."""
+    def check_name(self, state: State, forwards: bool) -> str:
+        """Check that a new Ganeti pool's name resolves to its address.
+
+        A Ganeti pool without an address in the answers needs a name that resolves.
+        """
         if not forwards or self.demo or state.text("pool.toolstack") != "ganeti":
             return ""
         name, address = state.text("pool.name"), state.text("pool.address")
         found = wait_for(self.terminal, Job(lambda: resolve(name)), f"Looking up {name} ...")
         if not address and not found:
-            self.terminal.tell("New pool", f"No name server knows {name}. Type the pool's address as well, or mend the name.")
+            self.terminal.show_message("New pool", f"{name} does not resolve. Enter the pool's address, or correct the name.")
             return "pool-create"
-        if not address and (wrong := pool.beside_host(state, found[0])):
-            self.terminal.tell("New pool", f"{name} leads to {found[0]}. {wrong}")
+        if not address and (conflict := pool.address_conflict(state, found[0])):
+            self.terminal.show_message("New pool", f"{name} resolves to {found[0]}. {conflict}")
             return "pool-create"
         if address and found and address not in found:
-            self.terminal.tell("New pool", f"{name} leads to {', '.join(found)}, and not to {address}. Mend one of the two.")
+            self.terminal.show_message("New pool", f"{name} resolves to {', '.join(found)}, not {address}. Correct one of them.")
             return "pool-create"
         return ""
 
-    def from_stick(self, state: State, values: Values) -> State:
-        """Read the token from a file on a stick."""
+    def read_token_file(self, state: State, values: Values) -> State:
+        """Read the token from a file on a USB stick or CD."""
         while True:
-            there = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Looking for sticks and CDs ...")
-            reply = ask(self.terminal, lambda there=there: packages.volumes(there, what="the join token"))  # type: ignore[misc]
+            there = wait_for(self.terminal, Job(lambda: packages.find_volumes(self.commands)), "Searching for media ...")
+            reply = show_form(self.terminal, lambda there=there: packages.volumes(there, what="the join token"))  # type: ignore[misc]
             if reply.button != "rescan":
                 break
         device = str(reply.values.get("volume.device", ""))
         if reply.button == BACK or not device:
             return state
 
-        def look() -> dict[str, str]:
+        def read_tokens() -> dict[str, str]:
             with mounted(Path(device), self.commands) as root:
                 return tokens(root)
 
         try:
-            found = wait_for(self.terminal, Job(look), f"Reading {device} ...")
-            text = self._one(found, device)
+            found = wait_for(self.terminal, Job(read_tokens), f"Reading {device} ...")
+            text = self._single_token(found, device)
         except (UserError, OSError) as error:
-            self.terminal.tell("Join token", str(error))
+            self.terminal.show_message("Join token", str(error))
             return state
-        self.terminal.tell("Join token", f"On {device} there is the {pool.described(text)}. The stick may be taken out now.")
-        return state.having({"pool.join.token": text, "pool.typed": ""})
+        self.terminal.show_message("Join token", f"Found on {device}: {pool.describe_token(text)}. You can remove the stick now.")
+        return state.with_values({"pool.join.token": text, "pool.typed": ""})
 
-    def _one(self, found: dict[str, str], device: str) -> str:
+    def _single_token(self, found: dict[str, str], device: str) -> str:
         if not found:
-            raise UserError(f"no file on {device} holds a join token", "put it into a text file at the stick's top")
+            raise UserError(f"no file on {device} holds a join token", "save it in a text file at the top level of the stick")
         if len(set(found.values())) > 1:
-            raise UserError(f"there are several join tokens on {device}: {', '.join(found)}", "leave one of them")
+            raise UserError(f"there are several join tokens on {device}: {', '.join(found)}", "keep only one of them")
         text = next(iter(found.values()))
         read_token(text)
         return text
 
-    def fetch(self, state: State, values: Values) -> State:
-        """Ask the machine at the address for its certificate, and the person whether it is the right one."""
+    def fetch_fingerprint(self, state: State, values: Values) -> State:
+        """Fetch the certificate of the machine at the address, and ask the user whether it is correct."""
         server = str(values.get("pool.master", "")).strip()
         if self.demo or not server:
-            self.terminal.tell(
-                "Fingerprint", "Type the master's address first." if not server else "Nobody is asked in the demonstration."
+            self.terminal.show_message(
+                "Fingerprint", "Enter the master's address first." if not server else "Not available in the demonstration mode."
             )
             return state
         try:
             shown = wait_for(
-                self.terminal, Job(lambda: http_client.shown_fingerprint(server)), f"Asking {server} for its certificate ..."
+                self.terminal, Job(lambda: http_client.shown_fingerprint(server)), f"Fetching the certificate of {server} ..."
             )
         except UserError as error:
-            self.terminal.tell("Fingerprint", str(error))
+            self.terminal.show_message("Fingerprint", str(error))
             return state
-        if ask(self.terminal, lambda: pool.confirm_fingerprint(server, shown)).button != "yes":
+        if show_form(self.terminal, lambda: pool.confirm_fingerprint(server, shown)).button != "yes":
             return state
-        return state.having({"pool.fingerprint": shown})
+        return state.with_values({"pool.fingerprint": shown})

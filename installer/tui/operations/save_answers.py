@@ -1,4 +1,4 @@
-"""Saves a file to a stick that the person chooses."""
+"""Save a file to a USB stick that the user selects."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from installer.tui.pages import summary
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Form
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 
 
-def save(terminal: Terminal, commands: Commands, name: str, data: bytes, what: str) -> None:
-    """Ask for a stick and write to it, until it is well or given up."""
+def save_to_stick(terminal: Terminal, commands: Commands, name: str, data: bytes, what: str) -> None:
+    """Ask for a USB stick and write the file, until it succeeds or the user cancels."""
     while True:
-        found = wait_for(terminal, Job(lambda: usb_sticks.find_sticks(commands)), "Looking for USB sticks ...")
+        found = wait_for(terminal, Job(lambda: usb_sticks.find_sticks(commands)), "Searching for USB sticks ...")
 
         def form(found: tuple[usb_sticks.Stick, ...] = found) -> Form:
             return summary.sticks(tuple(stick.row() for stick in found), what)
 
-        reply = ask(terminal, form)
+        reply = show_form(terminal, form)
         if reply.button == "rescan":
             continue
         if reply.button == BACK:
             return
         device = str(reply.values.get("stick.device", ""))
         try:
-            wait_for(terminal, Job(lambda: usb_sticks.save(device, name, data, commands)), f"Writing {name} to {device} ...")  # noqa: B023
+            work = Job(lambda: usb_sticks.write_to_stick(device, name, data, commands))  # noqa: B023
+            wait_for(terminal, work, f"Writing {name} to {device} ...")
         except UserError as error:
-            terminal.tell("Saving failed", str(error))
+            terminal.show_message("Saving failed", str(error))
             continue
-        terminal.tell("Saved", f"{name} is on {device}. The stick may be taken out now.")
+        terminal.show_message("Saved", f"{name} is on {device}. You can remove the stick now.")
         return

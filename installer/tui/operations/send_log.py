@@ -1,4 +1,4 @@
-"""Gets the log of a failure out of the machine: offered to browsers, sent to a web server, copied over SSH."""
+"""Export the log after a failure: download by browsers, upload to a web server, copy over SSH."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.http_client import SYSTEM, Response
 from installer.command_log import Commands
-from installer.tui.operations.http_export import Offer, word
+from installer.tui.operations.http_export import FileServer, random_name
 from installer.tui.pages import log_export
 from installer.tui.pages.log_export import Target
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Form, Update
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 
 TITLE = "Save the log"
 KEY_KINDS = ("ed25519", "ecdsa", "rsa")
 SECONDS = 120
-"""Send or copy the log to another machine.
+"""Upload or copy the log to another machine.
 
-Kind: protocol. Reason: 5 MiB at 40 KB/s. Expiry: the screen says that it did not arrive, and the user can repeat it.
+Kind: protocol. Reason: 5 MiB at 40 KB/s. Expiry: the screen reports the failure, and the user can repeat it.
 """
 CONNECT_SECONDS = 60
 """Connect to another machine to copy the log (ConnectTimeout of ssh_config(5)).
 
 Kind: protocol. Reason: a machine that is up accepts within seconds, the key exchange of a slow one included. Expiry: the screen
-says that the machine does not answer.
+reports that the machine does not answer.
 """
 ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$DOM0KIT_PASSWORD\"\n"
-"""What ssh runs for a password (SSH_ASKPASS in ssh(1)): it is in no argument and in no file."""
+"""Program that gives ssh the password (SSH_ASKPASS in ssh(1)), so that it is in no argument and no file."""
 
 
 @dataclass(frozen=True)
-class LogEffects:
-    """Acts for the screens of the log.
+class LogExport:
+    """Handlers for the screens that export the log.
 
-    :param addresses: brings the network up when it is not; the addresses of this machine, none without a network.
-    :param bundle: makes the ``.tar.gz``, without secrets.
-    :param to_stick: asks for a stick and copies the log there.
+    :param addresses: configures the network if it is down; returns the addresses, none without a network.
+    :param bundle: returns the ``.tar.gz``, without secrets.
+    :param to_stick: asks for a USB stick and copies the log to it.
     """
 
     terminal: Terminal
@@ -55,8 +55,8 @@ class LogEffects:
     post: Callable[..., Response] = http_client.request
 
     def save(self) -> None:
-        """By the way that the person chooses."""
-        reply = ask(self.terminal, log_export.how)
+        """Export the log in the way that the user selects."""
+        reply = show_form(self.terminal, log_export.choose_way)
         if reply.button == BACK:
             return
         way = reply.values.get("log.how")
@@ -65,53 +65,53 @@ class LogEffects:
             return
         there = self.addresses()
         if not there:
-            self.terminal.tell(
-                TITLE, "This machine has no address, so nothing can be sent. Look at the cable, or take a USB stick."
+            self.terminal.show_message(
+                TITLE, "This machine has no address, so the log cannot be sent. Check the cable, or use a USB stick."
             )
             return
         try:
             data = wait_for(self.terminal, Job(self.bundle), "Collecting the logs ...")
-            name = f"log-{word()}.tar.gz"
+            name = f"log-{random_name()}.tar.gz"
             if way == "offer":
-                self.offer(data, name, there)
+                self.serve(data, name, there)
             elif way == "post":
-                self.send(data, name)
+                self.upload(data, name)
             else:
                 self.copy(data, name)
         except (UserError, OSError) as error:
-            self.terminal.tell(TITLE, str(error))
+            self.terminal.show_message(TITLE, str(error))
 
-    def offer(self, data: bytes, name: str, there: tuple[str, ...]) -> None:
-        """Show the address until the person has done with it.
+    def serve(self, data: bytes, name: str, there: tuple[str, ...]) -> None:
+        """Serve the log until the user leaves the screen.
 
-        :raises UserError: when no port can be had.
+        :raises UserError: when no port is available.
         """
-        with Offer(data, name) as offer:
-            urls = offer.urls(there)
-            self.commands.note(f"the log of {len(data)} bytes is offered at {', '.join(urls)}")
-            ask(
+        with FileServer(data, name) as server:
+            urls = server.urls(there)
+            self.commands.note(f"the log ({len(data)} bytes) is available at {', '.join(urls)}")
+            show_form(
                 self.terminal,
                 lambda: log_export.offered(urls),
-                update=lambda: Update(texts={"log.fetched": log_export.fetched_text(offer.fetched)}),
+                update=lambda: Update(texts={"log.fetched": log_export.fetched_text(server.fetched)}),
             )
-            self.commands.note(f"the log was fetched by: {', '.join(offer.fetched) or 'nobody'}")
+            self.commands.note(f"the log was downloaded by: {', '.join(server.fetched) or 'no client'}")
 
-    def send(self, data: bytes, name: str) -> None:
-        """Send it to the address that is typed; one that does not work can be mended."""
+    def upload(self, data: bytes, name: str) -> None:
+        """Upload the log to a URL; the user can correct one that does not work."""
         headers = {"Content-Type": "application/gzip", "Content-Disposition": f'attachment; filename="{name}"'}
 
         def deliver(reply: dict[str, str]) -> str:
             url = reply["log.url"]
             work = Job(lambda: self.post("POST", url, trust=SYSTEM, body=data, headers=headers, total=SECONDS))
-            answer = wait_for(self.terminal, work, f"Sending {len(data)} bytes ...")
+            answer = wait_for(self.terminal, work, f"Uploading {len(data)} bytes ...")
             if not 200 <= answer.status < 300:
                 raise http_client.status_error(answer.status, url)
-            return f"[ok] {http_client.shown(url)} has taken {name}."
+            return f"[ok] Uploaded {name} to {http_client.shown(url)}."
 
-        self._until_done(log_export.post, "log.url", log_export.url_wrong, deliver)
+        self._repeat_until_done(log_export.post, "log.url", log_export.url_problem, deliver)
 
     def copy(self, data: bytes, name: str) -> None:
-        """Copy it by scp to where is typed; what does not work can be mended."""
+        """Copy the log by scp; the user can correct a destination that does not work."""
 
         def deliver(reply: dict[str, str]) -> str:
             target = log_export.parse_target(reply["log.target"], name)
@@ -119,35 +119,35 @@ class LogEffects:
             with tempfile.TemporaryDirectory(prefix="dom0kit-log-") as folder:
                 write_atomic(Path(folder) / name, data, 0o600)
                 done = self._copied(Path(folder), name, target, reply["log.password"])
-            return f"[ok] The log is at {target.words()}." if done else ""
+            return f"[ok] Copied the log to {target.to_scp()}." if done else ""
 
-        self._until_done(log_export.scp, "log.target", log_export.target_wrong, deliver)
+        self._repeat_until_done(log_export.scp, "log.target", log_export.target_problem, deliver)
 
-    def _until_done(
-        self, make: Callable[[str], Form], field: str, wrong: Callable[[str], str], deliver: Callable[[dict[str, str]], str]
+    def _repeat_until_done(
+        self, build: Callable[[str], Form], field: str, validate: Callable[[str], str], deliver: Callable[[dict[str, str]], str]
     ) -> None:
-        """Ask, with what was typed last, until it works or the person gives it up.
+        """Ask for the destination, with the previous input, until it works or the user cancels.
 
-        :param deliver: what to say when it has worked; empty: nothing.
+        :param deliver: returns the success message; "" for none.
         """
         typed = ""
-        while (reply := self._filled(partial(make, typed), field, wrong)) is not None:
+        while (reply := self._filled(partial(build, typed), field, validate)) is not None:
             typed = reply[field]
             try:
-                said = deliver(reply)
+                message = deliver(reply)
             except UserError as error:
-                self.terminal.tell(TITLE, str(error))
+                self.terminal.show_message(TITLE, str(error))
                 continue
-            if said:
-                self.terminal.tell(TITLE, said)
+            if message:
+                self.terminal.show_message(TITLE, message)
             return
 
     def _copied(self, folder: Path, name: str, target: Target, password: str) -> bool:
-        """Ask for the host key, let the person compare it, copy; whether it was done."""
-        known = wait_for(self.terminal, Job(lambda: self._host_key(target.host)), f"Asking {target.host} for its host key ...")
+        """Fetch the host key, let the user compare it, copy the log; return whether it was copied."""
+        known = wait_for(self.terminal, Job(lambda: self._host_key(target.host)), f"Fetching the host key of {target.host} ...")
         write_atomic(folder / "known_hosts", known, 0o600)
         print_of = self.commands(["ssh-keygen", "-l", "-f", folder / "known_hosts"]).output.strip()
-        if ask(self.terminal, lambda: log_export.host_key(target.host, print_of)).button != "yes":
+        if show_form(self.terminal, lambda: log_export.host_key(target.host, print_of)).button != "yes":
             return False
         write_atomic(folder / "askpass", ASKPASS, 0o700)
         options = {
@@ -157,39 +157,39 @@ class LogEffects:
             "NumberOfPasswordPrompts": "1",
             "ConnectTimeout": str(CONNECT_SECONDS),
         }
-        words = ["scp", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+        argv = ["scp", "-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
         env = {"SSH_ASKPASS": str(folder / "askpass"), "SSH_ASKPASS_REQUIRE": "force", "DOM0KIT_PASSWORD": password}
 
         def work() -> None:
-            result = self.commands([*words, folder / name, target.words()], check=False, env=env, timeout=SECONDS)
+            result = self.commands([*argv, folder / name, target.to_scp()], check=False, env=env, timeout=SECONDS)
             if result.returncode:
-                # scp's own last words say less than ssh's before them.
+                # The last line of scp says less than ssh's lines before it.
                 lines = [line for line in result.errors.splitlines() if line.strip() and "Connection closed" not in line]
                 why = lines[-1].strip() if lines else f"scp ended with {result.returncode}"
-                raise UserError(f"the log could not be copied: {why}", "look at user, password and folder")
+                raise UserError(f"cannot copy the log to {target.host}: {why}", "check user, password and folder")
 
         wait_for(self.terminal, Job(work), f"Copying the log to {target.host} ...")
         return True
 
     def _host_key(self, host: str) -> str:
-        """The host key that a machine shows, as a line of known_hosts: of the best kind that it has.
+        """Return the best host key of a machine, as a line of known_hosts.
 
-        :raises UserError: when it shows none.
+        :raises UserError: when the machine has none.
         """
         for kind in KEY_KINDS:
             found = self.commands(["ssh-keyscan", "-T", str(CONNECT_SECONDS), "-t", kind, host], check=False).output
             if lines := [line for line in found.splitlines() if line and not line.startswith("#")]:
                 return lines[0] + "\n"
-        raise UserError(f"{host} shows no SSH host key", "is it the right machine, and does its SSH server run?")
+        raise UserError(f"{host} has no SSH host key", "check the address, and that its SSH server runs")
 
-    def _filled(self, make: Callable[[], Form], field: str, wrong: Callable[[str], str]) -> dict[str, str] | None:
-        """A form with a right answer in one field; None when the person gives it up."""
+    def _filled(self, build: Callable[[], Form], field: str, validate: Callable[[str], str]) -> dict[str, str] | None:
+        """Return the values of a form once ``field`` is valid; None if the user cancels."""
         problem, values = "", None
         while True:
-            reply = ask(self.terminal, make, values=values, focus=field if problem else "", problem=problem)
+            reply = show_form(self.terminal, build, values=values, focus=field if problem else "", problem=problem)
             if reply.button == BACK:
                 return None
             values = reply.values
             texts = {name: str(value) for name, value in reply.values.items()}
-            if not (problem := wrong(texts[field])):
+            if not (problem := validate(texts[field])):
                 return {**texts, field: texts[field].strip()}

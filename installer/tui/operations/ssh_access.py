@@ -1,7 +1,7 @@
-"""Access over SSH to the running installer: a log-in leads into the session that the consoles show.
+"""SSH access to the running installer: a log-in attaches to the session that the consoles show.
 
-It is off unless somebody wants it: at the machine by a button, or by the kernel argument ``dom0kit.ssh=``. The password is for
-this start of the machine alone; it is shown on the console and written nowhere.
+Access is off by default. It is enabled by a button on the screen, or by the kernel argument ``dom0kit.ssh=``. The password is
+valid until the machine restarts; it is shown on the console and stored nowhere.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ FOLDER = Path("/run/dom0kit/ssh")
 ATTACH = "/usr/lib/dom0kit/bin/attach"
 UNIT = "dom0kit-ssh"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Without those that look alike on a bad screen."""
+"""Letters and digits without those that look alike on a bad screen."""
 TRIES = 65
-"""How often a network that is not there yet is asked: for as long as DHCP may take (130 s)."""
+"""Number of attempts to reach a network that is still coming up: 130 s, as long as DHCP may take."""
 PAUSE = 2.0
-"""Pause between two tries to reach the network for access over SSH.
+"""Pause between two attempts to reach the network for SSH access.
 
-Kind: pace. Reason: with the number of tries it makes 130 s, within which DHCP sends its sixth try (RFC 2131). Expiry: the next
-try; after the last one the screen shows that there is no address yet.
+Kind: pace. Reason: with the number of attempts it makes 130 s, within which DHCP sends its sixth try (RFC 2131). Expiry: the
+next attempt; after the last one the screen shows that there is no address yet.
 """
-FORMS = "give dom0kit.ssh=password, or dom0kit.ssh=URL of a file with public keys"
+FORMS = "use dom0kit.ssh=password or dom0kit.ssh=URL, the URL of a file with public keys"
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to log in; ``password`` is empty with keys."""
+    """Log-in data; ``password`` is empty if keys are used."""
 
     addresses: tuple[str, ...]
     password: str
 
-    def text(self) -> str:
-        """In a line, for the top of the screen."""
+    def summary(self) -> str:
+        """Return the access in one line, for the top of the screen."""
         where = f"ssh root@{self.addresses[0]}" if self.addresses else "ssh root@(no address yet)"
         return f"{where}, password {self.password}" if self.password else f"{where}, by key"
 
 
 def one_time_password(choose: Callable[[str], str] = secrets.choice) -> str:
-    """Twelve letters and digits in groups of four: about 59 bits."""
+    """Return twelve letters and digits in groups of four: about 59 bits."""
     return "-".join("".join(choose(LETTERS) for _ in range(4)) for _ in range(3))
 
 
 def sshd_config(folder: Path, *, password: bool) -> str:
-    """A configuration as in sshd_config(5): root alone, nothing but the session."""
+    """Return a configuration in sshd_config(5) format that permits only root and only the session."""
     lines = (
         "Port 22",
         f"HostKey {folder}/host_key",
@@ -78,21 +78,23 @@ def sshd_config(folder: Path, *, password: bool) -> str:
 
 
 def read_keys(text: str) -> str:
-    """The public keys in a file of them.
+    """Return the valid public keys in the text of a file.
 
-    :raises UserError: when a line is none, or there is none at all.
+    :raises UserError: when a line is not a public key, or there are none.
     """
     keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for number, key in enumerate(keys, 1):
-        if wrong := kind(field_types.ssh_key)(key):
-            raise UserError(f"key {number} of the file is none: {wrong}", "a file like authorized_keys, without options")
+        if problem := kind(field_types.ssh_key)(key):
+            raise UserError(
+                f"key {number} of the file is not a public key: {problem}", "use the format of authorized_keys, without options"
+            )
     if not keys:
-        raise UserError("the file holds no public key", "a file like authorized_keys, a line for each key")
+        raise UserError("the file contains no public key", "use the format of authorized_keys, one key per line")
     return "\n".join(keys) + "\n"
 
 
 def find_addresses(text: str) -> tuple[str, ...]:
-    """Addresses that others can reach, from ``ip -json address show``, IPv4 first."""
+    """Return the global addresses in ``ip -json address show``, IPv4 first."""
     try:
         links = json.loads(text or "[]")
     except ValueError:
@@ -106,10 +108,10 @@ def find_addresses(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for _, address in sorted(found)))
 
 
-def fetch(url: str, get: Callable[..., bytes], sleep: Callable[[float], None]) -> bytes:
-    """The file behind a URL; it is asked for again as long as the network may still be coming up.
+def fetch_with_retry(url: str, get: Callable[..., bytes], sleep: Callable[[float], None]) -> bytes:
+    """Return the content at a URL; retry while the network may still be coming up.
 
-    :raises WebError: when it cannot be had.
+    :raises WebError: when it cannot be fetched.
     """
     for _ in range(TRIES):
         try:
@@ -122,7 +124,7 @@ def fetch(url: str, get: Callable[..., bytes], sleep: Callable[[float], None]) -
 
 
 def wait_addresses(commands: Commands, sleep: Callable[[float], None]) -> tuple[str, ...]:
-    """The addresses of this machine; without any they are waited for, for as long as DHCP usually takes."""
+    """Return the addresses of this machine; wait for one as long as DHCP usually takes."""
     for _ in range(TRIES):
         if found := find_addresses(commands(["ip", "-json", "address", "show"], check=False).output):
             return found
@@ -138,33 +140,33 @@ def open_access(
     get: Callable[..., bytes] = http_client.get,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Access:
-    """Let somebody in. Takes some seconds, and a minute without a network.
+    """Start the SSH server, which takes some seconds, or two minutes without a network.
 
     :param source: ``password``, or the URL of a file with public keys.
-    :raises UserError: when the keys cannot be had or sshd does not start.
+    :raises UserError: when the keys cannot be fetched or sshd does not start.
     """
     password, keys = "", ""
     if source == "password":
         password = one_time_password()
     elif source.startswith(("http://", "https://")):
-        keys = read_keys(fetch(source, get, sleep).decode(errors="replace"))
+        keys = read_keys(fetch_with_retry(source, get, sleep).decode(errors="replace"))
     else:
-        raise UserError(f"dom0kit.ssh={source} cannot be understood", FORMS)
+        raise UserError(f"dom0kit.ssh={source} is not supported", FORMS)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # sshd wants it to be there (its RuntimeDirectory= is made by a unit that does not run here).
+    # sshd requires this folder; RuntimeDirectory= belongs to a unit that does not run here.
     commands(["mkdir", "-p", "/run/sshd"])
     if keys or not (folder / "keys").exists():
-        # Who came by key before may come again, beside whoever has the password.
+        # Keys of an earlier call stay valid in addition to the password.
         write_atomic(folder / "keys", keys, 0o600)
     write_atomic(folder / "config", sshd_config(folder, password=bool(password)))
     if not (folder / "host_key").exists():
         commands(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "dom0kit installer", "-f", folder / "host_key"])
     if password:
-        # Not through the log: it notes commands, and this one's input is a hash.
+        # Not through the log: it records commands, and the input of this one is a hash.
         commands.runner(["chpasswd", "-e"], stdin=f"root:{make_hash(password)}\n")
     commands(["systemctl", "stop", UNIT], check=False)
-    # Of the unit only the server ends when it is stopped: whoever is logged in stays so.
-    # A server of the type "notify" has started when it listens (sd_notify(3), READY=1): what the screen says then holds.
+    # KillMode=process: stopping the unit ends the server only; existing log-ins stay.
+    # Type=notify: the unit is active when sshd listens (sd_notify(3), READY=1), so what the screen shows is true.
     properties = ["--property=Type=notify", "--property=KillMode=process"]
     words = ["systemd-run", "--quiet", "--collect", *properties, f"--unit={UNIT}"]
     commands([*words, "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])

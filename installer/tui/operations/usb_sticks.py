@@ -20,7 +20,7 @@ LSBLK = ["lsblk", "--json", "--bytes", "--output", "PATH,TYPE,SIZE,FSTYPE,LABEL,
 
 @dataclass(frozen=True)
 class Stick:
-    """A removable volume with a FAT file system; ``size`` in bytes."""
+    """Removable volume with a FAT file system; ``size`` in bytes."""
 
     device: str
     label: str
@@ -28,14 +28,14 @@ class Stick:
     model: str
 
     def row(self) -> Row:
-        """As a row of the list."""
+        """Return the stick as a row of the list."""
         return Row(
             self.device, (self.device.removeprefix("/dev/"), self.label or "(no name)", human_bytes(self.size), self.model)
         )
 
 
 def parse_sticks(text: str) -> tuple[Stick, ...]:
-    """The removable FAT volumes in the output of :data:`LSBLK`; the one that the system runs from is none."""
+    """Return the removable FAT volumes in the output of :data:`LSBLK`, without the installation medium."""
     found = []
     for disk in json.loads(text or "{}").get("blockdevices", []):
         parts = [disk, *(disk.get("children") or ())]
@@ -51,21 +51,23 @@ def parse_sticks(text: str) -> tuple[Stick, ...]:
 
 
 def find_sticks(commands: Commands) -> tuple[Stick, ...]:
-    """The sticks that are there now."""
+    """Return the sticks that are present."""
     return parse_sticks(commands(LSBLK, check=False, timeout=QUERY_SECONDS).output)
 
 
-def save(device: str, name: str, data: bytes, commands: Commands) -> None:
-    """Write a file to a stick; when this returns, the stick may be taken out.
+def write_to_stick(device: str, name: str, data: bytes, commands: Commands) -> None:
+    """Write a file to a stick, which can be removed when this returns.
 
-    :raises UserError: when it cannot be written, with what to do.
+    :raises UserError: when it cannot be written, with a hint.
     """
     with tempfile.TemporaryDirectory(prefix="dom0kit-stick-") as folder:
-        # quiet: FAT knows no modes, and must not refuse them.
+        # quiet: FAT has no modes; ignore attempts to set them.
         commands(["mount", "-t", "vfat", "-o", "rw,quiet,umask=077,noexec", device, folder])
         try:
             write_atomic(Path(folder) / name, data, mode=0o600)
         except OSError as error:
-            raise UserError(f"cannot write {name} to {device}: {error.strerror}", "is it full or write-protected?") from error
+            raise UserError(
+                f"cannot write {name} to {device}: {error.strerror}", "check free space and write protection"
+            ) from error
         finally:
             commands(["umount", folder])

@@ -1,1 +1,1 @@
-"""Pages of the text-mode installer."""
+"""Forms of the text-mode installer, and the functions that process their input."""

@@ -1,4 +1,4 @@
-"""Disks as rows of a list: what the columns say, what stands below it, and why a disk cannot be chosen. Pure."""
+"""Disks as list rows: columns, details below the list, and why a disk cannot be selected (pure)."""
 
 from __future__ import annotations
 
@@ -11,59 +11,63 @@ from installer.model.hardware import state as content
 from installer.selection.disks import are_twins
 from installer.tui.toolkit.forms import WIDTH, Row
 
-HEADER = ("Disk", "Size", "Model", "Serial", "Bus", "On it now")
+HEADER = ("Disk", "Size", "Model", "Serial", "Bus", "Contents")
 WIDTHS = (11, 10, 14, 12, 7, 16)
-LEAST = 6 * GIB
+MINIMUM_BYTES = 6 * GIB
 NETWORKED = ("fc", "iscsi", "sas", "scsi")
-"""How disks are attached that may have more than one cable."""
-SAID = 2 * WIDTH - 20
-"""Characters for what is on a disk, or why it cannot be chosen: two lines, so that there is room for the rest."""
+"""Transports over which a disk may have more than one path."""
+FIRST_LINE = 2 * WIDTH - 20
+"""Characters for the contents or the reason in the details: two lines, so that the rest fits."""
 
 
 def short(path: str) -> str:
-    """A disk's name without the folder that all of them are in."""
+    """Return a device path without /dev/ and mapper/."""
     return path.removeprefix("/dev/").removeprefix("mapper/")
 
 
 def twins(disk: Disk, disks: Iterable[Disk]) -> tuple[Disk, ...]:
-    """Other disks that say to be the same one; paths of a map are no disks of their own."""
+    """Return other disks with the same identity; paths of a map are not disks of their own."""
     return tuple(other for other in disks if other.path != disk.path and not other.map and are_twins(disk, other))
 
 
 def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
-    """Why a disk cannot be installed on, in a word or two and as a sentence; both empty when it can.
+    """Return why a disk cannot be installed on, as a short label and as a sentence; "" if it can.
 
     :param disks: all disks of the machine.
     """
     same = twins(disk, disks)
     names = ", ".join(short(other.path) for other in same)
     obstacles = (
-        (disk.map, "path of map", f"it is one path of the multipath disk {short(disk.map)}; choose that one"),
-        (disk.is_medium, "boot medium", "this program runs from it"),
-        (disk.mounts, "in use", f"it is in use, mounted on {', '.join(disk.mounts)}"),
+        (disk.map, "path of map", f"it is a path of the multipath disk {short(disk.map)}; select that one"),
+        (disk.is_medium, "boot medium", "the installer runs from it"),
+        (disk.mounts, "in use", f"it is mounted on {', '.join(disk.mounts)}"),
         (disk.read_only, "read-only", "it is write-protected"),
-        (disk.size < LEAST, "too small", f"it is too small: at least {human_bytes(LEAST)} are needed"),
+        (
+            disk.size < MINIMUM_BYTES,
+            "too small",
+            f"it is too small: {human_bytes(disk.size)}, at least {human_bytes(MINIMUM_BYTES)} are required",
+        ),
         (
             same,
             "same serial",
-            f"it and {names} have one serial number: paths to the same disk that multipath did not recognise",
+            f"it has the same serial number as {names}: paths to one disk that multipath did not combine",
         ),
     )
     return next(((words, sentence) for holds, words, sentence in obstacles if holds), ("", ""))
 
 
 def why_not(disk: Disk, disks: Iterable[Disk] = ()) -> str:
-    """Why a disk cannot be installed on; empty when it can. See :func:`obstacle`."""
+    """Return why a disk cannot be installed on; "" if it can. See :func:`obstacle`."""
     return obstacle(disk, disks)[1]
 
 
-def may_get_paths(disk: Disk) -> bool:
-    """Whether another cable may lead to a disk that has one path now."""
+def can_be_multipath(disk: Disk) -> bool:
+    """Return whether a disk with a single path may have more paths."""
     return disk.kind == "disk" and not disk.map and disk.path.startswith("/dev/sd") and disk.transport in NETWORKED
 
 
 def paths_text(disk: Disk) -> str:
-    """The paths of a multipath disk, each with its state when that is known; empty for other disks."""
+    """Return the paths of a multipath disk with their known states; "" for other disks."""
     if not disk.paths:
         return ""
     states = {path.dev: f"{path.dm} {path.check}" for path in (disk.lun.paths if disk.lun else ())}
@@ -72,26 +76,26 @@ def paths_text(disk: Disk) -> str:
 
 
 def count_paths(disk: Disk) -> str:
-    """``2 paths``."""
+    """Return for example ``2 paths``."""
     return f"{len(disk.paths)} path{'' if len(disk.paths) == 1 else 's'}"
 
 
 def details(disk: Disk, disks: Iterable[Disk] = ()) -> str:
-    """What the columns of the list have no room for; what matters most comes first."""
+    """Return details that do not fit the columns, the most important first."""
     reason = why_not(disk, disks)
-    first = f"Cannot be chosen: {reason}." if reason else f"On it now: {content(disk)}"
+    first = f"Not selectable: {reason}." if reason else f"Contents: {content(disk)}"
     names = ", ".join(part for part in (disk.model, f"serial {disk.serial}" if disk.serial else "", disk.wwn) if part)
     kind = "spinning disk" if disk.rotational and not disk.paths and disk.transport != "virtio" else ""
     sectors = f"sectors of {disk.sector} bytes" if disk.sector != 512 else ""
     others = (other for other in disks if other.path != disk.path and not other.map)
     namesakes = ", ".join(short(other.path) for other in others if disk.serial and disk.serial == other.serial)
-    note = f"{namesakes} has the same serial number: go by size" if namesakes and not reason else ""
+    note = f"{namesakes} has the same serial number: compare the sizes" if namesakes and not reason else ""
     last = "  ".join(part for part in (disk.path, names, kind, sectors, note) if part)
-    return "\n".join(filter(None, (textwrap.shorten(first, SAID, placeholder=" ..."), last, paths_text(disk))))
+    return "\n".join(filter(None, (textwrap.shorten(first, FIRST_LINE, placeholder=" ..."), last, paths_text(disk))))
 
 
-def in_short(disk: Disk, disks: Iterable[Disk] = ()) -> str:
-    """What is on a disk, or why it cannot be chosen, in a word or two."""
+def short_contents(disk: Disk, disks: Iterable[Disk] = ()) -> str:
+    """Return what a disk holds, or why it cannot be selected, in a word or two."""
     if words := obstacle(disk, disks)[0]:
         return f"- {words}"
     if disk.partitions:
@@ -102,18 +106,18 @@ def in_short(disk: Disk, disks: Iterable[Disk] = ()) -> str:
 
 
 def row(disk: Disk, disks: Iterable[Disk] = ()) -> Row:
-    """A disk as a row of the list.
+    """Return a disk as a row of the list.
 
     :param disks: all disks of the machine.
     """
     everyone = tuple(disks)
     bus = count_paths(disk) if disk.paths else disk.transport
-    cells = (short(disk.path), human_bytes(disk.size), disk.model, disk.serial, bus, in_short(disk, everyone))
+    cells = (short(disk.path), human_bytes(disk.size), disk.model, disk.serial, bus, short_contents(disk, everyone))
     return Row(disk.path, cells, why_not(disk, everyone), details(disk, everyone))
 
 
 def rows(disks: Iterable[Disk], machine: Iterable[Disk]) -> tuple[Row, ...]:
-    """Rows for disks: those that can be chosen first, raw paths last.
+    """Return disks as rows: selectable ones first, single paths last.
 
     :param machine: all disks of the machine.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with a field as it was typed, in words that say how to mend it. Pure."""
+"""Validators of input fields: return what is wrong and how to correct it, "" if valid (pure)."""
 
 from __future__ import annotations
 
@@ -14,121 +14,121 @@ Check = Callable[[str], str]
 
 
 def sentence(text: str) -> str:
-    """With a capital at the beginning, unless a name or an address stands there, and a full stop at the end."""
+    """Return text as a sentence: capitalized unless it begins with a name or address, and punctuated."""
     first = text.partition(" ")[0].rstrip(".:")
     begin = text[:1] if "." in first or ":" in first else text[:1].upper()
     return begin + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
 def kind(check: Callable[[str], Any]) -> Check:
-    """The check of a field that holds one of :mod:`answerfiles.field_types`."""
+    """Return the validator of a field that holds one of :mod:`answerfiles.field_types`."""
 
-    def wrong(text: str) -> str:
+    def problem(text: str) -> str:
         try:
             check(text.strip())
         except PydanticCustomError as error:
             return sentence(error.message())
         return ""
 
-    return wrong
+    return problem
 
 
 def each(check: Check) -> Check:
-    """The check of a field with several words."""
+    """Return the validator of a field with several words."""
 
-    def wrong(text: str) -> str:
+    def problem_of_words(text: str) -> str:
         for word in text.replace(",", " ").split():
             if problem := check(word):
                 return f"{word}: {problem}"
         return ""
 
-    return wrong
+    return problem_of_words
 
 
 def required(check: Check, missing: str) -> Check:
-    """The check of a field that may not stay empty."""
+    """Return the validator of a field that must not be empty."""
     return lambda text: check(text) if text.strip() else missing
 
 
 def host_name(text: str) -> str:
-    """A host name."""
+    """Validate a host name."""
     if text.strip() != text.strip().lower():
-        return f"Write it in lower case: {text.strip().lower()}"
+        return f"Use lower case: {text.strip().lower()}"
     return kind(field_types.host_name)(text)
 
 
 def vlan(text: str) -> str:
-    """A VLAN, or nothing."""
+    """Validate a VLAN ID; it may be empty."""
     if not text.strip() or (text.strip().isdecimal() and 1 <= int(text) <= 4094):
         return ""
-    return "A VLAN is a number from 1 to 4094; leave it empty for an untagged network."
+    return "The VLAN must be a number from 1 to 4094, or empty for an untagged network."
 
 
 def address(version: int) -> Check:
-    """An address with its network's length."""
+    """Return the validator of an address with a prefix length."""
     example = "192.0.2.10/24" if version == 4 else "2001:db8::10/64"
 
-    def wrong(text: str) -> str:
+    def problem(text: str) -> str:
         plain = text.strip()
         if "/" not in plain:
-            return f"Add the length of the network behind a slash, as {example}."
+            return f"The prefix length is missing; write for example {example}."
         try:
             interface = ipaddress.ip_interface(plain)
         except ValueError:
-            return f"Write the address and its network's length, as {example}."
+            return f"This is not an address with a prefix length; write for example {example}."
         if interface.version != version:
-            return f"This is an address of IPv{interface.version}; here goes one of IPv{version}, as {example}."
+            return f"This is an IPv{interface.version} address; enter an IPv{version} address such as {example}."
         return not_a_host(interface)
 
-    return wrong
+    return problem
 
 
 def not_a_host(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> str:
-    """Why an address cannot be a host's; empty when it can."""
+    """Return why an address cannot be assigned to a host; "" if it can."""
     network = interface.network
     if interface.version == 4 and network.prefixlen < 31:
         if interface.ip == network.network_address:
-            return f"{interface.ip} is the network itself; a host has a higher number in it."
+            return f"{interface.ip} is the network address; choose a higher address."
         if interface.ip == network[-1]:
-            return f"{interface.ip} is the network's broadcast address; take a lower one."
+            return f"{interface.ip} is the broadcast address; choose a lower address."
     if interface.ip.is_loopback or interface.ip.is_multicast or interface.ip.is_unspecified:
-        return f"{interface.ip} cannot be a host's address in a network."
+        return f"{interface.ip} cannot be assigned to a host."
     return ""
 
 
 def gateway(version: int) -> Check:
-    """An address without a length."""
+    """Return the validator of an address without a prefix length; it may be empty."""
 
-    def wrong(text: str) -> str:
+    def problem(text: str) -> str:
         plain = text.strip()
         if not plain:
             return ""
         if "/" in plain:
-            return "The gateway is an address alone, without slash and length."
+            return "Enter the gateway without a prefix length."
         try:
             found = ipaddress.ip_address(plain)
         except ValueError:
-            return f"Write the gateway's address, as {'192.0.2.1' if version == 4 else '2001:db8::1'}."
-        return "" if found.version == version else f"This is an address of IPv{found.version}; here goes one of IPv{version}."
+            return f"This is not an address; write for example {'192.0.2.1' if version == 4 else '2001:db8::1'}."
+        return "" if found.version == version else f"This is an IPv{found.version} address; enter an IPv{version} address."
 
-    return wrong
+    return problem
 
 
 def gateway_inside(address_text: str, gateway_text: str) -> str:
-    """Whether host and gateway can reach each other; both are well formed."""
+    """Return why a host cannot reach its gateway; both must be well formed."""
     if not gateway_text:
         return ""
-    interface, way = ipaddress.ip_interface(address_text), ipaddress.ip_address(gateway_text)
-    if way == interface.ip:
-        return "The gateway is another machine: it cannot have the host's own address."
-    if way in interface.network or way.is_link_local:
+    interface, router = ipaddress.ip_interface(address_text), ipaddress.ip_address(gateway_text)
+    if router == interface.ip:
+        return "The gateway must not be the host's own address."
+    if router in interface.network or router.is_link_local:
         return ""
-    return f"The gateway must be inside the host's network {interface.network}."
+    return f"The gateway must be in the host's network {interface.network}."
 
 
 def password(text: str) -> str:
-    """Why a password is refused; empty when it is strong enough."""
-    # It needs libcrypt's module, which no other check does.
+    """Return why a password is rejected; "" if it is strong enough."""
+    # Imported here: it needs libcrypt's module, which no other validator does.
     from answerfiles.password import weakness  # noqa: PLC0415
 
     reason = weakness(text)

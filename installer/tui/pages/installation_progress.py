@@ -1,4 +1,4 @@
-"""The screens from the installation on: progress, the end, a failure. Pure."""
+"""Screens from the start of the installation: progress, completion, failure (pure)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from installer.tui.toolkit.layout import wrap
 
 SCROLL = WIDTH - 3
 
-PROGRESS_HELP = """The files of the system are copied to the disk, read back and compared. This takes from half a minute to a \
-few minutes. Ctrl-T shows the log with every command; pressing it twice more comes back here.
+PROGRESS_HELP = """The system image is copied to the disk, read back and compared. This takes from half a minute to a \
+few minutes. Ctrl-T shows the log with every command; pressing it twice more returns here.
 
-Nothing is asked until it is over: you can leave it alone."""
+No input is needed until the installation ends."""
 
-FAILURE_HELP = """The log says more: it is shown in the second window (Ctrl-T).
+FAILURE_HELP = """The log has details; it is shown in the second window (Ctrl-T).
 
-Retry does the same once more, after you have mended what was wrong. 'Change answers' goes back to the summary.
+'Retry' runs the installation again after you have fixed the cause. 'Change answers' returns to the summary.
 
-'Save log' writes the log to a USB stick, or lets it out over the network. 'Shell' goes to the third \
-window, for whoever wants to look by hand."""
+'Save log' writes the log to a USB stick or sends it over the network. 'Shell' opens the third \
+window for manual inspection."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an installation is, made from its events.
+    """Progress of an installation, derived from its events.
 
     :param steps: titles of all steps, in order.
-    :param done: those that are over, with their seconds.
-    :param started: when it began, in seconds since 1970.
+    :param done: finished steps: (title, seconds).
+    :param started: start time in seconds since the epoch.
     """
 
     steps: tuple[str, ...]
@@ -47,7 +47,7 @@ class Progress:
     over: bool = False
 
     def after(self, event: Event) -> Progress:
-        """The progress after an event."""
+        """Return the progress after an event."""
         kind = event["event"]
         if kind == "step" and event["state"] == "started":
             return replace(self, current=str(event["name"]), fraction=0.0, text="")
@@ -64,12 +64,12 @@ class Progress:
         return self
 
     @property
-    def touched(self) -> bool:
-        """Whether anything was written to a disk."""
+    def disk_written(self) -> bool:
+        """Return whether anything was written to a disk."""
         return any(name.startswith("wipe") for name in (self.current, *(name for name, _ in self.done)))
 
-    def whole(self) -> float:
-        """The part that is done, from 0 to 1; reading and copying the image take most of the time."""
+    def total_fraction(self) -> float:
+        """Return the overall fraction from 0 to 1; copying and checking the image take most of the time."""
         weights = {title: 8 if "copy" in title else 3 if "check" in title else 1 for title in self.steps}
         total = sum(weights.values()) or 1
         spent = sum(weights.get(name, 0) for name, _ in self.done) + self.fraction * weights.get(self.current, 0)
@@ -77,7 +77,7 @@ class Progress:
 
 
 def progress_update(progress: Progress, now: float) -> Update:
-    """What the screen shows now."""
+    """Return the current content of the progress screen."""
     percent = f" {progress.fraction:.0%}" if progress.fraction else ""
     number = min(len(progress.done) + 1, len(progress.steps))
     what = f"Step {number} of {len(progress.steps)}: {progress.current}{percent}" if progress.current else "Working ..."
@@ -85,16 +85,16 @@ def progress_update(progress: Progress, now: float) -> Update:
     return Update(
         texts={
             "progress.now": f"{what}\n{progress.text}",
-            "progress.time": f"Time so far: {human_seconds(int(now - progress.started))}".replace(".0 s", " s"),
+            "progress.time": f"Elapsed: {human_seconds(int(now - progress.started))}".replace(".0 s", " s"),
             "progress.done": "\n".join(rows),
         },
-        gauges={"progress.bar": progress.whole()},
+        gauges={"progress.bar": progress.total_fraction()},
         done=("failed" if progress.failed else NEXT) if progress.over else "",
     )
 
 
 def progress(host: str) -> Form:
-    """The bar, what is happening, the time so far."""
+    """Build the progress screen."""
     return Form(
         title=f"Installing {host}"[:60],
         items=(
@@ -113,39 +113,39 @@ def progress(host: str) -> Form:
 
 
 def done(state: State, progress: Progress, seconds: float) -> Form:
-    """It is over and well."""
+    """Build the screen after a successful installation."""
     warnings = "".join(f"\n* {warning}" for warning in progress.warnings)
     address = state.text("static.address").partition("/")[0] if state.text("ip.v4") == "static" else ""
-    where = f"ssh root@{address}" if address else f"ssh root@{state.text('name.host')}, or by the address on its console"
+    where = f"ssh root@{address}" if address else f"ssh root@{state.text('name.host')} (or the address shown on its console)"
     return Form(
         title="The host is installed",
         items=(
-            Text(f"{state.text('name.host')} was installed in {human_seconds(int(seconds))}.".replace(".0 s", " s")),
+            Text(f"{state.text('name.host')} has been installed in {human_seconds(int(seconds))}.".replace(".0 s", " s")),
             Gap(),
-            Text("Take out the medium (or the USB stick), then restart. The first start takes a minute longer than later ones."),
+            Text("Remove the installation medium, then reboot. The first boot takes about a minute longer than later ones."),
             Gap(),
-            Text(f"Afterwards: {where}"),
-            *((Gap(), Text("\n".join(wrap(f"Note:{warnings}")[:6]))) if warnings else ()),
+            Text(f"Then log in: {where}"),
+            *((Gap(), Text("\n".join(wrap(f"Warnings:{warnings}")[:6]))) if warnings else ()),
         ),
-        buttons=(("reboot", "Restart now"), ("poweroff", "Power off"), ("shell", "Shell")),
-        help="Restart starts the new host from its disk. Shell goes to the third window; Ctrl-T comes back here.",
+        buttons=(("reboot", "Reboot now"), ("poweroff", "Power off"), ("shell", "Shell")),
+        help="'Reboot now' boots the new host from its disk. 'Shell' opens the third window; Ctrl-T returns here.",
     )
 
 
 def failure(progress: Progress) -> Form:
-    """It failed: what, in words, and what can be done."""
-    hint = progress.hint or "The log says more; it is in the second window (Ctrl-T)."
-    where = progress.current or "the preparation"
-    lost = "The disk cannot be started from." if progress.touched else "Nothing was changed on any disk."
-    text = "\n".join(wrap(f"{sentence(progress.failed)}\n\nAdvice: {sentence(hint)}", SCROLL))
+    """Build the screen after a failed installation."""
+    hint = progress.hint or "See the log in the second window (Ctrl-T)."
+    where = progress.current or "preparation"
+    lost = "The disk is not bootable." if progress.disk_written else "No disk was changed."
+    text = "\n".join(wrap(f"{sentence(progress.failed)}\n\nHint: {sentence(hint)}", SCROLL))
     return Form(
         title="The installation failed",
         items=(
-            Text(f"It failed during: {where}. {lost}"),
+            Text(f"Failed step: {where}. {lost}"),
             Gap(),
             Scroll(text, height=min(10, max(3, len(text.splitlines())))),
         ),
-        buttons=(("retry", "Retry"), (BACK, "Change answers"), ("save", "Save log"), ("shell", "Shell"), ("reboot", "Restart")),
+        buttons=(("retry", "Retry"), (BACK, "Change answers"), ("save", "Save log"), ("shell", "Shell"), ("reboot", "Reboot")),
         help=FAILURE_HELP,
         default="retry",
     )

@@ -1,4 +1,4 @@
-"""The screens about the network: cards, addresses, names. Pure."""
+"""Screens for the management network: network cards, bond, addresses, names (pure)."""
 
 from __future__ import annotations
 
@@ -12,107 +12,107 @@ from installer.tui.toolkit.forms import BACK, NEXT, Check, CheckList, Entry, For
 HEADER = ("Card", "MAC address", "Cable", "Driver", "Slot")
 WIDTHS = (12, 17, 14, 14, 14)
 
-CARD_HELP = """The host is managed over this network card: log-ins, the pool, and usually storage. Guests can use it too.
+CARD_HELP = """This network card carries management traffic: log-ins, the pool, and usually storage. Guests can use it too.
 
-The card is remembered by its MAC address, so it stays the right one when cards are added or change their slot.
+The card is identified by its MAC address, so it stays the same when cards are added or change their slot.
 
-'not known' under Cable: the card is switched off at the moment. A cable that you plug in now is seen after 'Look again'.
+'unknown' under Cable: the card is down. If you plug in a cable now, choose 'Rescan'.
 
-A bond makes one of several cards: when a cable or a switch fails, the others go on. Tick \
-it, and the next screen asks which ones."""
+A bond combines several cards: when a cable or a switch fails, the others take over. Tick \
+the box to select them on the next screen."""
 
-BOND_HELP = """Active-backup works with every switch: one card carries everything, another takes over when its cable or its \
+BOND_HELP = """Active-backup works with every switch: one card carries all traffic, another takes over when its cable or \
 switch fails.
 
-Balance-slb works with every switch too and spreads guests over the cards by their MAC addresses.
+Balance-slb also works with every switch and distributes guests over the cards by their MAC addresses.
 
-LACP (802.3ad) needs switch ports that are set up for it. Ask whoever runs the switches."""
+LACP (802.3ad) needs switch ports configured for it. Ask your network administrator."""
 
-IP_HELP = """How the host gets its address. If you do not know, leave DHCP: a server in your network gives the address, the \
-gateway and the name servers. Servers mostly have fixed addresses; whoever runs the network gives you one.
+IP_HELP = """How the host gets its address. If in doubt, keep DHCP: a server in your network assigns the address, the \
+gateway and the name servers. Servers usually have static addresses; ask your network administrator.
 
-VLAN: a number from 1 to 4094, when the switch port carries several networks with tags. Leave it empty otherwise.
+VLAN: a number from 1 to 4094 if the switch port carries tagged networks. Leave it empty otherwise.
 
-IPv6 is used beside IPv4. 'From the router' (SLAAC) is the usual way."""
+IPv6 is used in addition to IPv4. 'From the router' (SLAAC) is the usual way."""
 
-STATIC_HELP = """The address is written with the length of its network behind a slash: 192.0.2.10/24. The netmask 255.255.255.0 \
+STATIC_HELP = """Enter the address with its prefix length: 192.0.2.10/24. The netmask 255.255.255.0 \
 is /24, 255.255.0.0 is /16, 255.255.255.128 is /25.
 
-The gateway is the router to all other networks. It is inside the host's own network. Without one the host reaches only its \
+The gateway is the router to all other networks, inside the host's own network. Without one, the host reaches only its \
 own network.
 
-When DHCP answered on this card, its address, length and gateway stand in the fields to begin with: the address is lent, so put \
-one in its place that nobody else uses. Ctrl-U empties a field. The next screen tries it, and sees when another machine has it."""
+If DHCP answered on this card, the fields contain its address, prefix length and gateway. The address is leased: replace it \
+by an unused one. Ctrl-U clears a field. The next screen tests the address and detects whether another machine uses it."""
 
-NAME_HELP = """The host's name, best with its domain: xen1.example.org. Lower-case letters, digits and '-'; dots \
+NAME_HELP = """The host name, preferably with its domain: xen1.example.org. Use lower-case letters, digits and '-', with dots \
 between the parts.
 
-Name servers (DNS) are given by address, several with blanks between them. With DHCP they may stay empty: the server names \
-them. With a fixed address, those that DHCP named are proposed.
+Name servers (DNS) are addresses separated by blanks. With DHCP they can stay empty: the server provides \
+them. With a static address, those from DHCP are proposed.
 
-Search domains are added to short names, so that 'ping xen2' finds xen2.example.org."""
+Search domains are appended to short names, so that 'ping xen2' finds xen2.example.org."""
 
-CABLE = {True: "connected", False: "no cable", None: "not known"}
+CABLE = {True: "connected", False: "no cable", None: "unknown"}
 
 
 def nic_row(nic: Nic) -> Row:
-    """A card as a row of the list."""
-    return Row(nic.mac, (nic.name, nic.mac, CABLE[nic.carrier], nic.driver or "not known", nic.slot))
+    """Return a network card as a row of the list."""
+    return Row(nic.mac, (nic.name, nic.mac, CABLE[nic.carrier], nic.driver or "unknown", nic.slot))
 
 
 def rows(nics: tuple[Nic, ...]) -> tuple[Row, ...]:
-    """Cards with a cable first."""
+    """Return the network cards as rows, connected ones first."""
     return tuple(nic_row(nic) for nic in sorted(nics, key=lambda nic: (nic.carrier is not True, nic.carrier is False, nic.name)))
 
 
 def card(state: State) -> Form:
-    """The card of the management network."""
+    """Build the screen for the management network card."""
     found = rows(state.facts.nics)
-    bond = (Gap(), Check("card.bond", "Join it with further cards to a bond", state.on("card.bond"))) if len(found) > 1 else ()
+    bond = (Gap(), Check("card.bond", "Bond it with other cards", state.is_checked("card.bond"))) if len(found) > 1 else ()
     return Form(
         title="Network card",
         items=(
-            Text("Over which network card shall the host be managed?"),
+            Text("Select the network card for management."),
             Gap(),
             Table("card.key", HEADER, found, state.text("card.key"), WIDTHS, height=8)
             if found
             else Text("No network card was found."),
             *bond,
         ),
-        buttons=((NEXT, "Next"), (BACK, "Back"), ("rescan", "Look again")),
+        buttons=((NEXT, "Next"), (BACK, "Back"), ("rescan", "Rescan")),
         help=CARD_HELP,
     )
 
 
-def take_card(state: State, values: Values) -> State | list[Problem]:
-    """There must be one."""
+def submit_card(state: State, values: Values) -> State | list[Problem]:
+    """Require a network card."""
     if state.nic(str(values.get("card.key", ""))) is None:
-        return [Problem("", "A host needs a network card. Its driver may be missing; see the log (Ctrl-T).")]
-    return state.having(values)
+        return [Problem("", "No network card was found. Its driver may be missing; see the log (Ctrl-T).")]
+    return state.with_values(values)
 
 
 def other_cards(state: State) -> tuple[Nic, ...]:
-    """Cards that can join the bond."""
+    """Return the network cards that can join the bond."""
     return tuple(nic for nic in state.facts.nics if nic.mac != state.text("card.key"))
 
 
 def bond(state: State) -> Form:
-    """The further cards of the bond, and how they share the work."""
+    """Build the screen for the other network cards of the bond and its mode."""
     first = state.nic(state.text("card.key"))
     name = first.name if first else state.text("card.key")
     return Form(
         title="Bond",
         items=(
-            Text(f"Which cards shall work together with {name}? Mark them with the space bar."),
+            Text(f"Select the network cards to bond with {name}, using the space bar."),
             Gap(),
             CheckList("bond.cards", HEADER, rows(other_cards(state)), state.keys("bond.cards"), WIDTHS, height=6),
             Gap(),
             Radio(
                 "bond.mode",
                 (
-                    ("active-backup", "Active-backup: one works, the others wait (any switch)"),
-                    ("balance-slb", "Balance-slb: guests are spread over the cards (any switch)"),
-                    ("lacp", "LACP (802.3ad): the switch must be set up for it"),
+                    ("active-backup", "Active-backup: one active, others on standby (any switch)"),
+                    ("balance-slb", "Balance-slb: guests distributed over the cards (any switch)"),
+                    ("lacp", "LACP (802.3ad): the switch must be configured for it"),
                 ),
                 state.text("bond.mode"),
             ),
@@ -121,30 +121,30 @@ def bond(state: State) -> Form:
     )
 
 
-def take_bond(state: State, values: Values) -> State | list[Problem]:
-    """At least two cards in all, at most eight."""
-    after = state.having(values)
+def submit_bond(state: State, values: Values) -> State | list[Problem]:
+    """Require two to eight network cards in total."""
+    after = state.with_values(values)
     if len(after.cards()) < 2:
-        return [Problem("bond.cards", "Mark at least one card, or go back and leave the bond out.")]
+        return [Problem("bond.cards", "Select at least one card, or go back and untick the bond.")]
     if len(after.cards()) > 8:
-        return [Problem("bond.cards", "A bond has at most eight cards.")]
+        return [Problem("bond.cards", "A bond can have at most 8 network cards.")]
     return after
 
 
-def no_bond(state: State) -> bool:
-    """Skipped without a bond."""
-    return not state.on("card.bond")
+def skip_bond(state: State) -> bool:
+    """Return whether no bond was chosen."""
+    return not state.is_checked("card.bond")
 
 
 def ip(state: State) -> Form:
-    """Where addresses come from."""
+    """Build the screen for the address configuration methods."""
     return Form(
-        title="Address of the host",
+        title="Host address",
         items=(
             Text("IPv4"),
             Radio(
                 "ip.v4",
-                (("dhcp", "By DHCP"), ("static", "A fixed address"), ("none", "None: IPv6 alone")),
+                (("dhcp", "By DHCP"), ("static", "Static address"), ("none", "None: IPv6 only")),
                 state.text("ip.v4"),
             ),
             Gap(),
@@ -152,10 +152,10 @@ def ip(state: State) -> Form:
             Radio(
                 "ip.v6",
                 (
-                    ("none", "None: IPv4 alone"),
+                    ("none", "None: IPv4 only"),
                     ("autoconf", "From the router (SLAAC)"),
                     ("dhcp", "By DHCPv6"),
-                    ("static", "A fixed address"),
+                    ("static", "Static address"),
                 ),
                 state.text("ip.v6"),
             ),
@@ -166,38 +166,38 @@ def ip(state: State) -> Form:
     )
 
 
-def take_ip(state: State, values: Values) -> State | list[Problem]:
-    """One of the two at least."""
-    after = state.having(values)
+def submit_ip(state: State, values: Values) -> State | list[Problem]:
+    """Require an IPv4 or IPv6 address."""
+    after = state.with_values(values)
     if after.text("ip.v4") == after.text("ip.v6") == "none":
-        return [Problem("ip.v4", "The host needs an address: choose another than None for one of the two.")]
+        return [Problem("ip.v4", "The host needs an address: choose a method for IPv4 or IPv6.")]
     if wrong := field_validators.vlan(after.text("ip.vlan")):
         return [Problem("ip.vlan", wrong)]
     return after
 
 
-def proposed(state: State, name: str, told: str, *, here: bool = True) -> str:
-    """What stands in a field: what was typed, also when that is nothing; before that what DHCP told.
+def proposed(state: State, name: str, lease_field: str, *, applies: bool = True) -> str:
+    """Return the content of a field: the user's input, even if empty; before that, the DHCP lease's.
 
-    :param here: whether what DHCP told holds for this field.
+    :param applies: whether the DHCP lease applies to this field.
     """
-    known = here and name not in state.values and not state.text("ip.vlan")
-    return state.text(f"lease.{told}") if known else state.text(name)
+    known = applies and name not in state.values and not state.text("ip.vlan")
+    return state.text(f"lease.{lease_field}") if known else state.text(name)
 
 
 def _static_form(state: State, version: int, prefix: str) -> Form:
     example = ("192.0.2.10/24", "192.0.2.1") if version == 4 else ("2001:db8::10/64", "2001:db8::1")
-    address = proposed(state, f"{prefix}.address", "address", here=version == 4)
-    gateway = proposed(state, f"{prefix}.gateway", "gateway", here=version == 4)
-    text = f"Address with the length of its network, as {example[0]}. Gateway without it, as {example[1]}."
+    address = proposed(state, f"{prefix}.address", "address", applies=version == 4)
+    gateway = proposed(state, f"{prefix}.gateway", "gateway", applies=version == 4)
+    text = f"Address with prefix length, for example {example[0]}. Gateway without it, for example {example[1]}."
     if address and address == state.text("lease.address"):
-        text = "This is what DHCP gave the card just now. Put an address of your own in its place; length and gateway mostly fit."
+        text = "These values come from DHCP. Replace the address by an unused one; prefix length and gateway usually fit."
     return Form(
-        title=f"Fixed IPv{version} address",
+        title=f"Static IPv{version} address",
         items=(
             Text(text),
             Gap(),
-            Entry(f"{prefix}.address", "Address/length", address, field_validators.address(version), width=46),
+            Entry(f"{prefix}.address", "Address/prefix", address, field_validators.address(version), width=46),
             Gap(),
             Entry(f"{prefix}.gateway", "Gateway", gateway, field_validators.gateway(version), width=46),
         ),
@@ -205,11 +205,11 @@ def _static_form(state: State, version: int, prefix: str) -> Form:
     )
 
 
-def _take_static(state: State, values: Values, version: int, prefix: str) -> State | list[Problem]:
-    after = state.having(values)
+def _submit_static(state: State, values: Values, version: int, prefix: str) -> State | list[Problem]:
+    after = state.with_values(values)
     address, gateway = after.text(f"{prefix}.address"), after.text(f"{prefix}.gateway")
     problems = []
-    if wrong := required(field_validators.address(version), "Type the host's address.")(address):
+    if wrong := required(field_validators.address(version), "Enter the host's address.")(address):
         problems.append(Problem(f"{prefix}.address", wrong))
     if wrong := field_validators.gateway(version)(gateway):
         problems.append(Problem(f"{prefix}.gateway", wrong))
@@ -219,51 +219,51 @@ def _take_static(state: State, values: Values, version: int, prefix: str) -> Sta
 
 
 def static4(state: State) -> Form:
-    """A fixed IPv4 address."""
+    """Build the screen for a static IPv4 address."""
     return _static_form(state, 4, "static")
 
 
-def take_static4(state: State, values: Values) -> State | list[Problem]:
-    """An address, and a gateway inside its network or none."""
-    return _take_static(state, values, 4, "static")
+def submit_static4(state: State, values: Values) -> State | list[Problem]:
+    """Require an address; the gateway is optional but must be in its network."""
+    return _submit_static(state, values, 4, "static")
 
 
-def no_static4(state: State) -> bool:
-    """Skipped unless the IPv4 address is fixed."""
+def skip_static4(state: State) -> bool:
+    """Return whether the IPv4 address is not static."""
     return state.text("ip.v4") != "static"
 
 
 def static6(state: State) -> Form:
-    """A fixed IPv6 address."""
+    """Build the screen for a static IPv6 address."""
     return _static_form(state, 6, "static6")
 
 
-def take_static6(state: State, values: Values) -> State | list[Problem]:
-    """An address, and a gateway inside its network or none."""
-    return _take_static(state, values, 6, "static6")
+def submit_static6(state: State, values: Values) -> State | list[Problem]:
+    """Require an address; the gateway is optional but must be in its network."""
+    return _submit_static(state, values, 6, "static6")
 
 
-def no_static6(state: State) -> bool:
-    """Skipped unless the IPv6 address is fixed."""
+def skip_static6(state: State) -> bool:
+    """Return whether the IPv6 address is not static."""
     return state.text("ip.v6") != "static"
 
 
 def names(state: State) -> Form:
-    """The host's name, and who knows the others'."""
+    """Build the screen for host name, name servers and search domains."""
     from_dhcp = "dhcp" in (state.text("ip.v4"), state.text("ip.v6"))
     fixed = state.text("ip.v4") == "static" and not from_dhcp
-    servers = proposed(state, "name.dns", "dns", here=fixed)
-    domains = proposed(state, "name.search", "search", here=fixed)
+    servers = proposed(state, "name.dns", "dns", applies=fixed)
+    domains = proposed(state, "name.search", "search", applies=fixed)
     return Form(
-        title="Name of the host",
+        title="Host name",
         items=(
-            Text("What shall the host be called? Best with its domain, as xen1.example.org."),
+            Text("Enter the host name, preferably with its domain, such as xen1.example.org."),
             Gap(),
             Entry("name.host", "Host name", proposed(state, "name.host", "host"), field_validators.host_name, width=50),
             Gap(),
             Text(
-                "Name servers (DNS) by address"
-                + (": leave empty to take those of DHCP." if from_dhcp else ", several with blanks.")
+                "Addresses of name servers (DNS)"
+                + ("; leave empty to use those from DHCP." if from_dhcp else ", separated by blanks.")
             ),
             Gap(),
             Entry("name.dns", "Name servers", servers, each(kind(field_types.dns_server)), width=50),
@@ -273,11 +273,11 @@ def names(state: State) -> Form:
     )
 
 
-def take_names(state: State, values: Values) -> State | list[Problem]:
-    """A name is needed, the rest may be empty."""
-    after = state.having(values)
+def submit_names(state: State, values: Values) -> State | list[Problem]:
+    """Require a host name; the other fields are optional."""
+    after = state.with_values(values)
     tests = (
-        ("name.host", required(field_validators.host_name, "The host needs a name, as xen1.example.org.")),
+        ("name.host", required(field_validators.host_name, "Enter a host name such as xen1.example.org.")),
         ("name.dns", each(kind(field_types.dns_server))),
         ("name.search", each(kind(field_types.host_name))),
     )

@@ -1,4 +1,4 @@
-"""The screen with the pool's answer. Pure."""
+"""Screen with the result of the pool's admission check (pure)."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from installer.tui.toolkit.forms import BACK, NEXT, REFRESH_MILLISECONDS, Form, 
 from pool.driver import PoolAnswer
 
 ANSWER_ROWS = 11
-CLOCK_WORTH_TELLING = 2.0
-"""Seconds."""
+CLOCK_DIFFERENCE_SHOWN = 2.0
+"""Clock difference in seconds from which it is shown."""
 
-ANSWER_HELP = """The pool was asked whether it would take this host, with the very name, address and version that it will come \
-with. Nothing is changed by that, neither here nor there.
+ANSWER_HELP = """The pool was asked whether it accepts this host, with the name, address and version that it will \
+join with. The check changes nothing, neither here nor in the pool.
 
-When it would not, the reason stands here with what to do. Mend it and choose 'Ask again', or go back and change the answer. \
-'Join later' installs a host that stands alone; it can join with 'dom0ctl pool join'."""
+If the pool rejects the host, the reasons are listed with hints. Fix them and choose 'Check again', or go back and change the \
+answers. 'Join later' installs a standalone host that can join with 'dom0ctl pool join'."""
 
 
 def answer(state: State) -> Form:
-    """What the pool says; live."""
+    """Build the screen with the result of the admission check, refreshed while it runs."""
     if state.text("pool.kind") != "join":
-        told = "This host will stand alone. It can join later: dom0ctl pool join"
-        return Form(title="Answer of the pool", items=(Text(told),), help=ANSWER_HELP, default=NEXT)
+        text = "This host will be a standalone host. It can join a pool later: dom0ctl pool join"
+        return Form(title="Pool admission check", items=(Text(text),), help=ANSWER_HELP, default=NEXT)
     return Form(
-        title="Answer of the pool",
+        title="Pool admission check",
         items=(
-            Text("The pool is asked whether it would take this host."),
+            Text("The pool checks whether it accepts this host."),
             Gap(),
-            Text("Asking ...", "pool.join.server", rows=ANSWER_ROWS),
+            Text("Contacting the pool ...", "pool.join.server", rows=ANSWER_ROWS),
         ),
-        buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Ask again"), ("later", "Join later")),
+        buttons=((NEXT, "Next"), (BACK, "Back"), ("again", "Check again"), ("later", "Join later")),
         help=ANSWER_HELP,
         every=REFRESH_MILLISECONDS,
     )
 
 
-def answer_text(said: PoolAnswer) -> str:
-    """The pool's answer in words."""
-    if not said.welcome:
-        lines = ["[!!] The pool would not take this host:" if said.pool else "[!!] This does not work:"]
-        for problem in said.problems:
+def answer_text(answer: PoolAnswer) -> str:
+    """Return the result of the admission check as text."""
+    if not answer.welcome:
+        lines = ["[!!] The pool rejects this host:" if answer.pool else "[!!] The admission check failed:"]
+        for problem in answer.problems:
             lines.append(f"* {field_validators.sentence(problem.text)}")
             lines += [f"  {field_validators.sentence(problem.hint)}"] if problem.hint else []
         return "\n".join(lines)
-    hosts = counted(said.hosts, "host")
-    told = [
-        ("Pool", f"{said.pool}, {hosts}" if said.hosts else said.pool),
-        ("Master", f"{said.master} ({said.address})" if said.address else said.master),
-        ("Version", said.version),
+    hosts = counted(answer.hosts, "host")
+    rows = [
+        ("Pool", f"{answer.pool}, {hosts}" if answer.hosts else answer.pool),
+        ("Master", f"{answer.master} ({answer.address})" if answer.address else answer.master),
+        ("Version", answer.version),
     ]
-    lines = ["[ok] The pool would take this host.", "", *(f"{label + ':':<9} {text}" for label, text in told if text)]
-    if abs(said.clock) >= CLOCK_WORTH_TELLING:
-        way = "ahead of" if said.clock > 0 else "behind"
-        lines.append(f"{'Clock:':<9} this machine is {abs(said.clock):.0f} s {way} the pool")
+    lines = ["[ok] The pool accepts this host.", "", *(f"{label + ':':<9} {text}" for label, text in rows if text)]
+    if abs(answer.clock) >= CLOCK_DIFFERENCE_SHOWN:
+        direction = "ahead of" if answer.clock > 0 else "behind"
+        lines.append(f"{'Clock:':<9} this machine is {abs(answer.clock):.0f} s {direction} the pool")
     return "\n".join(lines)
 
 
-def no_join(state: State) -> bool:
-    """Skipped unless a pool is to be joined."""
+def skip_join(state: State) -> bool:
+    """Return whether no pool is to be joined."""
     return state.text("pool.kind") != "join"

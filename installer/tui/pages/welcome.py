@@ -1,4 +1,4 @@
-"""The first screens: key map, what to do, what is wrong with this machine. Pure."""
+"""First screens: keyboard, action, warnings about this machine (pure)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEY_MAPS = (
     ("sg", "Swiss (German)"),
     ("trq", "Turkish"),
 )
-"""Key maps with their names for people; first boot finds each in the XKB database of the image."""
+"""Key maps with display names; first boot maps each to the XKB database of the image."""
 
 KEY_ZONES = {
     "uk": "Europe/London",
@@ -74,41 +74,41 @@ KEY_ZONES = {
     "sg": "Europe/Zurich",
     "trq": "Europe/Istanbul",
 }
-"""Where the bar stands on the screens of the time zone, for keyboards that are mostly used in one."""
+"""Default time zones for key maps that are mostly used in one zone."""
 
-KEYBOARD_HELP = """The keys of the keyboard and screen at the machine. Over a serial line or SSH your own computer \
-decides what a key means; the choice does not matter there.
+KEYBOARD_HELP = """The layout of the keyboard connected to this machine. Over a serial line or SSH, your own computer \
+interprets the keys, and this setting does not matter.
 
 It also suggests a time zone, which you can change later.
 
-The installed host uses the same key map. It takes effect in the installer as soon as you go on."""
+The installed host uses the same key map. It takes effect in the installer when you continue."""
 
-WHAT_HELP = """Install makes this machine a new Xen host. Nothing is written to a disk before a last question, several \
-screens from here, that names what will be lost.
+WHAT_HELP = """'Install' makes this machine a new Xen host. Nothing is written to a disk before a final confirmation, \
+several screens from here, that names what will be lost.
 
-Rescue opens a root shell, to look at the disks of a host that does not start.
+'Rescue' opens a root shell to repair a host that does not boot.
 
-'SSH access' lets somebody take part over the network, or you go on at your own desk: log in as root with a password that is \
-made now and shown in the top line.
+'SSH access' lets you continue from another computer: log in as root with a password that is \
+generated now and shown in the top line.
 
-All consoles of this machine show the same screens: you can begin at the display and go on over a serial line."""
+All consoles of this machine show the same screens: you can begin at the display and continue over a serial line."""
 
-WARNINGS_HELP = """These are no errors: the installation can go on. But each of them will matter later.
+WARNINGS_HELP = """These are not errors: the installation can continue. But each of them has consequences later.
 
-Settings of the firmware (BIOS) are changed at power-on, mostly with F2 or Del. Look there for 'Virtualization', 'VT-x', \
+Change firmware (BIOS) settings at power-on, usually with F2 or Del. Look for 'Virtualization', 'VT-x', \
 'AMD-V' or 'SVM', and for the date and time."""
 
 
 def keyboard(state: State) -> Form:
-    """The key map."""
+    """Build the keyboard screen."""
     return Form(
         title="Keyboard",
         items=(
-            Text("Which keyboard is connected to this machine?"),
+            Text("Select the layout of the keyboard connected to this machine."),
             Gap(),
             Table(
                 "keyboard.map",
-                ("Keyboard", "Name of the key map"),
+                ("Keyboard", "Key map"),
                 tuple(Row(key, (label, key)) for key, label in KEY_MAPS),
                 state.text("keyboard.map"),
                 (30, 20),
@@ -120,33 +120,33 @@ def keyboard(state: State) -> Form:
     )
 
 
-def take_keyboard(state: State, values: Values) -> State:
-    """The key map, and the time zone that it suggests as long as nobody has chosen one."""
-    after = state.having(values)
+def submit_keyboard(state: State, values: Values) -> State:
+    """Store the key map, and its default time zone unless the user has already chosen one."""
+    after = state.with_values(values)
     zone = KEY_ZONES.get(after.text("keyboard.map"), "")
     if state.text("zone.city") != state.text("zone.guess"):
         return after
     if zone not in state.zones:
-        return after.having({"zone.guess": "", "zone.city": ""})
-    return after.having({"zone.guess": zone, "zone.region": zone.partition("/")[0], "zone.city": zone})
+        return after.with_values({"zone.guess": "", "zone.city": ""})
+    return after.with_values({"zone.guess": zone, "zone.region": zone.partition("/")[0], "zone.city": zone})
 
 
 def what(state: State) -> Form:
-    """What to do."""
+    """Build the screen that selects the action."""
     product = f"{state.manifest.product} {state.manifest.version}"
     return Form(
         title="What to do",
         items=(
             Text(
-                f"Welcome to {product}. This program makes a Xen host of this machine. "
-                "It asks about a dozen short questions; each screen has help under F1."
+                f"Welcome to {product}. This program installs a Xen host on this machine. "
+                "It has about a dozen short screens; press F1 for help on each."
             ),
             Gap(),
             Radio(
                 "action.what",
                 (
                     ("install", "Install a new host on this machine"),
-                    ("rescue", "Rescue: a root shell, to look after a host that does not start"),
+                    ("rescue", "Rescue: a root shell to repair a host that does not boot"),
                 ),
                 state.text("action.what"),
             ),
@@ -157,53 +157,50 @@ def what(state: State) -> Form:
 
 
 def find_warnings(state: State) -> list[str]:
-    """What a person should know before answering questions."""
+    """Return warnings about the machine."""
     facts = state.facts
     found = []
     if not facts.nics:
         found.append(
-            "No network card was found. A host needs one; its driver may be missing here. The installation cannot be finished."
+            "No network card was found. A host needs one; its driver may be missing. The installation cannot be completed."
         )
     if not any(not disk.map and not disk.is_medium for disk in facts.disks):
-        found.append(
-            "No disk was found to install on. The driver of its controller may be missing, or the disk is not connected."
-        )
+        found.append("No disk was found. The driver of its controller may be missing, or the disk is not connected.")
     if facts.virtualization == "":
         found.append(
-            "The processor offers no virtualization (VT-x or AMD-V), or the firmware hides it. "
-            "Only paravirtualized (PV) guests will run. Look in the firmware's settings."
+            "The processor has no virtualization (VT-x or AMD-V), or the firmware disables it. "
+            "Only paravirtualized (PV) guests will run. Check the firmware settings."
         )
     need = state.manifest.dom0_memory_mib * MIB + MEMORY_SPARE
     if facts.memory and not facts.under_xen and facts.memory < need:
         found.append(
-            f"This machine has {human_bytes(facts.memory)} of memory. "
-            f"The host itself and one small guest need {human_bytes(need)}."
+            f"This machine has {human_bytes(facts.memory)} of memory. dom0 and one small guest need {human_bytes(need)}."
         )
     if state.now and state.now < state.epoch:
         shown = time.strftime("%Y-%m-%d %H:%M", time.gmtime(state.now))
         found.append(
-            f"The clock says {shown} UTC, which is before this program was made. "
-            "Certificates and logs need a right clock: set it in the firmware, or give an NTP server later."
+            f"The clock shows {shown} UTC, which is before the build time of this installer. "
+            "Certificates and logs need a correct clock: set it in the firmware, or enter an NTP server later."
         )
     return found
 
 
 def warnings(state: State) -> Form:
-    """What will matter later."""
+    """Build the warnings screen."""
     found = find_warnings(state)
     lines = wrap("\n\n".join(f"* {text}" for text in found), WIDTH - 3)
     return Form(
-        title="Before you go on",
+        title="Warnings",
         items=(
-            Text("This machine can do less than it should:" if len(found) == 1 else "Some things need your attention:"),
+            Text("This machine has a limitation:" if len(found) == 1 else "This machine has several limitations:"),
             Gap(),
             Scroll("\n".join(lines), height=min(len(lines), 12)) if lines else Gap(),
         ),
-        buttons=((NEXT, "Go on all the same"), (BACK, "Back")),
+        buttons=((NEXT, "Continue anyway"), (BACK, "Back")),
         help=WARNINGS_HELP,
     )
 
 
-def no_warnings(state: State) -> bool:
-    """Skipped when there are none."""
+def skip_warnings(state: State) -> bool:
+    """Return whether there are no warnings."""
     return not find_warnings(state)

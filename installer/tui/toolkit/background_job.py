@@ -1,4 +1,4 @@
-"""Work in the background, so that no screen blocks for more than a moment."""
+"""Run work in a background thread, so that screens stay responsive."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Job(Generic[T]):
-    """A function that runs in a thread of its own; it starts at once.
+    """Run a function in its own thread, starting immediately.
 
-    What it raises is kept, and raised by :meth:`result`.
+    An exception is stored and raised by :meth:`result`.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -22,7 +22,7 @@ class Job(Generic[T]):
         self._value: list[T] = []
         self._over = threading.Event()
         self._start = time.monotonic()
-        # A daemon: a command that hangs must not keep the installer from ending.
+        # A daemon thread: a command that hangs must not keep the installer from exiting.
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -36,22 +36,22 @@ class Job(Generic[T]):
 
     @property
     def over(self) -> bool:
-        """Whether it has come to its end, a good one or a bad one."""
+        """Return whether the function has ended, successfully or not."""
         return self._over.is_set()
 
     @property
     def seconds(self) -> float:
-        """How long ago it began."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._start
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end, at most this long; whether it came."""
+        """Wait at most ``seconds`` for the end; return whether the function has ended."""
         return self._over.wait(seconds)
 
     def result(self) -> T:
-        """What the function returned; call it when the job is over.
+        """Return the result of the function; call it only when the job is over.
 
-        :raises BaseException: what the function raised.
+        :raises BaseException: the exception of the function.
         """
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""A screen that shows that time passes while a job runs in the background."""
+"""Screen that shows the elapsed time while a background job runs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, TypeVar
 from installer.tui.pages import summary
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.forms import Update
-from installer.tui.toolkit.wizard import Terminal, ask
+from installer.tui.toolkit.wizard import Terminal, show_form
 
 T = TypeVar("T")
 MOMENT = 0.4
-"""Wait for a job before a screen says that it runs.
+"""Wait for a job before the busy screen appears.
 
-Kind: screen. Reason: a screen that flashes up for less cannot be read. Expiry: the screen is shown.
+Kind: screen. Reason: a screen that is visible for less cannot be read. Expiry: the screen is shown.
 """
 
 
 def wait_for(terminal: Terminal, job: Job[T], text: str) -> T:
-    """What a job gives, with a screen that shows that time passes when it takes more than a moment.
+    """Return the result of a job; show a busy screen if it takes longer than a moment.
 
-    :raises BaseException: what the job raised.
+    :raises BaseException: the exception of the job.
     """
     if not job.wait(MOMENT):
         while not job.over:
-            ask(terminal, lambda: summary.looking(text), update=waiting(job))
+            show_form(terminal, lambda: summary.busy(text), update=busy_update(job))
     return job.result()
 
 
-def waiting(job: Job[Any]) -> Callable[[], Update | None]:
-    """What a screen shows while a job runs."""
+def busy_update(job: Job[Any]) -> Callable[[], Update | None]:
+    """Return the update function of the busy screen for a job."""
     return lambda: Update(texts={"wait.time": f"{job.seconds:.0f} s"}, done="over" if job.over else "")

@@ -1,4 +1,4 @@
-"""What a screen shows, as frozen values: a renderer draws it, a test reads it. Nothing here knows of a terminal."""
+"""Forms as frozen values, independent of any terminal: renderers draw them, tests read them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 REFRESH_MILLISECONDS = 500
-"""Interval at which a live screen looks for news.
+"""Interval at which a live screen is refreshed.
 
-Kind: pace. Reason: people notice delays from half a second on. Expiry: the next look.
+Kind: pace. Reason: people notice delays from half a second on. Expiry: the next refresh.
 """
 WAIT_REFRESH_MILLISECONDS = 300
-"""Interval at which a screen looks whether the job that it shows has ended.
+"""Interval at which a busy screen checks whether its job has ended.
 
-Kind: pace. Reason: the next screen follows at once. Expiry: the next look.
+Kind: pace. Reason: the next screen follows at once. Expiry: the next check.
 """
 
 PROBLEM = 2
-"""Rows above the buttons for what is wrong."""
+"""Rows above the buttons that show a validation problem."""
 
 Value = str | bool | tuple[str, ...]
 Values = Mapping[str, Value]
-"""What was typed or chosen, by field name: text, a check box, or the keys of a check list."""
+"""Input by field name: text, check box state, or the keys of a check list."""
 
 NEXT, BACK, HELP = "next", "back", "help"
 WIDTH = 74
-"""Columns that the content of a form may take."""
+"""Columns available for the content of a form."""
 HEIGHT = 18
-"""Rows that the content of a form takes, buttons included; a screen of 80 by 23 holds it with frame, title and key line."""
+"""Rows of a form, buttons included; with frame, title and key line it fits 80 x 23."""
 
 
-def accept(text: str) -> str:
-    """The check of a field that takes any text."""
+def accept_any(text: str) -> str:
+    """Return "": the field accepts any text."""
     return ""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words; wrapped. With a name a live form may change them, within ``rows`` rows."""
+    """Wrapped text; if it has a name, a live form can change it within ``rows`` rows."""
 
     text: str
     name: str = ""
@@ -51,23 +51,23 @@ class Gap:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line to type in.
+    """Single-line input field.
 
-    :param check: says what is wrong with what was typed, and how to mend it; empty when nothing is.
-    :param password: show stars.
+    :param check: returns what is wrong with the input and how to correct it; "" if it is valid.
+    :param password: show asterisks.
     """
 
     name: str
     label: str
     value: str = ""
-    check: Callable[[str], str] = field(default=accept, compare=False)
+    check: Callable[[str], str] = field(default=accept_any, compare=False)
     password: bool = False
     width: int = 40
 
 
 @dataclass(frozen=True)
 class Check:
-    """A box that is ticked or not."""
+    """Check box."""
 
     name: str
     label: str
@@ -76,7 +76,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Radio:
-    """One of a few; ``options`` are (key, label)."""
+    """Choice of one among a few; ``options`` are (key, label)."""
 
     name: str
     options: tuple[tuple[str, str], ...]
@@ -85,7 +85,7 @@ class Radio:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table; one with a reason in ``why_not`` is shown but may not be chosen."""
+    """Row of a table; one with a ``why_not`` is shown but cannot be chosen."""
 
     key: str
     cells: tuple[str, ...]
@@ -95,11 +95,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One of many: a list with columns, whose bar is the choice.
+    """Choice of one among many: a list with columns; the highlighted row is the choice.
 
-    :param widths: the columns' limits.
-    :param gap: columns between two columns of the list.
-    :param pane: rows below the list that show the details of the row under the bar.
+    :param widths: maximum widths of the columns.
+    :param gap: blanks between columns.
+    :param pane: rows below the list for the details of the highlighted row.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Table:
 
 @dataclass(frozen=True)
 class CheckList:
-    """Any of many: as a table, each row with a box."""
+    """Choice of any among many: a table whose rows have check boxes."""
 
     name: str
     header: tuple[str, ...]
@@ -127,9 +127,9 @@ class CheckList:
 
 @dataclass(frozen=True)
 class Scroll:
-    """A long text that scrolls when it has more lines than ``height``; it is not wrapped.
+    """Long text, not wrapped; it scrolls if it has more lines than ``height``.
 
-    :param enter: whether Enter in it means the form's first button; not where that one does harm.
+    :param enter: whether Enter presses the first button; False where that button is destructive.
     """
 
     text: str
@@ -139,7 +139,7 @@ class Scroll:
 
 @dataclass(frozen=True)
 class Gauge:
-    """A bar from 0 to 1."""
+    """Progress bar from 0 to 1."""
 
     name: str
     fraction: float = 0.0
@@ -151,11 +151,11 @@ Buttons = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Form:
-    """A whole screen.
+    """One complete screen.
 
-    :param buttons: (key, label); the first is what Enter in a list means.
-    :param default: the button that has the focus at first; empty: the first field, or the first button without fields.
-    :param every: of a live form, the milliseconds between two looks at what has changed; 0 for all others.
+    :param buttons: (key, label); Enter in a list presses the first.
+    :param default: button with the initial focus; "" for the first field, or without fields the first button.
+    :param every: refresh interval of a live form in milliseconds; 0 for others.
     """
 
     title: str
@@ -166,17 +166,17 @@ class Form:
     every: int = 0
 
     def fields(self) -> Iterator[Entry | Check | Radio | Table | CheckList]:
-        """What can be filled in, in order."""
+        """Yield the input fields in order."""
         for item in self.items:
             if isinstance(item, Entry | Check | Radio | Table | CheckList):
                 yield item
 
     def values(self) -> dict[str, Value]:
-        """What the form holds when nobody touches it."""
+        """Return the initial values of all fields."""
         return {item.name: initial(item) for item in self.fields()}
 
     def row(self, name: str, key: str) -> Row | None:
-        """A row of a table or check list."""
+        """Return a row of a table or check list."""
         for item in self.items:
             if isinstance(item, Table | CheckList) and item.name == name:
                 return next((row for row in item.rows if row.key == key), None)
@@ -184,7 +184,7 @@ class Form:
 
 
 def initial(item: Entry | Check | Radio | Table | CheckList) -> Value:
-    """What a field holds when nobody touches it: a list without a choice stands on its first row that may be chosen."""
+    """Return the initial value of a field; a table without a choice starts at its first enabled row."""
     if isinstance(item, Table) and item.value not in {row.key for row in item.rows}:
         free = [row.key for row in item.rows if not row.why_not] or [row.key for row in item.rows]
         return free[0] if free else ""
@@ -194,7 +194,7 @@ def initial(item: Entry | Check | Radio | Table | CheckList) -> Value:
 
 
 def refilled(form: Form, values: Values) -> Form:
-    """A form with other values in its fields."""
+    """Return the form with these values in its fields."""
     return replace(form, items=tuple(_with(item, values.get(getattr(item, "name", ""))) for item in form.items))
 
 
@@ -208,7 +208,7 @@ def _with(item: Item, value: Value | None) -> Item:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that must be mended before it goes on; ``field`` is where, empty for the whole screen."""
+    """Input that the user must correct; ``field`` is "" if it concerns the whole screen."""
 
     field: str
     text: str
@@ -216,7 +216,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Update:
-    """What a live form shows now; ``done`` ends it as if that button were pressed."""
+    """Changes of a live form; ``done`` ends it as if that button were pressed."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
@@ -225,7 +225,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Reply:
-    """How a person left a form: the button's key, or ``help``; and all values as they stood."""
+    """How the user left a form: the key of the button or ``help``, and the values of all fields."""
 
     button: str
     values: dict[str, Value]

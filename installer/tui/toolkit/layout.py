@@ -1,4 +1,4 @@
-"""Where everything of a form goes: rows from top to bottom, columns of lists. Pure; both renderers use it."""
+"""Layout of forms: rows from top to bottom and columns of lists (pure); used by both renderers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from installer.tui.toolkit.forms import (
 )
 
 LIST_MARGIN = 4
-"""Columns that a list needs beside its text: the scroll bar, and the boxes of a check list."""
+"""Columns that a list needs next to its text, for the scroll bar and check boxes."""
 
 
 class TooLarge(ValueError):
-    """A form that does not fit on a screen: a mistake of ours, found by tests."""
+    """Form that does not fit the screen: a bug, found by tests."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An item and the rows that it takes: ``top`` counted from 0, ``height`` in rows."""
+    """Item with its position: ``top`` (from 0) and ``height`` in rows."""
 
     item: Item
     top: int
@@ -41,7 +41,7 @@ class Placed:
 
 
 def wrap(text: str, width: int = WIDTH) -> list[str]:
-    """Text in lines; line breaks of the text stay, and so do blanks and a ``*`` at a line's beginning."""
+    """Return text as lines; keep its line breaks, and its indents and ``*`` bullets."""
     lines: list[str] = []
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip("* ")))
@@ -50,12 +50,12 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
 
 
 def clip(text: str, width: int) -> str:
-    """Text that fits, with a mark where something is missing."""
+    """Return text cut to ``width``, with a mark where something is missing."""
     return text if len(text) <= width else text[: max(width - 1, 0)] + "~"
 
 
 def height_of(item: Item) -> int:
-    """Rows that an item takes."""
+    """Return the number of rows of an item."""
     if isinstance(item, Text):
         return max(item.rows, len(wrap(item.text)) if item.text else 0)
     if isinstance(item, Radio):
@@ -69,15 +69,15 @@ def height_of(item: Item) -> int:
 
 
 def list_height(item: Table | CheckList) -> int:
-    """Rows of the list itself: no more than it has, at least one."""
+    """Return the number of rows of the list itself: at least one."""
     return max(1, min(item.height, len(item.rows)))
 
 
 def place(form: Form) -> tuple[tuple[Placed, ...], int]:
-    """Items from top to bottom; the buttons stand on the last row, above them is what is wrong.
+    """Return the items from top to bottom; problem and buttons take the last rows.
 
-    :returns: the items, and the number of empty rows below them.
-    :raises TooLarge: when the form has more rows than a screen.
+    :returns: the placed items, and the number of empty rows below them.
+    :raises TooLarge: when the form has more rows than the screen.
     """
     placed, top = [], 0
     for item in form.items:
@@ -94,18 +94,18 @@ def place(form: Form) -> tuple[tuple[Placed, ...], int]:
 
 
 def problem_lines(text: str) -> list[str]:
-    """What stands above the buttons, each row at full width, so that nothing of the text before stays."""
+    """Return the problem rows above the buttons, padded so that they overwrite previous text."""
     lines = wrap(text)[:PROBLEM]
     return [line.ljust(WIDTH) for line in lines + [""] * (PROBLEM - len(lines))]
 
 
 def button_line(form: Form) -> str:
-    """The row of buttons as text."""
+    """Return the row of buttons as text."""
     return "  ".join(f"<{label}>" for _, label in form.buttons)
 
 
 def columns(item: Table | CheckList) -> list[int]:
-    """Widths of the columns, no wider than their limits; the last one takes what is left."""
+    """Return the column widths, at most their limits; the last column takes the rest."""
     cells = [item.header, *(row.cells for row in item.rows)] if item.header else [row.cells for row in item.rows]
     if not cells:
         return []
@@ -120,33 +120,33 @@ def columns(item: Table | CheckList) -> list[int]:
 
 
 def row_text(cells: tuple[str, ...], widths: list[int], gap: int) -> str:
-    """A row of a list in its columns."""
+    """Return one row of a list, aligned in columns."""
     return (" " * gap).join(clip(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=False))
 
 
 def list_rows(item: Table | CheckList) -> list[tuple[Row, str]]:
-    """The rows with their text; those that cannot be chosen say so by a bar in front."""
+    """Return the rows with their aligned text."""
     widths = columns(item)
     return [(row, row_text(row.cells, widths, item.gap)) for row in item.rows]
 
 
 def header_text(item: Table | CheckList) -> str:
-    """The line above a list, in the columns of the list."""
+    """Return the header above a list, aligned with its columns."""
     return row_text(item.header, columns(item), item.gap)
 
 
 def pane_lines(item: Table, key: str) -> list[str]:
-    """The rows below a list: details of one of its rows."""
+    """Return the rows below a list: the details of the row with this key."""
     row = next((row for row in item.rows if row.key == key), None)
     lines = wrap(row.details)[: item.pane] if row else []
     return lines + [""] * (item.pane - len(lines))
 
 
 def label_width(form: Form) -> int:
-    """Columns of the labels before entries, so that all entries of a form begin in one column."""
+    """Return the width of the labels, so that all entries of a form start in one column."""
     return max((len(item.label) for item in form.items if isinstance(item, Entry)), default=0)
 
 
 def entry_width(form: Form, item: Entry) -> int:
-    """Columns of an entry: as it wants, but inside the form."""
+    """Return the width of an entry, limited by the form."""
     return min(item.width, WIDTH - label_width(form) - 2)

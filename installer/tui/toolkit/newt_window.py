@@ -1,4 +1,4 @@
-"""One form as newt's components: builds them, lets newt run them, reads what they hold."""
+"""One form as newt components: create them, run them, read their values."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from installer.tui.toolkit.layout import (
 
 
 def plain(text: str) -> str:
-    """Text for a terminal that may know nothing but ASCII: names of disks and files come from outside."""
+    """Return text as ASCII: the terminal may support nothing else, and labels of disks come from outside."""
     return text.encode("ascii", "replace").decode()
 
 
-def typed(entry: Any) -> str:
-    """What stands in an entry; half a character, from a line that lost the other half, counts as nothing."""
+def entry_text(entry: Any) -> str:
+    """Return the text of an entry; "" if a lost byte left an incomplete character."""
     try:
         return str(entry.value())
     except UnicodeDecodeError:
@@ -93,11 +93,11 @@ class Window:
             self._newt.setCurrent(self._widgets[name])
 
     def values(self) -> dict[str, Value]:
-        """What all fields hold."""
+        """Return the values of all fields."""
         return {name: get() for name, get in self._getters.items()}
 
     def run(self, update: Callable[[], Update | None] | None) -> str:
-        """The key of the button that ended it, ``help`` or ``resize``."""
+        """Run the form; return the key of the button that ended it, ``help`` or ``resize``."""
         keys = {"F1": HELP, "RESIZE": "resize", "F12": self.form.buttons[0][0]}
         if BACK in dict(self.form.buttons):
             keys["ESC"] = BACK
@@ -114,7 +114,7 @@ class Window:
             elif result in self._lists:
                 return self.form.buttons[0][0]
             elif result in self._entries:
-                # Enter goes to the next line to type in; from the last one it goes on.
+                # Enter moves to the next entry; from the last one it presses the first button.
                 after = self._entries.index(result) + 1
                 if after == len(self._entries):
                     return self.form.buttons[0][0]
@@ -124,7 +124,7 @@ class Window:
         for name, text in news.texts.items():
             if name in self._live and isinstance(item := self._live[name][1], Text):
                 lines = wrap(text)[: max(item.rows, 1)]
-                # All rows at full width, so that nothing of the text before stays.
+                # Rows are padded so that they overwrite previous text.
                 lines += [""] * (max(item.rows, 1) - len(lines))
                 self._live[name][0].setText(plain("\n".join(line.ljust(WIDTH) for line in lines)))
         for name, fraction in news.gauges.items():
@@ -154,7 +154,7 @@ class Window:
         lines = plain(item.text).splitlines()
         if len(lines) <= item.height:
             return [snack.Textbox(WIDTH, item.height, "\n".join(lines))]
-        # A list, not newt's text with a scroll bar: Enter goes on from there, and one sees that there is more.
+        # A list, not newt's scrolling text: Enter goes on from there, and it is visible that there is more.
         box = snack.Listbox(item.height, scroll=1, returnExit=int(item.enter), width=WIDTH)
         for number, line in enumerate(lines):
             box.append(line, number)
@@ -184,15 +184,15 @@ class Window:
         width = entry_width(self.form, item)
         entry = snack.Entry(width, str(item.value), password=int(item.password), returnExit=1)
         self._entries.append(entry)
-        self._keep(item.name, entry, lambda: typed(entry))
+        self._keep(item.name, entry, lambda: entry_text(entry))
 
         def left() -> None:
-            # newt also calls it when a form begins: what stands there then is still to be read.
-            if typed(entry) != self._seen.get(item.name, item.value):
-                self._seen[item.name] = typed(entry)
+            # newt also calls this when a form starts; the problem shown then must stay.
+            if entry_text(entry) != self._seen.get(item.name, item.value):
+                self._seen[item.name] = entry_text(entry)
                 self._problem.setText(plain("\n".join(problem_lines(self._first_wrong()))))
 
-        # newt calls it when the cursor leaves the field.
+        # newt calls this when the cursor leaves the field.
         entry.setCallback(left)
         pair = snack.Grid(2, 1)
         pair.setField(snack.Label(item.label.ljust(label_width(self.form))), 0, 0, padding=(0, 0, 2, 0), anchorLeft=1)
@@ -200,13 +200,13 @@ class Window:
         return [pair]
 
     def _first_wrong(self) -> str:
-        """What is wrong with the first field that is; one that is empty may still be filled."""
+        """Return the problem of the first invalid field; empty fields may still be filled."""
         values = self.values()
         checks = (item.check(text) for item in self.form.items if isinstance(item, Entry) and (text := str(values[item.name])))
         return next((wrong for wrong in checks if wrong), "")
 
     def _radio(self, item: Radio) -> list[Any]:
-        # A list, not newt's radio buttons: those take a tab stop each and let Enter do nothing.
+        # A list, not newt's radio buttons: those take one tab stop each and ignore Enter.
         box = snack.Listbox(len(item.options), returnExit=1, width=WIDTH)
         for key, label in item.options:
             box.append(label, key)
@@ -220,36 +220,36 @@ class Window:
         box = snack.Listbox(list_height(item), scroll=int(len(rows) > item.height), returnExit=1, width=WIDTH)
         pane = snack.Textbox(WIDTH, max(item.pane, 1), "")
 
-        def moved() -> None:
+        def show_details() -> None:
             lines = pane_lines(item, str(box.current()) if rows else "")
-            # All rows at full width, so that nothing of the text before stays.
+            # Rows are padded so that they overwrite previous text.
             pane.setText("\n".join(plain(line).ljust(WIDTH) for line in lines))
 
         for row, text in rows:
-            # Nothing before the text: newt goes to an entry by its first letter.
+            # No prefix: newt jumps to an entry by its first letter.
             box.append(plain(text), row.key)
         if rows:
             box.setCurrent(initial(item))
 
-        busy = False
+        updating = False
 
-        def elsewhere() -> None:
-            nonlocal busy
-            if busy:
+        def on_move() -> None:
+            nonlocal updating
+            if updating:
                 return
-            busy = True
-            moved()
-            # What was wrong with another row is no news of this one; newt also calls it when a form begins.
+            updating = True
+            show_details()
+            # A problem with another row does not concern this one; newt also calls this when a form starts.
             if str(box.current()) != initial(item):
                 self._problem.setText("\n".join(problem_lines("")))
-            # Each text that was set has taken the cursor along; the list takes it back. It calls this function again.
+            # Setting a text moves the cursor away; set it back to the list, which calls this function again.
             box.setCurrent(box.current())
-            busy = False
+            updating = False
 
         if item.pane:
-            moved()
-            # newt calls it when the bar moves.
-            box.setCallback(elsewhere)
+            show_details()
+            # newt calls this when the highlighted row changes.
+            box.setCallback(on_move)
         self._keep(item.name, box, lambda: str(box.current()) if rows else "")
         self._lists.append(box)
         head = [snack.Label(header_text(item))] if item.header else []

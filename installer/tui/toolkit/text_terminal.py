@@ -1,4 +1,4 @@
-"""A form as plain lines of text: what a person would see, for tests and logs."""
+"""Render a form as plain text lines, for tests and logs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from installer.tui.toolkit.layout import (
 
 
 def draw(form: Form, problem: str = "") -> list[str]:
-    """Exactly the rows of a form.
+    """Return the rows of a form.
 
-    :raises TooLarge: when it does not fit on a screen.
+    :raises TooLarge: when the form does not fit the screen.
     """
     placed, spare = place(form)
     lines = [line for part in placed for line in item_lines(form, part.item, part.height)]
@@ -44,7 +44,7 @@ def draw(form: Form, problem: str = "") -> list[str]:
 
 
 def item_lines(form: Form, item: Item, height: int) -> list[str]:
-    """The lines of one item."""
+    """Return the lines of one item."""
     lines = [""]
     if isinstance(item, Text):
         lines = wrap(item.text)

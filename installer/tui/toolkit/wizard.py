@@ -1,4 +1,4 @@
-"""Leads a person through the screens: shows a form, takes what was typed, goes on or back. Effects are in ``effects``."""
+"""Lead the user through the screens: show a form, store its values, go forward or back."""
 
 from __future__ import annotations
 
@@ -12,68 +12,70 @@ from installer.tui.toolkit.layout import wrap
 
 
 class Terminal(Protocol):
-    """Draws forms; see :class:`installer.tui.toolkit.newt_terminal.Terminal`."""
+    """Interface of terminals; see :class:`installer.tui.toolkit.newt_terminal.Terminal`."""
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
-        """Show a form until a person or ``update`` ends it."""
+        """Show a form until the user or ``update`` ends it."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         """Show a message until a key is pressed."""
 
-    def name(self, text: str) -> None:
-        """Show a text at the top all the time, beside the product's name."""
+    def set_status(self, text: str) -> None:
+        """Show a text permanently at the top, next to the product name."""
 
 
 Action = Callable[[State, Values], State]
-"""What a further button of a screen does; the screen is shown again afterwards."""
+"""Handler of an additional button; the screen is shown again afterwards."""
 
 
-def ask(
+def show_form(
     terminal: Terminal,
-    make: Callable[[], Form],
+    build: Callable[[], Form],
     *,
     values: Values | None = None,
     focus: str = "",
     problem: str = "",
     update: Callable[[], Update | None] | None = None,
 ) -> Reply:
-    """Show a form until one of its buttons is pressed; F1 shows its help and loses nothing that was typed."""
+    """Show a form until a button is pressed; F1 shows its help and keeps the input."""
     typed: Values = values or {}
     while True:
-        form = refilled(make(), typed)
+        form = refilled(build(), typed)
         reply = terminal.show(form, focus=focus, problem=problem, update=update)
         if reply.button != HELP:
             return reply
         typed = reply.values
-        terminal.tell(f"Help: {form.title}", form.help or "There is no help for this screen.")
+        terminal.show_message(f"Help: {form.title}", form.help or "No help is available for this screen.")
 
 
-def explain(terminal: Terminal, problems: list[Problem]) -> tuple[str, str]:
-    """Tell what must be mended.
+def show_problems(terminal: Terminal, problems: list[Problem]) -> tuple[str, str]:
+    """Show the problems that the user must correct.
 
-    :returns: the field to go to, and what to show beside it; a text too long for that line, or more than one, comes first.
+    :returns: the field to focus, and the text above the buttons. A longer text, or more than one
+        problem, is shown in a message first.
     """
     first = problems[0]
     text = "\n\n".join(problem.text for problem in problems)
     if len(problems) == 1 and len(wrap(text)) <= PROBLEM:
         return first.field, text
-    terminal.tell("Please mend this", text)
+    terminal.show_message("Please correct the following", text)
     return first.field, first.text if len(wrap(first.text)) <= PROBLEM else ""
 
 
-def worth_keeping(form: Form, values: Values) -> dict[str, Value]:
-    """What is kept of a screen that was left: all but passwords."""
+def values_to_keep(form: Form, values: Values) -> dict[str, Value]:
+    """Return the values to keep when a screen is left: all but passwords."""
     secret = {item.name for item in form.items if isinstance(item, Entry) and item.password}
     return {name: value for name, value in values.items() if name not in secret}
 
 
-class Driver:
-    """The way through the screens.
+class Wizard:
+    """Navigation through the screens of :mod:`installer.tui.flow`.
 
-    :param actions: further buttons, by (screen, button).
-    :param updates: of live screens, called on entering, gives what is asked while the screen is shown.
-    :param entered: called when a screen is come to; gives the state to show.
-    :param left: called when a screen was left, with whether it was left forwards; may name another screen to go to.
+    :param actions: handlers of additional buttons, by (screen, button).
+    :param updates: for live screens: called on entry, returns the function that refreshes the screen.
+    :param entered: called on entry; returns the state to show.
+    :param left: called when a screen is left, with whether it was left forwards; may return the name
+        of another screen to go to.
     """
 
     def __init__(
@@ -90,14 +92,14 @@ class Driver:
         self._actions, self._updates, self._entered, self._left = actions or {}, updates or {}, entered or {}, left or {}
 
     def run(self, start: str = "") -> State:
-        """From a screen, or the first, to the end of the flow; the answers are in the state then."""
-        name: str | None = start or flow.following(self.state, "")
+        """Run from ``start``, or the first screen, to the end; return the state with the answers."""
+        name: str | None = start or flow.next_screen(self.state, "")
         while name is not None:
             name = self._screen(name)
         return self.state
 
     def _screen(self, name: str) -> str | None:
-        """Show a screen until it is left; the name of the one to go to."""
+        """Show a screen until it is left; return the name of the next one."""
         step = flow.step(name)
         if name in self._entered:
             self.state = self._entered[name](self.state)
@@ -105,23 +107,25 @@ class Driver:
         values: Values = {}
         focus = problem = ""
         while True:
-            reply = ask(self.terminal, lambda: step.form(self.state), values=values, focus=focus, problem=problem, update=update)
+            reply = show_form(
+                self.terminal, lambda: step.form(self.state), values=values, focus=focus, problem=problem, update=update
+            )
             focus = problem = ""
             values = reply.values
             if reply.button == NEXT:
-                taken = step.take(self.state, values)
-                if isinstance(taken, list):
-                    focus, problem = explain(self.terminal, taken)
+                result = step.submit(self.state, values)
+                if isinstance(result, list):
+                    focus, problem = show_problems(self.terminal, result)
                     continue
-                self.state = taken
-                return self._leave(name, forwards=True) or flow.following(self.state, name)
-            self.state = self.state.having(worth_keeping(step.form(self.state), values))
+                self.state = result
+                return self._leave(name, forwards=True) or flow.next_screen(self.state, name)
+            self.state = self.state.with_values(values_to_keep(step.form(self.state), values))
             if reply.button == BACK:
-                if (before := flow.preceding(self.state, name)) is None:
+                if (before := flow.previous_screen(self.state, name)) is None:
                     continue
                 return self._leave(name, forwards=False) or before
             self._act(name, reply)
-            # What a button has changed is shown; what was typed beside it stays.
+            # Show what the handler changed; keep the other input.
             values = {**values, **{key: self.state.values[key] for key in values if key in self.state.values}}
             if name in self._updates and reply.button == "again":
                 update = self._updates[name](self.state)

@@ -18,7 +18,7 @@ from qa.tui.operator import Operator
 from qa.vm import media
 from qa.vm.qemu_args import Drive
 
-ASKED = "Type the word erase to go on, or choose Back."
+ASKED = "Type the word erase to continue, or choose Back."
 IDENTITIES = ("created", "id", "identity", "uuid")
 """Keys of host.json whose values are of one installation alone."""
 
@@ -38,13 +38,13 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
         standard_path.about_host(operator, wanted(scenario))
         operator.wait_for_screen("Summary")
         operator.press_button("Next")
-        operator.wait_for_screen("Last question")
+        operator.wait_for_screen("Confirmation")
         with scenario.phase("refusals"):
             for text in ("will be lost", DISK_SERIAL, "ext4 signature"):
                 operator.wait_for_text(text)
-            navigation_checks.refused(operator, "Last question", ASKED, button="Install")
+            navigation_checks.refused(operator, "Confirmation", ASKED, button="Install")
             operator.fill("Type 'erase'", "yes")
-            navigation_checks.refused(operator, "Last question", ASKED, button="Install")
+            navigation_checks.refused(operator, "Confirmation", ASKED, button="Install")
             operator.press("esc")
             operator.wait_for_screen("Summary")
             need(media.fingerprint(disk.path) == before, "the disk was written to before anybody allowed it")
@@ -71,7 +71,7 @@ def test_tui_save_answers(scenario: Scenario) -> None:
             operator.wait_for_screen("Save to a USB stick")
             operator.choose("MYSTICK")
             operator.press_button("Save")
-            operator.wait_for_text("The stick may be taken out now.")
+            operator.wait_for_text("You can remove the stick now.")
             operator.press("enter")
             operator.wait_for_screen("Answers")
             operator.press("esc")

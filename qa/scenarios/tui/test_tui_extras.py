@@ -24,7 +24,7 @@ VLAN_GATEWAY = "10.77.77.1"
 
 
 def disks(scenario: Scenario) -> tuple[Drive, ...]:
-    """A plain disk, two that have one serial number, a LUN with two paths, and one with a single path."""
+    """A plain disk, two that the same serial number as, a LUN with two paths, and one with a single path."""
     twins = [Drive(media.blank_disk(scenario.work / f"twin{n}.img"), serial=TWIN) for n in (1, 2)]
     luns = [
         Lun(media.blank_disk(scenario.work / "lun1.img"), boot=None),

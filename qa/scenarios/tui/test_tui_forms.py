@@ -71,7 +71,7 @@ def test_tui_bad_input(scenario: Scenario) -> None:
 def about_host_from_root(operator: Operator, choices: Choices) -> None:
     """What was refused before is right now."""
     operator.fill("Password", choices.password, hidden=True)
-    operator.fill("Once more", choices.password, hidden=True)
+    operator.fill("Repeat password", choices.password, hidden=True)
     operator.press_button("Next")
     operator.wait_for_screen("Pool")
     operator.press("enter")

@@ -15,7 +15,7 @@ from answerfiles import password as hashes
 from dom0kit.errors import UserError
 from dom0kit.http_client import WebError
 from installer.command_log import Commands
-from installer.tui.main import facts_from, presets, read_epoch
+from installer.tui.main import parse_facts, presets, read_epoch
 from installer.tui.operations import ssh_access
 from installer.tui.operations.ssh_access import Access, find_addresses, one_time_password, open_access, read_keys, sshd_config
 
@@ -54,7 +54,7 @@ def test_access_by_password(tmp_path: Path) -> None:
     log, recorder = io.StringIO(), recording()
     found = open_access("password", Commands(log, recorder), folder=tmp_path)
     assert found.addresses == ("192.0.2.7", "2001:db8::7")
-    assert found.text() == f"ssh root@192.0.2.7, password {found.password}"
+    assert found.summary() == f"ssh root@192.0.2.7, password {found.password}"
     assert f"root:hash of {found.password}\n" in [call.stdin for call in recorder.requests]
     # Neither the log nor the files hold it.
     assert found.password not in log.getvalue()
@@ -74,7 +74,7 @@ def test_access_by_keys(tmp_path: Path) -> None:
     found = open_access(
         "http://192.0.2.1/keys", Commands(io.StringIO(), recorder), folder=tmp_path, get=lambda url: f"# me\n{KEY}\n".encode()
     )
-    assert found.text() == "ssh root@192.0.2.7, by key"
+    assert found.summary() == "ssh root@192.0.2.7, by key"
     assert (tmp_path / "keys").read_text() == KEY + "\n"
     assert "PasswordAuthentication no" in (tmp_path / "config").read_text()
     assert not any(word.startswith("chpasswd") for word in recorder.calls)
@@ -112,7 +112,7 @@ def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be understood"):
+    with pytest.raises(UserError, match="is not supported"):
         open_access("yes", Commands(io.StringIO(), recording()), folder=tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_a_log_in_leads_to_the_session_and_nowhere_else() -> None:
 
 def test_no_address_yet() -> None:
     assert find_addresses("") == find_addresses("x") == ()
-    assert Access((), "p").text() == "ssh root@(no address yet), password p"
+    assert Access((), "p").summary() == "ssh root@(no address yet), password p"
 
 
 def test_kernel_arguments_answer_questions() -> None:
@@ -136,8 +136,8 @@ def test_kernel_arguments_answer_questions() -> None:
 
 def test_facts_come_back_from_json() -> None:
     text = json.dumps({**FACTS.to_json(), "something": "that a later version adds"})
-    assert facts_from(text) == FACTS
-    assert dataclasses.replace(facts_from(text), memory=1) != FACTS
+    assert parse_facts(text) == FACTS
+    assert dataclasses.replace(parse_facts(text), memory=1) != FACTS
 
 
 def test_the_images_age(tmp_path: Path) -> None:

@@ -30,17 +30,17 @@ def ok(taken: State | list[Problem]) -> State:
 @pytest.mark.parametrize(
     ("disk", "words"),
     [
-        (PATHS[0], "one path of the multipath disk 36001405"),
+        (PATHS[0], "a path of the multipath disk 36001405"),
         (STICK, "runs from it"),
-        (dataclasses.replace(BLANK, mounts=("/mnt",)), "in use, mounted on /mnt"),
+        (dataclasses.replace(BLANK, mounts=("/mnt",)), "mounted on /mnt"),
         (dataclasses.replace(BLANK, read_only=True), "write-protected"),
-        (dataclasses.replace(BLANK, size=GIB), "too small: at least 6.0 GiB"),
+        (dataclasses.replace(BLANK, size=GIB), "at least 6.0 GiB"),
     ],
 )
 def test_disks_that_cannot_be_chosen_say_why(disk: Disk, words: str) -> None:
     assert words in disk_rows.why_not(disk)
     start = state(with_disks(disk, DIRTY))
-    problem = only(disks.take_target(start, {"disk.key": disk.path, "disk.mirror": False}))
+    problem = only(disks.submit_target(start, {"disk.key": disk.path, "disk.mirror": False}))
     assert problem.field == "disk.key"
     assert words in problem.text
     assert disk_rows.row(disk).cells[-1].startswith("- ")
@@ -72,14 +72,14 @@ def test_two_lines_for_one_disk_are_explained_and_refused() -> None:
     one = dataclasses.replace(BLANK, serial="LUN1", transport="fc")
     other = dataclasses.replace(one, path="/dev/sdb")
     where = state(with_disks(one, other))
-    assert "it and sdb have one serial number" in only(disks.take_target(where, {"disk.key": "/dev/sda"})).text
+    assert "the same serial number as sdb" in only(disks.submit_target(where, {"disk.key": "/dev/sda"})).text
     shown = disk_rows.row(one, (one, other))
     assert shown.cells[-1] == "- same serial"
-    assert "Cannot be chosen: it and sdb" in shown.details
-    # Of another size it is another disk, and one is told to look.
+    assert "Not selectable: it has the same serial number as sdb" in shown.details
+    # With a different size it is a different disk; the details mention the serial number.
     larger = dataclasses.replace(other, size=one.size * 2)
     assert disk_rows.why_not(one, (one, larger)) == ""
-    assert "sdb has the same serial number: go by size" in disk_rows.details(one, (one, larger))
+    assert "sdb has the same serial number: compare the sizes" in disk_rows.details(one, (one, larger))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_disk_that_will_get_further_paths_can_be_declared(disk: Disk, offered:
 
 def test_the_list_has_no_room_for_labels() -> None:
     labelled = dataclasses.replace(BLANK, contents=("ext4 signature (label 'precious')",))
-    assert disk_rows.in_short(labelled) == "ext4 signature"
+    assert disk_rows.short_contents(labelled) == "ext4 signature"
     assert "precious" in disk_rows.details(labelled)
 
 
@@ -113,34 +113,34 @@ def test_space_for_guests_is_named() -> None:
 
 
 def test_taking_a_disk_keeps_the_choice() -> None:
-    after = ok(disks.take_target(state(), {"disk.key": "/dev/sdb", "disk.mirror": False}))
+    after = ok(disks.submit_target(state(), {"disk.key": "/dev/sdb", "disk.mirror": False}))
     assert after.system_disks() == (DIRTY,)
 
 
 def test_a_machine_without_disks_says_so() -> None:
-    assert "No disk" in only(disks.take_target(state(with_disks()), {"disk.mirror": False})).text
+    assert "No disk" in only(disks.submit_target(state(with_disks()), {"disk.mirror": False})).text
 
 
 def test_a_bios_needs_sectors_that_it_knows() -> None:
     large = dataclasses.replace(BLANK, sector=4096)
     values = {"disk.key": "/dev/sda", "disk.mirror": False}
-    assert "4096" in only(disks.take_target(state(with_disks(large)), values)).text
-    ok(disks.take_target(state(with_disks(large, firmware="uefi")), values))
+    assert "4096" in only(disks.submit_target(state(with_disks(large)), values)).text
+    ok(disks.submit_target(state(with_disks(large, firmware="uefi")), values))
 
 
 def test_a_mirror_needs_two() -> None:
     alone = state(with_disks(BLANK, STICK, *PATHS))
-    assert only(disks.take_target(alone, {"disk.key": "/dev/sda", "disk.mirror": True})).field == "disk.mirror"
-    both = ok(disks.take_target(state(), {"disk.key": "/dev/sda", "disk.mirror": True}))
+    assert only(disks.submit_target(alone, {"disk.key": "/dev/sda", "disk.mirror": True})).field == "disk.mirror"
+    both = ok(disks.submit_target(state(), {"disk.key": "/dev/sda", "disk.mirror": True}))
     offered = next(item for item in disks.mirror(both).items if isinstance(item, Table))
     assert {row.key for row in offered.rows} == {"/dev/sdb", MAP.path}
-    assert ok(disks.take_mirror(both, {"mirror.key": "/dev/sdb"})).system_disks() == (BLANK, DIRTY)
+    assert ok(disks.submit_mirror(both, {"mirror.key": "/dev/sdb"})).system_disks() == (BLANK, DIRTY)
 
 
 def test_a_mirror_needs_sectors_of_one_size() -> None:
     facts = with_disks(BLANK, dataclasses.replace(DIRTY, sector=4096))
     start = chosen({"disk.mirror": True}, facts)
-    assert "512 and 4096" in only(disks.take_mirror(start, {"mirror.key": "/dev/sdb"})).text
+    assert "512 and 4096" in only(disks.submit_mirror(start, {"mirror.key": "/dev/sdb"})).text
 
 
 def test_the_second_disk_counts_only_with_a_mirror() -> None:
@@ -158,16 +158,16 @@ def test_guests_on_further_disks_never_take_the_systems() -> None:
 
 def test_a_volume_groups_name_is_checked() -> None:
     values = {"guests.kind": "lvm", "guests.more": False}
-    assert only(disks.take_guests(chosen(), {**values, "guests.group": "-x"})).field == "guests.group"
-    assert only(disks.take_guests(chosen(), {**values, "guests.group": ""})).field == "guests.group"
-    ok(disks.take_guests(chosen(), {**values, "guests.kind": "none", "guests.group": "-x"}))
+    assert only(disks.submit_guests(chosen(), {**values, "guests.group": "-x"})).field == "guests.group"
+    assert only(disks.submit_guests(chosen(), {**values, "guests.group": ""})).field == "guests.group"
+    ok(disks.submit_guests(chosen(), {**values, "guests.kind": "none", "guests.group": "-x"}))
 
 
 def test_a_name_that_another_disk_has_is_refused() -> None:
     values = {"guests.kind": "lvm", "guests.more": False, "guests.group": "old"}
-    assert "on /dev/sdb2" in only(disks.take_guests(chosen(), values)).text
+    assert "on /dev/sdb2" in only(disks.submit_guests(chosen(), values)).text
     # The disk that will be erased takes its group along.
-    ok(disks.take_guests(chosen({"disk.key": "/dev/sdb"}), values))
+    ok(disks.submit_guests(chosen({"disk.key": "/dev/sdb"}), values))
 
 
 def test_no_box_for_further_disks_without_them() -> None:

@@ -12,7 +12,7 @@ from installer.tui.pages import host
 from installer.tui.state import State, to_answers
 from installer.tui.toolkit.forms import BACK, HELP, NEXT, Entry, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
-from installer.tui.toolkit.wizard import Driver, ask, explain
+from installer.tui.toolkit.wizard import Wizard, show_form, show_problems
 
 Turn = tuple[str, str, dict[str, Value]]
 """The title that is expected, the button, and what is typed before."""
@@ -41,7 +41,7 @@ class Script:
     def name(self, text: str) -> None:
         """What stands at the top."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))
 
 
@@ -52,26 +52,26 @@ def _no_libcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TO_DISK: list[Turn] = [("Keyboard", NEXT, {"keyboard.map": "de"}), ("What to do", NEXT, {}), ("Drivers and packages", NEXT, {})]
 TO_NAMES: list[Turn] = [
-    ("Disk to install on", NEXT, {"disk.key": "/dev/sdb"}),
-    ("Space for guests", NEXT, {}),
+    ("Target disk", NEXT, {"disk.key": "/dev/sdb"}),
+    ("Guest storage", NEXT, {}),
     ("Network card", NEXT, {}),
-    ("Address of the host", NEXT, {}),
-    ("Test of the network", NEXT, {}),
+    ("Host address", NEXT, {}),
+    ("Network test", NEXT, {}),
 ]
 FROM_NAMES: list[Turn] = [
-    ("Name of the host", NEXT, {"name.host": "xen1"}),
+    ("Host name", NEXT, {"name.host": "xen1"}),
     ("Time zone", NEXT, {"zone.region": "Europe"}),
     ("Time zone and clock", NEXT, {"zone.city": "Europe/Paris"}),
     ("Administrator", NEXT, {"root.password": "correct horse", "root.again": "correct horse"}),
     ("Pool", NEXT, {}),
     ("Summary", NEXT, {}),
-    ("Last question", NEXT, {"confirm.word": "erase"}),
+    ("Confirmation", NEXT, {"confirm.word": "erase"}),
 ]
 
 
 def test_straight_through() -> None:
     script = Script([*TO_DISK, *TO_NAMES, *FROM_NAMES])
-    answers = to_answers(Driver(script, state()).run())
+    answers = to_answers(Wizard(script, state()).run())
     assert script.turns == []
     assert script.told == []
     assert answers.host_name == "xen1"
@@ -88,21 +88,21 @@ def test_going_back_keeps_everything_even_what_is_wrong() -> None:
         [
             *TO_DISK,
             *TO_NAMES,
-            ("Name of the host", BACK, {"name.host": "Not Yet", "name.dns": "192.0.2.53"}),
-            ("Test of the network", BACK, {}),
-            ("Address of the host", BACK, {"ip.vlan": "42"}),
+            ("Host name", BACK, {"name.host": "Not Yet", "name.dns": "192.0.2.53"}),
+            ("Network test", BACK, {}),
+            ("Host address", BACK, {"ip.vlan": "42"}),
             ("Network card", BACK, {}),
-            ("Space for guests", BACK, {"guests.group": "vg7"}),
-            ("Disk to install on", NEXT, {}),
-            ("Space for guests", NEXT, {}),
+            ("Guest storage", BACK, {"guests.group": "vg7"}),
+            ("Target disk", NEXT, {}),
+            ("Guest storage", NEXT, {}),
             ("Network card", NEXT, {}),
-            ("Address of the host", NEXT, {}),
-            ("Test of the network", NEXT, {}),
+            ("Host address", NEXT, {}),
+            ("Network test", NEXT, {}),
             *FROM_NAMES,
         ]
     )
-    answers = to_answers(Driver(script, state()).run())
-    names = [form for form in script.forms if form.title == "Name of the host"]
+    answers = to_answers(Wizard(script, state()).run())
+    names = [form for form in script.forms if form.title == "Host name"]
     assert names[1].values()["name.host"] == "Not Yet"
     assert answers.network.management.vlan == 42
     assert answers.network.management.dns == ("192.0.2.53",)
@@ -113,7 +113,7 @@ def test_going_back_keeps_everything_even_what_is_wrong() -> None:
 def test_there_is_nothing_before_the_first_screen() -> None:
     # Esc reaches the driver as Back even where no button says so.
     script = Script([("What to do", BACK, {})])
-    driver = Driver(script, State(state().facts, state().manifest, {}, preset=frozenset({"keyboard"}), zones=state().zones))
+    driver = Wizard(script, State(state().facts, state().manifest, {}, preset=frozenset({"keyboard"}), zones=state().zones))
     with pytest.raises(IndexError):  # asked again, and the script has no more turns
         driver.run()
     assert [title for title, _, _ in script.seen] == ["What to do", "What to do"]
@@ -121,7 +121,7 @@ def test_there_is_nothing_before_the_first_screen() -> None:
 
 def test_help_loses_nothing_that_was_typed() -> None:
     script = Script([("Administrator", HELP, {"root.password": "correct horse"}), ("Administrator", NEXT, {})])
-    reply = ask(script, lambda: host.root(state()))
+    reply = show_form(script, lambda: host.root(state()))
     assert script.told[0][0] == "Help: Administrator"
     assert "public SSH key" in script.told[0][1]
     assert reply.values["root.password"] == "correct horse"
@@ -130,7 +130,7 @@ def test_help_loses_nothing_that_was_typed() -> None:
 def test_a_mistake_stays_on_the_screen_with_what_was_typed() -> None:
     script = Script([("Administrator", NEXT, {"root.password": "short", "root.again": "short"}), ("Administrator", BACK, {})])
     with pytest.raises(IndexError):
-        Driver(script, state()).run("root")
+        Wizard(script, state()).run("root")
     title, focus, problem = script.seen[1]
     assert (title, focus) == ("Administrator", "root.password")
     assert "needs 8" in problem
@@ -140,7 +140,7 @@ def test_a_mistake_stays_on_the_screen_with_what_was_typed() -> None:
 
 def test_passwords_are_not_kept_when_a_screen_is_left() -> None:
     script = Script([("Administrator", BACK, {"root.password": "correct horse", "root.again": "correct horse"})])
-    driver = Driver(script, state())
+    driver = Wizard(script, state())
     with pytest.raises(IndexError):
         driver.run("root")
     assert "correct horse" not in repr(driver.state)
@@ -148,12 +148,12 @@ def test_passwords_are_not_kept_when_a_screen_is_left() -> None:
 
 def test_several_mistakes_come_as_a_message() -> None:
     script = Script([])
-    focus, problem = explain(script, [Problem("a", "First."), Problem("b", "Second.")])
+    focus, problem = show_problems(script, [Problem("a", "First."), Problem("b", "Second.")])
     assert (focus, problem) == ("a", "First.")
-    assert script.told == [("Please mend this", "First.\n\nSecond.")]
-    assert explain(script, [Problem("a", "Short.")]) == ("a", "Short.")
+    assert script.told == [("Please correct the following", "First.\n\nSecond.")]
+    assert show_problems(script, [Problem("a", "Short.")]) == ("a", "Short.")
     assert len(script.told) == 1
-    assert explain(script, [Problem("a", "long " * 60)])[1] == ""
+    assert show_problems(script, [Problem("a", "long " * 60)])[1] == ""
     assert len(script.told) == 2
 
 
@@ -162,10 +162,10 @@ def test_a_further_button_acts_and_comes_back() -> None:
     seen: list[str] = []
 
     def rescan(where: State, values: object) -> State:
-        seen.append(str(where.on("card.bond")))
-        return where.having({"card.key": NICS[2].mac})
+        seen.append(str(where.is_checked("card.bond")))
+        return where.with_values({"card.key": NICS[2].mac})
 
-    driver = Driver(script, state(), actions={("card", "rescan"): rescan})
+    driver = Wizard(script, state(), actions={("card", "rescan"): rescan})
     with pytest.raises(IndexError):
         driver.run("card")
     assert seen == ["True"]
@@ -180,7 +180,7 @@ def test_leaving_a_screen_may_lead_elsewhere() -> None:
         return "what" if where.text("action.what") == "rescue" else ""
 
     with pytest.raises(IndexError):
-        Driver(script, state(), left={"what": left}).run("what")
+        Wizard(script, state(), left={"what": left}).run("what")
     assert ways == [True, True]
     assert script.seen[-1][0] == "Drivers and packages"
 
@@ -188,17 +188,17 @@ def test_leaving_a_screen_may_lead_elsewhere() -> None:
 def test_the_confirmation_wants_the_word_when_anything_is_lost() -> None:
     from installer.tui.pages import summary  # noqa: PLC0415
 
-    dirty = state().having({"disk.key": "/dev/sdb", "card.key": NICS[0].mac, "name.host": "x"})
-    assert "holds now: gpt signature; part /dev/sdb1 with ext4 'precious'" in " ".join(str(summary.confirm(dirty).items).split())
-    assert isinstance(summary.take_confirm(dirty, {"confirm.word": "yes"}), list)
-    assert isinstance(summary.take_confirm(dirty, {"confirm.word": " ERASE "}), State)
-    blank = dirty.having({"disk.key": "/dev/sda"})
+    dirty = state().with_values({"disk.key": "/dev/sdb", "card.key": NICS[0].mac, "name.host": "x"})
+    assert "contents: gpt signature; part /dev/sdb1 with ext4 'precious'" in " ".join(str(summary.confirm(dirty).items).split())
+    assert isinstance(summary.submit_confirm(dirty, {"confirm.word": "yes"}), list)
+    assert isinstance(summary.submit_confirm(dirty, {"confirm.word": " ERASE "}), State)
+    blank = dirty.with_values({"disk.key": "/dev/sda"})
     assert summary.confirm(blank).default == BACK
     assert list(summary.confirm(blank).fields()) == []
-    assert isinstance(summary.take_confirm(blank, {}), State)
+    assert isinstance(summary.submit_confirm(blank, {}), State)
 
 
 def test_the_summary_goes_on_only_with_a_plan() -> None:
     from installer.tui.pages import summary  # noqa: PLC0415
 
-    assert isinstance(summary.take_summary(state(), {}), list)
+    assert isinstance(summary.submit_summary(state(), {}), list)

@@ -42,10 +42,10 @@ EVERYTHING = {
 
 
 def walk(start: State) -> list[str]:
-    names, name = [], flow.following(start, "")
+    names, name = [], flow.next_screen(start, "")
     while name is not None:
         names.append(name)
-        name = flow.following(start, name)
+        name = flow.next_screen(start, name)
     return names
 
 
@@ -76,7 +76,7 @@ def test_every_screen_appears_when_everything_is_wanted() -> None:
 def test_a_choice_brings_its_screen(values: dict[str, str | bool], extra: str, after: str) -> None:
     names = walk(chosen(values))
     assert names[names.index(after) + 1] == extra
-    assert flow.preceding(chosen(values), extra) == after
+    assert flow.previous_screen(chosen(values), extra) == after
 
 
 def test_no_further_disks_without_guests_or_without_disks() -> None:
@@ -87,14 +87,14 @@ def test_no_further_disks_without_guests_or_without_disks() -> None:
 def test_a_known_answer_skips_its_screen() -> None:
     known = dataclasses.replace(chosen(), preset=frozenset({"keyboard", "root"}))
     assert walk(known) == [name for name in PLAIN if name not in ("keyboard", "root")]
-    assert flow.preceding(known, "what") is None
+    assert flow.previous_screen(known, "what") is None
 
 
 def test_the_way_back_is_the_way_there() -> None:
     for values in ({}, EVERYTHING):
         names = walk(chosen(values))
-        assert flow.following(chosen(values), names[-1]) is None
-        assert [flow.preceding(chosen(values), name) for name in names] == [None, *names[:-1]]
+        assert flow.next_screen(chosen(values), names[-1]) is None
+        assert [flow.previous_screen(chosen(values), name) for name in names] == [None, *names[:-1]]
 
 
 def machines() -> list[State]:

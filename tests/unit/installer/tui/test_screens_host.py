@@ -32,7 +32,7 @@ def fields(taken: State | list[Problem]) -> list[str]:
         (with_disks(), 2e9, "No disk"),
         (dataclasses.replace(FACTS, virtualization=""), 2e9, "VT-x or AMD-V"),
         (dataclasses.replace(FACTS, memory=GIB), 2e9, "need 1.5 GiB"),
-        (FACTS, 1e9, "The clock says 2001-09-09 01:46 UTC"),
+        (FACTS, 1e9, "The clock shows 2001-09-09 01:46 UTC"),
     ],
 )
 def test_each_warning_that_matters(facts: Facts, now: float, words: str) -> None:
@@ -40,25 +40,25 @@ def test_each_warning_that_matters(facts: Facts, now: float, words: str) -> None
     found = welcome.find_warnings(where)
     assert len(found) == 1
     assert words in found[0]
-    assert not welcome.no_warnings(where)
+    assert not welcome.skip_warnings(where)
 
 
 def test_a_good_machine_has_none() -> None:
-    assert welcome.no_warnings(state())
+    assert welcome.skip_warnings(state())
     # Under Xen neither the processor's features nor the machine's memory can be seen.
-    assert welcome.no_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
+    assert welcome.skip_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
 
 
 def test_a_keyboard_suggests_a_time_zone_until_one_is_chosen() -> None:
-    german = welcome.take_keyboard(state(), {"keyboard.map": "de"})
+    german = welcome.submit_keyboard(state(), {"keyboard.map": "de"})
     assert (german.text("zone.region"), german.text("zone.city")) == ("Europe", "Europe/Berlin")
-    french = welcome.take_keyboard(german, {"keyboard.map": "fr"})
+    french = welcome.submit_keyboard(german, {"keyboard.map": "fr"})
     assert french.text("zone.city") == "Europe/Paris"
-    assert welcome.take_keyboard(french, {"keyboard.map": "us"}).text("zone.city") == ""
-    chosen_by_hand = french.having({"zone.region": "UTC", "zone.city": "UTC"})
-    assert welcome.take_keyboard(chosen_by_hand, {"keyboard.map": "de"}).text("zone.city") == "UTC"
+    assert welcome.submit_keyboard(french, {"keyboard.map": "us"}).text("zone.city") == ""
+    chosen_by_hand = french.with_values({"zone.region": "UTC", "zone.city": "UTC"})
+    assert welcome.submit_keyboard(chosen_by_hand, {"keyboard.map": "de"}).text("zone.city") == "UTC"
     # Where the tz database has no such zone nothing is suggested.
-    assert welcome.take_keyboard(state(), {"keyboard.map": "jp106"}).text("zone.region") == "UTC"
+    assert welcome.submit_keyboard(state(), {"keyboard.map": "jp106"}).text("zone.region") == "UTC"
 
 
 def test_zones_of_keyboards_are_those_of_the_database() -> None:
@@ -97,13 +97,13 @@ def test_a_city_of_another_region_is_not_kept() -> None:
 
 
 def test_ntp_servers_are_names_or_addresses() -> None:
-    assert isinstance(host.take_city(chosen(), {"zone.city": "UTC", "zone.ntp": "ntp1.example.org, 192.0.2.1"}), State)
-    assert fields(host.take_city(chosen(), {"zone.city": "UTC", "zone.ntp": "no_name"})) == ["zone.ntp"]
+    assert isinstance(host.submit_city(chosen(), {"zone.city": "UTC", "zone.ntp": "ntp1.example.org, 192.0.2.1"}), State)
+    assert fields(host.submit_city(chosen(), {"zone.city": "UTC", "zone.ntp": "no_name"})) == ["zone.ntp"]
 
 
 def root(password: str = "", again: str = "", key: str = "", known: str = "") -> State | list[Problem]:
     values = {"root.password": password, "root.again": again, "root.key": key}
-    return host.take_root(chosen({"root.hash": known}), values)
+    return host.submit_root(chosen({"root.hash": known}), values)
 
 
 def test_a_way_in_is_needed() -> None:

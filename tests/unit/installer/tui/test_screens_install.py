@@ -20,7 +20,7 @@ from installer.command_log import Commands
 from installer.plan.plan import Options, Plan, make_plan
 from installer.session import Session
 from installer.tui import install
-from installer.tui.operations.operations import Effects
+from installer.tui.operations.operations import Operations
 from installer.tui.pages import installation_progress
 from installer.tui.pages.installation_progress import Progress
 from installer.tui.toolkit.background_job import Job
@@ -48,12 +48,12 @@ def finished(name: str, seconds: float = 1.5) -> dict[str, Any]:
 def test_progress_follows_the_steps() -> None:
     progress = play(started("stage the image"), finished("stage the image"), started("copy the image"))
     assert progress.current == "copy the image"
-    assert progress.whole() == pytest.approx(0.1)
+    assert progress.total_fraction() == pytest.approx(0.1)
     half = progress.after({"event": "progress", "name": "copy the image", "fraction": 0.5, "text": "dom0.squashfs"})
-    assert half.whole() == pytest.approx(0.5)
+    assert half.total_fraction() == pytest.approx(0.5)
     update = installation_progress.progress_update(half, 165.0)
     assert update.texts["progress.now"] == "Step 2 of 3: copy the image 50%\ndom0.squashfs"
-    assert update.texts["progress.time"] == "Time so far: 1 min 05 s"
+    assert update.texts["progress.time"] == "Elapsed: 1 min 05 s"
     assert "1.5 s  stage the image" in update.texts["progress.done"]
     assert update.done == ""
 
@@ -84,9 +84,9 @@ def test_all_that_follows_fits_on_a_screen() -> None:
 
 def test_a_failure_says_whether_anything_is_lost() -> None:
     early = play(started("check the image"), {"event": "failed", "text": "no"})
-    assert "Nothing was changed on any disk" in str(installation_progress.failure(early))
+    assert "No disk was changed" in str(installation_progress.failure(early))
     late = play(started("wipe the disk"), finished("wipe the disk"), started("copy the image"), {"event": "failed", "text": "no"})
-    assert "cannot be started from" in str(installation_progress.failure(late))
+    assert "not bootable" in str(installation_progress.failure(late))
 
 
 def test_a_job_keeps_its_result_or_its_error() -> None:
@@ -128,7 +128,7 @@ class Person:
     def name(self, text: str) -> None:
         """What stands at the top."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
 
 
@@ -148,11 +148,11 @@ def _this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "plan_for", plan_for)
 
 
-def effects(person: Person) -> Effects:
+def effects(person: Person) -> Operations:
     def never() -> Any:
         raise AssertionError("nobody looks at the machine here")
 
-    return Effects(person, Commands(io.StringIO()), never)
+    return Operations(person, Commands(io.StringIO()), never)
 
 
 def test_an_installation_that_goes_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_the_lease_of_a_card_is_found_by_its_number(tmp_path: Path) -> None:
 def test_a_fixed_address_begins_with_what_dhcp_gave() -> None:
     values: dict[str, Value] = {"ip.v4": "static", **TOLD}
     assert shown(network.static4(chosen(values))) == {"static.address": "192.0.2.77/24", "static.gateway": "192.0.2.1"}
-    assert "of your own" in str(network.static4(chosen(values)).items[0])
+    assert "unused" in str(network.static4(chosen(values)).items[0])
     # In a VLAN the network is another one; IPv6 has nothing of it.
     assert shown(network.static4(chosen({**values, "ip.vlan": "7"})))["static.address"] == ""
     assert shown(network.static6(chosen(values)))["static6.address"] == ""

@@ -16,8 +16,8 @@ from dom0kit.errors import UserError
 from dom0kit.http_client import Response, WebError
 from installer.command_log import Commands
 from installer.tui.operations import http_export, send_log
-from installer.tui.operations.http_export import Offer, word
-from installer.tui.operations.send_log import LogEffects
+from installer.tui.operations.http_export import FileServer, random_name
+from installer.tui.operations.send_log import LogExport
 from installer.tui.pages import log_export
 from installer.tui.pages.log_export import parse_target
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Reply, Update, Value
@@ -36,7 +36,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
 
 
 def test_a_file_is_offered_while_the_screen_is_open() -> None:
-    with Offer(DATA, "log-bamako.tar.gz", (0,)) as open_offer:
+    with FileServer(DATA, "log-bamako.tar.gz", (0,)) as open_offer:
         port = open_offer.port
         assert get(port, "/log-bamako.tar.gz") == (200, DATA)
         assert get(port, "/log-bamako.tar.gz", "HEAD") == (200, b"")
@@ -53,12 +53,12 @@ def test_a_file_is_offered_while_the_screen_is_open() -> None:
 
 
 def test_another_port_is_taken_when_one_is_in_use() -> None:
-    with Offer(DATA, "a", (0,)) as first, Offer(DATA, "b", (first.port, 0)) as second:
+    with FileServer(DATA, "a", (0,)) as first, FileServer(DATA, "b", (first.port, 0)) as second:
         assert first.port != second.port
 
 
 def test_the_word_is_easy_and_another_each_time() -> None:
-    words = {word() for _ in range(50)}
+    words = {random_name() for _ in range(50)}
     assert len(words) > 45
     assert all(len(text) == 8 and text.isalpha() and text.islower() for text in words)
 
@@ -78,13 +78,13 @@ def test_the_word_is_easy_and_another_each_time() -> None:
 )
 def test_targets_of_scp(text: str, words: str) -> None:
     target = parse_target(text, "log.tar.gz")
-    assert (target.words() if target else "") == words
-    assert bool(log_export.target_wrong(text)) == (not words)
+    assert (target.to_scp() if target else "") == words
+    assert bool(log_export.target_problem(text)) == (not words)
 
 
 def test_addresses_of_web_servers() -> None:
-    assert log_export.url_wrong("http://192.0.2.7/upload") == ""
-    assert "http://SERVER/path" in log_export.url_wrong("192.0.2.7")
+    assert log_export.url_problem("http://192.0.2.7/upload") == ""
+    assert "http://SERVER/path" in log_export.url_problem("192.0.2.7")
 
 
 class Terminal:
@@ -96,7 +96,7 @@ class Terminal:
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
         text = "\n".join(draw(form, problem))
-        if form.title == "One moment":
+        if form.title == "Please wait":
             while not (news := update() if update else None) or not news.done:
                 pass
             return Reply("wait", {})
@@ -116,7 +116,7 @@ class Terminal:
     def name(self, text: str) -> None:
         """What stands at the top."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
 
 
@@ -141,9 +141,9 @@ def ssh_programs(scp: Output = scp_checked, key: str = "h ssh-ed25519 AAAA") -> 
     return FakeRunner({"scp": scp, "ssh-keyscan": keyscan, "ssh-keygen": "256 SHA256:abc h (ED25519)"})
 
 
-def effects(terminal: Terminal, runner: Any = None, *, there: tuple[str, ...] = ("127.0.0.1",), **more: Any) -> LogEffects:
+def effects(terminal: Terminal, runner: Any = None, *, there: tuple[str, ...] = ("127.0.0.1",), **more: Any) -> LogExport:
     commands = Commands(io.StringIO(), runner=runner or ssh_programs())
-    return LogEffects(terminal, commands, lambda: there, lambda: DATA, more.pop("to_stick", lambda: None), **more)
+    return LogExport(terminal, commands, lambda: there, lambda: DATA, more.pop("to_stick", lambda: None), **more)
 
 
 def way(name: str) -> Turn:
@@ -152,7 +152,7 @@ def way(name: str) -> Turn:
 
 def test_by_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_export, "PORTS", (0,))
-    terminal = Terminal(way("offer"), ("Fetch the log", BACK, {}))
+    terminal = Terminal(way("offer"), ("Download the log", BACK, {}))
 
     def look(text: str) -> None:
         if "http://127.0.0.1:" in text:
@@ -161,7 +161,7 @@ def test_by_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     terminal.look = look
     effects(terminal).save()
-    assert "fetched once, last by 127.0.0.1" in terminal.shown[-1]
+    assert "Downloaded once, last by 127.0.0.1" in terminal.shown[-1]
     assert terminal.told == []
 
 
@@ -184,10 +184,10 @@ def test_by_a_web_server_after_two_mistakes() -> None:
             raise WebError("connect", "no connection to 192.0.2.7", "is it up?")
         return Response(500 if len(sent) == 2 else 204, b"")
 
-    turn: Turn = ("Send the log", NEXT, {"log.url": " http://192.0.2.7/up "})
-    terminal = Terminal(way("post"), ("Send the log", NEXT, {"log.url": "nonsense"}), turn, turn, turn)
+    turn: Turn = ("Upload the log", NEXT, {"log.url": " http://192.0.2.7/up "})
+    terminal = Terminal(way("post"), ("Upload the log", NEXT, {"log.url": "nonsense"}), turn, turn, turn)
     effects(terminal, post=post).save()
-    assert [text[:20] for text in terminal.told] == ["no connection to 192", "500 Internal Server ", "[ok] http://192.0.2."]
+    assert [text[:13] for text in terminal.told] == ["no connection", "500 Internal ", "[ok] Uploaded"]
     assert sent[-1] == ("POST", "http://192.0.2.7/up", DATA)
 
 
@@ -198,7 +198,7 @@ def test_by_ssh() -> None:
     runner, terminal = ssh_programs(), Terminal(way("scp"), COPY, ("Host key", "yes", {}))
     act = effects(terminal, runner)
     act.save()
-    assert "[ok] The log is at me@192.0.2.7:log-" in terminal.told[0]
+    assert "[ok] Copied the log to me@192.0.2.7:log-" in terminal.told[0]
     scp = runner.words[-1]
     assert "StrictHostKeyChecking=yes" in scp
     assert runner.requests[-1].env["DOM0KIT_PASSWORD"] == "open sesame"
@@ -217,23 +217,23 @@ def test_by_ssh_with_obstacles() -> None:
     assert terminal.told == []
     terminal = Terminal(way("scp"), COPY, ("Copy the log", BACK, {}))
     effects(terminal, ssh_programs(key="# h:22 SSH-2.0\n")).save()
-    assert "shows no SSH host key" in terminal.told[0]
+    assert "has no SSH host key" in terminal.told[0]
 
 
 def test_what_cannot_be_offered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
-        raise UserError("nothing can be offered to the network")
+        raise UserError("cannot listen")
 
-    monkeypatch.setattr(send_log, "Offer", refuse)
+    monkeypatch.setattr(send_log, "FileServer", refuse)
     terminal = Terminal(way("offer"))
     effects(terminal).save()
-    assert "nothing can be offered" in terminal.told[0]
+    assert "cannot listen" in terminal.told[0]
 
 
 @pytest.mark.parametrize(
     "form",
     [
-        log_export.how(),
+        log_export.choose_way(),
         log_export.offered(tuple(f"http://[2001:db8::{n}]:8080/log-bamakobi.tar.gz" for n in range(9))),
         log_export.post("http://x"),
         log_export.scp("me@x"),

@@ -19,7 +19,7 @@ def fields(taken: State | list[Problem]) -> list[str]:
 
 def test_cards_with_a_cable_come_first() -> None:
     table = next(item for item in network.card(state()).items if isinstance(item, Table))
-    assert [row.cells[2] for row in table.rows] == ["connected", "not known", "no cable"]
+    assert [row.cells[2] for row in table.rows] == ["connected", "unknown", "no cable"]
     assert table.rows[0].cells[:2] == ("eno1", "52:54:00:00:00:01")
 
 
@@ -27,18 +27,18 @@ def test_one_card_offers_no_bond_and_none_no_way_on() -> None:
     one = state(dataclasses.replace(FACTS, nics=NICS[:1]))
     assert "card.bond" not in [field.name for field in network.card(one).fields()]
     none = state(dataclasses.replace(FACTS, nics=()))
-    assert fields(network.take_card(none, {"card.key": ""})) == [""]
-    assert isinstance(network.take_card(one, {"card.key": NICS[0].mac}), State)
+    assert fields(network.submit_card(none, {"card.key": ""})) == [""]
+    assert isinstance(network.submit_card(one, {"card.key": NICS[0].mac}), State)
 
 
 def test_a_bond_has_two_to_eight_cards() -> None:
     start = chosen({"card.bond": True})
-    assert fields(network.take_bond(start, {"bond.cards": (), "bond.mode": "lacp"})) == ["bond.cards"]
-    after = network.take_bond(start, {"bond.cards": (NICS[1].mac,), "bond.mode": "lacp"})
+    assert fields(network.submit_bond(start, {"bond.cards": (), "bond.mode": "lacp"})) == ["bond.cards"]
+    after = network.submit_bond(start, {"bond.cards": (NICS[1].mac,), "bond.mode": "lacp"})
     assert isinstance(after, State)
     assert after.cards() == (NICS[0].mac, NICS[1].mac)
     many = tuple(f"52:54:00:00:01:0{number}" for number in range(8))
-    assert fields(network.take_bond(start, {"bond.cards": many, "bond.mode": "lacp"})) == ["bond.cards"]
+    assert fields(network.submit_bond(start, {"bond.cards": many, "bond.mode": "lacp"})) == ["bond.cards"]
 
 
 @pytest.mark.parametrize(
@@ -51,34 +51,34 @@ def test_a_bond_has_two_to_eight_cards() -> None:
     ],
 )
 def test_addressing_that_cannot_be(values: Values, wrong: list[str]) -> None:
-    assert fields(network.take_ip(chosen(), values)) == wrong
+    assert fields(network.submit_ip(chosen(), values)) == wrong
 
 
 @pytest.mark.parametrize("vlan", ["", "1", "4094", " 42 "])
 def test_addressing_that_can_be(vlan: str) -> None:
-    assert isinstance(network.take_ip(chosen(), {"ip.v4": "none", "ip.v6": "autoconf", "ip.vlan": vlan}), State)
+    assert isinstance(network.submit_ip(chosen(), {"ip.v4": "none", "ip.v6": "autoconf", "ip.vlan": vlan}), State)
 
 
 @pytest.mark.parametrize(
     ("address", "gateway", "where", "words"),
     [
-        ("", "", "static.address", "Type the host's address"),
-        ("192.0.2.10", "", "static.address", "length of the network behind a slash"),
+        ("", "", "static.address", "Enter the host's address"),
+        ("192.0.2.10", "", "static.address", "prefix length is missing"),
         ("192.0.2.300/24", "", "static.address", "192.0.2.10/24"),
         ("192.0.2.10/33", "", "static.address", "192.0.2.10/24"),
-        ("2001:db8::1/64", "", "static.address", "an address of IPv6"),
-        ("192.0.2.0/24", "", "static.address", "is the network itself"),
+        ("2001:db8::1/64", "", "static.address", "an IPv6 address"),
+        ("192.0.2.0/24", "", "static.address", "is the network address"),
         ("192.0.2.255/24", "", "static.address", "broadcast"),
-        ("127.0.0.1/8", "", "static.address", "cannot be a host's"),
-        ("192.0.2.10/24", "192.0.2.1/24", "static.gateway", "without slash"),
-        ("192.0.2.10/24", "router", "static.gateway", "as 192.0.2.1"),
-        ("192.0.2.10/24", "fe80::1", "static.gateway", "an address of IPv6"),
-        ("192.0.2.10/24", "198.51.100.1", "static.gateway", "inside the host's network 192.0.2.0/24"),
-        ("192.0.2.10/24", "192.0.2.10", "static.gateway", "another machine"),
+        ("127.0.0.1/8", "", "static.address", "cannot be assigned"),
+        ("192.0.2.10/24", "192.0.2.1/24", "static.gateway", "without a prefix"),
+        ("192.0.2.10/24", "router", "static.gateway", "192.0.2.1."),
+        ("192.0.2.10/24", "fe80::1", "static.gateway", "an IPv6 address"),
+        ("192.0.2.10/24", "198.51.100.1", "static.gateway", "in the host's network 192.0.2.0/24"),
+        ("192.0.2.10/24", "192.0.2.10", "static.gateway", "the host's own address"),
     ],
 )
 def test_a_wrong_address_says_how_to_mend_it(address: str, gateway: str, where: str, words: str) -> None:
-    taken = network.take_static4(chosen({"ip.v4": "static"}), {"static.address": address, "static.gateway": gateway})
+    taken = network.submit_static4(chosen({"ip.v4": "static"}), {"static.address": address, "static.gateway": gateway})
     assert isinstance(taken, list)
     assert [problem.field for problem in taken] == [where]
     assert words in taken[0].text
@@ -88,26 +88,26 @@ def test_a_wrong_address_says_how_to_mend_it(address: str, gateway: str, where: 
     ("address", "gateway"), [("192.0.2.10/24", "192.0.2.1"), (" 10.0.0.1/8 ", ""), ("192.0.2.0/31", "192.0.2.1")]
 )
 def test_a_right_ipv4_address(address: str, gateway: str) -> None:
-    assert isinstance(network.take_static4(chosen(), {"static.address": address, "static.gateway": gateway}), State)
+    assert isinstance(network.submit_static4(chosen(), {"static.address": address, "static.gateway": gateway}), State)
 
 
 @pytest.mark.parametrize("gateway", ["2001:db8::1", "fe80::1", ""])
 def test_a_right_ipv6_address(gateway: str) -> None:
     values = {"static6.address": "2001:db8::10/64", "static6.gateway": gateway}
-    assert isinstance(network.take_static6(chosen(), values), State)
-    assert isinstance(network.take_static6(chosen(), {**values, "static6.gateway": "2001:db9::1"}), list)
+    assert isinstance(network.submit_static6(chosen(), values), State)
+    assert isinstance(network.submit_static6(chosen(), {**values, "static6.gateway": "2001:db9::1"}), list)
 
 
 def test_names_are_checked_each_at_its_field() -> None:
     values = {"name.host": "Xen1", "name.dns": "192.0.2.53 dns", "name.search": "example.org, -x"}
-    taken = network.take_names(chosen(), values)
+    taken = network.submit_names(chosen(), values)
     assert isinstance(taken, list)
     assert [problem.field for problem in taken] == ["name.host", "name.dns", "name.search"]
-    assert taken[0].text == "Write it in lower case: xen1"
+    assert taken[0].text == "Use lower case: xen1"
     assert taken[1].text.startswith("dns: ")
-    assert fields(network.take_names(chosen(), {"name.host": " ", "name.dns": "", "name.search": ""})) == ["name.host"]
+    assert fields(network.submit_names(chosen(), {"name.host": " ", "name.dns": "", "name.search": ""})) == ["name.host"]
     good = {"name.host": "xen1.example.org", "name.dns": "192.0.2.53, 2001:db8::53", "name.search": "example.org"}
-    assert isinstance(network.take_names(chosen(), good), State)
+    assert isinstance(network.submit_names(chosen(), good), State)
 
 
 def test_checks_of_single_fields_take_what_the_model_takes() -> None:

@@ -109,7 +109,7 @@ class NewtForm(Widget):
     focus: ClassVar[list[Any]] = []
 
     def add(self, widget: Any) -> None:
-        """Takes part in the form."""
+        """Accept any component."""
 
     addHotKey = setTimer = add  # noqa: N815
 
@@ -324,15 +324,15 @@ def test_half_a_character_counts_as_nothing(newt: Any) -> None:
         def value(self) -> str:
             return b"\xc3".decode()
 
-    assert sys.modules["installer.tui.toolkit.newt_window"].typed(Broken()) == ""
+    assert sys.modules["installer.tui.toolkit.newt_window"].entry_text(Broken()) == ""
 
 
 def test_enter_closes_a_message_of_any_length(newt: Any) -> None:
     terminal = newt.Terminal("t")
-    terminal.tell("Help: A form", "short")
+    terminal.show_message("Help: A form", "short")
     assert [w.text for w in widgets(Widget) if w.text == "short"] == ["short"]
     assert not widgets(Listbox)
-    terminal.tell("Help: A form", "\n".join(f"line {n}" for n in range(newt.TALL + 1)))
+    terminal.show_message("Help: A form", "\n".join(f"line {n}" for n in range(newt.TALL + 1)))
     (box,) = widgets(Listbox)
     assert box.values == (newt.TALL,)
     assert box.named["returnExit"] == 1

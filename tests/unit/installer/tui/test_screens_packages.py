@@ -17,7 +17,7 @@ from installer.command_log import Commands
 from installer.model.deb_package import Package
 from installer.model.hardware import MEDIUM
 from installer.tui.operations import add_packages
-from installer.tui.operations.add_packages import PackageEffects
+from installer.tui.operations.add_packages import PackageOperations
 from installer.tui.pages import packages
 from installer.tui.state import document, plan_of
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Reply, Update, Value
@@ -73,8 +73,8 @@ def test_every_screen_fits(form: Form) -> None:
 
 
 def test_what_has_appeared_is_told() -> None:
-    assert packages.appeared(FACTS, FACTS) == "No new disk and no new network card has appeared."
-    text = packages.appeared(with_disks(BLANK, nics=NICS[:1]), with_disks(BLANK, DIRTY, nics=NICS))
+    assert packages.new_devices(FACTS, FACTS) == "No new disk or network card has appeared."
+    text = packages.new_devices(with_disks(BLANK, nics=NICS[:1]), with_disks(BLANK, DIRTY, nics=NICS))
     assert "/dev/sdb" in text
     assert "/dev/sda" not in text
     assert "ens1f0np0" in text
@@ -95,16 +95,16 @@ class Script:
     def name(self, text: str) -> None:
         """What stands at the top."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))
 
 
-def effects(script: Script, *, demo: bool = False) -> PackageEffects:
+def effects(script: Script, *, demo: bool = False) -> PackageOperations:
     runner = FakeRunner({"lsblk": LISTED})
-    return PackageEffects(script, Commands(io.StringIO(), runner=runner), lambda: with_disks(BLANK, DIRTY, nics=NICS), demo)
+    return PackageOperations(script, Commands(io.StringIO(), runner=runner), lambda: with_disks(BLANK, DIRTY, nics=NICS), demo)
 
 
-STICK: tuple[str, str, dict[str, Value]] = ("Stick or CD", NEXT, {"volume.device": "/dev/sdb"})
+STICK: tuple[str, str, dict[str, Value]] = ("USB stick or CD", NEXT, {"volume.device": "/dev/sdb"})
 
 
 class Store:
@@ -132,10 +132,10 @@ def stick(monkeypatch: pytest.MonkeyPatch) -> list[Package]:
 
 def test_from_the_stick_to_the_new_disk(stick: list[Package]) -> None:
     script = Script(
-        ("Stick or CD", "rescan", {}),
+        ("USB stick or CD", "rescan", {}),
         STICK,
-        ("Drivers: the folder", NEXT, {"folder.name": "debs"}),
-        ("Drivers: what was found", "install", {}),
+        ("Folder with packages", NEXT, {"folder.name": "debs"}),
+        ("Packages found", "install", {}),
     )
     before = dataclasses.replace(chosen(), facts=with_disks(BLANK))
     after = effects(script).add(before, {})
@@ -149,11 +149,11 @@ def test_from_the_stick_to_the_new_disk(stick: list[Package]) -> None:
 
 
 def test_who_cancels_has_changed_nothing(stick: list[Package]) -> None:
-    folder: tuple[str, str, dict[str, Value]] = ("Drivers: the folder", NEXT, {"folder.name": ""})
+    folder: tuple[str, str, dict[str, Value]] = ("Folder with packages", NEXT, {"folder.name": ""})
     for turns in (
-        [("Stick or CD", BACK, {})],
-        [STICK, ("Drivers: the folder", BACK, {})],
-        [STICK, folder, ("Drivers: what was found", BACK, {})],
+        [("USB stick or CD", BACK, {})],
+        [STICK, ("Folder with packages", BACK, {})],
+        [STICK, folder, ("Packages found", BACK, {})],
     ):
         before = state()
         assert effects(Script(*turns)).add(before, {}) == before  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def test_what_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(add_packages, "folders", lambda root: {})
     script = Script(STICK)
     assert effects(script).add(before, {}) == before
-    assert "no .deb file on /dev/sdb" in script.told[0][1]
+    assert "no .deb file found on /dev/sdb" in script.told[0][1]
 
 
 def test_the_demonstration_reads_no_stick() -> None:

@@ -16,13 +16,13 @@ from dom0kit import http_client
 from dom0kit.errors import UserError
 from installer.command_log import Commands
 from installer.tui.operations import pool_requests
-from installer.tui.operations.pool_requests import PoolEffects
+from installer.tui.operations.pool_requests import PoolOperations
 from installer.tui.pages import pool, summary
 from installer.tui.pages.pool_preflight import answer_text
 from installer.tui.state import State, document, to_answers, to_yaml
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
-from installer.tui.toolkit.wizard import Driver
+from installer.tui.toolkit.wizard import Wizard
 from pool.driver import Joiner, PoolAnswer
 from pool.driver import Problem as Reason
 from pool.join.token import JoinToken, read_token
@@ -49,8 +49,8 @@ def fields(taken: State | list[Problem]) -> list[str]:
 
 
 def test_xl_knows_no_pool() -> None:
-    assert fields(pool.take_pool(chosen(), {"pool.kind": "join", "pool.toolstack": "xl"})) == ["pool.toolstack"]
-    assert isinstance(pool.take_pool(chosen(), {"pool.kind": "alone", "pool.toolstack": "xl"}), State)
+    assert fields(pool.submit_pool(chosen(), {"pool.kind": "join", "pool.toolstack": "xl"})) == ["pool.toolstack"]
+    assert isinstance(pool.submit_pool(chosen(), {"pool.kind": "alone", "pool.toolstack": "xl"}), State)
 
 
 def test_xapi_is_offered_when_the_image_has_it() -> None:
@@ -77,11 +77,11 @@ FIXED: dict[str, Value] = {"ip.v4": "static", "static.address": "192.0.2.10/24",
     ],
 )
 def test_a_new_pools_mistakes(name: str, address: str, wrong: list[str]) -> None:
-    assert fields(pool.take_create(chosen(FIXED), {"pool.name": name, "pool.address": address})) == wrong
+    assert fields(pool.submit_create(chosen(FIXED), {"pool.name": name, "pool.address": address})) == wrong
 
 
 def test_a_new_pool() -> None:
-    after = pool.take_create(chosen(FIXED), {"pool.name": "pool.example.org", "pool.address": "192.0.2.50"})
+    after = pool.submit_create(chosen(FIXED), {"pool.name": "pool.example.org", "pool.address": "192.0.2.50"})
     assert isinstance(after, State)
     made = to_answers(after).pool.create
     assert made is not None
@@ -91,21 +91,21 @@ def test_a_new_pool() -> None:
 
 
 def test_a_token_is_checked_as_it_is_typed() -> None:
-    assert pool.token_wrong("") == ""
-    assert pool.token_wrong(f"  {TOKEN[:50]}\n{TOKEN[50:]} ") == ""
+    assert pool.token_problem("") == ""
+    assert pool.token_problem(f"  {TOKEN[:50]}\n{TOKEN[50:]} ") == ""
     swapped = TOKEN[:40] + ("A" if TOKEN[40] != "A" else "B") + TOKEN[41:]
-    assert "checksum is wrong" in pool.token_wrong(swapped)
-    assert "no join token" in pool.token_wrong("hello")
-    assert fields(pool.take_token(chosen(), {"pool.typed": swapped})) == ["pool.typed"]
-    assert fields(pool.take_token(chosen(), {"pool.typed": " "})) == ["pool.typed"]
+    assert "checksum is wrong" in pool.token_problem(swapped)
+    assert "no join token" in pool.token_problem("hello")
+    assert fields(pool.submit_token(chosen(), {"pool.typed": swapped})) == ["pool.typed"]
+    assert fields(pool.submit_token(chosen(), {"pool.typed": " "})) == ["pool.typed"]
 
 
 def test_a_good_token_is_kept_and_named_without_its_secret() -> None:
-    after = pool.take_token(chosen({"pool.kind": "join"}), {"pool.typed": TOKEN})
+    after = pool.submit_token(chosen({"pool.kind": "join"}), {"pool.typed": TOKEN})
     assert isinstance(after, State)
     assert TOKEN not in "\n".join(draw(pool.token(after)))
     assert read_token(TOKEN).id in "\n".join(draw(pool.token(after)))
-    assert isinstance(pool.take_token(after, {"pool.typed": ""}), State)
+    assert isinstance(pool.submit_token(after, {"pool.typed": ""}), State)
     join = to_answers(after).pool.join
     assert join is not None
     assert join.token is not None
@@ -126,14 +126,14 @@ def test_the_saved_answers_hold_no_secret() -> None:
 
 def test_xapi_needs_all_four() -> None:
     empty = {"pool.master": "", "pool.user": "", "pool.secret": "", "pool.fingerprint": ""}
-    wrong = pool.take_xapi(chosen(), empty)
+    wrong = pool.submit_xapi(chosen(), empty)
     assert fields(wrong) == ["pool.master", "pool.user", "pool.secret", "pool.fingerprint"]
     full = {"pool.master": "192.0.2.9", "pool.user": "root", "pool.secret": "x", "pool.fingerprint": PRINT}
-    after = pool.take_xapi(chosen({"pool.kind": "join", "pool.toolstack": "xapi"}), full)
+    after = pool.submit_xapi(chosen({"pool.kind": "join", "pool.toolstack": "xapi"}), full)
     assert isinstance(after, State)
     assert "pool.secret" not in after.values
     assert to_answers(after).pool.join is not None
-    assert isinstance(pool.take_xapi(after, {**full, "pool.secret": ""}), State)
+    assert isinstance(pool.submit_xapi(after, {**full, "pool.secret": ""}), State)
 
 
 def test_the_answer_in_words() -> None:
@@ -160,7 +160,7 @@ class Terminal:
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
         draw(form, problem)
-        if form.title == "One moment":
+        if form.title == "Please wait":
             while not (news := update() if update else None) or not news.done:
                 pass
             return Reply("wait", {})
@@ -171,13 +171,13 @@ class Terminal:
     def name(self, text: str) -> None:
         """What stands at the top."""
 
-    def tell(self, title: str, text: str) -> None:
+    def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
 
 
-def effects(terminal: Terminal, listed: str = "", *, demo: bool = False) -> PoolEffects:
+def effects(terminal: Terminal, listed: str = "", *, demo: bool = False) -> PoolOperations:
     runner = FakeRunner({"lsblk": listed, "": "[]"})
-    return PoolEffects(terminal, Commands(io.StringIO(), runner=runner), demo=demo)
+    return PoolOperations(terminal, Commands(io.StringIO(), runner=runner), demo=demo)
 
 
 class Pool:
@@ -210,7 +210,7 @@ def test_nobody_goes_on_before_the_pool_has_said_yes(monkeypatch: pytest.MonkeyP
     asked, terminal = Pool(monkeypatch, NOT_YET, WELCOME), Terminal()
     acts, state = effects(terminal), chosen(JOIN)
     update = acts.update(state)
-    seen(update, "Asking the pool")
+    seen(update, "Contacting the pool")
     assert acts.left(state, True) == "pool-answer"
     assert "not answered yet" in terminal.told[-1]
     asked.may.set()
@@ -220,7 +220,7 @@ def test_nobody_goes_on_before_the_pool_has_said_yes(monkeypatch: pytest.MonkeyP
     # Coming to the screen anew asks nobody; the button does.
     seen(acts.update(state), "The token has expired.")
     assert len(asked.asked) == 1
-    seen(acts.update(acts.again(state, {})), "[ok]")
+    seen(acts.update(acts.check_again(state, {})), "[ok]")
     assert acts.left(state, True) == ""
     assert asked.asked[0].name == "xen1.example.org"
 
@@ -235,12 +235,12 @@ def test_another_name_is_another_question(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_joining_later_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     Pool(monkeypatch, NOT_YET).may.set()
-    terminal = Terminal(("Answer of the pool", "later", {}), ("Answer of the pool", NEXT, {}))
+    terminal = Terminal(("Pool admission check", "later", {}), ("Pool admission check", NEXT, {}))
     acts = effects(terminal)
-    driver = Driver(
+    driver = Wizard(
         terminal,
         chosen(JOIN),
-        actions={("pool-answer", "later"): acts.later},
+        actions={("pool-answer", "later"): acts.join_later},
         updates={"pool-answer": acts.update},
         left={"pool-answer": acts.left},
     )
@@ -255,19 +255,19 @@ def test_what_breaks_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("no key")
 
     monkeypatch.setattr(pool_requests, "ask_pool", broken)
-    seen(effects(Terminal()).update(chosen(JOIN)), "could not be asked: no key")
+    seen(effects(Terminal()).update(chosen(JOIN)), "nexpected error: no key")
 
 
 def test_the_demonstration_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, acts = Pool(monkeypatch), effects(Terminal(), demo=True)
-    seen(acts.update(chosen(JOIN)), "Nobody is asked")
+    seen(acts.update(chosen(JOIN)), "Not available")
     assert acts.left(chosen(JOIN), True) == ""
     assert asked.asked == []
 
 
 def test_the_fixed_address_is_the_one_that_counts() -> None:
-    assert pool_requests.joiner(chosen(FIXED), ("10.0.2.15", "192.0.2.10")).addresses == ("192.0.2.10",)
-    assert pool_requests.joiner(chosen(), ("10.0.2.15",)).addresses == ("10.0.2.15",)
+    assert pool_requests.joining_host(chosen(FIXED), ("10.0.2.15", "192.0.2.10")).addresses == ("192.0.2.10",)
+    assert pool_requests.joining_host(chosen(), ("10.0.2.15",)).addresses == ("10.0.2.15",)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_a_new_pools_name_is_looked_up(
     monkeypatch.setattr(pool_requests, "resolve", lambda name: found)
     terminal = Terminal()
     state = chosen({**FIXED, "pool.name": "pool.example.org", "pool.address": address})
-    assert effects(terminal).resolved(state, True) == ("pool-create" if stays else "")
+    assert effects(terminal).check_name(state, True) == ("pool-create" if stays else "")
     assert bool(terminal.told) == stays
 
 
@@ -313,27 +313,27 @@ STICK = '{"blockdevices": [{"path": "/dev/sdb", "type": "disk", "size": 1, "fsty
 )
 def test_a_token_from_a_stick(monkeypatch: pytest.MonkeyPatch, there: dict[str, str], said: str) -> None:
     monkeypatch.setattr(pool_requests, "tokens", lambda root: there)
-    terminal = Terminal(("Stick or CD", "rescan", {}), ("Stick or CD", NEXT, {"volume.device": "/dev/sdb"}))
-    after = effects(terminal, STICK).from_stick(chosen(), {})
+    terminal = Terminal(("USB stick or CD", "rescan", {}), ("USB stick or CD", NEXT, {"volume.device": "/dev/sdb"}))
+    after = effects(terminal, STICK).read_token_file(chosen(), {})
     assert said in terminal.told[-1]
     assert (after.text("pool.join.token") == TOKEN) == ("a" in there and said == read_token(TOKEN).id)
-    assert effects(Terminal(("Stick or CD", BACK, {})), STICK).from_stick(chosen(), {}) == chosen()
+    assert effects(Terminal(("USB stick or CD", BACK, {})), STICK).read_token_file(chosen(), {}) == chosen()
 
 
 def test_the_fingerprint_is_taken_when_the_person_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "shown_fingerprint", lambda server: PRINT)
     for button, kept in (("yes", PRINT), ("no", "")):
         terminal = Terminal(("Fingerprint", button, {}))
-        assert effects(terminal).fetch(chosen(), {"pool.master": "192.0.2.9"}).text("pool.fingerprint") == kept
+        assert effects(terminal).fetch_fingerprint(chosen(), {"pool.master": "192.0.2.9"}).text("pool.fingerprint") == kept
     terminal = Terminal()
-    effects(terminal).fetch(chosen(), {"pool.master": " "})
+    effects(terminal).fetch_fingerprint(chosen(), {"pool.master": " "})
     assert "address first" in terminal.told[0]
 
     def refuse(server: str) -> str:
         raise UserError("shows no certificate")
 
     monkeypatch.setattr(http_client, "shown_fingerprint", refuse)
-    effects(terminal).fetch(chosen(), {"pool.master": "192.0.2.9"})
+    effects(terminal).fetch_fingerprint(chosen(), {"pool.master": "192.0.2.9"})
     assert "no certificate" in terminal.told[1]
 
 

@@ -135,9 +135,9 @@ def run_probe(machine: Machine, folder: Path, values: dict[str, Value] | None = 
     ("machine", "expected"),
     [
         (Machine(), ["[ok] IPv4 address 192.0.2.7/24 by DHCP", "[ok] The gateway 192.0.2.1 answers"]),
-        (Machine(ping=False, neighbour=True), ["is there (it does not answer ping)"]),
+        (Machine(ping=False, neighbour=True), ["reachable (but does not answer ping)"]),
         (Machine(ping=False), ["[!!] The gateway 192.0.2.1 does not answer"]),
-        (Machine(route=False), ["[--] There is no gateway"]),
+        (Machine(route=False), ["[--] No gateway"]),
         (Machine(address=False), ["[!!] No IPv4 address within 5 s. No DHCP server answered"]),
     ],
 )
@@ -149,16 +149,16 @@ def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: P
     assert "networkctl reconfigure eno1" in machine.calls
 
 
-@pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to have this address"), (False, "look at the cable")])
+@pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to use this address"), (False, "check the cable")])
 def test_a_fixed_address_that_does_not_come_up(up: bool, words: str, tmp_path: Path) -> None:
     text = run_probe(Machine(up=up), tmp_path, {"ip.v4": "static", "static.address": "192.0.2.10/24"})
     assert "[!!] No IPv4 address within 5 s." in text
     assert words in text
-    assert text.endswith(network_probe.OVER_BAD)
+    assert text.endswith(network_probe.FAILED)
 
 
 def test_the_end_is_said(tmp_path: Path) -> None:
-    assert run_probe(Machine(), tmp_path).endswith(network_probe.OVER_WELL)
+    assert run_probe(Machine(), tmp_path).endswith(network_probe.PASSED)
 
 
 def test_files_of_the_test_before_are_gone(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_test_that_cannot_run_says_so(tmp_path: Path) -> None:
     runner = FakeRunner({"": missing})
     test = Probe(to_answers(chosen()).network.management, (NICS[0],), runner=runner, folder=tmp_path, start=False)
     test.work()
-    assert "The test itself failed: the program networkctl is not installed" in test.view()
+    assert "The test could not be run: the program networkctl is not installed" in test.view()
 
 
 LSBLK = {
@@ -221,7 +221,7 @@ def test_saving_mounts_writes_and_lets_go(tmp_path: Path) -> None:
         return ""
 
     runner = FakeRunner({"umount": unmount})
-    usb_sticks.save("/dev/sdb1", "xen1.yaml", b"version: 1\n", Commands(io.StringIO(), runner))
+    usb_sticks.write_to_stick("/dev/sdb1", "xen1.yaml", b"version: 1\n", Commands(io.StringIO(), runner))
     assert written == [b"version: 1\n"]
     assert [words[0] for words in runner.words] == ["mount", "umount"]
     assert runner.words[0][-2] == "/dev/sdb1"

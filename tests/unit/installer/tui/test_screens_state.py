@@ -101,7 +101,7 @@ def test_a_disk_is_named_by_what_lasts_and_is_its_own(disk: Disk, others: tuple[
 
 def test_the_file_holds_no_password_and_says_what_it_is() -> None:
     text = to_yaml(chosen())
-    assert text.startswith("# Written by the installer's screens.")
+    assert text.startswith("# Written by the text-mode installer.")
     assert HASH in text
 
 
@@ -115,14 +115,14 @@ def test_the_plan_of_the_choices() -> None:
 def test_what_cannot_be_planned_says_why() -> None:
     small = with_disks(dataclasses.replace(BLANK, size=2 * GIB))
     assert "too small" in str(plan_or_problem(chosen(facts=small)))
-    assert "do not fit together" in str(plan_or_problem(chosen({"name.host": ""})))
+    assert "contradict each other" in str(plan_or_problem(chosen({"name.host": ""})))
 
 
 def test_values_come_from_choices_then_defaults() -> None:
     where = state()
     assert where.text("keyboard.map") == "us"
-    assert where.on("disk.mirror") is False
-    assert where.having({"keyboard.map": "de"}).text("keyboard.map") == "de"
+    assert where.is_checked("disk.mirror") is False
+    assert where.with_values({"keyboard.map": "de"}).text("keyboard.map") == "de"
     assert where.text("keyboard.map") == "us"
 
 
