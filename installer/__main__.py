@@ -1,4 +1,4 @@
-"""``python3 -m installer``: see :mod:`installer.unattended`."""
+"""Entry point of ``python3 -m installer``; see :mod:`installer.unattended`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``dom0kit answers check``: files of answers without a machine, and with facts the very plan that the installer makes."""
+"""Subcommand ``dom0kit answers check``: validate answer files, and plan with given facts as the installer would."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ NOMINAL = Manifest(
         for name, size in (("xen.gz", 2), ("vmlinuz", 13), ("initrd.img", 85), ("dom0.squashfs", 400))
     ),
 )
-"""Stands for an image that is not at hand: 500 MiB, more than dom0kit's own, so that what fits here fits there."""
+"""Nominal image of 500 MiB, larger than dom0kit's own: what fits with it also fits with the real one."""
 
 
 def register(add: Add) -> None:
-    """Add the verb."""
+    """Register the subcommand."""
     add(
         "answers check",
-        "say whether files are valid, with every error and its place",
+        "validate answer files; report every error with its position",
         configure,
         run,
         example="dom0kit answers check host.yaml --facts facts.json",
@@ -43,26 +43,26 @@ def register(add: Add) -> None:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit answers check``."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="answers, YAML or XenServer's XML")
+    """Add the arguments of ``dom0kit answers check``."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="answer file: YAML, or XenServer's XML")
     parser.add_argument(
-        "--facts", type=Path, metavar="host.json", help="facts of the host, by 'dom0kit facts --json': show the installer's plan"
+        "--facts", type=Path, metavar="host.json", help="hardware facts from 'dom0kit facts --json'; shows the installation plan"
     )
     parser.add_argument(
         "--image",
         type=Path,
         metavar="FOLDER",
-        help=f"with --facts: the image to plan for (default: a nominal one of {human_bytes(NOMINAL.size)})",
+        help=f"image to plan for, with --facts (default: a nominal one of {human_bytes(NOMINAL.size)})",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check each file. Exit code 0 when all are valid, and installable when there are facts; else 1."""
+    """Check each file; exit code 0 if all are valid, and installable with the given facts, else 1."""
     if arguments.image is not None and arguments.facts is None:
-        raise UserError("--image means nothing without --facts", "give the host's facts as well")
+        raise UserError("--image requires --facts", "add --facts with the output of 'dom0kit facts --json'")
     facts = read_facts(arguments.facts) if arguments.facts is not None else None
     manifest = read_manifest(arguments.image) if arguments.image is not None else NOMINAL
-    wrong = 0
+    failures = 0
     for path in arguments.files:
         try:
             answers = read_answers(path)
@@ -70,26 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
                 raise UserError(problems[0])
             plan = plan_of(answers, facts, manifest) if facts is not None else None
         except UserError as error:
-            wrong += 1
+            failures += 1
             print(error if str(path) in error.message else f"{path}: {error}", file=sys.stderr)
             continue
         disks = "disks" if answers.target.mirror is not None else "disk"
         print(f"{path}: valid, installs {answers.host_name} on the {disks} with {answers.target}")
         for field in unresolved(answers):
-            print(f"{path}: note: {field} is a reference, 'dom0kit answers render' puts in what it names")
+            print(f"{path}: note: {field} is a reference; 'dom0kit answers render' resolves it")
         if plan is not None:
             if manifest is NOMINAL:
                 print(
-                    f"{path}: note: planned for a nominal image of {human_bytes(NOMINAL.size)}, --image FOLDER names a real one"
+                    f"{path}: note: planned for a nominal image of {human_bytes(NOMINAL.size)}; use --image FOLDER for a real one"
                 )
             print(f"\n{plan.render()}\n")
-    return 1 if wrong else 0
+    return 1 if failures else 0
 
 
 def plan_of(answers: Answers, facts: Facts, manifest: Manifest) -> Plan:
-    """The plan for a host; its identifiers derive from the host's name, an installation makes them at random.
+    """Return the plan for a host; its identifiers derive from the host name, an installation uses random ones.
 
-    :raises UserError: when facts and answers do not go together.
+    :raises UserError: when the answers do not fit the facts.
     """
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, answers.host_name)
     return make_plan(facts, answers, manifest, Options("the image", identity))

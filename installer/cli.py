@@ -1,4 +1,4 @@
-"""``dom0kit install`` and ``dom0kit facts``."""
+"""Subcommands ``dom0kit install`` and ``dom0kit facts``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,34 @@ from dom0kit.machine_identity import read_identity
 from installer import answers_check
 from installer.answer_source.source import Arguments, fetch, parse_source, understand
 from installer.hardware.probe import collect
-from installer.session import IMAGE, LOGS, Session, adopt, ask, carry_out, finish, guarded, only_planned, open_session, plan_for
+from installer.session import (
+    IMAGE,
+    LOGS,
+    Session,
+    adopt,
+    carry_out,
+    confirmed,
+    finish,
+    guarded,
+    only_planned,
+    open_session,
+    plan_for,
+)
 
 NETWORK_SECONDS = 30
 """Get the answers from the network for `dom0kit install`.
 
-Kind: configured. Reason: the network is up and the user at the terminal can repeat the command. Expiry: an error that names
-each card and its last failure.
+Kind: configured. Reason: the network is up and the user at the terminal can repeat the command. Expiry: an error that lists
+each network card with its last failure.
 """
 
 
 def register(add: Add) -> None:
-    """Add the room's subcommands."""
+    """Register the subcommands."""
     answers_check.register(add)
     add(
         "install",
-        "install a host by a file of answers",
+        "install a host with an answer file",
         configure_install,
         run_install,
         example="dom0kit install --answers host.yaml --plan-only",
@@ -45,8 +57,8 @@ def register(add: Add) -> None:
 
 
 def configure_facts(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit facts``."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    """Add the arguments of ``dom0kit facts``."""
+    parser.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
 def run_facts(arguments: argparse.Namespace) -> int:
@@ -57,26 +69,26 @@ def run_facts(arguments: argparse.Namespace) -> int:
 
 
 def configure_install(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0kit install``."""
-    parser.add_argument("--answers", required=True, metavar="FILE", help="file of answers, label:LABEL/path, or a URL")
+    """Add the arguments of ``dom0kit install``."""
+    parser.add_argument("--answers", required=True, metavar="FILE", help="answer file: a path, label:LABEL/path, or a URL")
     parser.add_argument("--image", type=Path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
     parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)")
     parser.add_argument("--plan-only", action="store_true", help="print the plan and change nothing")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
-    parser.add_argument("--yes", action="store_true", help="do not ask before the disk is erased")
-    parser.add_argument("--stay", action="store_true", help="leave out what the answers say comes after the installation")
-    parser.add_argument("--allow-loop", action="store_true", help="allow a loop device as target, to test the installer")
+    parser.add_argument("--yes", action="store_true", help="erase the disks without asking for confirmation")
+    parser.add_argument("--stay", action="store_true", help="do not reboot or power off afterwards")
+    parser.add_argument("--allow-loop", action="store_true", help="allow loop devices as targets, to test the installer")
 
 
 def run_install(arguments: argparse.Namespace) -> int:
-    """Show the plan, ask, install. Exit code 1 when it failed or the answer was not yes."""
+    """Run ``dom0kit install``; exit code 1 if it failed or was not confirmed."""
     out = sys.stderr if arguments.json else sys.stdout
     session = open_session(out, arguments.logs, image=arguments.image, loops=arguments.allow_loop)
     return guarded(session, lambda: install(arguments, session))
 
 
 def answers_from(text: str, session: Session) -> Answers:
-    """The answers from a file, from a volume with a label, or from a web server whose certificate the system trusts."""
+    """Return the answers from a file, a labeled volume, or a web server that the system trusts."""
     if not text.startswith(("label:", "http://", "https://")):
         return read_answers(Path(text))
     arguments = Arguments(parse_source(text), plan_only=False, network_seconds=NETWORK_SECONDS)
@@ -84,11 +96,11 @@ def answers_from(text: str, session: Session) -> Answers:
 
 
 def install(arguments: argparse.Namespace, session: Session) -> int:
-    """The work of ``dom0kit install``.
+    """Plan and install.
 
-    :raises UserError: when something fails, or nobody can be asked.
+    :raises UserError: when a step fails, or confirmation is impossible.
     """
-    session.reporter.emit("started", text=f"installing by the answers in {arguments.answers}")
+    session.reporter.emit("started", text=f"installing with the answers from {arguments.answers}")
     answers = adopt(answers_from(arguments.answers, session), session)
     plan = plan_for(answers, session)
     if arguments.json:
@@ -99,8 +111,10 @@ def install(arguments: argparse.Namespace, session: Session) -> int:
         return only_planned(session)
     if not arguments.yes:
         if not sys.stdin.isatty():
-            raise UserError("nobody can be asked whether to erase the disk, this is no terminal", "give --yes")
-        if not ask(f"All data on {', '.join(plan.paths)} will be lost. Type 'yes' to install:", session.out):
+            raise UserError(
+                "refusing to erase disks without confirmation: stdin is not a terminal", "use --yes to skip the confirmation"
+            )
+        if not confirmed(f"All data on {', '.join(plan.paths)} will be lost. Type 'yes' to install:", session.out):
             session.reporter.emit("failed", text="not confirmed; nothing was changed")
             return 1
     carry_out(plan, session)

@@ -1,4 +1,4 @@
-"""Commands of the installer: each is written to the log with its output and its time."""
+"""Run commands and log each with its output and duration."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dom0kit.process import COMMAND_SECONDS, CommandFailed, Result, Runner, run
 
 @dataclass
 class Commands:
-    """Runs commands and keeps a log of them.
+    """Runner of commands that keeps a log.
 
-    :param log: where they are written; an open text file.
-    :param runner: :func:`dom0kit.process.run`, or a stand-in in tests.
-    :param redact: filters all that goes into the log.
+    :param log: open text file.
+    :param runner: :func:`dom0kit.process.run`, or a replacement in tests.
+    :param redact: filter for all log text.
     """
 
     log: TextIO
@@ -40,10 +40,10 @@ class Commands:
         hint: str = "",
         quiet: bool = False,
     ) -> Result:
-        """Run a command to its end.
+        """Run a command and wait for its end.
 
-        :param quiet: leave its output out of the log, for listings of many pages.
-        :param timeout: seconds until it is killed.
+        :param quiet: do not log its output, for long listings.
+        :param timeout: seconds after which it is killed.
         :raises CommandFailed: on a non-zero exit code when ``check`` is set.
         """
         words = [os.fspath(word) for word in argv]
@@ -63,6 +63,6 @@ class Commands:
         return result
 
     def note(self, text: str) -> None:
-        """Write a line of our own to the log."""
+        """Write a message to the log."""
         self.log.write(f"{time.strftime('%H:%M:%S')} {self.redact(text)}\n")
         self.log.flush()

@@ -1,4 +1,4 @@
-"""The pool is asked whether it would take the host, before a disk is touched."""
+"""Ask the pool to pre-approve the join before any disk is written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import Step
 from dom0kit.machine_identity import machine_uuid
 from installer.command_log import Commands
+from installer.model import refusals
 from installer.model.hardware import Nic
 from installer.network import session
 from installer.selection.nics import Uplink
@@ -20,9 +21,9 @@ from pool.join.pool_facts import image_facts
 from pool.join.preflight import ask_pool, question
 from pool.join.token import read_token
 
-TITLE = "ask the pool"
+TITLE = "check admission to the pool"
 SECONDS = 600.0
-"""Ask a pool that does not answer or is busy.
+"""Repeat the admission check of a pool that does not answer or is busy.
 
 Kind: protocol. Reason: its master may be starting, and a switch's port learning; a request under way is not cut off. Expiry:
 the installation fails with the pool's reason; no disk was changed.
@@ -33,14 +34,14 @@ PAUSE = 5.0
 Kind: pace. Reason: many hosts may ask one master. Expiry: the next request.
 """
 PASSING = ("unreachable", "busy")
-UNTOUCHED = "Nothing was changed on any disk."
+UNTOUCHED = "No disk was changed."
 
 
 @dataclass(frozen=True)
-class Question:
-    """What the pool is asked, and over which cards.
+class AdmissionCheck:
+    """The admission check: what the pool is asked, and over which network cards.
 
-    :param management: the network that the host will have.
+    :param management: network configuration of the host.
     """
 
     name: str
@@ -49,39 +50,39 @@ class Question:
     nics: tuple[Nic, ...]
 
     def describe(self) -> str:
-        """The question in a line, without secrets."""
+        """Return the check in one line, without secrets."""
         return f"first {question(self.pool)}"
 
 
-def make_question(answers: Answers, uplinks: tuple[Uplink, ...]) -> Question | None:
-    """The question that the answers ask for; None without a pool to join. Pure."""
+def make_admission_check(answers: Answers, uplinks: tuple[Uplink, ...]) -> AdmissionCheck | None:
+    """Return the admission check for the answers; None without a pool to join (pure)."""
     if answers.pool.join is None:
         return None
-    return Question(answers.host_name, answers.pool, answers.network.management, tuple(nic for nic, _ in uplinks[0].cards))
+    return AdmissionCheck(answers.host_name, answers.pool, answers.network.management, tuple(nic for nic, _ in uplinks[0].cards))
 
 
 def token_problems(answers: Answers) -> list[str]:
-    """What is wrong with the token itself, before anybody is asked; nothing about one that is only named so far. Pure."""
+    """Return what is wrong with the token itself, before contacting the pool; skip references (pure)."""
     join = answers.pool.join
     if join is None or join.token is None or join.token.is_reference:
         return []
     try:
         read_token(join.token.reveal())
     except UserError as error:
-        return [f"pool.join.token: {error.message}; {error.hint}"]
+        return [refusals.TOKEN_INVALID.text(f"pool.join.token: {error.message}; {error.hint}")]
     return []
 
 
 def problems_text(problems: tuple[Problem, ...]) -> tuple[str, str]:
-    """A message and a hint of all problems: one in a line, several as a list with the hints beside them."""
+    """Return message and hint for all problems."""
     if len(problems) == 1:
-        return f"the pool does not take this host: {problems[0].text}", f"{problems[0].hint or 'see above'}. {UNTOUCHED}"
+        return f"the pool rejects this host: {problems[0].text}", f"{problems[0].hint or 'see above'}. {UNTOUCHED}"
     lines = [f"- {problem.text}" + (f" ({problem.hint})" if problem.hint else "") for problem in problems]
-    return "\n".join([f"the pool does not take this host, for {len(problems)} reasons", *lines]), UNTOUCHED
+    return "\n".join([f"the pool rejects this host for {len(problems)} reasons", *lines]), UNTOUCHED
 
 
 def secrets(pool: Pool) -> tuple[str, ...]:
-    """The token as a log could show it beside the answers' own spelling: without white space."""
+    """Return other spellings of the token to redact: without white space."""
     if pool.toolstack != "ganeti" or pool.join is None or pool.join.token is None:
         return ()
     try:
@@ -91,20 +92,20 @@ def secrets(pool: Pool) -> tuple[str, ...]:
     return (token.write(),)
 
 
-def joiner(asked: Question, manifest: str, found: tuple[str, ...]) -> Joiner:
-    """What the host will be, from the image that is installed.
+def joining_host(check: AdmissionCheck, manifest: str, found: tuple[str, ...]) -> Joiner:
+    """Return the description of this host that the pool checks.
 
-    :param manifest: the text of its manifest.
-    :param found: addresses that it has now; fixed ones of the answers count before them.
+    :param manifest: text of the image's manifest.
+    :param found: current addresses; replaced by static ones of the answers, if any.
     """
-    version, toolstack = image_facts(manifest, asked.pool.toolstack)
-    both = (asked.management.ipv4, asked.management.ipv6)
+    version, toolstack = image_facts(manifest, check.pool.toolstack)
+    both = (check.management.ipv4, check.management.ipv6)
     fixed = tuple(str(record.address.ip) for record in both if isinstance(record, StaticAddress | StaticAddress6))
-    return Joiner(asked.name, fixed or found, version, toolstack, machine_uuid())
+    return Joiner(check.name, fixed or found, version, toolstack, machine_uuid())
 
 
-def ask(
-    asked: Question,
+def check_admission(
+    check: AdmissionCheck,
     image: Path,
     commands: Commands,
     step: Step,
@@ -113,25 +114,25 @@ def ask(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PoolAnswer:
-    """Bring the host's network up and ask; a pool that does not answer is asked again for some time.
+    """Set up the host's network and run the admission check; repeat it while the pool does not answer.
 
-    :raises UserError: with the pool's reason, when it would not take the host.
+    :raises UserError: with the pool's reasons, when it rejects the host.
     """
     manifest = (image / "manifest.json").read_text()
-    with session.network(asked.management, asked.nics, commands, step.progress) as found:
-        who = joiner(asked, manifest, found)
+    with session.network(check.management, check.nics, commands, step.progress) as found:
+        who = joining_host(check, manifest, found)
         start = clock()
         while True:
             spent = clock() - start
-            step.progress(min(spent / SECONDS, 0.99), f"asking the pool whether it takes {asked.name}")
-            answer = speak(asked.pool, who)
+            step.progress(min(spent / SECONDS, 0.99), f"checking whether the pool accepts {check.name}")
+            answer = speak(check.pool, who)
             for problem in answer.problems:
-                commands.note(f"the pool: {problem.code}: {problem.text}")
+                commands.note(f"pool: {problem.code}: {problem.text}")
             passing = bool(answer.problems) and all(problem.code in PASSING for problem in answer.problems)
             if not passing or clock() - start >= SECONDS:
                 break
             sleep(PAUSE)
     if not answer.welcome:
         raise UserError(*problems_text(answer.problems))
-    commands.note(f"the pool {answer.pool} takes this host: {answer.hosts} hosts, master {answer.master}, {answer.version}")
+    commands.note(f"the pool {answer.pool} accepts this host: {answer.hosts} hosts, master {answer.master}, {answer.version}")
     return answer

@@ -1,4 +1,4 @@
-"""What the installer tells the outside: who it is, the webhook, whom it believes, and the bundle of a failure."""
+"""Reports of the installer: identity, webhook, trust in servers, and the support bundle after a failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Kind: protocol. Reason: a webhook that is down must not keep the host from resta
 reports that did not arrive.
 """
 LOG_LINES = 50
-LOOKS: dict[str, list[str]] = {
+BUNDLE_COMMANDS: dict[str, list[str]] = {
     "dmesg.txt": ["dmesg", "--color=never"],
     "journal.txt": ["journalctl", "-b", "--no-pager", "--lines=3000"],
     "ip-address.txt": ["ip", "address"],
@@ -35,16 +35,16 @@ LOOKS: dict[str, list[str]] = {
     "networkctl.txt": ["networkctl", "status", "--all", "--no-pager"],
     "lsblk.txt": ["lsblk", "-o", "NAME,SIZE,TYPE,FSTYPE,LABEL,UUID,MOUNTPOINTS,MODEL,SERIAL,WWN"],
 }
-"""The bundle's looks at the machine: file and command."""
+"""Files of the support bundle with the commands that produce them."""
 
 
 @dataclass
 class Reports:
-    """The reporting side of a session.
+    """Reporting side of a session.
 
-    :param trust: what ``dom0kit.trust`` named.
-    :param servers: the servers for which it was named: those of the answers and of ``dom0kit.report``.
-    :param texts: the bundle's files so far.
+    :param trust: trust settings from ``dom0kit.trust``.
+    :param servers: servers that they apply to: those of the answers and of ``dom0kit.report``.
+    :param texts: files of the support bundle collected so far.
     """
 
     redactor: Redactor
@@ -53,8 +53,8 @@ class Reports:
     servers: set[tuple[str, str, int]] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def know(self, url: str) -> None:
-        """A server that the kernel's command line or DHCP named; a token in the query of its URL is no text for logs."""
+    def add_server(self, url: str) -> None:
+        """Add a server from the kernel command line or DHCP; redact tokens in its URL's query."""
         self.servers.add(http_client.server_of(url))
         query = url.partition("?")[2]
         self.redactor.add(part.partition("=")[2] for part in query.split("&") if len(part.partition("=")[2]) >= 4)
@@ -62,21 +62,21 @@ class Reports:
     def aim(self, url: str, trust: Trust) -> None:
         """Send reports to the URL of ``dom0kit.report``.
 
-        :raises UserError: when it is no URL.
+        :raises UserError: when it is not a URL.
         """
         if url:
             http_client.split(url.replace("{", "").replace("}", ""))
-            self.know(url)
+            self.add_server(url)
             self.webhook.aim(Target(url, trust))
 
     def trust_for(self, url: str) -> Trust:
-        """Whom to believe for a URL in the answers: a pin holds for its own server alone, a CA beside the system's."""
+        """Return the trust for a URL in the answers: a pin applies to its server only, a CA adds to the system's."""
         if http_client.server_of(url) in self.servers:
             return self.trust
         return replace(self.trust, system=True) if self.trust.ca else SYSTEM
 
     def adopt(self, answers: Answers) -> None:
-        """Keep the answers' secrets, and send reports where they say."""
+        """Redact the secrets of the answers, and send reports to their webhook."""
         self.redactor.add(secret.reveal() for _, secret in secret_paths(answers))
         self.webhook.identity = replace(self.webhook.identity, host=answers.host_name)
         hook = answers.reports.webhook
@@ -86,47 +86,47 @@ class Reports:
         self.webhook.aim(Target(hook.url, trust, hook.token.reveal() if hook.token else ""))
 
     def fail(self, logs: Path, commands: Commands, cmdline: str) -> None:
-        """Pack what tells about a failure and send it, if anybody listens."""
+        """Pack the support bundle and send it if a webhook is configured."""
         if self.webhook.aimed:
             self.webhook.bundle(self.pack(logs, commands, cmdline))
 
     def pack(self, logs: Path, commands: Commands, cmdline: str) -> bytes:
-        """A ``.tar.gz`` of what tells about a failure, without secrets; a look that fails is a text that says so."""
-        files = {name: read(logs / name) for name in ("installer.log", "installer-events.jsonl")}
+        """Return the support bundle (``.tar.gz``) without secrets; failed commands are included as text."""
+        files = {name: read_or_error(logs / name) for name in ("installer.log", "installer-events.jsonl")}
         files |= self.texts
         files["cmdline.txt"] = cmdline
-        for name, argv in LOOKS.items():
-            files[name] = look(argv, commands)
+        for name, argv in BUNDLE_COMMANDS.items():
+            files[name] = command_output(argv, commands)
         clock = int(time.time())
         folder = f"dom0kit-{self.webhook.run}"
         return support_bundle.pack(files, redact=self.redactor, folder=folder, clock=clock)
 
     def flush(self, say: Callable[[str], None]) -> None:
-        """Wait for the reports to arrive, within limits."""
+        """Wait for the reports to arrive, within the time limit."""
         if not self.webhook.flush(FLUSH_SECONDS):
-            say(f"warning: {self.webhook.lost} reports did not reach the webhook; the log says why")
+            say(f"warning: {self.webhook.lost} reports did not reach the webhook; see the log")
 
 
 def make_reports(redactor: Redactor, note: Callable[[str], None], identity: Identity | None = None) -> Reports:
-    """The reporting side of this machine, without a target as yet."""
+    """Return the reporting side of this machine, not yet with a target."""
     who = identity or read_identity()
     return Reports(redactor, Webhook(who, redact=redactor.value, note=note))
 
 
 def refuse_references(answers: Answers) -> None:
-    """Secrets that are only named are for ``dom0kit answers render``; an installer has neither those files nor variables.
+    """Reject answers that refer to secrets: only ``dom0kit answers render`` can resolve them.
 
-    :raises UserError: when there is one.
+    :raises UserError: when there is a reference.
     """
     if references := sorted({secret.reveal() for _, secret in secret_paths(answers) if secret.is_reference}):
         raise UserError(
-            f"the answers only name a secret and do not hold it: {', '.join(references)}",
-            "'dom0kit answers render' writes answers with the secrets in them",
+            f"the answers refer to secrets instead of containing them: {', '.join(references)}",
+            "run 'dom0kit answers render' to write answers with the secrets",
         )
 
 
-def look(argv: list[str], commands: Commands) -> str:
-    """What a command says, or why it does not; not written to the log, which is in the bundle itself."""
+def command_output(argv: list[str], commands: Commands) -> str:
+    """Return the output of a command, or its error, for the support bundle; not logged."""
     try:
         result = commands.runner(argv, check=False, timeout=QUERY_SECONDS)
     except UserError as error:
@@ -134,8 +134,8 @@ def look(argv: list[str], commands: Commands) -> str:
     return result.output + result.errors
 
 
-def read(path: Path) -> str:
-    """A file's text, or why there is none."""
+def read_or_error(path: Path) -> str:
+    """Return the text of a file, or the error."""
     try:
         return path.read_text(errors="replace")
     except OSError as error:
@@ -143,10 +143,10 @@ def read(path: Path) -> str:
 
 
 def log_tail(path: Path) -> str:
-    """The last lines of the log."""
-    return "\n".join(support_bundle.last_lines(read(path), LOG_LINES))
+    """Return the last lines of the log."""
+    return "\n".join(support_bundle.last_lines(read_or_error(path), LOG_LINES))
 
 
 def to_text(value: Any) -> str:
-    """A value for the bundle."""
+    """Return a value as text for the support bundle."""
     return json.dumps(value, indent=2, sort_keys=True) + "\n"

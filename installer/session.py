@@ -1,4 +1,4 @@
-"""An installation from the first fact to the last event, for the unattended entry and for the command alike."""
+"""An installation from the first fact to the last event, for unattended and interactive use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ END = {"reboot": ["systemctl", "reboot"], "poweroff": ["systemctl", "poweroff"],
 FAILURE_NOTE = Path("/run/dom0kit/failed")
 CMDLINE = Path("/proc/cmdline")
 PROGRESS_SECONDS = 5.0
-"""Interval of progress lines on consoles that show no bar.
+"""Interval of progress lines on consoles without a progress bar.
 
 Kind: pace. Reason: a serial console's log keeps every line. Expiry: the next line.
 """
@@ -43,16 +43,16 @@ ON_CONSOLES = "/usr/lib/dom0kit/bin/on-consoles"
 
 @dataclass
 class Session:
-    """Where a run speaks and what it runs with.
+    """Output, commands and settings of an installation run.
 
-    :param out: the console.
-    :param image: the folder of the image to install.
+    :param out: console.
+    :param image: folder of the image to install.
     :param loops: allow loop devices as targets; for tests of the installer itself.
-    :param scripts: the user's scripts, fetched and checked.
-    :param packages: further packages, fetched and checked.
-    :param environment: what scripts are told, beside the stage.
-    :param on_failure: what the answers want when it failed.
-    :param failure: the sentence about it, once it failed.
+    :param scripts: user scripts, fetched and checked.
+    :param packages: additional packages, fetched and checked.
+    :param environment: environment of scripts, in addition to the stage.
+    :param on_failure: action after a failure, from the answers.
+    :param failure: error text, once the installation has failed.
     """
 
     reporter: Reporter
@@ -70,7 +70,7 @@ class Session:
 
     @property
     def log(self) -> Path:
-        """The log's path."""
+        """Return the path of the log."""
         return self.logs / "installer.log"
 
     def say(self, text: str) -> None:
@@ -78,20 +78,20 @@ class Session:
         print(self.reports.redactor(text), file=self.out, flush=True)
 
     def run_scripts(self, stage: str) -> None:
-        """Run the user's scripts of a stage.
+        """Run the user scripts of a stage.
 
         :raises UserError: when one fails.
         """
         who = self.reports.webhook.identity
-        told = {"DOM0KIT_HOST": who.host, "DOM0KIT_MAC": who.mac, "DOM0KIT_UUID": who.uuid, "DOM0KIT_SERIAL": who.serial}
-        told |= {"DOM0KIT_LOG": str(self.log), **self.environment}
-        user_scripts.run_stage(self.scripts, stage, told, self.commands, self.reporter.step)
+        environment = {"DOM0KIT_HOST": who.host, "DOM0KIT_MAC": who.mac, "DOM0KIT_UUID": who.uuid, "DOM0KIT_SERIAL": who.serial}
+        environment |= {"DOM0KIT_LOG": str(self.log), **self.environment}
+        user_scripts.run_stage(self.scripts, stage, environment, self.commands, self.reporter.step)
 
 
 def open_session(out: TextIO, logs: Path = LOGS, *, image: Path = IMAGE, loops: bool = False) -> Session:
-    """A session with all its sinks: console, file, and the virtual machine's event port when there is one.
+    """Open a session with all its sinks: console, files, and a virtual machine's event port if present.
 
-    :raises UserError: when the folder for logs cannot be written.
+    :raises UserError: when the log folder cannot be written.
     """
     try:
         logs.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def open_session(out: TextIO, logs: Path = LOGS, *, image: Path = IMAGE, loops: 
         sinks: list[Sink] = [TerminalSink(out, every=PROGRESS_SECONDS), json_sink(logs / "installer-events.jsonl")]
     except OSError as error:
         raise UserError(
-            f"cannot write logs to {logs}: {error.strerror}", "install as root, or name another folder with --logs"
+            f"cannot write logs to {logs}: {error.strerror}", "run as root, or choose another folder with --logs"
         ) from error
     (logs / "installer.log").chmod(0o600)
     redactor = Redactor()
@@ -116,10 +116,10 @@ def open_session(out: TextIO, logs: Path = LOGS, *, image: Path = IMAGE, loops: 
 
 
 def adopt(answers: Answers, session: Session) -> Answers:
-    """Do as the answers say about reports, scripts and failure; touches nothing.
+    """Apply the answers' settings for reports, scripts and failures; change nothing on disks.
 
-    :returns: the answers with first-boot scripts written out.
-    :raises UserError: when a secret is only named, or a script or package cannot be had.
+    :returns: the answers with the text of first-boot scripts.
+    :raises UserError: when a secret is a reference, or a script or package cannot be fetched.
     """
     session.reports.adopt(answers)
     session.on_failure = answers.on_failure
@@ -135,17 +135,17 @@ def adopt(answers: Answers, session: Session) -> Answers:
 
 
 def plan_for(answers: Answers, session: Session) -> Plan:
-    """Run the scripts of the stage ``start``, install further packages here, collect facts and make the plan.
+    """Run the scripts of the stage ``start``, install additional packages here, collect facts, make the plan.
 
     Nothing is changed on a disk.
 
-    :raises UserError: when machine, image and answers do not go together.
+    :raises UserError: when machine, image and answers do not fit.
     """
     session.run_scripts("start")
     if session.packages:
         with session.reporter.step("install the packages here") as step:
             install_live.install_here(session.packages, session.commands, step.progress)
-    facts = look(answers, session)
+    facts = collect_facts(answers, session)
     session.commands.note(facts.render())
     session.reports.texts["facts.json"] = to_text(facts.to_json())
     with session.reporter.step("make the plan"):
@@ -159,14 +159,14 @@ def plan_for(answers: Answers, session: Session) -> Plan:
     return plan
 
 
-def look(answers: Answers, session: Session) -> Facts:
-    """Facts about this machine; iSCSI targets and disks with several paths come first, so that nobody takes a path for a disk.
+def collect_facts(answers: Answers, session: Session) -> Facts:
+    """Return facts about this machine, after iSCSI and multipath are set up so that paths are not taken for disks.
 
-    :raises UserError: when they cannot be had.
+    :raises UserError: when they cannot be collected.
     """
-    with session.reporter.step("find paths to disks") as step:
+    with session.reporter.step("set up storage paths") as step:
         raw = bring_up.bring_up(answers, session.commands, step.progress)
-    with session.reporter.step("look at this machine") as step:
+    with session.reporter.step("detect the hardware") as step:
         facts = collect(loops=session.loops)
         if single := multipath.declared(raw, facts, answers):
             multipath.make_maps(single, session.commands, step.progress)
@@ -175,23 +175,23 @@ def look(answers: Answers, session: Session) -> Facts:
 
 
 def carry_out(plan: Plan, session: Session) -> None:
-    """Ask the pool, apply a plan, and say how it went.
+    """Check the admission to the pool, carry out the plan, report the result.
 
-    :raises UserError: when the pool does not take the host, or a step or a script fails.
+    :raises UserError: when the pool rejects the host, or a step or a script fails.
     """
     session.run_scripts("planned")
     if plan.question is not None:
         session.reports.redactor.add(pool_preflight.secrets(plan.question.pool))
         with session.reporter.step(pool_preflight.TITLE) as step:
-            pool_preflight.ask(plan.question, session.image, session.commands, step)
+            pool_preflight.check_admission(plan.question, session.image, session.commands, step)
     done = work.Work(session.commands, logs=[session.log, session.logs / "installer-events.jsonl"])
 
-    def after(stage: str) -> None:
+    def run_after(stage: str) -> None:
         session.environment["DOM0KIT_TARGET"] = str(done.system)
         session.environment["DOM0KIT_ROOT"] = str(done.system / "state" / plan.manifest.version / "upper")
         session.run_scripts(stage)
 
-    done.after = after
+    done.after = run_after
     try:
         warnings = [*plan.warnings, *work.apply(plan, session.reporter, done)]
     finally:
@@ -208,16 +208,16 @@ def carry_out(plan: Plan, session: Session) -> None:
 
 
 def only_planned(session: Session) -> int:
-    """The end of a run that only shows the plan."""
-    session.reporter.emit("finished", text="the plan is made; nothing was changed", installed=False)
+    """End a run that only shows the plan."""
+    session.reporter.emit("finished", text="plan complete; nothing was changed", installed=False)
     session.reports.flush(session.say)
     return 0
 
 
 def guarded(session: Session, job: Callable[[], int]) -> int:
-    """Run a job; whatever goes wrong is an event, one sentence with a hint, and a place to look.
+    """Run a job; report any failure as an event and as an error with a hint and the log's path.
 
-    :returns: the job's exit code; 1 when it failed.
+    :returns: exit code of the job; 1 when it failed.
     """
     try:
         return job()
@@ -228,16 +228,16 @@ def guarded(session: Session, job: Callable[[], int]) -> int:
         fail(session, "interrupted")
     except Exception as error:
         session.commands.note(traceback.format_exc())
-        text = f"a bug in the installer: {first_line(error)}"
-        session.say(f"\nThe installation failed by a bug in dom0kit: {first_line(error)}\n  log: {session.log}")
+        text = f"internal error in the installer: {first_line(error)}"
+        session.say(f"\nThe installation failed with an internal error: {first_line(error)}\n  log: {session.log}")
         fail(session, text)
     return 1
 
 
 def fail(session: Session, text: str, hint: str = "", details: str = "") -> None:
-    """Tell of a failure: the event with the log's last lines, the scripts for it, the bundle. Raises nothing.
+    """Report a failure: event with the log's last lines, scripts for failures, support bundle. Raises nothing.
 
-    :param details: all of the message, when it has more than a line.
+    :param details: the whole message if it has several lines.
     """
     session.failure = text
     session.commands.note(f"failed: {details or text}")
@@ -247,31 +247,31 @@ def fail(session: Session, text: str, hint: str = "", details: str = "") -> None
         session.environment["DOM0KIT_ERROR"] = session.reports.redactor(text)
         session.run_scripts("failed")
     except UserError as error:
-        session.commands.note(f"and a script for failures failed too: {error}")
+        session.commands.note(f"a script for the stage failed has failed: {error}")
     try:
         cmdline = CMDLINE.read_text()
         session.reports.fail(session.logs, session.commands, cmdline)
         session.reports.flush(session.say)
     except Exception:
-        session.commands.note(f"the bundle could not be made: {traceback.format_exc()}")
+        session.commands.note(f"the support bundle could not be created: {traceback.format_exc()}")
 
 
 def finish(plan: Plan, session: Session) -> None:
-    """Do what the answers say comes after the installation; only a live system may be ended."""
+    """Reboot or power off as the answers say; only a live system is ended."""
     command = END.get(plan.finish)
     if command is None or not Path(MEDIUM).is_dir():
-        session.say("The installation is complete. Remove the medium and restart the machine, e.g. with 'systemctl reboot'.")
+        session.say("The installation is complete. Remove the medium and reboot, for example with 'systemctl reboot'.")
         return
     session.commands(command)
 
 
 def after_failure(session: Session) -> None:
-    """Do what the answers want after a failure. A machine that waits says so on its consoles, now and every ten minutes."""
+    """Act as the answers say after a failure; a waiting machine repeats the error on its consoles every ten minutes."""
     if not Path(MEDIUM).is_dir():
         return
     command = END.get(session.on_failure)
     if command is not None:
-        session.say(f"The answers want it so after a failure: {session.on_failure}.")
+        session.say(f"on_failure: {session.on_failure}")
         session.commands(command, check=False)
         return
     text = f"\nThe installation failed: {session.failure}\n  log: {session.log}\n"
@@ -280,7 +280,7 @@ def after_failure(session: Session) -> None:
     session.commands([*words, ON_CONSOLES, "cat", FAILURE_NOTE], check=False)
 
 
-def ask(question: str, out: TextIO) -> bool:
-    """Whether the person at the terminal types ``yes``."""
+def confirmed(question: str, out: TextIO) -> bool:
+    """Return whether the user types ``yes``."""
     print(question, end=" ", file=out, flush=True)
     return sys.stdin.readline().strip().lower() == "yes"

@@ -1,4 +1,4 @@
-"""The unattended entry: what a live system in mode ``install`` runs, told by the kernel's command line."""
+"""Unattended installation: what a live system in mode ``install`` runs, controlled by the kernel command line."""
 
 from __future__ import annotations
 
@@ -42,41 +42,41 @@ from installer.session import (
 )
 
 NO_ANSWERS = f"""
-This system was started to install, but no answers were given, so nothing happens by itself.
+No answer file was given; nothing will be installed automatically.
 
-  dom0kit facts                             shows the disks and network cards of this machine
-  dom0kit answers check FILE                says whether a file of answers is valid
-  dom0kit install --answers FILE            shows the plan, asks, and installs
+  dom0kit facts                             show the disks and network cards of this machine
+  dom0kit answers check FILE                check an answer file
+  dom0kit install --answers FILE            show the plan, ask for confirmation, install
 
-For an unattended installation, {FORMS} as a kernel argument.
+For an unattended installation, add a kernel argument: {FORMS}.
 """
 
 
 def unattended(session: Session, cmdline: str) -> int:
-    """Install as the kernel's command line asks, then do what the answers say.
+    """Install as the kernel command line requests, then act as the answers say.
 
-    :returns: 0; also when there are no answers and there is nothing to do.
+    :returns: 0, also without answers, when there is nothing to do.
     :raises UserError: when something fails.
     """
     reports = session.reports
-    # First of all, so that whatever fails from here on can be told.
+    # First of all, so that any failure from here on can be reported.
     reports.aim(report_url(cmdline), early_trust(cmdline))
     arguments = parse_cmdline(cmdline)
     if arguments.answers is None:
         session.say(NO_ANSWERS)
         return 0
-    started_from = introduce(session, arguments)
-    session.reporter.emit("started", text=f"installing by the answers in {arguments.answers}")
-    session.say(f"Installing by the answers in {arguments.answers}.")
+    boot_mac = set_identity(session, arguments)
+    session.reporter.emit("started", text=f"installing with the answers from {arguments.answers}")
+    session.say(f"Installing with the answers from {arguments.answers}.")
     with session.reporter.step("read the answers") as step:
         reports.trust = read_trust(arguments.trust, session.commands, step.progress)
         reports.aim(arguments.report, reports.trust)
         if isinstance(arguments.answers, OnUrl):
-            reports.know(arguments.answers.url)
-        who = replace(reports.webhook.identity, mac=started_from)
+            reports.add_server(arguments.answers.url)
+        who = replace(reports.webhook.identity, mac=boot_mac)
         fetched = fetch(arguments, session.commands, who, reports.trust, step.progress)
         if fetched.identity is not None:
-            reports.know(fetched.url)
+            reports.add_server(fetched.url)
             reports.webhook.identity = fetched.identity
         answers = understand(fetched, reports.redactor)
     answers = adopt(answers, session)
@@ -90,7 +90,7 @@ def unattended(session: Session, cmdline: str) -> int:
 
 
 def early_trust(cmdline: str) -> Trust:
-    """The fingerprint of ``dom0kit.trust``; a CA's file is read later, and what cannot be understood is an error then."""
+    """Return the fingerprint in ``dom0kit.trust``; CA files and errors are handled later."""
     try:
         found = parse_trust(last(words_of(cmdline), "dom0kit.trust") or "/")
     except UserError:
@@ -98,21 +98,21 @@ def early_trust(cmdline: str) -> Trust:
     return found if isinstance(found, Trust) else SYSTEM
 
 
-def introduce(session: Session, arguments: Arguments) -> str:
-    """Say who this machine is in all reports.
+def set_identity(session: Session, arguments: Arguments) -> str:
+    """Set the identity of this machine in all reports.
 
-    :returns: the MAC address of the card that it was started from; empty when nobody knows.
+    :returns: MAC address of the boot network card; "" if unknown.
     """
     links = read_links(session.commands.runner)
-    started_from = arguments.nic or read_boot_nic(links)
-    # Cards with a cable first; a report from a machine of many cards must name one all the same.
+    boot_mac = arguments.nic or read_boot_nic(links)
+    # Cards with a link first; a report must have some MAC address.
     best = sorted(links, key=lambda link: not link.carrier)
-    session.reports.webhook.identity = read_identity(mac=started_from or (best[0].mac if best else ""))
-    return started_from
+    session.reports.webhook.identity = read_identity(mac=boot_mac or (best[0].mac if best else ""))
+    return boot_mac
 
 
-def announce(error: UserError, port: Path = VIRTIO_PORT, cmdline: str = "") -> None:
-    """Send ``failed`` although there is no session: whoever watches must not wait for a machine that has given up."""
+def report_failure(error: UserError, port: Path = VIRTIO_PORT, cmdline: str = "") -> None:
+    """Send ``failed`` without a session, so that observers do not wait for this machine."""
     reporter = Reporter("installer")
     with suppress(OSError):
         reporter.sinks += [json_sink(port)] if port.exists() else []
@@ -125,12 +125,12 @@ def announce(error: UserError, port: Path = VIRTIO_PORT, cmdline: str = "") -> N
 
 
 def main() -> int:
-    """Exit codes: 0 installed or nothing to do, 1 failed."""
+    """Install; return the exit code: 0 installed or nothing to do, 1 failed."""
     try:
         session = open_session(sys.stdout)
     except UserError as error:
         print(f"The installation failed: {first_line(error)}", flush=True)
-        announce(error, cmdline=CMDLINE.read_text())
+        report_failure(error, cmdline=CMDLINE.read_text())
         return 1
     code = guarded(session, lambda: unattended(session, CMDLINE.read_text()))
     if code:

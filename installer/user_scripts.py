@@ -1,4 +1,4 @@
-"""The user's scripts: all fetched and checked before anything is touched, then run at their stages."""
+"""User scripts: all are fetched and checked before anything is changed, then run at their stages."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from installer.command_log import Commands
 
 TRIES = 4
 FIRST_PAUSE_SECONDS = 1.0
-"""Pause after the first failed try to fetch a file; doubled after each further one.
+"""Pause after the first failed attempt to fetch a file; doubled after each further one.
 
-Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
+Kind: pace. Reason: the network or the server may be coming up. Expiry: the next attempt, after the last one an error that names
 the file.
 """
 INTERPRETED, PROGRAM = b"#!", b"\x7fELF"
 FIRST_BOOT = "first-boot"
 
 TrustFor = Callable[[str], Trust]
-"""Whom to believe for a URL."""
+"""Return the trust for a URL."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A script that is here and is what it should be."""
+    """A script that has been fetched and checked."""
 
     title: str
     stage: str
@@ -47,9 +47,9 @@ def prepare(
 ) -> tuple[Answers, tuple[Ready, ...]]:
     """Fetch and check the scripts of every stage.
 
-    :returns: answers in which first-boot scripts are written out, so that the host runs what was checked and needs no server;
-        and the scripts that run in the installer.
-    :raises UserError: when one cannot be had or is not what it should be.
+    :returns: the answers with the text of first-boot scripts, so that the host needs no server; and the
+        scripts that run in the installer.
+    :raises UserError: when one cannot be fetched or fails its check.
     """
     kept: list[Script] = []
     ready: list[Ready] = []
@@ -58,7 +58,7 @@ def prepare(
         content = entry.content.encode() if entry.content is not None else fetch(entry, title, trust_for, get, sleep)
         check(content, entry, title)
         if entry.stage == FIRST_BOOT:
-            kept.append(carried(entry, content, title))
+            kept.append(with_content(entry, content, title))
         else:
             kept.append(entry)
             ready.append(Ready(title, entry.stage, content, entry.timeout))
@@ -68,9 +68,9 @@ def prepare(
 def fetch(
     entry: Script, title: str, trust_for: TrustFor, get: Callable[..., bytes], sleep: Callable[[float], None] = time.sleep
 ) -> bytes:
-    """A script from its URL, with a few tries.
+    """Fetch a script from its URL, with several attempts.
 
-    :raises UserError: when it does not come.
+    :raises UserError: when it cannot be fetched.
     """
     assert entry.url is not None
     for tries in range(1, TRIES + 1):
@@ -81,33 +81,33 @@ def fetch(
             if tries == TRIES or not passing:
                 raise UserError(f"{title} cannot be fetched: {error.message}", error.hint) from error
         sleep(FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def check(content: bytes, entry: Script, title: str) -> None:
-    """Whether a script is the one that was meant, and can be run.
+    """Check a script's checksum and first line.
 
-    :raises UserError: when not.
+    :raises UserError: when a check fails.
     """
     found = hashlib.sha256(content).hexdigest()
     if entry.sha256 is not None and found != entry.sha256:
         raise UserError(
-            f"{title} has another checksum: expected {entry.sha256}, found {found}",
-            "if the script was changed on purpose, write its new sha256 into the answers",
+            f"{title} has the wrong checksum: expected {entry.sha256}, found {found}",
+            "update sha256 in the answers if the script was changed on purpose",
         )
     if not content.startswith((INTERPRETED, PROGRAM)):
-        raise UserError(f"{title} is no script: its first line does not name the interpreter, as #!/bin/sh")
+        raise UserError(f"{title} is not a script: its first line must name the interpreter, such as #!/bin/sh")
 
 
-def carried(entry: Script, content: bytes, title: str) -> Script:
-    """A first-boot script with its text written out.
+def with_content(entry: Script, content: bytes, title: str) -> Script:
+    """Return a first-boot script with its text in place of its URL.
 
-    :raises UserError: when it is no text: ``host.json`` cannot hold it.
+    :raises UserError: when it is not text, which ``host.json`` cannot hold.
     """
     try:
         return entry.model_copy(update={"content": content.decode(), "url": None})
     except UnicodeDecodeError as error:
-        raise UserError(f"{title} is not text in UTF-8: byte {error.start}", "fetch programs from within a script") from error
+        raise UserError(f"{title} is not text in UTF-8: byte {error.start}", "fetch programs from a script") from error
 
 
 def run_stage(
@@ -117,9 +117,9 @@ def run_stage(
     commands: Commands,
     step: Callable[[str], AbstractContextManager[object]],
 ) -> None:
-    """Run the scripts of a stage in their order; the first failure ends it.
+    """Run the scripts of a stage in order; stop at the first failure.
 
-    :param step: gives a context manager around each, by the step's name.
+    :param step: returns a context manager for each script, by the step's name.
     :raises UserError: when one fails.
     """
     for entry in scripts:

@@ -1,1 +1,1 @@
-"""Decide what an installation does, from facts and answers (pure)."""
+"""Plan an installation from facts and answers (pure): preconditions, actions and their order."""

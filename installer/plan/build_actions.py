@@ -1,4 +1,4 @@
-"""The actions of an installation, in their order. Pure."""
+"""Actions of an installation in their order (pure)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from installer.storage_network.iscsi_host_config import make_part
 
 POOL_METADATA_LEAST = 32 * MIB
 POOL_METADATA_MOST = 15 * GIB
-"""A thin pool's metadata cannot be larger than 15.81 GiB (lvmthin(7))."""
+"""Upper limit of a thin pool's metadata: 15.81 GiB (lvmthin(7))."""
 ERASE = 1 * MIB
 POLLING_SECONDS = 5
 """Interval of multipathd's path checker, `polling_interval` of the image's multipath.conf.
@@ -33,13 +33,13 @@ Kind: pace. Reason: no_path_retry counts checks, so that queue_seconds of the an
 
 @dataclass(frozen=True)
 class Options:
-    """What a plan needs beside facts and answers.
+    """Input of a plan in addition to facts and answers.
 
-    :param image: the folder with the image's files.
-    :param identity: the system file system's UUID; all other identifiers derive from it.
-    :param clock: the time to write into the completion marker, as text.
-    :param packages: further packages that are here and were checked.
-    :param kernel: the release of the image's kernel, for their drivers.
+    :param image: folder with the image's files.
+    :param identity: UUID of the system's file system; all other identifiers derive from it.
+    :param clock: time to write into the completion marker, as text.
+    :param packages: additional packages, downloaded and checked.
+    :param kernel: release of the image's kernel, for drivers in packages.
     """
 
     image: str
@@ -50,14 +50,14 @@ class Options:
 
 
 def seeds(identity: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
-    """What the identifiers of the first and of the second disk derive from."""
+    """Return the seeds from which the identifiers of the first and the second disk derive."""
     return identity, uuid.uuid5(identity, "second disk")
 
 
 def mirrored(identity: uuid.UUID, disks: tuple[Disk, ...], partitions: tuple[Partition, ...]) -> tuple[actions.Array, ...]:
-    """The arrays of a mirror: the system, and the guests' space when there is any; nothing for a single disk.
+    """Return the arrays of a mirror: system, and guests if configured; none for a single disk.
 
-    Their names end in a part of the identity, for another mirror of dom0kit may be in the same machine.
+    Their names end in a part of the identity: the machine may have another mirror of dom0kit.
     """
     if len(disks) == 1:
         return ()
@@ -76,12 +76,12 @@ def mirrored(identity: uuid.UUID, disks: tuple[Disk, ...], partitions: tuple[Par
 
 
 def members(disks: tuple[Disk, ...], number: int) -> tuple[str, ...]:
-    """A partition's device on each disk."""
+    """Return the device of a partition on each disk."""
     return tuple(partition_path(disk.path, number) for disk in disks)
 
 
 def to_erase(partitions: tuple[Partition, ...]) -> tuple[tuple[int, int], ...]:
-    """Both ends of each partition that is to come, and where an array's data begins, as (offset, length) in bytes."""
+    """Return the areas to clear as (offset, length) in bytes: both ends of each new partition, and array data starts."""
     places = []
     for p in partitions:
         start = partition_layout.ARRAY_DATA_OFFSET + ERASE if p.number == partition_layout.GUESTS else ERASE
@@ -90,7 +90,7 @@ def to_erase(partitions: tuple[Partition, ...]) -> tuple[tuple[int, int], ...]:
 
 
 def mdadm_conf(arrays: tuple[actions.Array, ...]) -> str:
-    """The host's ``mdadm.conf``: its arrays by their identity; empty without any. Without an address the monitor would end."""
+    """Return the host's ``mdadm.conf``, "" without arrays; the monitor requires MAILADDR."""
     if not arrays:
         return ""
     lines = [f"ARRAY {array.device} metadata={array.metadata} UUID={array.md_uuid}" for array in arrays]
@@ -98,9 +98,9 @@ def mdadm_conf(arrays: tuple[actions.Array, ...]) -> str:
 
 
 def pool_metadata(answers: Answers, partitions: tuple[Partition, ...], chosen: Chosen) -> int | None:
-    """Bytes for the metadata of the thin pool; None without one.
+    """Return the size in bytes of the thin pool's metadata; None without a thin pool.
 
-    64 bytes for each chunk of 64 KiB, the smallest chunk: it need not grow when all of the pool is used (thin_metadata_size(8)).
+    64 bytes for each chunk of 64 KiB, the smallest chunk size: it need not grow when the pool is full (thin_metadata_size(8)).
     """
     if isinstance(answers.guests, str) or not answers.guests.thin:
         return None
@@ -110,21 +110,21 @@ def pool_metadata(answers: Answers, partitions: tuple[Partition, ...], chosen: C
 
 
 def disk_wwid(disk: Disk) -> str:
-    """The WWID of a multipath map: its name, for the image's maps have no friendly ones."""
+    """Return the WWID of a multipath map: its name, because the image's maps have no friendly names."""
     return disk.path.removeprefix("/dev/mapper/")
 
 
 def boot_menu(manifest: Manifest, identity: uuid.UUID, answers: Answers, disks: tuple[Disk, ...]) -> str:
-    """The host's ``grub.cfg``; on a multipath map it names the map."""
+    """Return the host's ``grub.cfg``; on a multipath map it names the map."""
     device = partition_path(disks[0].path, partition_layout.SYSTEM) if len(disks) == 1 and disks[0].kind == "mpath" else ""
     return menus.installed_menu(manifest, identity, answers.dom0, answers.serial_console, device=device)
 
 
 def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
-    """The firmware's entries, the first one first.
+    """Return the firmware's boot entries in order.
 
-    The usual entry names the partition by its GUID, which firmware looks for on every disk that it has brought up. Firmware
-    that only brings up what an entry names needs one for each path of a multipath map.
+    The usual entry names the partition by its GUID, which firmware looks up on all connected disks. Firmware
+    that connects only what an entry names needs one entry for each path of a multipath map.
     """
     entries = []
     for disk, label in zip(disks, (LABEL, SECOND_LABEL), strict=False):
@@ -139,7 +139,7 @@ def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
 
 
 def policy_text(answers: Answers) -> str:
-    """The host's own ``conf.d`` file: what becomes of requests without a path; empty when the image's defaults are wanted."""
+    """Return the host's multipath ``conf.d`` file for requests without a path; "" for the image's defaults."""
     wanted = answers.san.all_paths_down
     if wanted == AllPathsDown():
         return ""
@@ -152,9 +152,9 @@ def policy_text(answers: Answers) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """All that the actions are made from.
-
-    :param tables: the partitions of each disk of the system; those of a mirror differ in their GUIDs alone.
+    """Input of all actions.
+    :param tables: the partitions of each system disk; those of a mirror differ only in their GUIDs.
+        :param tables: the partitions of each disk of the system; those of a mirror differ in their GUIDs alone.
     """
 
     facts: Facts
@@ -166,26 +166,26 @@ class Job:
 
     @property
     def disks(self) -> tuple[Disk, ...]:
-        """The disks of the system."""
+        """Return the system disks."""
         return self.chosen.system
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
-        """The partitions of the first disk."""
+        """Return the partitions of the first disk."""
         return self.tables[0]
 
     @property
     def arrays(self) -> tuple[actions.Array, ...]:
-        """The arrays of a mirror."""
+        """Return the arrays of a mirror."""
         return mirrored(self.options.identity, self.disks, self.partitions)
 
     def device(self, array: int, number: int) -> str:
-        """A file system's or physical volume's device: an array of a mirror, or else a partition."""
+        """Return the device of a file system or physical volume: an array of the mirror, or a partition."""
         return self.arrays[array].device if self.arrays else partition_path(self.disks[0].path, number)
 
 
 def list_actions(job: Job) -> tuple[Action, ...]:
-    """The actions in their order; boot menu and completion marker come last."""
+    """Return the actions in order; boot menu and completion marker come last."""
     options, manifest = job.options, job.manifest
     steps: list[Action | None] = [
         actions.Stage(options.image, manifest.files),
@@ -205,7 +205,7 @@ def list_actions(job: Job) -> tuple[Action, ...]:
 
 
 def wipe(job: Job) -> actions.Wipe:
-    """Clear all chosen disks; on those of the system also where the new partitions begin and end."""
+    """Clear all selected disks; on system disks also where the new partitions begin and end."""
     erase = {disk.path: to_erase(job.partitions) for disk in job.disks}
     return actions.Wipe(
         disks=tuple(actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ())) for d in job.chosen.all),
@@ -215,7 +215,7 @@ def wipe(job: Job) -> actions.Wipe:
 
 
 def partition(job: Job) -> actions.PartitionDisks:
-    """A table for each disk of the system."""
+    """Create a partition table on each system disk."""
     return actions.PartitionDisks(
         tuple(
             actions.Table(disk.path, disk.sector, uuid.uuid5(seed, "disk"), table)
@@ -225,7 +225,7 @@ def partition(job: Job) -> actions.PartitionDisks:
 
 
 def file_systems(job: Job) -> actions.MakeFileSystems:
-    """An ESP on each disk, and the system's file system."""
+    """Create an ESP on each disk, and the system's file system."""
     esps = zip(members(job.disks, partition_layout.ESP), seeds(job.options.identity), strict=False)
     return actions.MakeFileSystems(
         esps=tuple((esp, uuid.uuid5(seed, "esp").hex[:8].upper()) for esp, seed in esps),
@@ -235,7 +235,7 @@ def file_systems(job: Job) -> actions.MakeFileSystems:
 
 
 def boot_loaders(job: Job) -> actions.InstallBootLoaders:
-    """GRUB on each disk, with the menu that says that the installation did not finish."""
+    """Install GRUB on each disk, with a menu that reports an unfinished installation."""
     core = next(p for p in job.partitions if p.number == partition_layout.BIOS_GRUB)
     return actions.InstallBootLoaders(
         targets=tuple(
@@ -248,7 +248,7 @@ def boot_loaders(job: Job) -> actions.InstallBootLoaders:
 
 
 def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
-    """The guests' volume group, when there is to be one."""
+    """Create the guests' volume group, if configured."""
     name = job.answers.volume_group()
     if name is None:
         return None
@@ -257,7 +257,7 @@ def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
 
 
 def add_packages(job: Job) -> actions.AddPackages | None:
-    """Further packages under the names that Debian gives to their files, when there are any."""
+    """Add the additional packages, if any, under Debian's file names."""
     if not job.options.packages:
         return None
     named = tuple(replace(package, file=package.file_name) for package in job.options.packages)
@@ -266,15 +266,15 @@ def add_packages(job: Job) -> actions.AddPackages | None:
 
 
 def early_packages(job: Job) -> actions.AddPackages | None:
-    """The packages, when drivers or firmware in them may be needed before the root is mounted."""
+    """Return the packages if their drivers or firmware may be needed before the root is mounted."""
     kernel = job.options.kernel
     return add_packages(job) if any(p.firmware or p.for_kernel(kernel) for p in job.options.packages) else None
 
 
 def host_part(job: Job) -> actions.WriteHostPart | None:
-    """What the initramfs must know of this host; nothing on a machine without multipath maps, iSCSI and drivers of its own.
+    """Write the host-specific initramfs overlay; None without multipath maps, iSCSI and additional drivers.
 
-    LVM looks at named devices alone as soon as one of its physical volumes is on a map.
+    If the guests' volume group is on a map, LVM is restricted to named devices.
     """
     maps = tuple(disk_wwid(disk) for disk in job.facts.disks if disk.kind == "mpath")
     policy, early = policy_text(job.answers), early_packages(job)
@@ -289,7 +289,7 @@ def host_part(job: Job) -> actions.WriteHostPart | None:
 
 
 def finish(job: Job) -> actions.Finish:
-    """The boot menu, the firmware's entries, and the marker that the host is complete."""
+    """Write the boot menu, the firmware's boot entries, and the completion marker."""
     manifest = job.manifest
     marker = {
         "format": 1,

@@ -1,4 +1,4 @@
-"""From facts and answers to a plan: everything is decided here, and nothing is touched. Pure."""
+"""Make a plan from facts and answers: all decisions, no changes (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
-from installer.model import partition_layout
+from installer.model import partition_layout, refusals
 from installer.model.actions import Action, Array
 from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts, state
@@ -18,7 +18,7 @@ from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
 from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
-from installer.pool_preflight import TITLE, Question, make_question, token_problems
+from installer.pool_preflight import TITLE, AdmissionCheck, make_admission_check, token_problems
 from installer.selection.disks import Chosen, choose_disks
 from installer.selection.nics import Uplink, choose_uplinks, resolve
 from installer.storage_network import iscsi_host_config
@@ -27,28 +27,29 @@ __all__ = ["Options", "Plan", "PlanError", "make_plan"]
 
 
 class PlanError(UserError):
-    """The machine and the answers do not go together; holds every problem."""
+    """The answers do not fit the machine; holds all problems."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
         if len(problems) == 1:
             text = problems[0]
         else:
-            text = "\n".join([f"the installation has {len(problems)} obstacles", *(f"- {problem}" for problem in problems)])
-        super().__init__(text, "nothing was changed on any disk; 'dom0kit facts' shows what this machine has")
+            lines = [f"- {problem}" for problem in problems]
+            text = "\n".join([f"the installation is not possible for {len(problems)} reasons", *lines])
+        super().__init__(text, "run 'dom0kit facts' to see the hardware; no disk was changed")
 
 
 @dataclass(frozen=True)
 class Plan:
     """A complete, checked installation; sizes in bytes.
 
-    :param disks: the disk to install on, or the two of a mirror.
-    :param guest_disks: further disks that the volume group takes as a whole.
-    :param partitions: those of the first disk; on the second only the GUIDs differ.
-    :param arrays: of a mirror.
-    :param packages: beside those of the image.
-    :param uplinks: the management network's cards, then those of each further bridge.
-    :param question: what the pool is asked before the first action; None without a pool to join.
+    :param disks: the target disk, or the two of a mirror.
+    :param guest_disks: additional disks that the volume group uses as a whole.
+    :param partitions: those of the first disk; on the second, only the GUIDs differ.
+    :param arrays: RAID arrays of a mirror.
+    :param packages: packages in addition to those of the image.
+    :param uplinks: the management network's cards, then those of each additional bridge.
+    :param question: the pool's admission check before the first action; None without a pool to join.
     """
 
     host_name: str
@@ -68,30 +69,30 @@ class Plan:
     actions: tuple[Action, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
-    question: Question | None = None
+    question: AdmissionCheck | None = None
 
     @property
     def disk(self) -> Disk:
-        """The disk to install on, or the first of a mirror."""
+        """Return the target disk, or the first disk of a mirror."""
         return self.disks[0]
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The titles of all steps in order."""
+        """Return the titles of all steps in order."""
         return (*([TITLE] if self.question else []), *(action.title for action in self.actions))
 
     @property
     def nic_mac(self) -> str:
-        """The management network's first card."""
+        """Return the MAC address of the management network's first card."""
         return self.uplinks[0].cards[0][0].mac
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All disks that will be erased."""
+        """Return the paths of all disks that will be erased."""
         return tuple(disk.path for disk in (*self.disks, *self.guest_disks))
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values; secrets are masked."""
+        """Return the plan as plain values; secrets are masked."""
         return {
             "host_name": self.host_name,
             "disk": disk_json(self.disk),
@@ -130,7 +131,7 @@ class Plan:
         }
 
     def render(self) -> str:
-        """The plan for a person; secrets are not in it."""
+        """Return the plan as readable text, without secrets."""
         mirror = ", mirrored" if self.arrays else ""
         content = {
             partition_layout.BIOS_GRUB: "GRUB for BIOS",
@@ -142,13 +143,13 @@ class Plan:
             (str(p.number), p.name, human_bytes(p.start), human_bytes(p.size), content[p.number]) for p in self.partitions
         ]
         files: list[tuple[str, ...]] = [(f.name, human_bytes(f.size), f.sha256[:16]) for f in self.manifest.files]
-        on = [f"{disk.describe()}, which holds now: {state(disk)}" for disk in self.disks]
+        on = [f"{disk.describe()}, contents: {state(disk)}" for disk in self.disks]
         lines = [
             f"install {self.manifest.product} {self.manifest.version} as {self.host_name}",
             f"on {on[0]}",
             *(f"and on {text}" for text in on[1:]),
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
-            *(f"guests also on {disk.describe()}, which holds now: {state(disk)}" for disk in self.guest_disks),
+            *(f"guests also on {disk.describe()}, contents: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
             *(f"package {package.describe()}" for package in self.packages),
             *([self.question.describe()] if self.question else []),
@@ -165,14 +166,14 @@ class Plan:
 
 
 def disk_json(disk: Disk) -> dict[str, Any]:
-    """A disk as plain values."""
+    """Return a disk as plain values."""
     return {"path": disk.path, "size": disk.size, "sector": disk.sector, "now": state(disk)}
 
 
 def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Options) -> Plan:
-    """Join facts and answers.
+    """Make the plan for a machine.
 
-    :raises PlanError: with every problem at once.
+    :raises PlanError: with all problems at once.
     """
     problems = preconditions.mode_problems(answers)
     if problems:
@@ -217,16 +218,19 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
             *iscsi_host_config.idle_cards(facts, resolved),
         ),
         packages=options.packages,
-        question=make_question(resolved, uplinks),
+        question=make_admission_check(resolved, uplinks),
     )
 
 
 def make_tables(
     chosen: Chosen, answers: Answers, manifest: Manifest, options: Options
 ) -> tuple[tuple[tuple[Partition, ...], ...], list[str]]:
-    """The partitions of each disk of the system: those of a mirror are of one size, that of the smaller. And problems."""
+    """Return the partitions of each system disk, and problems.
+
+    The tables of a mirror have the same sizes, those of the smaller disk.
+    """
     small = min(chosen.system, key=lambda disk: disk.size)
-    # A table for the larger sectors suits both; disks of a mirror that differ there are an obstacle of their own.
+    # A table for the larger sectors fits both; different sector sizes in a mirror are reported separately.
     sector = max(disk.sector for disk in chosen.system)
     guests, mirror = answers.volume_group() is not None, len(chosen.system) > 1
     try:
@@ -236,5 +240,6 @@ def make_tables(
         )
     except DoesNotFit as error:
         for_guests = ", guests included" if guests else ""
-        return (), [f"{small.describe()} is too small: at least {human_bytes(error.need)} are needed{for_guests}"]
+        text = f"{small.describe()} is too small: at least {human_bytes(error.need)} are required{for_guests}"
+        return (), [refusals.DISK_TOO_SMALL.text(text)]
     return tables, preconditions.size_problems(tables[0], manifest, options.packages)

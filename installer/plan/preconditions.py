@@ -1,11 +1,11 @@
-"""What keeps an installation from being made, and what will work badly afterwards. Pure."""
+"""Installation preconditions: errors and warnings (pure)."""
 
 from __future__ import annotations
 
 from answerfiles.model import Answers
 from dom0kit.units import MIB, human_bytes
 from installer.bootloader import menus
-from installer.model import partition_layout
+from installer.model import partition_layout, refusals
 from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
@@ -14,51 +14,57 @@ from installer.selection.disks import Chosen
 from installer.selection.nics import Uplink
 
 MEMORY_SPARE = 512 * MIB
-"""Besides dom0's own memory, Xen and the first guest need this much, in bytes."""
+"""Memory in bytes that Xen and the first guest need in addition to dom0's."""
 STATE_LEAST = 1024 * MIB
 IMAGES_KEPT = 2
 
 
 def mode_problems(answers: Answers) -> list[str]:
-    """Whether this installer can do what is asked for at all."""
+    """Return the error if the mode is not implemented."""
     if answers.mode == "install":
         return []
-    return [f"mode: {answers.mode} is not there yet; 'mode: install' is, which makes a new host"]
+    return [refusals.MODE_NOT_IMPLEMENTED.text(f"`mode: {answers.mode}` is not implemented; use `mode: install`")]
 
 
 def disk_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:
-    """Why these disks must not be written to."""
+    """Return why the selected disks must not be written to."""
     problems = [problem for disk in chosen.all for problem in one_disk_problems(disk, answers)]
     for disk in chosen.system:
         if disk.sector != 512 and facts.firmware == "bios":
-            problems.append(f"a BIOS cannot start from {disk.path} with its sectors of {disk.sector} bytes; UEFI can")
+            problems.append(
+                refusals.DISK_SECTORS_UNBOOTABLE.text(
+                    f"a BIOS cannot boot from {disk.path} with sectors of {disk.sector} bytes; use UEFI"
+                )
+            )
     return problems + sector_problems(chosen, answers) + array_problems(chosen, facts) + group_problems(chosen, facts, answers)
 
 
 def one_disk_problems(disk: Disk, answers: Answers) -> list[str]:
-    """Why this disk must not be written to, whatever it is for."""
+    """Return why a disk must not be written to, whatever its purpose."""
     problems = []
     if disk.mounts:
-        problems.append(f"{disk.describe()} is in use: mounted on {', '.join(disk.mounts)}")
+        problems.append(refusals.DISK_IN_USE.text(f"{disk.describe()} is mounted on {', '.join(disk.mounts)}"))
     if disk.read_only:
-        problems.append(f"{disk.describe()} is write-protected")
+        problems.append(refusals.DISK_READ_ONLY.text(f"{disk.describe()} is write-protected"))
     if (disk.contents or disk.volumes) and not answers.target.wipe and not disk.mounts:
         found = "; ".join(disk.contents) or ", ".join(path for _, path in disk.volumes)
-        problems.append(f"{disk.describe()} is not blank, it has: {found}\n  'wipe: true' under target allows to erase it")
+        problems.append(
+            refusals.DISK_NOT_EMPTY.text(f"{disk.describe()} is not empty ({found}); set `target.wipe: true` to erase it")
+        )
     return problems
 
 
 def sector_problems(chosen: Chosen, answers: Answers) -> list[str]:
-    """Disks whose sectors differ where they must not: neither a mirror nor LVM takes 512 and 4096 bytes together."""
+    """Return an error if sector sizes differ: neither a mirror nor LVM combines 512 and 4096 bytes."""
     for disks, what in ((chosen.system, "the two disks of a mirror"), (chosen.all, f"the volume group {answers.volume_group()}")):
         if len({disk.sector for disk in disks}) > 1:
             sizes = ", ".join(f"{disk.path} has {disk.sector} bytes" for disk in disks)
-            return [f"{what} must have sectors of one size: {sizes}"]
+            return [refusals.DISK_SECTORS_DIFFER.text(f"{what} must have the same sector size: {sizes}")]
     return []
 
 
 def array_problems(chosen: Chosen, facts: Facts) -> list[str]:
-    """Software RAID arrays that would lose a disk that nobody spoke of."""
+    """Return RAID arrays that also use disks outside the selection."""
     own = {disk.path for disk in chosen.all}
     problems = []
     for array in dict.fromkeys(array for disk in chosen.all for array in disk.arrays):
@@ -66,85 +72,101 @@ def array_problems(chosen: Chosen, facts: Facts) -> list[str]:
         others = [disk.path for disk in facts.disks if array in disk.arrays and disk.path not in own and not disk.map]
         if others:
             problems.append(
-                f"the array {array} on {', '.join(here)} is also on {', '.join(others)}, which was not chosen\n"
-                f"  take it apart before, e.g. with 'mdadm --stop {array}' and 'mdadm --zero-superblock'"
+                refusals.RAID_SPANS_OTHER_DISKS.text(
+                    f"the array {array} on {', '.join(here)} also uses {', '.join(others)}, which is not selected\n"
+                    f"  stop it first: mdadm --stop {array}, then mdadm --zero-superblock on its members"
+                )
             )
     return problems
 
 
 def group_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:
-    """Volume groups that would be left incomplete, and a name that is taken."""
+    """Return volume groups that would become incomplete, and an error if the configured name exists."""
     problems = []
     own = own_devices(chosen)
     here = own_groups(chosen, facts)
     elsewhere = {pv.group: pv.path for pv in facts.physical_volumes if pv.group and pv.path not in own}
     names = ", ".join(disk.path for disk in chosen.all)
     for group in sorted(here & elsewhere.keys()):
-        problems.append(f"volume group {group} is on {names} and also on {elsewhere[group]}, which would be left incomplete")
+        problems.append(
+            refusals.VG_SPANS_OTHER_DISKS.text(
+                f"volume group {group} on {names} also uses {elsewhere[group]}, and would become incomplete"
+            )
+        )
     wanted = answers.volume_group()
     if wanted in elsewhere and wanted not in here:
-        problems.append(f"there is a volume group {wanted} already, on {elsewhere[wanted]}; choose another name under guests")
+        problems.append(
+            refusals.VG_EXISTS.text(
+                f"a volume group {wanted} already exists on {elsewhere[wanted]}; choose another name with guests.volume_group"
+            )
+        )
     return problems
 
 
 def own_devices(chosen: Chosen) -> frozenset[str]:
-    """The chosen disks, their partitions and what is stacked on them."""
+    """Return the selected disks, their partitions and the devices stacked on them."""
     return frozenset().union(*(disk.devices for disk in chosen.all))
 
 
 def own_groups(chosen: Chosen, facts: Facts) -> set[str]:
-    """Volume groups with a physical volume on the chosen disks."""
+    """Return the volume groups that have a physical volume on the selected disks."""
     own = own_devices(chosen)
     return {pv.group for pv in facts.physical_volumes if pv.group and pv.path in own}
 
 
 def size_problems(partitions: tuple[Partition, ...], manifest: Manifest, packages: tuple[Package, ...] = ()) -> list[str]:
-    """Whether the image, the next one and the host's state fit, with further packages and what is in them."""
+    """Return an error if two images, the packages and the host's state do not fit."""
     system = next(p for p in partitions if p.number == partition_layout.SYSTEM)
     need = IMAGES_KEPT * manifest.size + STATE_LEAST + sum(package.size + package.installed for package in packages)
     if need <= system.size:
         return []
-    return [f"the system partition has {human_bytes(system.size)}, two images and the host's state need {human_bytes(need)}"]
+    return [
+        refusals.IMAGE_TOO_LARGE.text(
+            f"the system partition has {human_bytes(system.size)}, two images and the host's state need {human_bytes(need)}"
+        )
+    ]
 
 
 def memory_problems(facts: Facts, answers: Answers, manifest: Manifest) -> list[str]:
-    """Whether dom0 would have more memory than there is. Under Xen only dom0's own share can be seen, which says nothing."""
-    asked = menus.dom0_memory_mib(manifest, answers.dom0) * MIB
-    if answers.dom0.memory is None or facts.under_xen or not facts.memory or asked <= facts.memory:
+    """Return an error if dom0 needs more memory than the machine has; unknown under Xen, which shows dom0's share only."""
+    wanted = menus.dom0_memory_mib(manifest, answers.dom0) * MIB
+    if answers.dom0.memory is None or facts.under_xen or not facts.memory or wanted <= facts.memory:
         return []
-    return [f"dom0.memory is {human_bytes(asked)}, this machine has {human_bytes(facts.memory)}"]
+    return [
+        refusals.DOM0_MEMORY_TOO_LARGE.text(f"dom0.memory is {human_bytes(wanted)}, this machine has {human_bytes(facts.memory)}")
+    ]
 
 
 def list_warnings(
     facts: Facts, answers: Answers, manifest: Manifest, chosen: Chosen, uplinks: tuple[Uplink, ...]
 ) -> tuple[str, ...]:
-    """What will work badly or not at all later, without keeping the installation from working."""
+    """Return what will work badly later, without preventing the installation."""
     warnings = []
     dom0 = menus.dom0_memory_mib(manifest, answers.dom0) * MIB
     if facts.memory and not facts.under_xen and facts.memory < dom0 + MEMORY_SPARE:
         warnings.append(
-            f"{human_bytes(facts.memory)} of RAM are little: dom0 with {human_bytes(dom0)} and one small guest need "
+            f"low memory: {human_bytes(facts.memory)}; dom0 ({human_bytes(dom0)}) plus one small guest need "
             f"{human_bytes(dom0 + MEMORY_SPARE)}"
         )
     if answers.dom0.cpus and facts.cpus and not facts.under_xen and answers.dom0.cpus > facts.cpus:
-        warnings.append(f"dom0.cpus is {answers.dom0.cpus}, this machine has {facts.cpus}: dom0 gets {facts.cpus}")
+        warnings.append(f"dom0.cpus is {answers.dom0.cpus}, this machine has {facts.cpus}; dom0 will have {facts.cpus}")
     if facts.virtualization == "":
-        warnings.append("the processor has no VT-x or AMD-V, or the firmware hides it: only PV guests will run")
+        warnings.append("the processor has no VT-x or AMD-V, or the firmware disables it: only PV guests will run")
     for uplink in uplinks:
         warnings += [
-            f"no cable is connected to {nic.name} {nic.mac} ({uplink.describe().partition(':')[0]})"
+            f"no link on {nic.name} {nic.mac} ({uplink.describe().partition(':')[0]})"
             for nic, _ in uplink.cards
             if nic.carrier is False
         ]
     if len({disk.size for disk in chosen.system}) > 1:
         small = min(disk.size for disk in chosen.system)
-        warnings.append(f"the disks of the mirror differ in size: {human_bytes(small)} of each are used")
+        warnings.append(f"the disks of the mirror differ in size: only {human_bytes(small)} of each are used")
     warnings += [
-        f"{disk.describe()}: the host can lose it with one cable until another path is there"
+        f"{disk.describe()} has a single path: the host loses it if that path fails"
         for disk in chosen.all
         if disk.kind == "mpath" and len(disk.paths) == 1
     ]
     if len(chosen.system) > 1 and chosen.guests:
         names = ", ".join(disk.path for disk in chosen.guests)
-        warnings.append(f"the system is mirrored, {names} is not: guests with space there are lost with that disk")
+        warnings.append(f"the system is mirrored but {names} is not: guests that use it are lost if it fails")
     return tuple(warnings)

@@ -1,4 +1,4 @@
-"""Which disks the answers mean. Pure: problems and candidates instead of guesses."""
+"""Match disks to the selectors of the answers; list candidates instead of guessing (pure)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from answerfiles.model import Answers, DiskSelector
 from dom0kit.units import human_bytes
+from installer.model import refusals
 from installer.model.hardware import Disk, Facts
 
 
@@ -14,8 +15,8 @@ from installer.model.hardware import Disk, Facts
 class Chosen:
     """The disks of an installation.
 
-    :param system: the disk to install on, or the two of a mirror.
-    :param guests: further disks that the guests' volume group takes as a whole.
+    :param system: the target disk, or the two of a mirror.
+    :param guests: additional disks that the guests' volume group uses as a whole.
     """
 
     system: tuple[Disk, ...]
@@ -23,12 +24,12 @@ class Chosen:
 
     @property
     def all(self) -> tuple[Disk, ...]:
-        """All disks that are written to."""
+        """Return all disks that are written to."""
         return self.system + self.guests
 
 
 def plain_wwn(text: str) -> str:
-    """A world wide name without what tools put in front: lsblk says 0x5000c500a1b2c3d4, sysfs naa.5000c500a1b2c3d4."""
+    """Return a WWN without the prefixes of tools (lsblk: 0x5000c500a1b2c3d4, sysfs: naa.5000c500a1b2c3d4)."""
     lower = text.lower()
     for prefix in ("wwn-", "0x", "naa.", "eui.", "nvme."):
         lower = lower.removeprefix(prefix)
@@ -36,83 +37,86 @@ def plain_wwn(text: str) -> str:
 
 
 def fits_pattern(text: str, pattern: str) -> bool:
-    """Whether a text is what the pattern says, in which * and ? stand for other characters; case does not count.
+    """Return whether text matches a pattern with the wildcards * and ?, ignoring case.
 
-    ``fnmatch`` would give brackets a meaning, which models of disks contain.
+    ``fnmatch`` would interpret brackets, which occur in disk models.
     """
     words = {"*": ".*", "?": "."}
     expression = "".join(words.get(character, re.escape(character)) for character in pattern)
     return re.fullmatch(expression, text, re.IGNORECASE | re.DOTALL) is not None
 
 
-def why_not(disk: Disk, selector: DiskSelector) -> str:
-    """Why a disk is not the one that was asked for; empty when it is."""
-    kind = "a disk that turns" if disk.rotational else "flash"
+def mismatch(disk: Disk, selector: DiskSelector) -> str:
+    """Return why the disk does not match the selector ("" if it matches)."""
+    kind = "a rotating disk" if disk.rotational else "flash"
     checks = (
-        (disk.is_medium, "it is the disk that this system was started from"),
-        (selector.serial is not None and disk.serial != selector.serial, said("serial", disk.serial)),
+        (disk.is_medium, "it is the boot medium"),
+        (selector.serial is not None and disk.serial != selector.serial, property_text("serial", disk.serial)),
         (
             selector.wwn is not None and (not disk.wwn or plain_wwn(disk.wwn) != plain_wwn(selector.wwn)),
-            said("wwn", disk.wwn),
+            property_text("wwn", disk.wwn),
         ),
-        (selector.path is not None and selector.path not in (disk.path, *disk.aliases), "it has another path"),
-        (selector.size is not None and not selector.size.holds(disk.size), said("size", human_bytes(disk.size))),
-        (selector.model is not None and not fits_pattern(disk.model, selector.model), said("model", disk.model)),
-        (selector.transport is not None and disk.transport != selector.transport, said("transport", disk.transport)),
+        (selector.path is not None and selector.path not in (disk.path, *disk.aliases), "its path is different"),
+        (selector.size is not None and not selector.size.holds(disk.size), property_text("size", human_bytes(disk.size))),
+        (selector.model is not None and not fits_pattern(disk.model, selector.model), property_text("model", disk.model)),
+        (selector.transport is not None and disk.transport != selector.transport, property_text("transport", disk.transport)),
         (selector.rotational is not None and disk.rotational != selector.rotational, f"it is {kind}"),
-        (selector.multipath == "required" and disk.kind != "mpath", "it is no multipath map"),
+        (selector.multipath == "required" and disk.kind != "mpath", "it is not a multipath map"),
     )
     return "; ".join(reason for failed, reason in checks if failed)
 
 
-def said(what: str, value: str) -> str:
-    """What a disk has in place of what was asked for."""
+def property_text(what: str, value: str) -> str:
+    """Return the text on a disk's actual property."""
     return f"its {what} is {value}" if value else f"it has no {what}"
 
 
 def candidates(facts: Facts, selector: DiskSelector) -> str:
-    """Every disk with the reason why it is or is not taken, a line each."""
+    """Return a line for each disk with the reason why it does or does not match."""
     lines = [
-        f"    {disk.describe()}: {f'a path of {disk.map}' if disk.map else why_not(disk, selector) or 'matches'}"
+        f"    {disk.describe()}: {f'a path of {disk.map}' if disk.map else mismatch(disk, selector) or 'matches'}"
         for disk in facts.disks
     ]
-    return "\n".join(lines) if lines else "    this machine has no disk, or the driver of its controller is missing"
+    return "\n".join(lines) if lines else "    no disk was found; the driver of its controller may be missing"
 
 
 def matching(facts: Facts, selector: DiskSelector) -> tuple[Disk, ...]:
-    """The disks that a selector means; paths of a multipath map are no candidates, the map stands for them."""
-    return tuple(disk for disk in facts.disks if not disk.map and not why_not(disk, selector))
+    """Return the disks that match a selector, with maps in place of their paths."""
+    return tuple(disk for disk in facts.disks if not disk.map and not mismatch(disk, selector))
 
 
 def choose_group(facts: Facts, selectors: tuple[DiskSelector, ...], name: str) -> tuple[tuple[Disk, ...], list[str]]:
-    """The disks for a list of selectors, and problems.
+    """Return the disks for a list of selectors, and problems.
 
-    A selector that is there twice asks for two disks: exactly as many must match.
+    A selector that occurs n times requires n disks: exactly as many must match.
     """
     problems = []
     found: dict[DiskSelector, list[Disk]] = {}
     for selector in dict.fromkeys(selectors):
-        asked = selectors.count(selector)
+        required = selectors.count(selector)
         disks = matching(facts, selector)
-        if len(disks) == asked:
+        if len(disks) == required:
             found[selector] = sorted(disks, key=lambda disk: disk.path)
             continue
-        paths = [disk for disk in facts.disks if disk.map and not why_not(disk, selector)]
+        paths = [disk for disk in facts.disks if disk.map and not mismatch(disk, selector)]
         if paths and not disks:
             problems.append(
-                f"{name} ({selector}) names {paths[0].path}, one path of the multipath disk {paths[0].map}; name that disk"
+                refusals.DISK_IS_PATH.text(
+                    f"{name} ({selector}) matches {paths[0].path}, a path of the multipath disk {paths[0].map}; select the map"
+                )
             )
             continue
         count = {0: "no disk matches", 1: "only one disk matches"}.get(len(disks), f"{len(disks)} disks match")
-        needed = "one" if asked == 1 else str(asked)
-        problems.append(f"{count} {name} ({selector}), exactly {needed} must:\n{candidates(facts, selector)}")
+        needed = "one" if required == 1 else str(required)
+        refusal = refusals.DISK_NOT_FOUND if len(disks) < required else refusals.DISK_AMBIGUOUS
+        problems.append(refusal.text(f"{count} {name} ({selector}), exactly {needed} must match:\n{candidates(facts, selector)}"))
     if problems:
         return (), problems
     return tuple(found[selector].pop(0) for selector in selectors), []
 
 
 def choose_disks(facts: Facts, answers: Answers) -> tuple[Chosen | None, list[str]]:
-    """All disks that the answers mean, or problems that list every candidate."""
+    """Return the disks that the answers select, or problems that list every candidate."""
     mirrored = answers.target.mirror is not None
     system, problems = choose_group(facts, answers.target.selectors(), "target.mirror" if mirrored else "target.disk")
     asked = () if isinstance(answers.guests, str) else answers.guests.disks
@@ -125,13 +129,17 @@ def choose_disks(facts: Facts, answers: Answers) -> tuple[Chosen | None, list[st
     for disk in dict.fromkeys(chosen.all):
         if paths.count(disk.path) > 1:
             problems.append(
-                f"{disk.describe()} is chosen {paths.count(disk.path)} times under target and guests; once is possible"
+                refusals.DISK_SELECTED_TWICE.text(
+                    f"{disk.describe()} is selected {paths.count(disk.path)} times under target and guests; select it once"
+                )
             )
     for disk in dict.fromkeys(chosen.all):
         problems += twin_problems(disk, facts)
     if answers.san.multipath == "required":
         problems += [
-            f"{disk.describe()} is no multipath map, and san.multipath is 'required'; 'multipath -ll' shows the maps"
+            refusals.DISK_NOT_MULTIPATH.text(
+                f"{disk.describe()} is not a multipath map, but san.multipath is 'required'; check 'multipath -ll'"
+            )
             for disk in chosen.system
             if disk.kind != "mpath"
         ]
@@ -139,9 +147,9 @@ def choose_disks(facts: Facts, answers: Answers) -> tuple[Chosen | None, list[st
 
 
 def are_twins(one: Disk, other: Disk) -> bool:
-    """Whether two disks are the same one by what they say of themselves.
+    """Return whether two disks are the same one by their identifiers.
 
-    Namespaces of one NVMe drive share a serial number and have their own WWN; cheap sticks share serial numbers, seldom sizes.
+    Namespaces of one NVMe drive share a serial number but have their own WWN; cheap sticks share serial numbers, seldom sizes.
     """
     if one.wwn and other.wwn:
         return plain_wwn(one.wwn) == plain_wwn(other.wwn)
@@ -149,12 +157,14 @@ def are_twins(one: Disk, other: Disk) -> bool:
 
 
 def twin_problems(disk: Disk, facts: Facts) -> list[str]:
-    """Other disks that seem to be this one: paths that multipath did not recognise; writing to both destroys it."""
+    """Return an error if other disks seem to be this one: paths that multipath did not combine."""
     twins = [other for other in facts.disks if other.path != disk.path and not other.map and are_twins(disk, other)]
     if not twins:
         return []
     names = ", ".join(other.path for other in twins)
     return [
-        f"{disk.describe()} has the same serial number or WWN as {names}: these are paths to one disk that multipath did not "
-        "recognise\n  'multipath -v3' says why; until then nothing is written to either"
+        refusals.DISK_DUPLICATE.text(
+            f"{disk.describe()} has the same serial number or WWN as {names}: paths to one disk that multipath did not combine\n"
+            "  run 'multipath -v3' to find the cause; nothing is written to either of them"
+        )
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from answerfiles.model import Answers
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
+from installer.model import refusals
 from installer.model.actions import IscsiPart
 from installer.model.hardware import Facts, IscsiSession
 from installer.selection.disks import Chosen
@@ -73,9 +74,9 @@ def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
     problems = {}
     for session in boot_sessions(facts, chosen):
         if session.mac in own:
-            problems[session.mac] = (
-                f"the network card {session.card} {session.mac} is for a bridge, and it carries {session.describe()}, "
-                "which the host's disk is on\n  a bridge takes the card's address away; name another card for it"
+            problems[session.mac] = refusals.NIC_CARRIES_ROOT.text(
+                f"the network card {session.card} {session.mac} is selected for a bridge, but carries {session.describe()} of "
+                "the host's disk; select another card for it"
             )
     return list(problems.values())
 

@@ -144,7 +144,7 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
         console.wait_for_shell(limit=timeouts.BOOT)
         tried = console.execute("dom0kit install --plan-only --answers label:ANSWERS/host1.yaml", limit=timeouts.COMMAND)
         need(tried.code == 1, f"a path was taken for a disk:\n{tried.output}")
-        need(f"one path of the multipath disk {one.map}" in tried.output, f"no word of the map:\n{tried.output}")
+        need(f"a path of the multipath disk {one.map}" in tried.output, f"no word of the map:\n{tried.output}")
         console.succeed("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && sed s,sda,vdc, /tmp/a/host1.yaml >/tmp/t.yaml")
         tried = console.execute("umount /tmp/a; dom0kit install --plan-only --answers /tmp/t.yaml", limit=timeouts.COMMAND)
         need(tried.code == 1 and "same serial number or WWN as /dev/vdb" in tried.output, f"a twin was taken:\n{tried.output}")

@@ -167,7 +167,7 @@ def test_without_a_target_nothing_is_collected(tmp_path: Path, monkeypatch: pyte
 def test_whom_to_believe() -> None:
     pin, ca = Trust(fingerprint="ab" * 32), Trust(ca="PEM")
     reports = make_reports(Redactor(), lambda text: None, Identity())
-    reports.know("https://files.example:8443/{mac}")
+    reports.add_server("https://files.example:8443/{mac}")
     reports.trust = pin
     assert reports.trust_for("https://files.example:8443/x") == pin
     assert reports.trust_for("https://files.example/x") == SYSTEM

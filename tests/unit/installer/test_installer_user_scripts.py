@@ -55,7 +55,7 @@ def test_another_checksum_and_no_script() -> None:
     with pytest.raises(UserError, match=f"expected {SHA}, found"):
         user_scripts.prepare(given, lambda url: SYSTEM, get=lambda url, **_: TEXT + b"\n")
     given = with_scripts("stage: written, url: 'https://s/w'")
-    with pytest.raises(UserError, match="does not name the interpreter"):
+    with pytest.raises(UserError, match="must name the interpreter"):
         user_scripts.prepare(given, lambda url: SYSTEM, get=lambda url, **_: b"<html>")
     given = with_scripts("stage: first-boot, url: 'https://s/w'")
     with pytest.raises(UserError, match="not text in UTF-8"):

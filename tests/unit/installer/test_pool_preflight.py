@@ -17,7 +17,7 @@ from installer import pool_preflight
 from installer.command_log import Commands
 from installer.model.hardware import Nic
 from installer.network import session, trial
-from installer.pool_preflight import Question
+from installer.pool_preflight import AdmissionCheck
 from network.networkd import trial_files
 from pool.driver import Joiner, PoolAnswer, Problem
 from pool.join.preflight import ask_pool, question
@@ -75,9 +75,11 @@ def ask(image: Path, answers: Iterator[PoolAnswer], time: Time, seen: list[Joine
         return next(answers)
 
     machine = Machine("10.0.2.15")
-    asked = Question("h1", JOINING, DHCP, (NIC,))
+    asked = AdmissionCheck("h1", JOINING, DHCP, (NIC,))
     with Reporter("installer").step("x") as step:
-        return pool_preflight.ask(asked, image, machine.commands, step, speak=speak, clock=time.clock, sleep=time.sleep)
+        return pool_preflight.check_admission(
+            asked, image, machine.commands, step, speak=speak, clock=time.clock, sleep=time.sleep
+        )
 
 
 def refused(code: str) -> PoolAnswer:
@@ -92,16 +94,16 @@ def test_a_welcome_host_goes_on(image: Path) -> None:
 
 def test_a_refusal_is_told_with_its_hint_and_at_once(image: Path) -> None:
     time = Time()
-    with pytest.raises(UserError, match="the pool does not take this host: because of expired") as caught:
+    with pytest.raises(UserError, match="the pool rejects this host: because of expired") as caught:
         ask(image, iter([refused("expired")]), time, [])
     assert "do this" in caught.value.hint
-    assert "Nothing was changed" in caught.value.hint
+    assert "No disk was changed" in caught.value.hint
     assert time.now == 0
 
 
 def test_several_reasons_are_a_list() -> None:
     text, hint = pool_preflight.problems_text((Problem("clock", "one", "a"), Problem("version", "two", "b")))
-    assert text.splitlines() == ["the pool does not take this host, for 2 reasons", "- one (a)", "- two (b)"]
+    assert text.splitlines() == ["the pool rejects this host for 2 reasons", "- one (a)", "- two (b)"]
     assert hint
 
 
@@ -153,7 +155,7 @@ def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
 
 
 def test_the_plan_says_what_will_be_asked_without_the_secret() -> None:
-    asked = Question("h1", JOINING, DHCP, (NIC,))
+    asked = AdmissionCheck("h1", JOINING, DHCP, (NIC,))
     assert asked.describe() == f"first ask the pool at 192.0.2.1 with the join token {TOKEN.id} whether it takes this host"
     assert TOKEN.write() not in repr(asked)
     assert pool_preflight.secrets(JOINING) == (TOKEN.write(),)
@@ -171,7 +173,7 @@ def test_without_a_pool_nobody_is_asked() -> None:
         assert ask_pool(pool, JOINER).welcome
         assert question(pool) == ""
     answers = Answers.model_construct(pool=Pool())
-    assert pool_preflight.make_question(answers, ()) is None
+    assert pool_preflight.make_admission_check(answers, ()) is None
 
 
 def test_a_mangled_token_is_a_problem_and_no_question() -> None:

@@ -63,7 +63,7 @@ def test_command_refuses_without_yes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     words = ["install", "--answers", "a.yaml", "--image", str(tmp_path), "--logs", str(tmp_path / "logs")]
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     assert main(words) == 1
-    assert "give --yes" in capsys.readouterr().out
+    assert "use --yes" in capsys.readouterr().out
     assert main([*words, "--plan-only", "--json"]) == 0
     assert '"system_uuid"' in capsys.readouterr().out
 
@@ -71,8 +71,8 @@ def test_command_refuses_without_yes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_failure_before_the_session_is_an_event_too(tmp_path: Path) -> None:
     port = tmp_path / "port"
     port.touch()
-    entry.announce(UserError("cannot write logs", "install as root"), port)
+    entry.report_failure(UserError("cannot write logs", "install as root"), port)
     event = json.loads(port.read_text())
     assert (event["event"], event["source"], event["text"]) == ("failed", "installer", "cannot write logs")
-    entry.announce(UserError("no port"), tmp_path / "none")
+    entry.report_failure(UserError("no port"), tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -202,4 +202,4 @@ def test_a_bug_is_an_event_too(tmp_path: Path) -> None:
     events: list[Event] = []
     session = Session(Reporter("installer", [events.append]), commands(FakeRunner()), io.StringIO(), tmp_path)
     assert guarded(session, lambda: json.loads("{")) == 1
-    assert "a bug in the installer" in events[-1]["text"]
+    assert "internal error in the installer" in events[-1]["text"]

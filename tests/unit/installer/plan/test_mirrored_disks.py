@@ -83,11 +83,11 @@ def test_boot_entries_for_both() -> None:
 
 
 def test_sectors_of_two_sizes() -> None:
-    assert "the two disks of a mirror must have sectors of one size: /dev/sda has 512 bytes, /dev/nvme0n1 has 4096" in problems(
+    assert "the two disks of a mirror must have the same sector size: /dev/sda has 512 bytes, /dev/nvme0n1 has 4096" in problems(
         DISK, dataclasses.replace(TWO, sector=4096), firmware="uefi"
     )
     third = Disk("/dev/sdc", "disk", GIB * 100, serial="G", sector=4096)
-    assert "the volume group guests must have sectors of one size" in problems(
+    assert "the volume group guests must have the same sector size" in problems(
         DISK, TWO, third, more="guests: {disks: [{serial: G}]}\n"
     )
 
@@ -102,9 +102,7 @@ def test_old_arrays_are_taken_apart_or_refused() -> None:
     assert wipe.arrays == ("/dev/md127", "/dev/md126")
     assert [old.path for old in wipe.disks] == ["/dev/sda", "/dev/nvme0n1"]
     third = Disk("/dev/sdc", "disk", GIB, volumes=ARRAY)
-    assert "the array /dev/md127 on /dev/sda, /dev/nvme0n1 is also on /dev/sdc, which was not chosen" in problems(
-        one, two, third, wipe=True
-    )
+    assert "the array /dev/md127 on /dev/sda, /dev/nvme0n1 also uses /dev/sdc" in problems(one, two, third, wipe=True)
 
 
 def test_a_group_on_both_disks_of_the_mirror_is_its_own() -> None:

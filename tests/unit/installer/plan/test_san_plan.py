@@ -196,8 +196,8 @@ def test_the_policy_counts_the_checks_of_the_images_configuration() -> None:
 
 def test_one_path_is_a_warning() -> None:
     alone = replace(LUN, paths=("/dev/sda",))
-    assert any("with one cable" in text for text in plan(facts(alone, PATHS[0])).warnings)
-    assert not any("with one cable" in text for text in plan().warnings)
+    assert any("single path" in text for text in plan(facts(alone, PATHS[0])).warnings)
+    assert not any("single path" in text for text in plan().warnings)
 
 
 def test_boot_entries_for_the_disk_and_for_each_path() -> None:

@@ -71,17 +71,17 @@ def test_bond_of_one_rule_twice_and_bridges() -> None:
 
 def test_a_rule_that_more_or_no_cards_fulfil() -> None:
     text = refused("{management: {nic: {driver: ixgbe}}}")
-    assert text.startswith("2 network cards match network.management (driver: ixgbe), exactly one must:")
+    assert text.startswith("2 network cards match network.management (driver: ixgbe), exactly one must match [nic-ambiguous]:")
     assert "(eno3, tg3, 0000:03:00.0, no cable): its driver is tg3" in text
     assert refused("{management: {nic: {name: eth9}}}").startswith("no network card matches")
 
 
 def test_each_card_once() -> None:
     text = refused("{management: {nic: {name: eno1}}, bridges: [{name: xenbr1, mac: '52:54:00:00:00:01'}]}")
-    assert "is wanted more than once: for xenbr0 and xenbr1" in text
+    assert "is selected more than once: for xenbr0 and xenbr1" in text
 
 
 def test_no_cable_is_a_warning() -> None:
-    assert plan("{management: {nic: {name: eno3}}}").warnings == ("no cable is connected to eno3 52:54:00:00:00:03 (management)",)
+    assert plan("{management: {nic: {name: eno3}}}").warnings == ("no link on eno3 52:54:00:00:00:03 (management)",)
     down = Nic("eth0", "52:54:00:00:00:09")
     assert plan("{}", facts(nics=(down,))).warnings == ()

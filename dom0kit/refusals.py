@@ -1,0 +1,44 @@
+"""Refusals with stable codes: users look them up, tests assert them, and a reference page lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A reason to reject a request, for users to look up.
+
+    :param code: stable identifier in lower case, such as ``disk-not-empty``.
+    :param meaning: what is wrong, for the reference page.
+    :param hint: what to do about it; begins with a verb.
+    """
+
+    code: str
+    meaning: str
+    hint: str
+
+    def text(self, message: str) -> str:
+        """Return ``message`` with the code at the end of its first line."""
+        first, newline, rest = message.partition("\n")
+        colon = ":" if first.endswith(":") else ""
+        return f"{first.removesuffix(':')} [{self.code}]{colon}{newline}{rest}"
+
+
+@dataclass(frozen=True)
+class RefusalTable:
+    """The refusals of one component, a section of the reference page."""
+
+    title: str
+    summary: str
+    refusals: tuple[Refusal, ...]
+
+
+def render_page(tables: Iterable[RefusalTable], head: str) -> str:
+    """Return the reference page in Markdown: ``head``, then a section with a table for each component."""
+    lines = [head.rstrip("\n")]
+    for table in tables:
+        lines += ["", f"## {table.title}", "", table.summary, "", "| code | meaning | what to do |", "|---|---|---|"]
+        lines += [f"| `{refusal.code}` | {refusal.meaning} | {refusal.hint} |" for refusal in table.refusals]
+    return "\n".join(lines) + "\n"

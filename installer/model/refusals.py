@@ -1,0 +1,135 @@
+"""Codes of the reasons why the installer rejects a disk, a network card or a whole installation (pure)."""
+
+from __future__ import annotations
+
+from dom0kit.refusals import Refusal, RefusalTable
+
+MODE_NOT_IMPLEMENTED = Refusal(
+    "mode-not-implemented",
+    "The answers ask for a mode that is not implemented.",
+    "Use `mode: install`.",
+)
+DISK_NOT_FOUND = Refusal(
+    "disk-not-found",
+    "Fewer disks match a selector than required. The message lists every disk with the reason why it does not match.",
+    "Correct the selector, connect the disk, or add the driver of its controller.",
+)
+DISK_AMBIGUOUS = Refusal(
+    "disk-ambiguous",
+    "More disks match a selector than required. The message lists every disk.",
+    "Make the selector more specific, for example with `serial` or `wwn`.",
+)
+DISK_IS_PATH = Refusal(
+    "disk-is-path",
+    "A selector names a single path of a multipath disk.",
+    "Select the multipath disk, which the message names.",
+)
+DISK_SELECTED_TWICE = Refusal(
+    "disk-selected-twice",
+    "Several selectors under `target` and `guests` match the same disk.",
+    "Give each selector a disk of its own.",
+)
+DISK_DUPLICATE = Refusal(
+    "disk-duplicate",
+    "Two block devices have the same serial number and size, or the same WWN: they are paths to one disk that multipath did "
+    "not combine. Writing to both would destroy it.",
+    "Find the cause with `multipath -v3`.",
+)
+DISK_NOT_MULTIPATH = Refusal(
+    "disk-not-multipath",
+    "`san.multipath` is `required`, and a system disk is not a multipath map.",
+    "Check the paths with `multipath -ll`, or change `san.multipath`.",
+)
+DISK_IN_USE = Refusal("disk-in-use", "A file system or swap area on the disk is in use.", "Unmount it, or select another disk.")
+DISK_READ_ONLY = Refusal("disk-read-only", "The disk is write-protected.", "Remove the write protection, or select another disk.")
+DISK_NOT_EMPTY = Refusal(
+    "disk-not-empty",
+    "The disk holds data: partitions, a file system, RAID members or volumes.",
+    "Set `target.wipe: true` to erase it.",
+)
+DISK_TOO_SMALL = Refusal(
+    "disk-too-small", "The disk is smaller than the partitions need.", "Use a larger disk, or set `guests: none`."
+)
+DISK_SECTORS_UNBOOTABLE = Refusal(
+    "disk-sectors-unbootable",
+    "A BIOS cannot boot from a disk whose sectors are not 512 bytes.",
+    "Boot the machine with UEFI, or select another disk.",
+)
+DISK_SECTORS_DIFFER = Refusal(
+    "disk-sectors-differ",
+    "The disks of a mirror, or of the guests' volume group, have different sector sizes.",
+    "Select disks with the same sector size.",
+)
+RAID_SPANS_OTHER_DISKS = Refusal(
+    "raid-spans-other-disks",
+    "A RAID array on a selected disk also uses a disk outside the selection.",
+    "Stop the array first with `mdadm --stop` and `mdadm --zero-superblock`.",
+)
+VG_SPANS_OTHER_DISKS = Refusal(
+    "volume-group-spans-other-disks",
+    "A volume group on a selected disk also uses a disk outside the selection, and would become incomplete.",
+    "Remove the volume group first with `vgremove`, or select another disk.",
+)
+VG_EXISTS = Refusal(
+    "volume-group-exists",
+    "A volume group with the configured name exists on another disk.",
+    "Choose another name with `guests.volume_group`.",
+)
+IMAGE_TOO_LARGE = Refusal(
+    "image-too-large",
+    "Two images, the additional packages and the host's state do not fit into the system partition.",
+    "Build a smaller image, or install fewer packages.",
+)
+DOM0_MEMORY_TOO_LARGE = Refusal("dom0-memory-too-large", "`dom0.memory` is more than the machine has.", "Reduce `dom0.memory`.")
+NIC_NOT_FOUND = Refusal(
+    "nic-not-found",
+    "Fewer network cards match a selector than required. The message lists every card with the reason why it does not match.",
+    "Correct the selector, or add the driver of the card.",
+)
+NIC_AMBIGUOUS = Refusal(
+    "nic-ambiguous",
+    "More network cards match than required, or none is selected on a machine that does not have exactly one.",
+    "Make the selector more specific, for example with `mac`.",
+)
+NIC_SELECTED_TWICE = Refusal(
+    "nic-selected-twice", "Several bridges select the same network card.", "Give each bridge a network card of its own."
+)
+NIC_CARRIES_ROOT = Refusal(
+    "nic-carries-root",
+    "A bridge selects a network card that carries the iSCSI session of the system disk. The bridge would remove its address.",
+    "Select another network card for the bridge.",
+)
+TOKEN_INVALID = Refusal(
+    "join-token-invalid", "The join token in the answers is damaged or incomplete.", "Copy the whole token, or create a new one."
+)
+
+INSTALLATION = RefusalTable(
+    "Installation",
+    "`dom0kit install`, `dom0kit answers check --facts` and the text-mode installer check these before anything is written, and "
+    "report all that apply.",
+    (
+        MODE_NOT_IMPLEMENTED,
+        DISK_NOT_FOUND,
+        DISK_AMBIGUOUS,
+        DISK_IS_PATH,
+        DISK_SELECTED_TWICE,
+        DISK_DUPLICATE,
+        DISK_NOT_MULTIPATH,
+        DISK_IN_USE,
+        DISK_READ_ONLY,
+        DISK_NOT_EMPTY,
+        DISK_TOO_SMALL,
+        DISK_SECTORS_UNBOOTABLE,
+        DISK_SECTORS_DIFFER,
+        RAID_SPANS_OTHER_DISKS,
+        VG_SPANS_OTHER_DISKS,
+        VG_EXISTS,
+        IMAGE_TOO_LARGE,
+        DOM0_MEMORY_TOO_LARGE,
+        NIC_NOT_FOUND,
+        NIC_AMBIGUOUS,
+        NIC_SELECTED_TWICE,
+        NIC_CARRIES_ROOT,
+        TOKEN_INVALID,
+    ),
+)
