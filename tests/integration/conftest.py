@@ -1,6 +1,6 @@
 """What every integration test needs: root, the installer's programs, a mount namespace of its own, named skips.
 
-A missing program or missing rights end the run at once. What only some kernels have (md, device-mapper) is a named skip: the
+A missing program or missing rights ends the run at once. What only some kernels have (md, device-mapper) is a named skip: the
 tests are counted by what they lack at the end of the run.
 """
 
@@ -66,7 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was not tested, by name and number."""
+    """Print what was not tested, by name and number."""
     for what, count in sorted(SKIPPED.items()):
         terminalreporter.write_line(f"NOT TESTED, this kernel has no {what}: {count} tests", yellow=True)
 

@@ -62,7 +62,7 @@ def test_what_was_written_survives_a_power_cut(volume: tuple[LoopDisk, Path], tm
     write_atomic(folder / "atomic", "new", 0o600)
     (tmp_path / "source").write_bytes(SECRET * 1000)
     copy_durable(tmp_path / "source", folder / "copy")
-    (folder / "plain").write_text("not asked to be durable")
+    (folder / "plain").write_text("written without fsync")
     with after_power_cut(disk, tmp_path) as look:
         assert (look / "atomic").read_text() == "new"
         assert (look / "atomic").stat().st_mode & 0o777 == 0o600

@@ -74,14 +74,14 @@ def test_uefi_finds_the_loader_in_both_places(target: LoopDisk, tmp_path: Path, 
 
 
 def test_bios_gets_what_grubs_own_installer_writes(target: LoopDisk, tmp_path: Path, commands: Commands) -> None:
-    """grub-bios-setup is the judge: it is given the same core image and writes to the same disk."""
+    """Compare with grub-bios-setup(8), which gets the same core image and writes to the same disk."""
     before = output("sgdisk", "--print", target.path)
     install(target, tmp_path / "system", commands)
     ours_sector, ours_core = target.read(0, 512), target.read(CORE_START, CORE_SIZE)
     assert "No problems found" in output("sgdisk", "--verify", target.path)
     assert output("sgdisk", "--print", target.path) == before
 
-    folder = tmp_path / "system/grub-of-the-judge"
+    folder = tmp_path / "system/grub-bios-setup"
     folder.mkdir()
     (folder / "boot.img").write_bytes((grub.GRUB / "i386-pc/boot.img").read_bytes())
     (tmp_path / "early.cfg").write_text(menus.early_config(SYSTEM))
@@ -97,7 +97,7 @@ def test_bios_gets_what_grubs_own_installer_writes(target: LoopDisk, tmp_path: P
 
 
 def test_the_sector_is_written_after_the_core(target: LoopDisk, tmp_path: Path, commands: Commands) -> None:
-    """A core that does not fit leaves the sector alone: it would point at half of it."""
+    """Leave the sector alone when the core does not fit: it would point at half of it."""
     before = target.read(0, 512)
     words = actions.BootTarget(target.path, target.part(2), CORE_START, 4096)
     with pytest.raises(UserError, match="the BIOS boot partition has 4096"):
@@ -127,7 +127,7 @@ def test_a_full_esp_is_an_error(target: LoopDisk, tmp_path: Path, commands: Comm
 
 
 class Corrupting:
-    """Runs every command, and spoils the loader on the medium before it is read back, as a failing disk does."""
+    """Runs every command, and damages the loader on the disk before it is read back, as a failing disk does."""
 
     def __init__(self, disk: LoopDisk) -> None:
         self.disk, self.spoiled = disk, 0
@@ -139,7 +139,7 @@ class Corrupting:
 
 
 def spoil(disk: LoopDisk, text: bytes) -> int:
-    """Overwrite a text on the medium behind the kernel's back; return how often it was there."""
+    """Overwrite a text in the file behind the disk; return how often it was there."""
     start, _ = disk.parts()[2]
     data = disk.read(start, 32 * MIB)
     with disk.file.open("r+b") as file:

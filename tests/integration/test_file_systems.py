@@ -39,10 +39,10 @@ def test_the_esp_and_the_system(tmp_path: Path, commands: Commands, sector: int)
         output("fsck.vfat", "-n", esp)
         ext = blkid(system)
         assert (ext["TYPE"], ext["LABEL"], ext["UUID"]) == ("ext4", "dom0kit-system", str(SYSTEM))
-        told = dict(re.findall(r"^([^:\n]+):\s*(.*)$", output("dumpe2fs", "-h", system), re.MULTILINE))
-        assert not {"metadata_csum_seed", "orphan_file"} & set(told["Filesystem features"].split())
-        blocks, reserved = int(told["Block count"]), int(told["Reserved block count"])
-        assert blocks * int(told["Block size"]) == 10 * GIB
+        fields = dict(re.findall(r"^([^:\n]+):\s*(.*)$", output("dumpe2fs", "-h", system), re.MULTILINE))
+        assert not {"metadata_csum_seed", "orphan_file"} & set(fields["Filesystem features"].split())
+        blocks, reserved = int(fields["Block count"]), int(fields["Reserved block count"])
+        assert blocks * int(fields["Block size"]) == 10 * GIB
         assert reserved == pytest.approx(blocks / 100, abs=1)
         output("e2fsck", "-f", "-n", system)
         with mounted(system, tmp_path / "system") as folder:
@@ -72,7 +72,7 @@ def groups() -> dict[str, set[str]]:
     return found
 
 
-def test_the_volume_group_takes_the_partition_and_the_further_disk(disk: LoopDisk, tmp_path: Path, commands: Commands) -> None:
+def test_the_volume_group_takes_the_partition_and_the_additional_disk(disk: LoopDisk, tmp_path: Path, commands: Commands) -> None:
     with loop_disk(tmp_path / "more", 2 * GIB) as more:
         part = partitioned(disk, commands).part(4)
         partitioning.make_volume_group(actions.MakeVolumeGroup((part, more.path), GROUP), commands)

@@ -60,7 +60,7 @@ def test_the_files_are_on_the_medium(
 
 
 def test_a_medium_that_loses_data_is_found(system: tuple[LoopDisk, Path], action: actions.CopyImage, commands: Commands) -> None:
-    """The second file is spoiled on the medium while the first one is read back: only a read from the medium finds it."""
+    """Damage the second file on the disk while the first one is read back: only a read from the disk finds it."""
     disk, folder = system
     step = Spoiling(disk.file)
     with pytest.raises(UserError, match="vmlinuz has the checksum"):

@@ -53,14 +53,14 @@ def test_an_array_is_as_planned_and_blank(
     assert Path(array.device).is_block_device()
     assert signatures(array.device) == []
     for disk in pair:
-        told = dict(re.findall(r"^\s*([^:\n]+?) : (.*)$", output("mdadm", "--examine", disk.path), re.MULTILINE))
-        assert told["Version"] == metadata
-        assert told["Array UUID"].split()[0] == array.md_uuid
-        assert told["Raid Level"] == "raid1"
-        assert told["Name"].split()[0] == f"any:{array.name}"
-        assert "Internal Bitmap" in told
+        fields = dict(re.findall(r"^\s*([^:\n]+?) : (.*)$", output("mdadm", "--examine", disk.path), re.MULTILINE))
+        assert fields["Version"] == metadata
+        assert fields["Array UUID"].split()[0] == array.md_uuid
+        assert fields["Raid Level"] == "raid1"
+        assert fields["Name"].split()[0] == f"any:{array.name}"
+        assert "Internal Bitmap" in fields
         if offset:
-            assert told["Data Offset"].split()[0] == str(offset // 512)
+            assert fields["Data Offset"].split()[0] == str(offset // 512)
 
 
 @pytest.mark.kernel("md")

@@ -41,10 +41,10 @@ def test_the_kernel_and_sgdisk_see_the_plan(tmp_path: Path, commands: Commands, 
         assert f"Disk identifier (GUID): {str(GUID).upper()}" in printed
         assert f"Sector size (logical/physical): {sector}/" in printed
         for p in parts:
-            told = output("sgdisk", f"--info={p.number}", disk.path)
-            assert f"Partition name: '{p.name}'" in told
-            assert f"({TYPES[p.type_code]})" in told
-            assert f"Partition unique GUID: {str(p.guid).upper()}" in told
+            found = output("sgdisk", f"--info={p.number}", disk.path)
+            assert f"Partition name: '{p.name}'" in found
+            assert f"({TYPES[p.type_code]})" in found
+            assert f"Partition unique GUID: {str(p.guid).upper()}" in found
 
 
 def test_what_the_places_of_the_partitions_held_does_not_come_back(disk: LoopDisk, commands: Commands) -> None:
@@ -76,7 +76,7 @@ def test_both_disks_of_a_mirror_are_partitioned_alike(tmp_path: Path, commands: 
 
 
 def test_a_partition_that_does_not_appear_is_named(tmp_path: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk without partition devices: an image file, which sgdisk writes as well as any disk."""
+    """Partition an image file, which sgdisk writes as well as any disk, and which has no partition devices."""
     monkeypatch.setattr(partitioning, "SECONDS_FOR_DEVICES", 0.3)
     file = tmp_path / "disk-"
     with file.open("xb") as made:
@@ -88,7 +88,7 @@ def test_a_partition_that_does_not_appear_is_named(tmp_path: Path, commands: Com
 
 @pytest.mark.kernel("dm")
 def test_partitions_of_a_map_are_made_and_removed(disk: LoopDisk, commands: Commands) -> None:
-    """A map of device-mapper over the whole disk stands for a multipath map: both get their partitions by kpartx."""
+    """Use a linear map over the whole disk for a multipath map: both get their partitions by kpartx."""
     name = f"dom0kit-test-{Path(disk.path).name}"
     output("dmsetup", "create", name, "--table", f"0 {disk.size // 512} linear {disk.path} 0")
     try:

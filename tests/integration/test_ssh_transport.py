@@ -130,7 +130,7 @@ def test_the_forced_command_hears_the_request_and_answers(pool: Pool) -> None:
 
 
 def test_the_request_is_made_when_the_pool_listens(pool: Pool) -> None:
-    """The clock in a request is that of its arrival, however long the server needed."""
+    """Send the clock of the moment when the request arrives, however long the server needed."""
     pool.answer("import time\ntime.sleep(2)\nopen(__file__ + '.greeted', 'w').write('x')\n" + ECHO)
     flag = pool.program.with_name("answer.py.greeted")
     assert ask(pool, request=lambda: {"greeted": flag.exists()})["heard"] == {"greeted": True}

@@ -119,7 +119,7 @@ def test_a_damaged_medium_leaves_the_disk_alone(disk: LoopDisk, image: Path, tmp
 def test_a_failure_in_the_middle_leaves_a_menu_that_says_so_and_no_host(
     disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
 ) -> None:
-    """The medium goes bad after it was checked."""
+    """Remove a file of the image after it was checked."""
     plan, manifest = plan_for(disk, image)
 
     def spoil(event: Event) -> None:
@@ -140,7 +140,7 @@ def test_a_failure_in_the_middle_leaves_a_menu_that_says_so_and_no_host(
 def test_a_target_that_is_in_use_is_let_go_of_after_a_failure(
     disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
 ) -> None:
-    """A shell that stands in the folder keeps the mount busy: it goes from the tree nevertheless."""
+    """Keep the mount busy by an open folder: it is unmounted lazily."""
     plan, manifest = plan_for(disk, image)
     work = work_at(tmp_path, commands)
     held: list[int] = []

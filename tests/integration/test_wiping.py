@@ -63,12 +63,12 @@ def test_no_signature_and_no_partition_is_left(disk: LoopDisk, commands: Command
 
 
 def run_examine(device: str) -> str:
-    """Return what mdadm says of a device without a superblock, which it says on standard error."""
+    """Return what mdadm prints for a device without a superblock, which goes to standard error."""
     return output("sh", "-c", f"mdadm --examine {device} 2>&1", status=(1,))
 
 
 def test_only_the_ends_and_the_named_places_are_overwritten(disk: LoopDisk, commands: Commands) -> None:
-    pattern = b"data of somebody" * (MIB // 16)
+    pattern = b"some old content" * (MIB // 16)
     places = (0, MIB, 5 * GIB, 5 * GIB + MIB, disk.size - 2 * MIB, disk.size - MIB)
     for place in places:
         disk.write(place, pattern)
@@ -79,7 +79,7 @@ def test_only_the_ends_and_the_named_places_are_overwritten(disk: LoopDisk, comm
 
 
 def test_a_raid_superblock_at_the_end_of_a_partition_to_come_is_erased(disk: LoopDisk, commands: Commands) -> None:
-    """Metadata 1.0 is at the member's end: a new partition that ends there would be a member again."""
+    """Erase metadata 1.0 at the member's end: a new partition that ends there would be a member again."""
     start, size = 1 * GIB, 4 * GIB
     offset, raw = superblock("1.0", size)
     disk.write(start + offset, raw)

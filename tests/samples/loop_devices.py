@@ -51,9 +51,9 @@ class LoopDisk:
 
 
 def output(*argv: str | Path, status: Sequence[int] = (0,)) -> str:
-    """Run a tool that judges the result and return what it printed.
+    """Run a tool that checks a result and return what it printed.
 
-    Not :func:`dom0kit.process.run`: the judge is another program than the one that is tested.
+    Not by :func:`dom0kit.process.run`, which is itself under test.
     """
     done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False)
     assert done.returncode in status, f"{argv} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
