@@ -36,6 +36,12 @@ QUERY_SECONDS = 300
 Kind: cap. Reason: no command of this kind takes a tenth of it on a machine four times slower than an idle one. Expiry: the
 command is killed, and the error names it and the time.
 """
+GRACE_SECONDS = 300
+"""Let an interrupted command clean up after SIGTERM, such as mmdebstrap(1), which unmounts and removes its tree.
+
+Kind: cap. Reason: removing a tree takes seconds, and a minute on a machine four times slower than an idle one. Expiry: the
+command and all that it has started are killed.
+"""
 
 TAIL_LINES = 15
 BASE_ENVIRONMENT = {
@@ -202,9 +208,7 @@ def stream(
         emit(pending)
         returncode = child.wait()
     except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        child.wait()
+        _end(child)
         raise
     finally:
         os.close(reading)
@@ -218,6 +222,17 @@ def _not_started(words: Sequence[str], cwd: Path | None, hint: str) -> UserError
     if cwd is not None and not cwd.is_dir():
         return UserError(f"there is no folder {cwd} to run {words[0]} in", hint)
     return UserError(f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a command that leads a process group, with all that it has started; return when it has ended."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _terminal() -> tuple[int, int]:

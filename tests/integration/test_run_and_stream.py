@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from dom0kit import process
 from dom0kit.errors import UserError
 from dom0kit.process import TAIL_LINES, CommandFailed, run, stream
 
@@ -152,6 +154,26 @@ def test_an_interruption_ends_the_command_and_what_it_has_started(tmp_path: Path
         stream(["sh", "-c", script], log=io.StringIO(), on_line=interrupt)
     assert gone(int((tmp_path / "pid").read_text()))
     assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_an_interruption_ends_a_command_that_ignores_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    pid = tmp_path / "pid"
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    done = threading.Event()
+    script = f"trap '' TERM; echo $$ >{pid}; echo ready; while :; do sleep 0.1; done"
+    watchdog = threading.Timer(40, lambda: done.is_set() or os.kill(int(pid.read_text()), signal.SIGKILL))
+    watchdog.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stream(["sh", "-c", script], log=io.StringIO(), on_line=interrupt)
+    done.set()
+    watchdog.cancel()
+    assert time.monotonic() - begin < 35, "it was the watchdog of this test that ended it"
+    assert gone(int(pid.read_text()))
 
 
 def test_a_real_interruption_from_the_keyboard(tmp_path: Path) -> None:
