@@ -103,7 +103,7 @@ def options(folder: Path) -> list[str]:
         "ClearAllForwardings": "yes",
         "ControlPath": "none",
         "EscapeChar": "none",
-        "LogLevel": "ERROR",
+        "LogLevel": "INFO",  # ssh says at this level that a negotiation failed or a connection was closed
     }
     return ["-F", "none", "-T", "-x", "-a", *(word for name, value in values.items() for word in ("-o", f"{name}={value}"))]
 

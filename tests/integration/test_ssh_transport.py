@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -152,6 +153,41 @@ def test_another_host_key_is_never_spoken_to(pool: Pool) -> None:
     code, text = refusal(pool, replace(pool.token, host_key=pool.host_key("other")))
     assert (code, f"{ADDRESS}:{pool.port}" in text) == ("pin", True)
     assert not (pool.folder / "was-run").exists()
+
+
+def test_a_server_without_a_key_of_the_pools_kind_is_another_one(pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    other = Pool(tmp_path / "second")
+    output("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other.folder / "ed25519")
+    config = other.folder / "sshd_config"
+    config.write_text(config.read_text().replace("/host_key", "/ed25519"))
+    server = other.start()
+    try:
+        code, text = refusal(other)
+        assert code == "pin", text
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"], ids=["at once", "in the key exchange"])
+def test_a_server_that_closes_the_connection_is_busy(tmp_path: Path, greeting: bytes) -> None:
+    """Close the connection as an sshd does that has too many (MaxStartups) or that is restarted."""
+    pool = Pool(tmp_path)
+
+    def close() -> None:
+        connection = server.accept()[0]
+        with connection:
+            connection.sendall(greeting)
+            if greeting:
+                connection.recv(65536)
+
+    with socket.create_server((ADDRESS, pool.port)) as server:
+        thread = threading.Thread(target=close)
+        thread.start()
+        code, text = refusal(pool)
+        thread.join()
+    assert code == "busy", text
 
 
 def test_a_key_that_is_not_let_in(pool: Pool) -> None:
