@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
 from dom0kit.fs import sync_folder, write_atomic
 from installer.apply import host_initramfs, image_copy, partitioning
@@ -19,6 +21,8 @@ from installer.packages import install_target
 from installer.plan.plan import Plan
 
 MOUNT_POINT = Path("/run/dom0kit/target")
+OF_HARDWARE = frozenset({errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN})
+"""What reads and writes of a failing disk end with: ext4 turns read-only after an error (EROFS), or finds damage (EUCLEAN)."""
 
 
 @dataclass
@@ -60,9 +64,26 @@ def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
         for action in plan.actions:
             if isinstance(action, actions.Finish):
                 work.after("written")
-            with reporter.step(action.title) as step:
+            with reporter.step(action.title) as step, hardware_errors(action.title):
                 carry_out(action, work, step)
     return work.warnings
+
+
+@contextmanager
+def hardware_errors(title: str) -> Iterator[None]:
+    """Raise an error of the disk or the medium as one of the machine's, with a hint; any other OSError is a bug and passes.
+
+    :raises UserError: in place of an OSError whose number is in :data:`OF_HARDWARE`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OF_HARDWARE:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        raise UserError(
+            f"{title} failed: {error.strerror}{where}", "the disk, its cable or the medium fails; see 'dmesg'"
+        ) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from installer_samples import NIC, answers
-from loop_devices import LoopDisk, blkid, mounted, output
+from loop_devices import LoopDisk, blkid, loop_disk, mounted, output
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
@@ -31,14 +31,19 @@ def image(tmp_path: Path) -> Path:
     """Make a folder with an image's files and their manifest; they are not booted."""
     folder = tmp_path / "image"
     folder.mkdir()
+    write_image(folder, 100_000)
+    return folder
+
+
+def write_image(folder: Path, size: int) -> None:
+    """Write files of about this size and their manifest."""
     files = {}
     for number, name in enumerate(NAMES):
-        data = os.urandom(100_000 + number)
+        data = os.urandom(size + number)
         (folder / name).write_bytes(data)
         files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps({"format": 1, "product": "dom0kit", "version": "1.2", "id": "ab" * 8, "files": files})
     (folder / "manifest.json").write_text(text)
-    return folder
 
 
 def machine() -> Facts:
@@ -157,3 +162,22 @@ def test_a_target_that_is_in_use_is_let_go_of_after_a_failure(
         assert not os.path.ismount(work.system)
     finally:
         os.close(held[0])
+
+
+def test_a_disk_that_fails_while_it_is_written_is_the_machines_error(tmp_path: Path, image: Path, commands: Commands) -> None:
+    """Install on a disk that has a fraction of the space that it reports, as counterfeit ones do."""
+    small = tmp_path / "small"
+    small.mkdir()
+    output("mount", "-t", "tmpfs", "-o", "size=96m", "none", small)
+    try:
+        write_image(image, 50_000_000)
+        with loop_disk(small / "disk") as disk:
+            plan, _ = plan_for(disk, image)
+            work = work_at(tmp_path, commands)
+            reasons = "Input/output error|No space left on device|Read-only file system"
+            with pytest.raises(UserError, match=rf"^copy the image failed: ({reasons})") as caught:
+                apply(plan, Reporter("installer"), work)
+            assert "dmesg" in caught.value.hint
+            assert not os.path.ismount(work.system)
+    finally:
+        output("umount", small)
