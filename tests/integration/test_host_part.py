@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from dom0kit.linux import host_initramfs as overlay
 from installer.apply import host_initramfs
 from installer.command_log import Commands
 from installer.model import actions
+from installer.model.deb_package import Package
+from installer.model.hardware import IscsiSession
 from installer.model.image_manifest import ImageFile
+from installer.storage_network.iscsi_login import RECORDS
 
 IMAGE_ROOT = Path(__file__).resolve().parents[2] / "image/elements/dom0-san/tree"
 WWID = "35000c50015ea71ad"
@@ -81,6 +85,76 @@ def test_lvm_writes_the_list_of_the_groups_devices(
     assert b"use_devicesfile = 1" in files[overlay.LVM_LOCAL]
     assert not stale.exists(), "this system has no list of devices"
     assert not (stale.parent / "backup").exists()
+
+
+def test_drivers_of_packages_are_in_the_initramfs_with_the_modules_that_they_need(
+    system: tuple[Path, ImageFile], tmp_path: Path, commands: Commands
+) -> None:
+    folder, initrd = system
+    root, modules = folder / "state/1.2/upper", "usr/lib/modules/6.1.0-9"
+    texts = {
+        f"{modules}/updates/card.ko": "the driver",
+        f"{modules}/kernel/bus.ko": "what it needs",
+        f"{modules}/kernel/other.ko": "not needed",
+        f"{modules}/modules.dep": "updates/card.ko: kernel/bus.ko\nkernel/bus.ko:\nkernel/other.ko:\n",
+        f"{modules}/modules.dep.bin": "the index",
+        "etc/modules-load.d/card.conf": "# comes first\ncard\n",
+    }
+    for name, text in texts.items():
+        host_initramfs.put(root, name, text)
+    settings = ("etc/modules-load.d/card.conf",)
+    package = Package("card.deb", "card", "1", "amd64", 1, "0" * 64, modules=(f"{modules}/updates/card.ko",), settings=settings)
+    early = actions.AddPackages("1.2", "6.1.0-9", (package,), ("/nowhere/card.deb",))
+    action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,), early=early)
+    host_initramfs.write_host_part(action, folder, commands, IMAGE_ROOT)
+    files = unpack(folder / "images/1.2/initrd.img", initrd.size, tmp_path / "unpacked")
+    assert files[f"{modules}/updates/card.ko"] == b"the driver"
+    assert files[f"{modules}/kernel/bus.ko"] == b"what it needs"
+    assert f"{modules}/modules.dep.bin" in files
+    assert f"{modules}/kernel/other.ko" not in files
+    assert files[overlay.LOAD] == b"card\n"
+
+
+@pytest.fixture
+def own_files(tmp_path: Path) -> Iterator[None]:
+    """Put overlays on /etc and /var/lib in the mount namespace of the tests: what is written there is gone at the end."""
+    mounted: list[str] = []
+    try:
+        for place in ("/etc", "/var/lib"):
+            layers = {name: tmp_path / "overlay" / place.replace("/", "_") / name for name in ("upper", "work")}
+            for layer in layers.values():
+                layer.mkdir(parents=True)
+            options = f"lowerdir={place},upperdir={layers['upper']},workdir={layers['work']}"
+            output("mount", "-t", "overlay", "-o", options, "none", place)
+            mounted.append(place)
+        yield
+    finally:
+        for place in mounted:
+            output("umount", place)
+
+
+def test_the_initramfs_logs_in_to_the_roots_target(
+    system: tuple[Path, ImageFile], own_files: None, tmp_path: Path, commands: Commands
+) -> None:
+    folder, initrd = system
+    session = IscsiSession("iqn.2026-01.example:root", "192.0.2.10", disks=("/dev/sda",), local="192.0.2.20/24")
+    record = Path("/", RECORDS, session.target, "192.0.2.10,3260,1/default")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(
+        "node.name = iqn.2026-01.example:root\nnode.tpgt = 1\nnode.startup = manual\nnode.session.initial_login_retry_max = 4\n"
+        "node.session.auth.authmethod = CHAP\nnode.session.auth.username = me\nnode.session.auth.password = secret-of-chap\n"
+    )
+    Path("/etc/iscsi").mkdir(exist_ok=True)
+    Path("/etc/iscsi/initiatorname.iscsi").write_text("InitiatorName=iqn.1993-08.org.debian:01:abc\n")
+    action = actions.WriteHostPart("1.2", initrd, (), (), iscsi=actions.IscsiPart(boot=(session,)))
+    host_initramfs.write_host_part(action, folder, commands, IMAGE_ROOT)
+    files = unpack(folder / "images/1.2/initrd.img", initrd.size, tmp_path / "unpacked")
+    targets = [line.split("\t") for line in files[overlay.ISCSI].decode().splitlines()]
+    assert targets == [["target", session.target, "192.0.2.10", "3260", "1", "me", "secret-of-chap", "-", "-"]]
+    assert b"iqn.1993-08.org.debian:01:abc" in files[overlay.INITIATOR]
+    kept = folder / "state/1.2/upper" / RECORDS / session.target / "192.0.2.10,3260,1/default"
+    assert "node.startup = onboot" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_image_without_multipath_fails_the_installation(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loop_devices import GIB, MIB, LoopDisk, after_power_cut, loop_disk, output
+from loop_devices import GIB, MIB, LoopDisk, after_power_cut, loop_disk, output, replace_on_medium
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
@@ -78,27 +78,6 @@ class Spoiling(Step):
     def progress(self, fraction: float, text: str = "") -> None:
         if text == "checking xen.gz" and not self.spoiled:
             self.spoiled.append(replace_on_medium(self.medium, MARK, bytes(len(MARK))))
-
-
-def replace_on_medium(file: Path, old: bytes, new: bytes) -> int:
-    """Replace a text in the file behind a disk, where the file has data; return how often it was there."""
-    count = 0
-    with file.open("r+b") as medium:
-        end = os.fstat(medium.fileno()).st_size
-        place = 0
-        while place < end:
-            try:
-                start = os.lseek(medium.fileno(), place, os.SEEK_DATA)
-            except OSError:
-                break
-            place = os.lseek(medium.fileno(), start, os.SEEK_HOLE)
-            medium.seek(start)
-            data = medium.read(place - start)
-            if old in data:
-                count += data.count(old)
-                medium.seek(start)
-                medium.write(data.replace(old, new))
-    return count
 
 
 def test_a_disk_without_space_is_an_error_with_a_reason(

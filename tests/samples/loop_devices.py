@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -130,3 +131,24 @@ def after_power_cut(disk: LoopDisk, folder: Path) -> Iterator[Path]:
     finally:
         output("umount", look)
         copy.unlink()
+
+
+def replace_on_medium(file: Path, old: bytes, new: bytes) -> int:
+    """Replace a text in the file behind a disk, where the file has data; return how often it was there."""
+    count = 0
+    with file.open("r+b") as medium:
+        end = os.fstat(medium.fileno()).st_size
+        place = 0
+        while place < end:
+            try:
+                start = os.lseek(medium.fileno(), place, os.SEEK_DATA)
+            except OSError:
+                break
+            place = os.lseek(medium.fileno(), start, os.SEEK_HOLE)
+            medium.seek(start)
+            data = medium.read(place - start)
+            if old in data:
+                count += data.count(old)
+                medium.seek(start)
+                medium.write(data.replace(old, new))
+    return count
