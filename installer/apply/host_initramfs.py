@@ -8,6 +8,7 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.fs import sync_folder, write_atomic, write_json
 from dom0kit.linux import host_initramfs
+from installer.apply.image_copy import drop_cache
 from installer.command_log import Commands
 from installer.model.actions import WriteHostPart
 from installer.packages import install_target
@@ -45,6 +46,8 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     refuse(problems(files, action))
     initrd = system / "images" / action.version / action.initrd.name
     written = host_initramfs.write(initrd, action.initrd.size, action.initrd.sha256, host_initramfs.make(files, 0))
+    # What is read back must come from the disk and not from memory.
+    drop_cache(initrd)
     if host_initramfs.read(initrd, action.initrd.size) != files:
         raise UserError(f"{initrd} gives back something else than was written", "the disk or its cable loses data; replace it")
     write_json(system / "state" / action.version / host_initramfs.RECORD, written.record(files))

@@ -8,9 +8,10 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from loop_devices import GIB, LoopDisk, loop_disk, output
+from loop_devices import GIB, LoopDisk, loop_disk, output, replace_on_medium
 
 from dom0kit.errors import UserError
 from dom0kit.linux import cpio
@@ -26,6 +27,7 @@ from installer.storage_network.iscsi_login import RECORDS
 IMAGE_ROOT = Path(__file__).resolve().parents[2] / "image/elements/dom0-san/tree"
 WWID = "35000c50015ea71ad"
 GROUP = f"dom0kit-test-{os.getpid()}"
+WRITE = overlay.write
 POLICY = "overrides {\n    no_path_retry queue\n}\n"
 
 
@@ -155,6 +157,33 @@ def test_the_initramfs_logs_in_to_the_roots_target(
     kept = folder / "state/1.2/upper" / RECORDS / session.target / "192.0.2.10,3260,1/default"
     assert "node.startup = onboot" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_loses_the_hosts_part_fails_the_installation(
+    system: tuple[Path, ImageFile], disk: LoopDisk, tmp_path: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage the archive on the disk once it is written: only a read from the disk finds it."""
+    folder, initrd = system
+    spoiled = []
+
+    def write_and_spoil(*arguments: Any) -> overlay.Written:
+        written = WRITE(*arguments)
+        spoiled.append(replace_on_medium(disk.file, POLICY.encode(), b"-" * len(POLICY)))
+        return written
+
+    monkeypatch.setattr(overlay, "write", write_and_spoil)
+    output("mkfs.ext4", "-q", "-F", disk.path)
+    (tmp_path / "mount").mkdir()
+    output("mount", disk.path, tmp_path / "mount")
+    try:
+        output("cp", "-a", f"{folder}/.", tmp_path / "mount")
+        action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,), policy=POLICY)
+        with pytest.raises(UserError, match="gives back something else than was written"):
+            host_initramfs.write_host_part(action, tmp_path / "mount", commands, IMAGE_ROOT)
+        # The file in the host's root and the archive.
+        assert spoiled == [2]
+    finally:
+        output("umount", tmp_path / "mount")
 
 
 def test_an_image_without_multipath_fails_the_installation(
