@@ -8,6 +8,7 @@ other can add verbs to the same group.
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import textwrap
@@ -20,6 +21,8 @@ from dom0kit import __version__
 from dom0kit.errors import UserError
 
 EXIT_CODES = "exit codes:\n  0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted"
+EXAMPLES = re.compile(r"^examples?:\n((?:  .*(?:\n|$))+)", re.M)
+"""The examples in an epilog; the group has their lines, indented."""
 LINE = 100
 """Columns that a description is wrapped to."""
 

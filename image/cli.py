@@ -11,6 +11,8 @@ from dom0kit.events import Reporter, TerminalSink, json_sink
 from image import build, recipe
 from prepare.machine import require_builder
 
+CACHE_HELP = "package cache; default: $DOM0KIT_CACHE, or dom0kit in the user's cache folder"
+
 
 def register(add: Add) -> None:
     """Offer the commands of this room."""
@@ -38,9 +40,11 @@ def default_cache() -> Path:
 
 def configure_build(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has which builds an image."""
-    parser.add_argument("--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
+    )
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where results go; default: build")
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="package cache; default: %(default)s")
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help=CACHE_HELP)
     parser.add_argument("--release", action="store_true", help="the compression that gives the smallest image (slow)")
     parser.add_argument("--refresh", action="store_true", help="fetch newer package lists first")
     parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
@@ -77,7 +81,9 @@ def make(arguments: argparse.Namespace) -> int:
 
 
 def _configure_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
+    )
 
 
 def _show_recipe(arguments: argparse.Namespace) -> int:
