@@ -8,7 +8,7 @@ JOBS ?= auto
 BUDGET ?=
 COVERED := 'installer/apply/*' 'installer/bootloader/*' dom0kit/process.py
 
-.PHONY: help prepare iso release test check unit integration coverage qa run repro refresh bench docs docs-site pictures report-check test-results lock clean distclean
+.PHONY: help prepare iso release deb test check unit integration coverage qa run repro refresh bench docs docs-site pictures report-check test-results lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -21,6 +21,9 @@ iso: prepare ## build build/dom0kit.iso
 
 release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
 	@$(DOM0KIT) iso --release
+
+deb: prepare ## build the Debian package of the builder, for Debian 13, into build/
+	@packaging/debian/build build
 
 test: check unit integration iso ## style checks, unit and integration tests, an ISO build, the set smoke: BIOS and UEFI (JOBS=1: one by one)
 	@$(DOM0KIT) qa --set smoke --jobs $(JOBS)
