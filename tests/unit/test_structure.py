@@ -116,3 +116,9 @@ def test_modules_named_in_scripts_and_units_exist() -> None:
         if not module and not hasattr(target, name):
             importlib.import_module(f"{package}.{name}")
         assert target, path
+
+
+def test_packages_hold_no_links() -> None:
+    """A wheel cannot hold them: an element enables a unit in install.d, and makes other links there as well."""
+    links = [path for room in ROOMS for path in (PROJECT / room).rglob("*") if path.is_symlink()]
+    assert not links
