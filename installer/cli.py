@@ -13,7 +13,7 @@ from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.machine_identity import read_identity
 from installer import answers_check
-from installer.answer_source.source import Arguments, fetch, parse_source, understand
+from installer.answer_source.source import Arguments, fetch, parse_source, read_fetched
 from installer.hardware.probe import collect
 from installer.session import (
     IMAGE,
@@ -92,7 +92,7 @@ def answers_from(text: str, session: Session) -> Answers:
     if not text.startswith(("label:", "http://", "https://")):
         return read_answers(Path(text))
     arguments = Arguments(parse_source(text), plan_only=False, network_seconds=NETWORK_SECONDS)
-    return understand(fetch(arguments, session.commands, read_identity()), session.reports.redactor)
+    return read_fetched(fetch(arguments, session.commands, read_identity()), session.reports.redactor)
 
 
 def install(arguments: argparse.Namespace, session: Session) -> int:

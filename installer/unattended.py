@@ -21,9 +21,9 @@ from installer.answer_source.source import (
     last,
     parse_cmdline,
     parse_trust,
+    read_fetched,
     read_trust,
     report_url,
-    understand,
     words_of,
 )
 from installer.hardware.nics import read_boot_nic, read_links
@@ -78,7 +78,7 @@ def unattended(session: Session, cmdline: str) -> int:
         if fetched.identity is not None:
             reports.add_server(fetched.url)
             reports.webhook.identity = fetched.identity
-        answers = understand(fetched, reports.redactor)
+        answers = read_fetched(fetched, reports.redactor)
     answers = adopt(answers, session)
     plan = plan_for(answers, session)
     session.say(f"\n{plan.render()}\n")

@@ -1,4 +1,4 @@
-"""Answers from a web server, over whichever network card gets there."""
+"""Fetch answers from a web server over any network card that reaches it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from installer.command_log import Commands
 from installer.hardware.nics import Link, read_links
 
 TICK = 1.0
-"""Pause between two looks at the network cards.
+"""Pause between two checks of the network cards.
 
 Kind: pace. Reason: a look is two calls of ip(8). Expiry: the next look.
 """
@@ -28,7 +28,7 @@ Get = Callable[..., bytes]
 
 @dataclass(frozen=True)
 class Got:
-    """What arrived, from where, and for which machine: its MAC address is that of the card over which the file was found."""
+    """Fetched file with its URL and the identity it was fetched for: the MAC address is that of the network card used."""
 
     data: bytes
     url: str
@@ -48,11 +48,11 @@ def fetch(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Got:
-    """Wait for carrier and address, then fetch; every card has its turn.
+    """Wait for link and address, then fetch the file over each network card in turn.
 
-    :param template: the URL with its places; None: DHCP names it.
-    :param identity: with a MAC address that is the one filled in, whatever card is used; without, each card's own.
-    :raises UserError: when it did not come, in time or at all.
+    :param template: URL with placeholders; "" for the one from DHCP.
+    :param identity: if it has a MAC address, that is filled in for all cards; otherwise each card's own.
+    :raises UserError: when it cannot be fetched in time.
     """
     look = look or (lambda: read_links(commands.runner))
     state = Waiting(clock(), seconds)
@@ -76,16 +76,20 @@ def fetch(
 
 
 def attempt(template: str, link: Link, who: Identity, commands: Commands, get: Get) -> Got:
-    """One try over one card.
+    """Try once over one network card.
 
-    :raises WebError: when the file does not come.
+    :raises WebError: when the file cannot be fetched.
     """
     if not template:
-        # Told like a refusal by a server: the lease may be renewed with it, but hardly.
-        raise WebError("status", f"{link.name}: {wait_for_link.NO_URL}", "set option 224 in the DHCP server, as a text", 404)
+        # Reported like a rejection by a server: a renewed lease might have the option, but hardly.
+        raise WebError(
+            "status", f"{link.name}: {wait_for_link.NO_URL}", "set option 224 on the DHCP server to the URL as text", 404
+        )
     if missing := who.missing(template):
         names = ", ".join(missing)
-        raise WebError("url", f"the address of the answers asks for {names}, which this machine does not have", "use {mac}")
+        raise WebError(
+            "url", f"the URL of the answers requires {names}, which this machine does not have", "use {mac} in the URL"
+        )
     url = who.fill(template)
     commands.note(f"{link.name}: GET {http_client.shown(url)}")
     return Got(get(url), url, who)

@@ -1,4 +1,4 @@
-"""Where the answers come from: the kernel's ``dom0kit.answers=`` and what belongs to it, parsed and then fetched."""
+"""Source of the answers: kernel argument ``dom0kit.answers=`` and related ones, parsed and fetched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from installer.answer_source import from_network
 from installer.answer_source.volumes import OnLabel, OnMedium, Tell, decode, read_file
 from installer.command_log import Commands
 
-FORMS = "give dom0kit.answers= one of /path/on/the/medium, label:LABEL/path, http://SERVER/path, https://SERVER/path, dhcp"
+FORMS = "use dom0kit.answers= with one of /path/on/the/medium, label:LABEL/path, http://SERVER/path, https://SERVER/path, dhcp"
 NETWORK_SECONDS = 600
 """Get the answers from the network in an unattended installation.
 
@@ -29,7 +29,7 @@ another value. Expiry: the installation fails with the state of each card.
 
 @dataclass(frozen=True)
 class OnUrl:
-    """A file on a web server; ``url`` may hold ``{mac}``, ``{uuid}`` and ``{serial}``."""
+    """A file on a web server; ``url`` may contain ``{mac}``, ``{uuid}`` and ``{serial}``."""
 
     url: str
 
@@ -39,7 +39,7 @@ class OnUrl:
 
 @dataclass(frozen=True)
 class FromDhcp:
-    """A file on a web server whose URL is in DHCP option 224, as a text."""
+    """A file on a web server whose URL is in DHCP option 224, as text."""
 
     def __str__(self) -> str:
         return "the URL that DHCP option 224 names"
@@ -51,12 +51,12 @@ TrustSource = OnMedium | OnLabel | Trust
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the kernel's command line asks of the installer.
+    """Kernel arguments of the installer.
 
-    :param trust: whom to believe on https, or the place of a CA's PEM file.
-    :param report: the URL for reports until the answers name one.
-    :param nic: the MAC address of the NIC that the machine was started from, if the boot loader said so.
-    :param network_seconds: how long to try to get the answers from the network.
+    :param trust: trust for https, or the source of a CA's PEM file.
+    :param report: URL for reports until the answers specify one.
+    :param nic: MAC address of the boot network card, if the boot loader passed it.
+    :param network_seconds: time limit in seconds for getting the answers from the network.
     """
 
     answers: Source | None
@@ -68,7 +68,7 @@ class Arguments:
 
 
 def words_of(cmdline: str) -> list[str]:
-    """The words of a kernel command line; double quotes hold blanks together."""
+    """Return the arguments of a kernel command line; double quotes keep blanks."""
     try:
         return shlex.split(cmdline)
     except ValueError:
@@ -76,20 +76,22 @@ def words_of(cmdline: str) -> list[str]:
 
 
 def last(words: list[str], name: str) -> str:
-    """The value of ``name=value``; the last one counts."""
+    """Return the value of ``name=value``; the last one counts."""
     return next((word.partition("=")[2] for word in reversed(words) if word.startswith(f"{name}=")), "")
 
 
 def parse_cmdline(cmdline: str) -> Arguments:
-    """What ``/proc/cmdline`` asks for; of several arguments of one name the last counts.
+    """Parse ``/proc/cmdline``; of several arguments with one name the last counts.
 
-    :raises UserError: when something cannot be understood.
+    :raises UserError: when an argument is invalid.
     """
     words = words_of(cmdline)
     answers, trust = last(words, "dom0kit.answers"), last(words, "dom0kit.trust")
     seconds = last(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
     if not seconds.isdigit() or int(seconds) < 1:
-        raise UserError(f"dom0kit.network-timeout={seconds} is no number of seconds", "e.g. dom0kit.network-timeout=600")
+        raise UserError(
+            f"dom0kit.network-timeout={seconds} is not a number of seconds", "use for example dom0kit.network-timeout=600"
+        )
     return Arguments(
         answers=parse_source(answers) if answers else None,
         plan_only=any(word in ("dom0kit.plan-only", "dom0kit.plan-only=1") for word in words),
@@ -101,12 +103,12 @@ def parse_cmdline(cmdline: str) -> Arguments:
 
 
 def report_url(cmdline: str) -> str:
-    """Where ``dom0kit.report=`` wants reports; empty without. Known even when the rest cannot be understood."""
+    """Return the URL in ``dom0kit.report=``; "" without one; works even if other arguments are invalid."""
     return last(words_of(cmdline), "dom0kit.report")
 
 
 def boot_nic(cmdline: str) -> str:
-    """The MAC address that the boot loader passed on: ``dom0kit.nic=MAC``, or PXELINUX's ``BOOTIF=01-52-54-...``; or nothing."""
+    """Return the boot network card's MAC from ``dom0kit.nic=MAC`` or ``BOOTIF=01-52-54-...`` (PXELINUX); or ""."""
     words = words_of(cmdline)
     text = last(words, "dom0kit.nic") or re.sub("^01-", "", last(words, "BOOTIF"))
     plain = text.lower().replace("-", ":")
@@ -114,9 +116,9 @@ def boot_nic(cmdline: str) -> str:
 
 
 def parse_source(text: str) -> Source:
-    """A source from its text.
+    """Parse a source of answers.
 
-    :raises UserError: for anything that is no source.
+    :raises UserError: when it is invalid.
     """
     if text == "dhcp":
         return FromDhcp()
@@ -125,12 +127,12 @@ def parse_source(text: str) -> Source:
         return OnUrl(text)
     found = _volume(text)
     if found is None:
-        raise UserError(f"the source of answers {http_client.shown(text)!r} cannot be understood", FORMS)
+        raise UserError(f"the source of answers {http_client.shown(text)!r} is not supported", FORMS)
     return found
 
 
 def parse_trust(text: str) -> TrustSource:
-    """What ``dom0kit.trust=`` names.
+    """Parse ``dom0kit.trust=``.
 
     :raises UserError: when it is neither a fingerprint nor a file.
     """
@@ -139,8 +141,8 @@ def parse_trust(text: str) -> TrustSource:
     found = _volume(text)
     if found is None:
         raise UserError(
-            f"dom0kit.trust={text} cannot be understood",
-            "give sha256:HEX, or a CA's PEM file as /path/on/the/medium or label:LABEL/path",
+            f"dom0kit.trust={text} is not supported",
+            "use sha256:HEX, or a CA's PEM file as /path/on/the/medium or label:LABEL/path",
         )
     return found
 
@@ -157,14 +159,14 @@ def _volume(text: str) -> OnMedium | OnLabel | None:
 def _inside(path: str, text: str) -> str:
     parts = PurePosixPath(path.lstrip("/")).parts
     if not parts or ".." in parts:
-        raise UserError(f"{text!r} names no file on the volume", FORMS)
+        raise UserError(f"{text!r} is not a path on the volume", FORMS)
     return "/".join(parts)
 
 
 def read_trust(source: TrustSource, commands: Commands, tell: Tell = lambda fraction, text: None) -> Trust:
-    """Whom to believe; a CA's file is read from its volume.
+    """Return the trust; read a CA's file from its volume.
 
-    :raises UserError: when it is not there or no certificate.
+    :raises UserError: when it is missing or not a certificate.
     """
     if isinstance(source, Trust):
         return source
@@ -175,7 +177,7 @@ def read_trust(source: TrustSource, commands: Commands, tell: Tell = lambda frac
 
 @dataclass(frozen=True)
 class Fetched:
-    """The text of the answers, where it came from, and the URL and machine that it was fetched for (None: not by network)."""
+    """Text of the answers with its source, and URL and machine it was fetched for (None: not from the network)."""
 
     text: str
     place: str
@@ -188,9 +190,9 @@ def fetch(
 ) -> Fetched:
     """Get the text of the answers.
 
-    :param identity: the machine; its MAC address may be empty, then each NIC's is tried.
-    :param tell: called while something has not appeared yet.
-    :raises UserError: when it cannot be had.
+    :param identity: the machine; without a MAC address, that of each network card is tried.
+    :param tell: called while waiting for something to appear.
+    :raises UserError: when it cannot be read.
     """
     source = arguments.answers
     assert source is not None
@@ -201,10 +203,10 @@ def fetch(
     return Fetched(decode(got.data, http_client.shown(got.url)), http_client.shown(got.url), got.url, got.identity)
 
 
-def understand(fetched: Fetched, redactor: Redactor) -> Answers:
-    """The answers; secrets of a file that cannot be read are masked from here on too.
+def read_fetched(fetched: Fetched, redactor: Redactor) -> Answers:
+    """Parse the answers; mask the secrets even of an invalid file.
 
-    :raises UserError: with all that is wrong with them.
+    :raises UserError: with all problems.
     """
     try:
         return parse_answers(fetched.text, fetched.place)

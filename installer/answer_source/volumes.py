@@ -1,4 +1,4 @@
-"""Files on the boot medium and on volumes with a label: USB sticks, virtual media."""
+"""Files on the boot medium and on labeled volumes: USB sticks, virtual media."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Kind: protocol. Reason: management controllers attach virtual media up to a minu
 moment at which udev has processed all events. Expiry: an error that names the label and the time.
 """
 LOOK_SECONDS = 0.5
-"""Pause between two looks for a volume.
+"""Pause between two checks for a volume.
 
 Kind: pace. Reason: a look starts blkid, which reads each device. Expiry: the next look.
 """
 LARGEST = MIB
 
 Tell = Callable[[float, str], None]
-"""Called with a fraction of the waiting time and a text, while something has not appeared yet."""
+"""Callback with the elapsed fraction of the waiting time and a text."""
 
 
 @dataclass(frozen=True)
 class OnMedium:
-    """A file on the medium that the system was started from; ``path`` is relative to it."""
+    """A file on the boot medium; ``path`` is relative to it."""
 
     path: str
 
@@ -55,9 +55,9 @@ class OnLabel:
 
 
 def read_file(source: OnMedium | OnLabel, commands: Commands, tell: Tell = lambda fraction, text: None) -> str:
-    """A file's text; a volume is mounted read-only for a moment.
+    """Return the text of a file; a volume is mounted read-only meanwhile.
 
-    :raises UserError: when it is not there, too large or no text.
+    :raises UserError: when it is missing, too large or not text.
     """
     if isinstance(source, OnMedium):
         return _read(Path(MEDIUM), source.path, str(source))
@@ -71,7 +71,7 @@ def read_file(source: OnMedium | OnLabel, commands: Commands, tell: Tell = lambd
 
 
 def decode(data: bytes, source: str) -> str:
-    """Bytes as text.
+    """Decode bytes as UTF-8.
 
     :raises UserError: when they are not UTF-8.
     """
@@ -87,26 +87,28 @@ def _read(root: Path, path: str, source: str) -> str:
             data = file.read(LARGEST + 1)
     except OSError as error:
         there = ", ".join(sorted(entry.name for entry in root.iterdir())[:20]) if root.is_dir() else "nothing"
-        raise UserError(f"cannot read {source}: {error.strerror}", f"at its top there is: {there}") from error
+        raise UserError(
+            f"cannot read {source}: {error.strerror}", f"choose one of the files at its top level: {there}"
+        ) from error
     if len(data) > LARGEST:
         raise UserError(f"{source} is larger than {LARGEST // 1024} KiB")
     return decode(data, source)
 
 
 def find_label(label: str) -> Path | None:
-    """The device of the file system with a label, as udev or blkid know it."""
-    # udev writes characters that a path cannot hold as \x2f.
+    """Return the device of the file system with a label, from udev or blkid."""
+    # udev escapes characters that a path cannot contain as \x2f.
     escaped = "".join(c if c.isalnum() or c in "#+-.:=@_" else "".join(f"\\x{b:02x}" for b in c.encode()) for c in label)
     link = BY_LABEL / escaped
     if link.exists():
         return link.resolve()
-    # blkid by name tries every device itself; it exits with 2 when there is none.
+    # blkid probes every device itself when given a name; it exits with 2 if there is none.
     found = run(["blkid", "--label", label], check=False)
     return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
 
 
 def find_uuid(uuid: str) -> Path | None:
-    """The device of the file system with a UUID, as blkid knows it."""
+    """Return the device of the file system with a UUID, from blkid."""
     found = run(["blkid", "--uuid", uuid], check=False)
     return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
 
@@ -120,10 +122,10 @@ def wait_for_label(
     kind: str = "label",
     settled: Callable[[], object] = lambda: settle(run),
 ) -> Path:
-    """Wait for a volume: USB sticks and virtual media may appear long after the system is up.
+    """Wait for a volume: USB sticks and virtual media may appear long after boot.
 
-    :param kind: what ``label`` is, in a word; ``find`` looks for that.
-    :param settled: waits for udev, so that ``seconds`` count from the moment at which every device that is there is known.
+    :param kind: what ``label`` is, in one word; ``find`` searches for it.
+    :param settled: waits for udev, so that ``seconds`` count from when all present devices are known.
     :raises TimedOut: when it does not appear within ``seconds``.
     """
     if (device := find(label)) is not None:

@@ -1,4 +1,4 @@
-"""Which network card to try when, and when to give up: decided here from plain values, acted upon elsewhere. Pure."""
+"""Decide which network card to try when, and when to give up (pure)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dom0kit.http_client import WebError
 from installer.hardware.nics import Link
 
 LONGEST_PAUSE = 30.0
-"""Pause between two tries over one network card, after 1, 2, 4, ... s.
+"""Pause between two attempts over one network card, after 1, 2, 4, ... s.
 
 Kind: pace. Reason: a server that serves a thousand hosts must not be flooded. Expiry: the next try.
 """
 TRIES_WHEN_REFUSED = 4
-"""A server that says that the file is not there may still be filling its folders; it is asked so often in all."""
+"""Number of attempts after 'not found': the server may still be filling its folders."""
 GRACE = 30.0
-"""Wait for addresses of other cards before the refusal of one counts for all.
+"""Wait for addresses of other network cards before one card's rejection is final.
 
 Kind: protocol. Reason: a switch's port may learn for 30 s (802.1D). Expiry: the installation fails with the state of each card.
 """
@@ -25,7 +25,7 @@ NO_URL = "its DHCP server names no URL (option 224)"
 
 @dataclass(frozen=True)
 class Tried:
-    """How it went over one card so far: how often, until when to rest (seconds of the clock), and the last failure."""
+    """Attempts over one network card: number, end of the pause (clock seconds), last failure."""
 
     times: int
     again: float
@@ -33,17 +33,17 @@ class Tried:
 
     @property
     def refused(self) -> bool:
-        """Whether the server is there and does not have the file, often enough."""
+        """Return whether the server has rejected the request often enough."""
         return self.times >= TRIES_WHEN_REFUSED and is_refusal(self.failure)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The state of the search for answers.
+    """State of the search for answers.
 
-    :param start: the clock when it began, in seconds.
-    :param limit: seconds until it is given up.
-    :param tried: by the card's MAC address.
+    :param start: clock at the start, in seconds.
+    :param limit: seconds until the search fails.
+    :param tried: attempts by MAC address of the network card.
     """
 
     start: float
@@ -52,17 +52,17 @@ class Waiting:
 
 
 def is_refusal(failure: WebError) -> bool:
-    """A status of 4xx: the network is well, the file is not for us. 408 and 429 ask for patience."""
+    """Return whether the server rejected the request (4xx); 408 and 429 request patience."""
     return failure.kind == "status" and 400 <= failure.status < 500 and failure.status not in (408, 429)
 
 
 def is_final(failure: WebError) -> bool:
-    """Whether no other try and no other card would help."""
+    """Return whether neither another attempt nor another card can help."""
     return failure.kind in ("tls", "url", "size", "protocol")
 
 
 def due(state: Waiting, links: Sequence[Link], now: float) -> list[Link]:
-    """The cards to try now: with carrier and address, not resting and not refused."""
+    """Return the network cards to try now: with link and address, not pausing and not rejected."""
     ready = []
     for link in links:
         tried = state.tried.get(link.mac)
@@ -72,7 +72,7 @@ def due(state: Waiting, links: Sequence[Link], now: float) -> list[Link]:
 
 
 def failed(state: Waiting, link: Link, failure: WebError, now: float) -> Waiting:
-    """The state after a failure over a card: it rests 1, 2, 4, ... 30 seconds."""
+    """Return the state after a failure over a card, which pauses for 1, 2, 4, ... 30 seconds."""
     before = state.tried.get(link.mac)
     times = before.times + 1 if before else 1
     rest = min(2.0 ** (times - 1), LONGEST_PAUSE)
@@ -80,12 +80,12 @@ def failed(state: Waiting, link: Link, failure: WebError, now: float) -> Waiting
 
 
 def left(state: Waiting, now: float) -> float:
-    """Seconds until it is given up."""
+    """Return the seconds until the search fails."""
     return max(state.start + state.limit - now, 0.0)
 
 
 def hopeless(state: Waiting, links: Sequence[Link], now: float) -> bool:
-    """Whether every card that could work was refused, and the others had time to come up."""
+    """Return whether every usable card was rejected and the others had time to come up."""
     usable = [link for link in links if link.usable]
     if not usable or not all(link.mac in state.tried and state.tried[link.mac].refused for link in usable):
         return False
@@ -94,17 +94,17 @@ def hopeless(state: Waiting, links: Sequence[Link], now: float) -> bool:
 
 
 def next_try(state: Waiting, links: Sequence[Link], now: float) -> float | None:
-    """Seconds until a card is tried again; None when there is none to wait for."""
+    """Return the seconds until the next attempt; None if there is none."""
     times = [tried.again - now for link in links if link.usable and (tried := state.tried.get(link.mac)) and not tried.refused]
     return max(min(times), 0.0) if times else None
 
 
 def link_text(state: Waiting, link: Link) -> str:
-    """One card in a few words: ``eth1: 10.0.0.5, 404 from server``."""
+    """Return a network card in a few words: ``eth1: 10.0.0.5, 404 from server``."""
     if link.carrier is None:
-        return f"{link.name}: not up"
+        return f"{link.name}: interface down"
     if not link.carrier:
-        return f"{link.name}: no cable"
+        return f"{link.name}: no link"
     if not link.addresses:
         return f"{link.name}: no address yet"
     tried = state.tried.get(link.mac)
@@ -112,7 +112,7 @@ def link_text(state: Waiting, link: Link) -> str:
 
 
 def short(failure: WebError) -> str:
-    """A failure in two or three words."""
+    """Return a failure in two or three words."""
     words = {"dns": "name not found", "connect": "no connection", "timeout": "no answer"}
     if NO_URL in failure.message:
         return NO_URL
@@ -122,7 +122,7 @@ def short(failure: WebError) -> str:
 
 
 def status(state: Waiting, links: Sequence[Link], now: float) -> str:
-    """The countdown for a person: every card, the next try, the time left."""
+    """Return the countdown: every network card, the next attempt, the time left."""
     cards = "; ".join(link_text(state, link) for link in links) or "no network card found"
     again = next_try(state, links, now)
     soon = f"; next try in {again:.0f} s" if again is not None and again >= 0.5 else ""
@@ -130,19 +130,19 @@ def status(state: Waiting, links: Sequence[Link], now: float) -> str:
 
 
 def human_left(seconds: float) -> str:
-    """The time left, coarse."""
+    """Return the remaining time, rounded."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def give_up(state: Waiting, links: Sequence[Link], now: float) -> tuple[str, str]:
-    """The sentence and the hint when nothing came."""
+    """Return message and hint when the search failed."""
     cards = "; ".join(link_text(state, link) for link in links) or "no network card found"
     reasons = [tried.failure for tried in state.tried.values()]
     spent = human_left(now - state.start)
     if not reasons:
         return (
-            f"no network card had cable and address within {spent}: {cards}",
-            "look at cable, switch port, VLAN and DHCP server",
+            f"no network card had a link and an address within {spent}: {cards}",
+            "check cable, switch port, VLAN and DHCP server",
         )
     chosen = min(reasons, key=lambda failure: not is_refusal(failure))
-    return f"the answers did not come within {spent}: {chosen.message} ({cards})", chosen.hint or "look at the server and its log"
+    return f"could not get the answers within {spent}: {chosen.message} ({cards})", chosen.hint or "check the server and its log"

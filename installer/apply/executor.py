@@ -1,4 +1,4 @@
-"""Carry out a plan, one step an action. Everything was decided before; here it happens."""
+"""Execute a plan, one step per action."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ OF_HARDWARE = frozenset({errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENODEV, err
 
 @dataclass
 class Work:
-    """What the actions share while they run.
+    """Shared state of the actions while they run.
 
-    :param logs: files that are copied to the installed host.
+    :param logs: files to copy to the installed host.
     :param mounted: whether the system's file system is mounted at ``system``.
-    :param after: called with ``written`` when everything is on the disk but what makes it bootable.
+    :param after: called with ``written`` when everything but bootability is on the disk.
     """
 
     commands: Commands
@@ -48,16 +48,16 @@ class Work:
         self.mounted = True
 
     def unmount(self) -> None:
-        """Unmount it; what was written is on the disk afterwards."""
+        """Unmount it, which flushes all writes."""
         if self.mounted:
             self.commands(["umount", self.system])
             self.mounted = False
 
 
 def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
-    """Install. When a step fails, the disk is left with a menu that says so, and nothing stays mounted.
+    """Install; after a failed step, the disk has a menu that reports it, and nothing stays mounted.
 
-    :returns: warnings: what went wrong without spoiling the host.
+    :returns: warnings about problems that do not affect the host.
     :raises UserError: when a step fails.
     """
     with clean_up(work):
@@ -88,7 +88,7 @@ def hardware_errors(title: str) -> Iterator[None]:
 
 @contextmanager
 def clean_up(work: Work) -> Iterator[None]:
-    """Leave nothing mounted, whatever happens; an error of the clean-up never hides the first one."""
+    """Unmount everything in any case; an error of the clean-up never replaces the first error."""
     try:
         yield
     except BaseException as error:
@@ -103,7 +103,7 @@ def clean_up(work: Work) -> Iterator[None]:
 
 
 def carry_out(action: Action, work: Work, step: Step) -> None:
-    """One action."""
+    """Execute one action."""
     match action:
         case actions.Stage():
             image_copy.stage(action, step, work.commands)
@@ -133,7 +133,7 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
 
 
 def finish(action: actions.Finish, work: Work) -> None:
-    """Everything is on the disk: only now may it be booted. The marker is the very last file."""
+    """Make the host bootable once everything is on the disk; the marker is the last file."""
     os.sync()
     write_atomic(work.system / "boot/grub/grub.cfg", action.menu)
     warning = grub.set_boot_entries(action, work.commands)

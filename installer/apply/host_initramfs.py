@@ -1,4 +1,4 @@
-"""What is this host's own on multipath and iSCSI disks: in its root, and behind the image's initramfs, read back and checked."""
+"""Write the host-specific initramfs overlay for multipath and iSCSI, and verify it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ devices {
 
 
 def write_host_part(action: WriteHostPart, system: Path, commands: Commands, image_root: Path = IMAGE_ROOT) -> None:
-    """Write the files into the host's root, make the archive, append it to the host's initrd.img, read it back.
+    """Write the files to the host's root and as an archive at the end of initrd.img, then verify it.
 
-    :param system: where the system's file system is mounted.
-    :param image_root: the image as it was built: this system's own ``/etc`` may have changed since.
+    :param system: mount point of the system's file system.
+    :param image_root: the unmodified image; this system's own ``/etc`` may differ.
     :raises UserError: when the host could not find its root with it.
     """
     upper = system / "state" / action.version / "upper"
@@ -49,32 +49,32 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     # What is read back must come from the disk and not from memory.
     drop_cache(initrd)
     if host_initramfs.read(initrd, action.initrd.size) != files:
-        raise UserError(f"{initrd} gives back something else than was written", "the disk or its cable loses data; replace it")
+        raise UserError(f"{initrd} differs from what was written", "replace the disk or its cable, which lose data")
     write_json(system / "state" / action.version / host_initramfs.RECORD, written.record(files))
-    commands.note(f"{initrd} has the host's part of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
+    commands.note(f"{initrd} has an overlay of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
 
 
 def problems(files: dict[str, bytes], action: WriteHostPart) -> list[str]:
-    """What keeps the host from finding its root."""
+    """Return why the host would not find its root."""
     return host_initramfs.problems(files, action.needed) + (
         iscsi_host_config.problems(files, action.iscsi) if action.iscsi else []
     )
 
 
 def refuse(found: list[str]) -> None:
-    """Fail the installation, and not the first boot.
+    """Fail the installation rather than the first boot.
 
     :raises UserError: when there are problems.
     """
     if found:
         raise UserError(
             f"the host's initramfs would not find its disk: {'; '.join(found)}",
-            "the image lacks parts of multipath or iSCSI; build it anew",
+            "rebuild the image: it lacks parts of multipath or iSCSI",
         )
 
 
 def put(upper: Path, name: str, text: str, mode: int = 0o644) -> None:
-    """A file of the host's root, with the folders above it."""
+    """Write a file of the host's root, creating parent folders."""
     path = upper / name
     for folder in reversed(path.relative_to(upper).parents):
         (upper / folder).mkdir(exist_ok=True)
@@ -83,7 +83,7 @@ def put(upper: Path, name: str, text: str, mode: int = 0o644) -> None:
 
 
 def write_lvm(upper: Path, group: str, commands: Commands) -> None:
-    """LVM's list of devices: the physical volumes of the guests' group, as this system sees them now."""
+    """Write LVM's device list: the physical volumes of the guests' group, as visible now."""
     live = Path("/") / host_initramfs.LVM_DEVICES
     live.unlink(missing_ok=True)
     commands(["lvm", "vgimportdevices", "--config", "devices/use_devicesfile=1", group])

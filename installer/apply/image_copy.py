@@ -1,4 +1,4 @@
-"""The image's files and the host's state: checked, copied, read back."""
+"""Image files and the host's state: check, copy, read back."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def stage(action: Stage, step: Step, commands: Commands) -> None:
-    """Check all that the installation will need, while the disk is still as it was.
+    """Check all that the installation needs, before the disk is changed.
 
     :raises UserError: when a program is missing or a file differs from the manifest.
     """
     for names, package in PROGRAMS:
         for name in names.split():
             if shutil.which(name, path=SEARCH) is None:
-                raise UserError(f"the program {name} is missing in this system", package)
+                raise UserError(f"the program {name} is missing in this system", f"install the {package}" if package else "")
     for file in GRUB_FILES:
         if not (GRUB / file).exists():
-            raise UserError(f"{GRUB / file} is missing in this system", "packages grub-pc-bin and grub-efi-amd64-bin")
-    verify(Path(action.folder), action.files, step, "the medium is damaged; write it again")
+            raise UserError(f"{GRUB / file} is missing in this system", "install the packages grub-pc-bin and grub-efi-amd64-bin")
+    verify(Path(action.folder), action.files, step, "write the medium again: it is damaged")
     commands.note(f"checked {len(action.files)} files in {action.folder}")
 
 
@@ -54,10 +54,10 @@ def verify(folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, st
             if size != file.size:
                 raise UserError(f"{path} has {size} bytes, the manifest says {file.size}", hint)
 
-            def tell(done: int, before: int = before, name: str = file.name) -> None:
+            def report(done: int, before: int = before, name: str = file.name) -> None:
                 step.progress(start + (1 - start) * (before + done) / total, f"checking {name}")
 
-            found = sha256_file(path, tell)
+            found = sha256_file(path, report)
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}", hint) from error
         if found != file.sha256:
@@ -66,7 +66,7 @@ def verify(folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, st
 
 
 def drop_cache(path: Path) -> None:
-    """Forget a file's pages, so that the next read comes from the disk. They must be clean: fsync first."""
+    """Drop a file from the page cache so that the next read comes from the disk; call fsync first."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -76,9 +76,9 @@ def drop_cache(path: Path) -> None:
 
 
 def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) -> None:
-    """Copy the files and the manifest, then read all of it back from the disk.
+    """Copy the files and the manifest, then read everything back from the disk.
 
-    :raises UserError: when the disk gives back something else than was written.
+    :raises UserError: when the data read back differs.
     """
     source, target = Path(action.folder), system / "images" / action.version
     target.mkdir(parents=True, exist_ok=True)
@@ -86,20 +86,20 @@ def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) 
     before = 0
     for file in action.files:
 
-        def tell(done: int, before: int = before, name: str = file.name) -> None:
+        def report(done: int, before: int = before, name: str = file.name) -> None:
             step.progress(0.6 * (before + done) / total, f"{name}, {human_bytes(before + done)} of {human_bytes(total)}")
 
-        copy_durable(source / file.name, target / file.name, tell)
+        copy_durable(source / file.name, target / file.name, report)
         drop_cache(target / file.name)
         before += file.size
     copy_durable(source / "manifest.json", target / "manifest.json")
     sync_folder(target.parent)
-    verify(target, action.files, step, "the disk or its cable loses data; replace it", start=0.6)
+    verify(target, action.files, step, "replace the disk or its cable, which lose data", start=0.6)
     commands.note(f"copied {human_bytes(total)} to {target}, read back and compared")
 
 
 def write_state(action: WriteState, system: Path) -> None:
-    """The overlay's folders, and the answers in the place where the running host reads them."""
+    """Create the overlay's folders, and write the answers to the path where the host reads them."""
     state = system / "state" / action.version
     upper = state / "upper"
     (state / "work").mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def write_state(action: WriteState, system: Path) -> None:
     log = upper / "var/log/dom0kit"
     for folder in (etc, log):
         folder.mkdir(parents=True, exist_ok=True)
-    # The overlay's root is the host's root directory, whatever the umask is here.
+    # The overlay's root becomes the host's root directory, whatever the umask is here.
     for folder in (upper, upper / "etc", upper / "var", upper / "var/log", etc):
         folder.chmod(0o755)
     log.chmod(0o750)
@@ -120,7 +120,7 @@ def write_state(action: WriteState, system: Path) -> None:
 
 
 def keep_logs(files: list[Path], system: Path, version: str) -> None:
-    """Copy the installation's own logs to the installed host; a log that is not there is left out."""
+    """Copy the installation logs to the host; missing logs are skipped."""
     log = system / "state" / version / "upper/var/log/dom0kit"
     if not log.is_dir():
         return

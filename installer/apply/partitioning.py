@@ -1,4 +1,4 @@
-"""Wiping, partitioning and making file systems: the acting side of the disk's actions."""
+"""Wipe and partition disks, create arrays, file systems and volume groups."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ Kind: cap. Reason: the device is the condition; the kernel creates it within mil
 device and the time.
 """
 LOOK_SECONDS = 0.1
-"""Pause between two looks for a device.
+"""Pause between two checks for a device.
 
 Kind: pace. Reason: one stat(2). Expiry: the next look.
 """
 
-# As udev's rules call it (60-kpartx.rules): WWID-part3.
+# udev's rules (60-kpartx.rules) name it WWID-part3.
 KPARTX_NAMES = ("-p", "-part")
 
-# GRUB's ext2 driver reads neither of these, and newer versions of e2fsprogs may switch them on.
+# GRUB's ext2 driver supports neither, and newer versions of e2fsprogs may enable them.
 EXT4_FEATURES = "^metadata_csum_seed,^orphan_file"
 
 
 def wipe(action: Wipe, commands: Commands) -> None:
-    """Let go of the disks, then remove the signatures of file systems, RAID and LVM from them.
+    """Release the disks, then remove signatures of file systems, RAID and LVM.
 
-    Only ends are overwritten: seconds, whatever the size.
+    Only the ends are overwritten, which takes seconds for any size.
     """
     for group in action.volume_groups:
         commands(["vgchange", "--activate", "n", group])
     for array in action.arrays:
-        # What is inside would come back with the next array at the same place. One that did not start cannot be read.
+        # Otherwise the contents would reappear with the next array at the same place. An inactive array cannot be read.
         commands(["wipefs", "--all", "--force", array], check=False)
-        # udev looks at the array again, and while it does, the array cannot be stopped.
+        # udev then probes the array, and it cannot be stopped meanwhile.
         settle(commands)
         commands(["mdadm", "--stop", array])
     for disk in action.disks:
@@ -58,14 +58,14 @@ def wipe(action: Wipe, commands: Commands) -> None:
 
 
 def is_map(path: str) -> bool:
-    """Whether a disk is a multipath map: its partitions are devices of device-mapper, which kpartx makes, not the kernel."""
+    """Return whether a disk is a multipath map: its partitions are device-mapper devices made by kpartx."""
     return path.startswith("/dev/mapper/")
 
 
 def forget_partitions(disk: str, commands: Commands) -> None:
-    """Remove the devices of a disk's partitions; there may be none, which is an error to partx."""
+    """Remove the devices of a disk's partitions; ignore the error of partx if there are none."""
     if is_map(disk):
-        # udev runs kpartx as well when a map was written to; two of them at a time fall over each other.
+        # udev also runs kpartx after a write to a map; two of them at a time conflict.
         settle(commands)
         commands(["kpartx", "-d", "-s", *KPARTX_NAMES, disk], check=False)
     else:
@@ -73,12 +73,12 @@ def forget_partitions(disk: str, commands: Commands) -> None:
 
 
 def show_partitions(disk: str, commands: Commands) -> None:
-    """Make the devices of a disk's partitions as they are in its table now."""
+    """Create the devices of a disk's partitions from its current table."""
     if is_map(disk):
         settle(commands)
         commands(["kpartx", "-a", "-u", "-s", *KPARTX_NAMES, disk])
     else:
-        # sgdisk asks the kernel to read the table again; partx also works where a device was busy for a moment.
+        # sgdisk makes the kernel re-read the table; partx also works if a device was briefly busy.
         commands(["partx", "--update", disk], check=False)
 
 
@@ -90,7 +90,7 @@ def zero(fd: int, offset: int, length: int) -> None:
 
 
 def sgdisk_arguments(table: Table) -> list[str]:
-    """The arguments that make a table, sectors counted in the disk's own size. Pure."""
+    """Return the sgdisk arguments that create a table, with sectors of the disk's size (pure)."""
     words = ["--clear", f"--disk-guid={table.guid}", "--set-alignment=1"]
     for p in table.partitions:
         first, last = p.start // table.sector, p.end // table.sector - 1
@@ -104,7 +104,7 @@ def sgdisk_arguments(table: Table) -> list[str]:
 
 
 def partition(action: PartitionDisks, commands: Commands) -> None:
-    """Write the tables and wait for the partitions' devices; old content of the partitions is wiped as well.
+    """Write the tables, wait for the partitions' devices, and wipe old contents of the partitions.
 
     :raises UserError: when the devices do not appear.
     """
@@ -119,7 +119,7 @@ def partition(action: PartitionDisks, commands: Commands) -> None:
 
 
 def wait_for(devices: list[str], what: str) -> None:
-    """Wait until devices are there.
+    """Wait until devices exist.
 
     :raises TimedOut: when one does not appear.
     """
@@ -128,13 +128,13 @@ def wait_for(devices: list[str], what: str) -> None:
 
 
 def mdadm_arguments(array: Array) -> list[str]:
-    """The arguments that make an array. Pure.
+    """Return the mdadm arguments that create an array (pure).
 
-    The home host ``any`` gives it the same name on every machine, in the installer as on the host (mdadm(8)).
+    The home host ``any`` gives it the same name on every machine, in the installer and on the host (mdadm(8)).
     """
     words = ["--create", array.device, "--run", "--level=1", f"--raid-devices={len(array.members)}"]
     words += [f"--metadata={array.metadata}", "--homehost=any", f"--name={array.name}", f"--uuid={array.md_uuid}"]
-    # mdadm asks about a bitmap unless it is told. With one, a disk that comes back is synchronised in seconds.
+    # mdadm asks about a bitmap unless specified. With one, a returning disk is resynchronized in seconds.
     words.append("--bitmap=internal")
     if array.data_offset:
         words.append(f"--data-offset={array.data_offset // 1024}K")
@@ -142,7 +142,7 @@ def mdadm_arguments(array: Array) -> list[str]:
 
 
 def make_arrays(action: MakeArrays, commands: Commands) -> None:
-    """Make the mirrors and wait for their devices.
+    """Create the mirrors and wait for their devices.
 
     :raises UserError: when one does not appear.
     """
@@ -155,7 +155,7 @@ def make_arrays(action: MakeArrays, commands: Commands) -> None:
 
 
 def make_file_systems(action: MakeFileSystems, commands: Commands) -> None:
-    """FAT32 for each ESP, ext4 for the system; inode tables are written later by the kernel, which saves seconds."""
+    """Create FAT32 on each ESP and ext4 for the system; the kernel writes inode tables later, which saves seconds."""
     for esp, serial in action.esps:
         commands(["mkfs.vfat", "-F", "32", "-n", "ESP", "-i", serial, esp])
     name = ["-L", "dom0kit-system", "-U", str(action.system_uuid)]
@@ -165,16 +165,16 @@ def make_file_systems(action: MakeFileSystems, commands: Commands) -> None:
 
 
 def make_volume_group(action: MakeVolumeGroup, commands: Commands) -> None:
-    """Physical volumes on the devices, the group on them, and the thin pool when there is to be one."""
+    """Create physical volumes, the volume group, and the thin pool if configured."""
     for device in action.devices:
         commands(["pvcreate", "--yes", "--force", "--force", device])
     commands(["vgcreate", "--yes", action.name, *action.devices])
     if action.pool_metadata is not None:
-        # LVM takes the metadata and its spare off the free space before it counts the percentage.
+        # LVM subtracts the metadata and its spare from the free space before it applies the percentage.
         size = ["--extents", "100%FREE", "--poolmetadatasize", f"{action.pool_metadata // MIB}m"]
         commands(["lvcreate", "--yes", "--type", "thin-pool", *size, "--zero", "y", "--name", "thin", action.name])
 
 
 def settle(commands: Commands) -> None:
-    """Wait until udev has processed what happened; a wait that is given up is in the log."""
+    """Wait until udev has processed all events; a timeout is logged."""
     udev.settle(commands, note=commands.note)

@@ -1,4 +1,4 @@
-"""GRUB for BIOS and UEFI, one image each with all modules inside, so that the disk needs no folder of modules.
+"""Install GRUB for BIOS and UEFI: one image each that contains all modules, so that the disk needs no module folder.
 
 ``grub-mkimage`` once for each platform takes a second; ``grub-install`` probes and copies for many.
 """
@@ -33,7 +33,7 @@ LABEL = "dom0kit"
 SECOND_LABEL = "dom0kit (second disk)"
 NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
 
-# mtools would ask about a FAT that it finds odd; there is nobody to answer.
+# mtools would ask questions about an unusual FAT; nobody could answer.
 MTOOLS = {"MTOOLS_SKIP_CHECK": "1"}
 
 
@@ -45,9 +45,9 @@ def make_image(platform: str, early: Path, output: Path, commands: Commands) -> 
 
 
 def install(action: InstallBootLoaders, system: Path, commands: Commands) -> None:
-    """Write both boot loaders; their menu says that the installation did not finish.
+    """Write both boot loaders with a menu that reports an unfinished installation.
 
-    :param system: where the system's file system is mounted.
+    :param system: mount point of the system's file system.
     """
     grub = system / "boot/grub"
     grub.mkdir(parents=True, exist_ok=True)
@@ -69,11 +69,11 @@ def install(action: InstallBootLoaders, system: Path, commands: Commands) -> Non
 
 
 def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None:
-    """Put the boot loader on the ESP in both places, and read it back.
+    """Write the boot loader to both places on the ESP and verify it.
 
-    mtools writes the file system without mounting it: nothing can be left mounted, and no kernel module is needed.
+    mtools writes without mounting: nothing can stay mounted, and no kernel module is needed.
 
-    :raises UserError: when what is read back differs.
+    :raises UserError: when the data read back differs.
     """
     folders = sorted({str(folder) for file in EFI_FILES for folder in Path(file).parents if folder.name}, key=len)
     commands(["mmd", "-i", device, *(f"::/{folder}" for folder in folders)], env=MTOOLS)
@@ -86,11 +86,11 @@ def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None
         back.unlink(missing_ok=True)
         commands(["mcopy", "-n", "-i", device, f"::/{file}", back], env=MTOOLS)
         if sha256_file(back) != expected:
-            raise UserError(f"{file} on {device} differs from what was written", "the disk loses data; replace it")
+            raise UserError(f"{file} on {device} differs from what was written", "replace the disk, which loses data")
 
 
 def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
-    """Write boot sector and core image; the core first, so that the sector never points at nothing."""
+    """Write the core image, then the boot sector, so that the sector never points to nothing."""
     boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
     first = core_start // SECTOR
     with open(disk, "r+b", buffering=0) as file:
@@ -105,19 +105,19 @@ def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
 
 
 def boot_entries(listing: str, label: str) -> list[str]:
-    """Numbers of the firmware's boot entries with a label, from the output of ``efibootmgr``. Pure."""
-    # Also those of single paths to the same disk.
+    """Return the numbers of boot entries with a label in the output of ``efibootmgr`` (pure)."""
+    # Including those of single paths to the same disk.
     return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?: \(path \d+\))?(?:\t.*)?$", listing, re.MULTILINE)
 
 
 def first_entry(listing: str) -> str:
-    """Number of the first entry in the firmware's boot order, from the output of ``efibootmgr``; empty without an order. Pure."""
+    """Return the first entry of the boot order in the output of ``efibootmgr``; "" without an order (pure)."""
     found = re.search(r"^BootOrder: ([0-9A-F]{4})", listing, re.MULTILINE)
     return found.group(1) if found else ""
 
 
 def set_boot_entries(action: Finish, commands: Commands) -> str:
-    """Make the host the firmware's first choice, also on a machine that was started from the network.
+    """Make the host the firmware's first choice, also after a network boot.
 
     :returns: a warning; empty when all went well. A full or read-only NVRAM must not spoil an installation:
         ``EFI/BOOT/BOOTX64.EFI`` is found without an entry.
@@ -126,29 +126,29 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
         return ""
     try:
         old = commands(["efibootmgr"]).output
-        # Those of an earlier installation, of one disk or of two, would lead nowhere.
+        # Entries of an earlier installation, on one disk or two, would be dangling.
         for label in (LABEL, SECOND_LABEL):
             for number in boot_entries(old, label):
                 commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
-        # --create also puts the new entry first in BootOrder, so the first disk comes last.
+        # --create also puts the new entry first in BootOrder, so the first disk is handled last.
         for entry in reversed(action.entries):
             where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
             words = ["--create", *where, "--label", entry.label, "--loader", NVRAM_LOADER]
             if entry.by_path:
-                # The table was written through the map: what is cached of it on this path may be that of an earlier one.
+                # The table was written through the map: the kernel's cached table of this path may be outdated.
                 commands(["blockdev", "--flushbufs", entry.disk], check=False)
-                # Not every bus can be written down; the entry by GUID finds the partition on every path that is up.
+                # Not every bus has a device path; the GUID entry finds the partition on every connected path.
                 commands(["efibootmgr", "--quiet", "--full-dev-path", *words], check=False)
             else:
                 commands(["efibootmgr", "--quiet", *words])
-        # Some firmware takes the entry and keeps its own order.
+        # Some firmware accepts the entry but keeps its own order.
         listing = commands(["efibootmgr"]).output
     except UserError as error:
         said = error.message.splitlines()[-1].strip()
-        return f"the firmware did not take a boot entry ({said}); it will start the host from EFI/BOOT/BOOTX64.EFI"
+        return f"the firmware rejected a boot entry ({said}); it will boot the host from EFI/BOOT/BOOTX64.EFI"
     if first_entry(listing) not in boot_entries(listing, action.entries[0].label):
         return (
-            f"the firmware did not put {action.entries[0].label} first in its boot order; "
-            "set it in the firmware's setup, or the machine may start from elsewhere"
+            f"the firmware did not move {action.entries[0].label} first in its boot order; "
+            "set it in the firmware setup, or the machine may boot another device"
         )
     return ""

@@ -1,4 +1,4 @@
-"""GRUB on a disk for BIOS: boot sector and core image as pure functions over bytes.
+"""GRUB on a disk for BIOS: boot sector and core image as functions over bytes (pure).
 
 The offsets are those of GRUB 2's ``boot/i386/pc/boot.S`` and ``diskboot.S``; the result is byte for byte what
 ``grub-bios-setup --no-rs-codes`` writes.
@@ -11,32 +11,32 @@ import struct
 from dom0kit.errors import UserError
 from dom0kit.units import SECTOR
 
-# In boot.img: where the core image starts, which drive to read, and the jump that old BIOSes need gone.
+# In boot.img: start of the core image, boot drive, and the jump that old BIOSes require removed.
 KERNEL_SECTOR = 0x5C
 BOOT_DRIVE = 0x64
 DRIVE_CHECK = 0x66
 DRIVE_OF_THE_BIOS = 0xFF
 TWO_NOPS = b"\x90\x90"
 
-# Kept from the disk: the BIOS parameter block and everything from the disk signature on, the partition table with it.
+# Kept from the disk: the BIOS parameter block, and everything from the disk signature on, including the partition table.
 BPB = slice(0x03, 0x5A)
 TABLE = slice(0x1B8, 0x200)
 
-# In diskboot.img, the core's first sector, the list of blocks grows down from its end: start, length, segment.
+# In diskboot.img, the core's first sector, the block list grows down from its end: start, length, segment.
 BLOCK = struct.Struct("<QHH")
 FIRST_BLOCK = SECTOR - BLOCK.size
 LOAD_SEGMENT = 0x820
 
 
 def boot_sector(boot_img: bytes, current: bytes, core_sector: int) -> bytes:
-    """The disk's first sector with GRUB's code in it.
+    """Return the disk's first sector with GRUB's code.
 
     :param boot_img: GRUB's ``boot.img``, 512 bytes.
-    :param current: the first sector as it is, with the protective MBR's partition table.
+    :param current: the current first sector, with the protective MBR's partition table.
     :param core_sector: number of the core image's first sector of 512 bytes.
     """
     if len(boot_img) != SECTOR or len(current) != SECTOR:
-        raise UserError(f"GRUB's boot.img has {len(boot_img)} bytes and not {SECTOR}", "the package grub-pc-bin is damaged")
+        raise UserError(f"GRUB's boot.img has {len(boot_img)} bytes instead of {SECTOR}", "reinstall the package grub-pc-bin")
     sector = bytearray(boot_img)
     sector[BPB] = current[BPB]
     sector[TABLE] = current[TABLE]
@@ -47,9 +47,9 @@ def boot_sector(boot_img: bytes, current: bytes, core_sector: int) -> bytes:
 
 
 def core_image(core: bytes, core_sector: int, room: int) -> bytes:
-    """The core image as it lies in the BIOS boot partition, padded to whole sectors.
+    """Return the core image as stored in the BIOS boot partition, padded to whole sectors.
 
-    :param core: what ``grub-mkimage -O i386-pc`` made.
+    :param core: output of ``grub-mkimage -O i386-pc``.
     :param core_sector: number of its first sector of 512 bytes.
     :param room: size of the partition in bytes.
     :raises UserError: when it does not fit.
@@ -58,7 +58,7 @@ def core_image(core: bytes, core_sector: int, room: int) -> bytes:
     if sectors * SECTOR > room or sectors < 2:
         raise UserError(f"GRUB's core image has {len(core)} bytes, the BIOS boot partition has {room}")
     image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
-    # One block holds the whole rest; blocks of length 0 end the list.
+    # One block covers the whole rest; a block of length 0 ends the list.
     at = FIRST_BLOCK
     while BLOCK.unpack_from(image, at)[1]:
         image[at : at + BLOCK.size] = bytes(BLOCK.size)

@@ -1,4 +1,4 @@
-"""The texts that GRUB reads, rendered from templates. Pure."""
+"""GRUB configuration files, rendered from templates (pure)."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ UNITS = {"com1": 0, "com2": 1}
 def installed_menu(
     manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", further: str = ""
 ) -> str:
-    """The ``grub.cfg`` of an installed host, the same for BIOS and UEFI.
+    """Return the ``grub.cfg`` of an installed host, for BIOS and UEFI.
 
     :param device: the system partition's device, in place of the UUID: on a multipath map an initramfs that does not know the
         map must find nothing, where the UUID would lead it to one of the paths.
-    :param further: kernel arguments that this host needs beside the usual ones.
+    :param further: additional kernel arguments of this host.
     """
     return _render(
         "grub.cfg.j2",
@@ -56,25 +56,25 @@ def installed_menu(
 
 
 def unfinished_menu(manifest: Manifest, serial: Serial = SERIAL) -> str:
-    """The ``grub.cfg`` that stands in until the installation is complete."""
+    """Return the ``grub.cfg`` until the installation is complete."""
     return _render("unfinished.cfg.j2", product=manifest.product, version=manifest.version, **serial_words(serial))
 
 
 def dom0_memory_mib(manifest: Manifest, dom0: Dom0) -> int:
-    """What dom0 gets, in MiB."""
+    """Return dom0's memory in MiB."""
     return manifest.dom0_memory_mib if dom0.memory is None else dom0.memory // MIB
 
 
 def serial_words(serial: Serial) -> dict[str, object]:
-    """What the templates know of the serial line; ``port`` is empty when there is to be none."""
+    """Return the template variables of the serial line; ``port`` is "" without one."""
     if isinstance(serial, str):
         return {"port": "", "unit": 0, "speed": 0}
     return {"port": serial.port, "unit": UNITS[serial.port], "speed": serial.speed}
 
 
 def early_config(system: uuid.UUID) -> str:
-    """What GRUB's core executes before it can read a menu: finds the system's file system by its UUID.
+    """Return the configuration embedded in GRUB's core: it finds the system's file system by UUID.
 
-    Only plain commands: GRUB reads it with its rescue parser, which knows no ``if``.
+    Plain commands only: GRUB's rescue parser has no ``if``.
     """
     return f"search --no-floppy --fs-uuid --set=root {system}\nset prefix=($root)/boot/grub\n"

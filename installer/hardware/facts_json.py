@@ -1,4 +1,4 @@
-"""Facts that ``dom0kit facts --json`` printed on a host, read again elsewhere."""
+"""Read facts in the format of ``dom0kit facts --json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from dom0kit.errors import UserError
 from installer.model.hardware import Facts
 
-HINT = "collect them on the host with 'dom0kit facts --json > host.json', by the same version of dom0kit"
+HINT = "collect the facts with 'dom0kit facts --json > host.json' and the same version of dom0kit"
 
 
 class _Wrong(Exception):
@@ -19,26 +19,26 @@ class _Wrong(Exception):
 
 
 def facts_from_json(value: Any, name: str = "the facts") -> Facts:
-    """Facts from plain values, the other way of :meth:`Facts.to_json`.
+    """Build facts from plain values, the inverse of :meth:`Facts.to_json`.
 
     The records of ``installer.model.hardware`` say themselves what they hold; a field with a default may be absent.
 
-    :raises UserError: for anything that is no facts.
+    :raises UserError: when the values are not valid facts.
     """
     try:
         facts = _read(Facts, value, "")
     except _Wrong as error:
-        raise UserError(f"{name} cannot be understood: {error}", HINT) from None
+        raise UserError(f"{name} are not valid: {error}", HINT) from None
     assert isinstance(facts, Facts)
     if facts.firmware not in ("bios", "uefi"):
-        raise UserError(f"{name} cannot be understood: firmware is {facts.firmware!r}, not bios or uefi", HINT)
+        raise UserError(f"{name} are not valid: firmware is {facts.firmware!r}, not bios or uefi", HINT)
     return facts
 
 
 def read_facts(path: Path) -> Facts:
-    """Facts from a file.
+    """Read facts from a file.
 
-    :raises UserError: when it cannot be read or holds none.
+    :raises UserError: when it cannot be read or is not valid.
     """
     try:
         value = json.loads(path.read_bytes().decode())
@@ -54,7 +54,7 @@ def _hints(record: type[Any]) -> dict[str, Any]:
 
 
 def _read(kind: Any, value: Any, path: str) -> Any:
-    """A value of a type that ``installer.model.hardware`` uses."""
+    """Convert a value to a type that ``installer.model.hardware`` uses."""
     if get_origin(kind) in (Union, types.UnionType):
         if value is None and type(None) in get_args(kind):
             return None
@@ -65,7 +65,7 @@ def _read(kind: Any, value: Any, path: str) -> Any:
         return _tuple(get_args(kind), value, path)
     if get_origin(kind) is dict:
         if not isinstance(value, dict):
-            raise _Wrong(f"{path or 'it'} is no object")
+            raise _Wrong(f"{path or 'it'} is not an object")
         return {str(key): _read(get_args(kind)[1], inner, f"{path}.{key}") for key, inner in value.items()}
     if type(value) is not kind:
         raise _Wrong(f"{path or 'it'} is {_said(value)}, not of the type {getattr(kind, '__name__', kind)}")
@@ -78,7 +78,7 @@ def _record(kind: type[Any], value: Any, path: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for name in value:
         if name not in fields:
-            raise _Wrong(f"{f'{path}.' if path else ''}{name} is unknown here")
+            raise _Wrong(f"{f'{path}.' if path else ''}{name} is unknown")
     given: dict[str, Any] = {}
     for name, field in fields.items():
         inner = f"{path}.{name}" if path else name

@@ -19,7 +19,7 @@ FOLDER = "sys/firmware/ibft"
 
 @dataclass(frozen=True)
 class Target:
-    """A target at a portal, and how to log in."""
+    """A target at a portal, with its log-in data."""
 
     name: str
     address: str
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Ibft:
-    """What the firmware left: its initiator's name, its cards, its targets."""
+    """The iBFT: the firmware's initiator name, network cards and targets."""
 
     initiator: str
     cards: tuple[StorageCard, ...]
@@ -37,7 +37,7 @@ class Ibft:
 
 
 def read_ibft(root: Path = Path("/")) -> Ibft | None:
-    """The firmware's table; None when the machine did not start over iSCSI."""
+    """Read the iBFT; None when the machine did not boot over iSCSI."""
     folder = root / FOLDER
     if not (folder / "initiator").is_dir():
         return None
@@ -77,7 +77,7 @@ def _target(entry: Path) -> Target:
 
 
 def _address(text: str) -> str:
-    """An address, or nothing: firmware writes zeroes where it has none."""
+    """Return an address; "" if the firmware wrote zeros."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The iSCSI sessions that this system has: targets and disks from sysfs, network cards from ip(8)."""
+"""Read the system's iSCSI sessions: targets and disks from sysfs, network cards from ip(8)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Link = Mapping[str, Any]
 
 
 def read_sessions(root: Path, output: Callable[[list[str]], str]) -> tuple[IscsiSession, ...]:
-    """All sessions in the order in which they were made.
+    """Return all sessions in the order of their creation.
 
-    :param output: gives the standard output of a command; it is asked only when there is a session.
+    :param output: returns the standard output of a command; called only if there is a session.
     """
     entries = sorted((root / SESSIONS).glob("session*"), key=lambda entry: int(entry.name.removeprefix("session")))
     if not entries:
@@ -38,11 +38,11 @@ def read_sessions(root: Path, output: Callable[[list[str]], str]) -> tuple[Iscsi
 
 
 def _from_sysfs(entry: Path) -> tuple[dict[str, Any], str]:
-    """What sysfs knows of a session, and the address of its own that it is made from."""
+    """Return a session's fields in sysfs, and its local address."""
     device = (entry / "device").resolve()
     connections = sorted(device.glob("connection*/iscsi_connection/connection*"))
     connection = connections[0] if connections else device
-    # The address that was asked for; the portal may have sent the session elsewhere.
+    # The requested address; the portal may have redirected the session.
     address = read(connection / "persistent_address") or read(connection / "address")
     port = read(connection / "persistent_port") or read(connection / "port")
     group = read(entry / "tpgt")
@@ -58,12 +58,12 @@ def _from_sysfs(entry: Path) -> tuple[dict[str, Any], str]:
 
 
 def parse_links(text: str) -> list[Link]:
-    """The interfaces in the output of ``ip -json -details address``; ip(8) prints empty objects as well."""
+    """Parse ``ip -json -details address``; ip(8) also prints empty objects."""
     return [link for link in json.loads(text or "[]") if link.get("ifname")]
 
 
 def card_of(address: str, links: list[Link]) -> dict[str, Any]:
-    """The interface with an address, as fields of a session; empty when there is none."""
+    """Return the interface with an address as fields of a session; empty if there is none."""
     for link in links:
         for info in link.get("addr_info", []):
             if info.get("local") == address:
@@ -81,9 +81,9 @@ def card_of(address: str, links: list[Link]) -> dict[str, Any]:
 
 
 def on_link(address: str, links: list[Link]) -> bool:
-    """Whether an address is in a network that an interface is in."""
+    """Return whether an address is in a network of an interface."""
     try:
-        wanted = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
     networks = (
@@ -92,9 +92,9 @@ def on_link(address: str, links: list[Link]) -> bool:
         for info in link.get("addr_info", [])
         if "local" in info
     )
-    return any(wanted in network for network in networks)
+    return any(parsed in network for network in networks)
 
 
 def _gateway(text: str) -> str:
-    """The router in the output of ``ip -json route get``."""
+    """Return the router in the output of ``ip -json route get``."""
     return next((str(route["gateway"]) for route in json.loads(text or "[]") if route.get("gateway")), "")

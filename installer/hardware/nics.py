@@ -1,4 +1,4 @@
-"""The network cards and their addresses as they are at a moment, read from the kernel and from networkd."""
+"""Current state of network cards and their addresses, from the kernel and systemd-networkd."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ANSWERS_OPTION = "OPTION_224"
 class Link:
     """A network card.
 
-    :param carrier: whether there is a link partner; None while the card is down and nobody knows.
-    :param addresses: those that reach beyond the cable.
-    :param url: what its DHCP server said in option 224.
+    :param carrier: whether a link is detected; None while the card is down.
+    :param addresses: addresses of global scope.
+    :param url: value of DHCP option 224.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Link:
 
     @property
     def usable(self) -> bool:
-        """Whether something can be fetched over it."""
+        """Return whether it has a link and an address."""
         return bool(self.carrier and self.addresses)
 
 
 def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
-    """Every card with hardware behind it, in the order of their names."""
+    """Return all physical network cards, sorted by name."""
     addresses = global_addresses(runner(["ip", "-json", "address"], check=False, timeout=QUERY_SECONDS).output)
     links = []
     for folder in sorted((root / NET).glob("*")):
@@ -51,7 +51,7 @@ def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
 
 
 def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
-    """The MAC address of the card that fetched the image, as the initramfs noted it by address or by name; or nothing."""
+    """Return the MAC address of the boot network card, noted by the initramfs by address or name; or ""."""
     text = _read(root / BOOT_NIC)
     if MAC.fullmatch(text.lower()):
         return text.lower()
@@ -59,7 +59,7 @@ def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
 
 
 def global_addresses(text: str) -> dict[str, tuple[str, ...]]:
-    """Addresses by interface from ``ip -json address``; those that are still being tested (RFC 4862) are left out."""
+    """Return addresses by interface from ``ip -json address``, without tentative ones (RFC 4862)."""
     try:
         value: list[dict[str, Any]] = json.loads(text or "[]")
     except ValueError:
@@ -72,7 +72,7 @@ def global_addresses(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def option_text(lease: str) -> str:
-    """DHCP option 224 from one of networkd's lease files, which hold private options (224 to 254) as hexadecimal digits."""
+    """Return DHCP option 224 from a networkd lease file, which stores private options (224 to 254) in hexadecimal."""
     for line in lease.splitlines():
         name, _, value = line.partition("=")
         if name == ANSWERS_OPTION:
@@ -84,7 +84,7 @@ def option_text(lease: str) -> str:
 
 
 def _read(path: Path) -> str:
-    # The carrier of a card that is down gives EINVAL.
+    # Reading the carrier of a card that is down fails with EINVAL.
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Facts about the machine: pure functions over the output of commands, and one function that collects it all."""
+"""Probe the hardware: parsers for the output of commands, and one function that collects all facts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
 
 LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
 DISK_KINDS = frozenset({"disk", "mpath", "loop"})
-# Devices that no one installs on: RAM disks, floppies, network block devices without a server.
-# Members of a map say more about a disk than the map does.
+# Devices that are never installation targets: RAM disks, floppies, network block devices without a server.
+# Members of a map describe a disk better than the map does.
 FROM_PATHS = ("model", "serial", "wwn", "tran")
 ETHERNET = "1"
 """ARPHRD_ETHER of linux/if_arp.h."""
@@ -30,13 +30,13 @@ Node = Mapping[str, Any]
 
 
 def parse_lsblk(text: str) -> list[Node]:
-    """The trees of ``lsblk --json``."""
+    """Return the trees in the output of ``lsblk --json``."""
     devices = json.loads(text or "{}").get("blockdevices", [])
     return [device for device in devices if isinstance(device, dict)]
 
 
 def below(node: Node) -> Iterator[Node]:
-    """Everything stacked on a device, the device itself left out."""
+    """Yield every device stacked on a device, without the device itself."""
     for child in node.get("children") or ():
         yield child
         yield from below(child)
@@ -52,7 +52,7 @@ def _mounts(node: Node) -> list[str]:
 
 
 def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
-    # A GPT brings its protective MBR; naming both says nothing more.
+    # A GPT includes its protective MBR; naming both adds nothing.
     words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
     own, title = f"{_text(node, 'fstype')} signature", _text(node, "label")
     words = [f"{word} (label '{title}')" if title and word == own else word for word in words]
@@ -78,7 +78,7 @@ def disk_from(
     aliases: tuple[str, ...] = (),
     paths: tuple[str, ...] = (),
 ) -> Disk:
-    """A disk from its lsblk tree and its signatures."""
+    """Return a disk from its lsblk tree and its signatures."""
     maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
     return Disk(
         path=_text(node, "path"),
@@ -105,13 +105,13 @@ def disk_from(
 
 
 def transport(node: Node) -> str:
-    """How a disk is attached, in the words of answers; lsblk has none for most SCSI controllers, virtio-scsi among them."""
+    """Return the transport in the answers' terms; lsblk has none for most SCSI controllers such as virtio-scsi."""
     word = {"spi": "scsi", "fcoe": "fc"}.get(_text(node, "tran"), _text(node, "tran"))
     return word or ("scsi" if _text(node, "path").startswith("/dev/sd") else "")
 
 
 def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
-    """The nodes of disks: top-level ones, and multipath maps once each with their paths.
+    """Return the nodes of disks: top-level ones, and multipath maps once each with their paths.
 
     A map gets serial number, WWN, model and transport of its first path: device-mapper has none of its own.
     """
@@ -129,14 +129,14 @@ def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
 
 
 def parse_wipefs(text: str) -> tuple[str, ...]:
-    """The names of the signatures that ``wipefs --json`` found, each once; it prints nothing for a blank disk."""
+    """Return the signatures in the output of ``wipefs --json`` without duplicates; none for a blank disk."""
     if not text.strip():
         return ()
     return tuple(dict.fromkeys(str(found["type"]) for found in json.loads(text).get("signatures", [])))
 
 
 def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
-    """Physical volumes from ``pvs --reportformat json -o pv_name,vg_name``."""
+    """Return physical volumes from ``pvs --reportformat json -o pv_name,vg_name``."""
     if not text.strip():
         return ()
     rows = [row for report in json.loads(text).get("report", []) for row in report.get("pv", [])]
@@ -144,24 +144,24 @@ def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
 
 
 def parse_memory(meminfo: str) -> int:
-    """Bytes of RAM from ``/proc/meminfo``."""
+    """Return the RAM in bytes from ``/proc/meminfo``."""
     found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
 
 def parse_cpus(cpuinfo: str) -> int:
-    """Logical processors in ``/proc/cpuinfo``."""
+    """Return the number of logical processors in ``/proc/cpuinfo``."""
     return len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE))
 
 
 def parse_virtualization(cpuinfo: str) -> str:
-    """``vmx``, ``svm`` or nothing, from ``/proc/cpuinfo``."""
+    """Return ``vmx``, ``svm`` or "" from ``/proc/cpuinfo``."""
     found = re.search(r"^flags\s*:.*?\b(vmx|svm)\b", cpuinfo, re.MULTILINE)
     return found.group(1) if found else ""
 
 
 def luns(text: str) -> dict[str, Map]:
-    """What ``multipathd show maps json`` printed, by the maps' devices; nothing without multipathd."""
+    """Return the maps in the output of ``multipathd show maps json`` by device; empty without multipathd."""
     try:
         return {f"/dev/mapper/{item.name}": item for item in parse_maps(text)}
     except ValueError:
@@ -169,7 +169,7 @@ def luns(text: str) -> dict[str, Map]:
 
 
 def read_nics(folder: Path) -> tuple[Nic, ...]:
-    """The physical network cards below ``/sys/class/net``: those with a device behind them that speak Ethernet.
+    """Return the physical network cards below ``/sys/class/net``: Ethernet with a device.
 
     CAN and InfiniBand have interfaces, too, but neither a MAC address nor a place in a bridge.
     """
@@ -178,7 +178,7 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
         if not (entry / "device").exists() or read(entry / "type") not in ("", ETHERNET):
             continue
         driver = (entry / "device/driver").resolve().name if (entry / "device/driver").exists() else ""
-        # A virtio card's device is a child of its PCI function; the last PCI address on the way is the card's own.
+        # A virtio card's device is a child of its PCI function; the last PCI address in the path is the card's own.
         slots = PCI_ADDRESS.findall(str((entry / "device").resolve()))
         # Reading the carrier of a card that is down fails with EINVAL.
         carrier = {"1": True, "0": False}.get(read(entry / "carrier"))
@@ -187,7 +187,7 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
 
 
 def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Links below ``/dev/disk/by-*`` by the device that they point to."""
+    """Return the links below ``/dev/disk/by-*`` by the device that they point to."""
     aliases: dict[str, list[str]] = {}
     for link in sorted(folder.glob("by-*/*")):
         if link.is_symlink():
@@ -196,7 +196,7 @@ def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def fill_from_sysfs(node: Node, folder: Path) -> Node:
-    """Add what lsblk leaves out when udev does not know the device, from ``/sys/class/block/<name>``."""
+    """Add fields from ``/sys/class/block/<name>`` that lsblk lacks if udev does not know the device."""
     name = _text(node, "kname") or _text(node, "name")
     serial = _text(node, "serial") or read(folder / name / "serial") or read(folder / name / "device/serial")
     wwn = _text(node, "wwn") or read(folder / name / "wwid") or read(folder / name / "device/wwid")
@@ -204,18 +204,18 @@ def fill_from_sysfs(node: Node, folder: Path) -> Node:
 
 
 def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None = None, loops: bool = False) -> Facts:
-    """Look at the machine; nothing is changed.
+    """Collect facts about the machine without changing anything.
 
-    :param root: where ``sys``, ``proc`` and ``dev`` are; another folder in tests.
-    :param output: gives the standard output of a command; runs it by default.
-    :param loops: count loop devices as disks; for tests of the installer itself.
+    :param root: parent of ``sys``, ``proc`` and ``dev``; another folder in tests.
+    :param output: returns the standard output of a command; runs it by default.
+    :param loops: include loop devices, for tests of the installer itself.
     :raises UserError: when lsblk fails.
     """
     ask = output or _output
     found = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
     trees = [fill_from_sysfs(tree, root / "sys/class/block") for tree in found]
     if not trees:
-        raise UserError("lsblk lists no block device at all", "the driver of the disk controller may be missing; see 'dmesg'")
+        raise UserError("no block device was found", "check 'dmesg': the driver of the disk controller may be missing")
     aliases = read_aliases(root / "dev/disk")
     known = luns(ask(["multipathd", "show", "maps", "json"]))
     disks = []
@@ -224,7 +224,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
             continue
         path = _text(node, "path")
         signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
-        # Links to a map end at /dev/dm-0, while its path is below /dev/mapper.
+        # Links to a map point to /dev/dm-N, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
         disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
     cpuinfo = read(root / "proc/cpuinfo")

@@ -1,4 +1,4 @@
-"""Files of sysfs and procfs."""
+"""Read files of sysfs and procfs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def read(path: Path) -> str:
-    """A file of sysfs or procfs without the blanks around it; empty when it is not there or has nothing to say."""
+    """Return the stripped text of a sysfs or procfs file; "" if it is missing or unreadable."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""What an installation does, step by step, as typed values. ``title`` is the step's name in events and tables."""
+"""Actions of an installation as typed values; ``title`` is the step's name in events and tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from installer.model.partition_layout import Partition
 
 @dataclass(frozen=True)
 class Stage:
-    """Check programs and the image's files before anything is touched."""
+    """Check programs and image files before anything is changed."""
 
     folder: str
     files: tuple[ImageFile, ...]
@@ -22,11 +22,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class OldDisk:
-    """A disk as it was found, to be cleared.
+    """A disk to clear, as it was found.
 
     :param size: bytes.
-    :param erase: further places to overwrite with zeros, as (offset, length) in bytes: where the new partitions' first and last
-        blocks will be, for an old file system or array there would come back to life with the partition.
+    :param erase: additional areas to overwrite with zeros, as (offset, length) in bytes: the ends of the new partitions,
+        where the signature of an old file system or array would become visible again.
     """
 
     path: str
@@ -37,7 +37,7 @@ class OldDisk:
 
 @dataclass(frozen=True)
 class Wipe:
-    """Let go of the disks and remove every signature from both ends of them and of their partitions."""
+    """Release the disks and remove all signatures from both ends of them and of their partitions."""
 
     disks: tuple[OldDisk, ...]
     volume_groups: tuple[str, ...]
@@ -57,7 +57,7 @@ class Table:
 
 @dataclass(frozen=True)
 class PartitionDisks:
-    """Write the GPTs: one, or the same on both disks of a mirror."""
+    """Write the partition tables: one, or one for each disk of a mirror."""
 
     tables: tuple[Table, ...]
     title: str = field(default="partition the disk", init=False)
@@ -67,9 +67,9 @@ class PartitionDisks:
 class Array:
     """A software RAID 1.
 
-    :param name: below ``/dev/md``, and in the metadata.
-    :param metadata: ``1.0``: at the members' ends, so that GRUB reads each as the plain file system; ``1.2``: at their start.
-    :param data_offset: bytes in front of the data; only for 1.2.
+    :param name: name below ``/dev/md`` and in the metadata.
+    :param metadata: ``1.0``: at the members' end, so that GRUB reads each as a plain file system; ``1.2``: at their start.
+    :param data_offset: bytes before the data; for 1.2 only.
     """
 
     name: str
@@ -80,19 +80,19 @@ class Array:
 
     @property
     def device(self) -> str:
-        """Its device."""
+        """Return the path of the device."""
         return f"/dev/md/{self.name}"
 
     @property
     def md_uuid(self) -> str:
-        """Its identity as mdadm writes it."""
+        """Return the identity in mdadm's format."""
         text = self.identity.hex
         return ":".join(text[place : place + 8] for place in range(0, 32, 8))
 
 
 @dataclass(frozen=True)
 class MakeArrays:
-    """Make the mirrors; they are used while they synchronise."""
+    """Create the mirrors; they are used while they synchronize."""
 
     arrays: tuple[Array, ...]
     title: str = field(default="make the mirrors", init=False)
@@ -100,7 +100,7 @@ class MakeArrays:
 
 @dataclass(frozen=True)
 class MakeFileSystems:
-    """Make the file systems of each ESP (device, serial number) and of the system, and mount the latter."""
+    """Create the file systems of each ESP (device, serial number) and of the system, and mount the latter."""
 
     esps: tuple[tuple[str, str], ...]
     system: str
@@ -110,7 +110,7 @@ class MakeFileSystems:
 
 @dataclass(frozen=True)
 class BootTarget:
-    """Where a disk's boot loaders go.
+    """Target of a disk's boot loaders.
 
     ``core_start`` and ``core_size`` are the BIOS boot partition in bytes; None on disks that no BIOS can boot from.
     """
@@ -123,7 +123,7 @@ class BootTarget:
 
 @dataclass(frozen=True)
 class InstallBootLoaders:
-    """GRUB for BIOS and UEFI on each disk, with a menu that says that the installation did not finish."""
+    """Install GRUB for BIOS and UEFI on each disk, with a menu that reports an unfinished installation."""
 
     targets: tuple[BootTarget, ...]
     early_config: str
@@ -133,7 +133,7 @@ class InstallBootLoaders:
 
 @dataclass(frozen=True)
 class CopyImage:
-    """Copy the image's files; each is read back from the disk and compared with the manifest."""
+    """Copy the image files; each is read back and compared with the manifest."""
 
     folder: str
     version: str
@@ -143,7 +143,7 @@ class CopyImage:
 
 @dataclass(frozen=True)
 class WriteState:
-    """The host's state: the overlay's folders, the answers, and what mdadm is told (empty without a mirror)."""
+    """Write the host's state: the overlay's folders, the answers, and mdadm.conf ("" without a mirror)."""
 
     version: str
     host_json: str = field(repr=False)
@@ -153,11 +153,11 @@ class WriteState:
 
 @dataclass(frozen=True)
 class IscsiPart:
-    """What a host is to know of iSCSI sessions.
+    """iSCSI sessions that the host must know.
 
-    :param boot: those that the root is on; ``data`` are the others.
-    :param cards: those whose network card is for iSCSI alone.
-    :param mapped: those whose disks are paths of multipath maps.
+    :param boot: sessions of the root's disks; ``data`` are the others.
+    :param cards: sessions whose network card is for iSCSI only.
+    :param mapped: sessions whose disks are paths of multipath maps.
     """
 
     boot: tuple[IscsiSession, ...]
@@ -168,11 +168,11 @@ class IscsiPart:
 
 @dataclass(frozen=True)
 class AddPackages:
-    """Further packages for the host's root.
+    """Add packages to the host's root.
 
-    :param kernel: the release of the image's kernel.
-    :param packages: each with the name that its file gets on the host.
-    :param files: where the files are now, in the same order.
+    :param kernel: release of the image's kernel.
+    :param packages: packages with their file names on the host.
+    :param files: current paths of the files, in the same order.
     """
 
     version: str
@@ -184,14 +184,14 @@ class AddPackages:
 
 @dataclass(frozen=True)
 class WriteHostPart:
-    """What is this host's own in its initramfs, and the same files in its root.
+    """Write the host-specific initramfs overlay, and the same files to the host's root.
 
-    :param initrd: the image's initramfs as the manifest has it.
-    :param maps: the WWIDs of all multipath disks; ``needed`` are those that the root is on.
-    :param group: the guests' volume group when LVM is to look at the named devices alone; None: LVM looks at all.
-    :param policy: the content of multipath's file for this host alone; empty: there is none.
-    :param early: packages whose drivers may be needed before the root is mounted; None without such.
-    :param iscsi: sessions that the host is to know; None without any.
+    :param initrd: the image's initramfs, from the manifest.
+    :param maps: WWIDs of all multipath disks; ``needed`` are those of the root.
+    :param group: the guests' volume group if LVM is restricted to named devices; None: LVM scans all.
+    :param policy: content of the host's multipath configuration; "" for none.
+    :param early: packages whose drivers may be needed before the root is mounted; None for none.
+    :param iscsi: iSCSI sessions that the host must know; None for none.
     """
 
     version: str
@@ -207,10 +207,10 @@ class WriteHostPart:
 
 @dataclass(frozen=True)
 class MakeVolumeGroup:
-    """The volume group for guests.
+    """Create the volume group for guests.
 
-    :param devices: a partition or an array, then further disks as a whole.
-    :param pool_metadata: bytes for the metadata of a thin pool ``thin`` over all the space; None: no pool.
+    :param devices: a partition or an array, then additional whole disks.
+    :param pool_metadata: metadata size in bytes of the thin pool ``thin``, which takes all space; None: no pool.
     """
 
     devices: tuple[str, ...]
@@ -221,9 +221,9 @@ class MakeVolumeGroup:
 
 @dataclass(frozen=True)
 class BootEntry:
-    """An entry in the firmware's boot menu: the loader on a disk's ESP, which is partition ``esp_number``.
+    """Entry of the firmware's boot menu: the loader on a disk's ESP, partition ``esp_number``.
 
-    :param by_path: the entry names the way to the disk, too, and not the partition alone.
+    :param by_path: the entry names the path to the disk in addition to the partition.
     """
 
     disk: str
@@ -234,7 +234,7 @@ class BootEntry:
 
 @dataclass(frozen=True)
 class Finish:
-    """The real menu, the firmware's boot entries on UEFI in their order, then the marker that the host is complete."""
+    """Write the final menu, the firmware's boot entries in order (UEFI), then the completion marker."""
 
     version: str
     menu: str

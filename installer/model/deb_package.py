@@ -1,4 +1,4 @@
-"""What a Debian package is and holds, as ``dpkg-deb`` tells it, and what keeps packages from being installed. Pure."""
+"""Debian packages: contents as ``dpkg-deb`` prints them, and why they cannot be installed (pure)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dom0kit.units import MIB, human_bytes
 
 ARCHITECTURES = ("amd64", "all")
 FORMAT = r"${Package}\t${Version}\t${Architecture}\t${Installed-Size}\n"
-"""For ``dpkg-deb --show``; the installed size is in KiB (deb-control(5))."""
+"""Output format of ``dpkg-deb --show``; the installed size is in KiB (deb-control(5))."""
 IN_INITRAMFS_MOST = 64 * MIB
-"""GRUB reads all of it before the kernel starts, on BIOS at some MB a second."""
+"""Size limit of additions to the initramfs: GRUB reads all of it before the kernel starts, slowly on BIOS."""
 LISTED = re.compile(r"^([-dlhcbp])\S+ +\S+ +(\d+) \S+ \S+ (.*)$", re.MULTILINE)
-"""A line of ``dpkg-deb --contents``, which is tar's: kind and mode, owner, bytes, date, time, name."""
+"""A line of ``dpkg-deb --contents`` in tar's format: kind and mode, owner, bytes, date, time, name."""
 MODULE = re.compile(r"usr/lib/modules/([^/]+)/(.+)/([^/]+?)\.ko(?:\.xz|\.zst|\.gz)?")
 FIRMWARE = "usr/lib/firmware/"
 MODPROBE = re.compile(r"(?:etc|usr/lib)/modprobe\.d/[^/]+\.conf")
@@ -25,14 +25,14 @@ UNMET = "unmet dependencies:"
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package, kept in a file of its own.
+    """A Debian package in a file.
 
-    :param size: bytes of the file.
-    :param installed: bytes of what is in it, as it says itself.
-    :param modules: kernel modules by path without leading slash; those for other kernels, too.
-    :param firmware: what drivers load into their devices.
-    :param settings: files for modprobe and of modules that are to be loaded by name.
-    :param early: bytes of modules and firmware.
+    :param size: size of the file in bytes.
+    :param installed: installed size in bytes, as the package declares it.
+    :param modules: paths of kernel modules without leading slash, including those for other kernels.
+    :param firmware: paths of firmware files.
+    :param settings: files for modprobe and modules-load.d.
+    :param early: size in bytes of modules and firmware.
     """
 
     file: str
@@ -49,29 +49,29 @@ class Package:
 
     @property
     def file_name(self) -> str:
-        """The name that Debian gives to such a file."""
+        """Return the file name in Debian's format."""
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
     def for_kernel(self, kernel: str) -> tuple[str, ...]:
-        """The modules for this kernel."""
+        """Return the modules for a kernel."""
         return tuple(path for path in self.modules if kernel_of(path) == kernel)
 
     def describe(self, kernel: str = "") -> str:
-        """The package in a few words."""
+        """Return the package in a few words."""
         count = len(self.for_kernel(kernel) if kernel else self.modules)
         parts = [f"{count} driver{'s' if count > 1 else ''}"] if count else []
         parts += ["firmware"] if self.firmware else []
         return f"{self.name} {self.version}" + (f" ({', '.join(parts)})" if parts else "")
 
     def to_json(self) -> dict[str, Any]:
-        """The package as plain values."""
+        """Return the package as plain values."""
         return {"name": self.name, "version": self.version, "architecture": self.architecture, "sha256": self.sha256}
 
 
 def parse_contents(text: str) -> dict[str, int]:
-    """The files of a package with their sizes in bytes, from ``dpkg-deb --contents``; links have no size of their own.
+    """Return the files of a package with sizes in bytes, from ``dpkg-deb --contents``; links have size 0.
 
-    Paths have no leading slash; ``lib`` is ``usr/lib``, as on every system of today's Debian.
+    Paths have no leading slash; ``lib`` is replaced by ``usr/lib``.
     """
     found = {}
     for kind, size, name in LISTED.findall(text):
@@ -82,21 +82,21 @@ def parse_contents(text: str) -> dict[str, int]:
 
 
 def kernel_of(module: str) -> str:
-    """The kernel that a module's path is for; empty when it is no module."""
+    """Return the kernel release in a module's path; "" if it is not a module."""
     found = MODULE.fullmatch(module)
     return found.group(1) if found else ""
 
 
 def module_name(module: str) -> str:
-    """The name of a module as ``lsmod`` shows it."""
+    """Return the name of a module as ``lsmod`` shows it."""
     found = MODULE.fullmatch(module)
     return found.group(3).replace("-", "_") if found else ""
 
 
 def make_package(file: str, shown: str, contents: str, size: int, sha256: str) -> Package:
-    """A package from what ``dpkg-deb --show`` and ``--contents`` print.
+    """Build a package from the output of ``dpkg-deb --show`` and ``--contents``.
 
-    :raises ValueError: when that is nothing of a package.
+    :raises ValueError: when the output is invalid.
     """
     name, version, architecture, installed = shown.rstrip("\n").split("\t")
     files = parse_contents(contents)
@@ -118,9 +118,9 @@ def make_package(file: str, shown: str, contents: str, size: int, sha256: str) -
 
 
 def problems(packages: tuple[Package, ...], kernel: str) -> list[str]:
-    """What keeps these packages from this system, in sentences.
+    """Return why packages cannot be installed on this system.
 
-    :param kernel: the release of the kernel that runs, which is the host's.
+    :param kernel: release of the running kernel, which is also the host's.
     """
     found = []
     for package in packages:

@@ -1,4 +1,4 @@
-"""What a machine is, as frozen values: the facts that a plan is made from."""
+"""Hardware facts that a plan is made from, as frozen values."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MEDIUM = "/run/dom0kit/medium"
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk that could be installed on, or the reason why it could not.
+    """A candidate installation target.
 
     :param kind: ``disk``, ``mpath`` (a multipath map), ``loop``, as lsblk says.
     :param size: bytes.
     :param sector: logical sector size in bytes, 512 or 4096.
     :param partitions: paths of its partitions.
-    :param contents: what was found on it, for people: file systems, partition tables, volumes.
-    :param mounts: where any part of it is mounted; ``[SWAP]`` is swap.
-    :param volumes: what is stacked on it, as (kind, path): logical volumes, RAID arrays.
+    :param contents: descriptions of what it holds: file systems, partition tables, volumes.
+    :param mounts: mount points of any part of it; ``[SWAP]`` is swap.
+    :param volumes: devices stacked on it, as (kind, path): logical volumes, RAID arrays.
     :param aliases: other paths of the same disk, from ``/dev/disk/by-*``.
-    :param paths: of a multipath map, the disks that are its paths.
-    :param map: of a raw path of a multipath map, the map's path.
-    :param lun: of a multipath map, what multipathd says: vendor, ALUA, and the paths' states by their groups.
+    :param paths: for a multipath map, the disks that are its paths.
+    :param map: for a path of a multipath map, the path of the map.
+    :param lun: for a multipath map, data from multipathd: vendor, ALUA, states of the paths by group.
     """
 
     path: str
@@ -52,37 +52,37 @@ class Disk:
 
     @property
     def is_medium(self) -> bool:
-        """Whether the running system's image is on it."""
+        """Return whether it holds the running system's image."""
         return MEDIUM in self.mounts
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """Software RAID arrays that the disk or a partition of it belongs to; one that did not start has the kind ``md``."""
+        """Return RAID arrays with a member on this disk; one that did not start has the kind ``md``."""
         return tuple(path for kind, path in self.volumes if kind.startswith(("raid", "md")) or path.startswith("/dev/md"))
 
     @property
     def devices(self) -> frozenset[str]:
-        """The disk, its partitions and what is stacked on them."""
+        """Return the disk, its partitions and the devices stacked on them."""
         return frozenset({self.path, *self.partitions, *self.aliases, *(path for _, path in self.volumes)})
 
     def describe(self) -> str:
-        """The disk in a few words."""
+        """Return the disk in a few words."""
         parts = [self.path, human_bytes(self.size), self.model, f"serial {self.serial}" if self.serial else "", self.wwn]
         return ", ".join(part for part in (*parts, self.describe_paths()) if part)
 
     def describe_paths(self) -> str:
-        """How many of a map's paths carry data; empty for another disk."""
+        """Return how many paths of a map are active; "" for other disks."""
         if self.lun is None:
             return f"{len(self.paths)} paths" if self.paths else ""
-        return f"{len(self.lun.good)} of {len(self.lun.paths)} paths carry data"
+        return f"{len(self.lun.good)} of {len(self.lun.paths)} paths active"
 
 
 @dataclass(frozen=True)
 class Nic:
     """A physical network card.
 
-    :param carrier: whether a cable is connected; None while the card is down and nobody knows.
-    :param slot: the PCI address, as 0000:03:00.0; empty for a card that is not on that bus.
+    :param carrier: whether a link is detected; None while the card is down.
+    :param slot: PCI address, such as 0000:03:00.0; "" for a card on another bus.
     """
 
     name: str
@@ -92,8 +92,8 @@ class Nic:
     slot: str = ""
 
     def describe(self) -> str:
-        """The card in a few words."""
-        cable = {True: "cable connected", False: "no cable", None: "not up"}[self.carrier]
+        """Return the network card in a few words."""
+        cable = {True: "link up", False: "no link", None: "interface down"}[self.carrier]
         slot = f", {self.slot}" if self.slot else ""
         return f"{self.mac} ({self.name}, {self.driver or 'driver unknown'}{slot}, {cable})"
 
@@ -102,12 +102,12 @@ class Nic:
 class IscsiSession:
     """A session to an iSCSI target at one of its portals, and the network card that carries it.
 
-    :param group: the portal's group tag, which the target has told.
-    :param disks: paths of the disks that come over it.
-    :param card: the interface with the session's own address; ``mac`` is that of the card below it. Empty: nobody knows.
-    :param local: the session's own address with its network's length, as 10.77.1.10/24.
-    :param gateway: the router on the way, empty when there is none.
-    :param leased: whether the own address came by DHCP.
+    :param group: portal group tag from the target.
+    :param disks: paths of the session's disks.
+    :param card: interface with the session's local address; ``mac`` is that of the card below it; "" if unknown.
+    :param local: the local address with its prefix length, such as 10.77.1.10/24.
+    :param gateway: router on the way; "" if there is none.
+    :param leased: whether the local address came from DHCP.
     """
 
     target: str
@@ -124,13 +124,13 @@ class IscsiSession:
     leased: bool = False
 
     def describe(self) -> str:
-        """The session in a few words."""
+        """Return the session in a few words."""
         return f"the iSCSI session to {self.target} at {self.address}"
 
 
 @dataclass(frozen=True)
 class PhysicalVolume:
-    """An LVM physical volume; ``group`` is empty when it belongs to none."""
+    """An LVM physical volume; ``group`` is "" if it belongs to none."""
 
     path: str
     group: str
@@ -138,12 +138,12 @@ class PhysicalVolume:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known about a machine.
+    """All facts about a machine.
 
     :param firmware: ``bios`` or ``uefi``.
     :param memory: bytes of RAM that Linux sees.
     :param virtualization: ``vmx``, ``svm`` or empty; None under Xen, which hides it.
-    :param cpus: logical processors that Linux sees; 0 when nobody knows.
+    :param cpus: logical processors that Linux sees; 0 if unknown.
     """
 
     disks: tuple[Disk, ...]
@@ -157,11 +157,11 @@ class Facts:
     sessions: tuple[IscsiSession, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The facts as plain values."""
+        """Return the facts as plain values."""
         return dataclasses.asdict(self)
 
     def render(self) -> str:
-        """The facts as tables for a person."""
+        """Return the facts as readable tables."""
         virtualization = "hidden by Xen" if self.virtualization is None else self.virtualization or "none"
         disks: list[tuple[str, ...]] = [
             (d.path, human_bytes(d.size), d.model, d.serial, d.wwn, d.transport, state(d)) for d in self.disks
@@ -190,7 +190,7 @@ class Facts:
 
 
 def state(disk: Disk) -> str:
-    """What is on a disk or keeps it from being chosen, for a table."""
+    """Return a disk's contents, or why it cannot be selected, for a table."""
     if disk.map:
         return f"a path of {disk.map}"
     if disk.is_medium:

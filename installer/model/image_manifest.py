@@ -1,4 +1,4 @@
-"""The manifest of an image, as far as an installation needs it."""
+"""Manifest of an image, as far as an installation needs it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an image is; ``dom0_memory_mib`` is what dom0 gets, in MiB."""
+    """Manifest of an image; ``dom0_memory_mib`` is dom0's memory in MiB."""
 
     product: str
     version: str
@@ -37,21 +37,22 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of the four files together."""
+        """Return the total size of the four files in bytes."""
         return sum(file.size for file in self.files)
 
 
 def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
-    """Read a manifest.
+    """Parse a manifest.
 
-    :raises UserError: when it is damaged or of another format.
+    :raises UserError: when it is damaged or has another format.
     """
-    damaged = "the image is damaged or incomplete; write the medium again"
+    damaged = "write the medium again: the image is damaged or incomplete"
     try:
         value: Any = json.loads(text)
         if value["format"] != FORMAT:
             raise UserError(
-                f"{name} has format {value['format']!r}, this installer knows format {FORMAT}", "use its own installer"
+                f"{name} has format {value['format']!r}, this installer supports format {FORMAT}",
+                "use the installer of that image",
             )
         entries = {file: value["files"][file] for file in NAMES}
         files = tuple(ImageFile(file, int(entry["size"]), str(entry["sha256"])) for file, entry in entries.items())
@@ -63,22 +64,22 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
             dom0_memory_mib=int(value.get("dom0_memory_mib", DOM0_MEMORY_MIB)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{name} cannot be understood: {type(error).__name__}: {error}", damaged) from error
+        raise UserError(f"{name} is invalid: {type(error).__name__}: {error}", damaged) from error
     if not VERSION.fullmatch(manifest.version):
-        raise UserError(f"{name} has the version {manifest.version!r}, which is no name for a folder", damaged)
+        raise UserError(f"{name} has the version {manifest.version!r}, which is not a valid folder name", damaged)
     if any(not re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files) or manifest.dom0_memory_mib < 256:
-        raise UserError(f"{name} has a checksum or a size that cannot be right", damaged)
+        raise UserError(f"{name} has an invalid checksum or size", damaged)
     return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the image in a folder.
+    """Read the manifest of the image in a folder.
 
-    :raises UserError: when there is none or it is damaged.
+    :raises UserError: when it is missing or damaged.
     """
     path = folder / "manifest.json"
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"there is no image in {folder}: {error}", "name its folder with --image") from error
+        raise UserError(f"no image found in {folder}: {error}", "set the folder with --image") from error
     return parse_manifest(text, str(path))

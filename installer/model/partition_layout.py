@@ -1,4 +1,4 @@
-"""Where the partitions go: pure arithmetic in bytes, the same for sectors of 512 and 4096 bytes."""
+"""Partition layout: arithmetic in bytes, for sectors of 512 and 4096 bytes (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dom0kit.units import GIB, MIB, human_bytes
 BIOS_GRUB, ESP, SYSTEM, GUESTS = 1, 2, 3, 4
 
 ESP_SIZE = 256 * MIB
-# FAT32 needs 65525 clusters; with sectors of 4096 bytes, 256 MiB falls just short of that.
+# FAT32 needs 65525 clusters; with sectors of 4096 bytes, 256 MiB has slightly fewer.
 ESP_SIZE_4K = 260 * MIB
 SYSTEM_SIZE = 10 * GIB
 SYSTEM_LEAST = 6 * GIB
@@ -21,17 +21,17 @@ HEAD = 1 * MIB
 TAIL = 1 * MIB
 CORE = 1 * MIB
 
-# Where the data of the guests' array begins: fixed, so that it is known what an earlier array has left there.
+# Data offset of the guests' array: fixed, so that remains of an earlier array can be erased.
 ARRAY_DATA_OFFSET = 16 * MIB
 
-# Name, sgdisk's type code.
+# Name and type code of sgdisk.
 KINDS = {BIOS_GRUB: ("bios_grub", "EF02"), ESP: ("ESP", "EF00"), SYSTEM: ("dom0kit-system", "8300"), GUESTS: ("guests", "8E00")}
 RAID_CODE = "FD00"
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition; ``start`` and ``size`` in bytes, both multiples of 1 MiB; ``guid`` is its unique GUID."""
+    """One partition; ``start`` and ``size`` in bytes, multiples of 1 MiB; ``guid`` is its unique GUID."""
 
     number: int
     name: str
@@ -42,28 +42,28 @@ class Partition:
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """Return the offset of the first byte after it."""
         return self.start + self.size
 
 
 class DoesNotFit(Exception):
-    """The disk is too small; ``need`` is the least size in bytes that would do."""
+    """The disk is too small; ``need`` is the minimum size in bytes."""
 
     def __init__(self, need: int) -> None:
-        super().__init__(f"{human_bytes(need)} needed")
+        super().__init__(f"{human_bytes(need)} required")
         self.need = need
 
 
 def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirror: bool = False) -> tuple[Partition, ...]:
-    """Partitions for a disk.
+    """Return the partitions for a disk.
 
-    The system gets 10 GiB; on a small disk it shrinks down to 6 GiB so that the guests keep at least 1 GiB.
+    The system gets 10 GiB; on a small disk it shrinks to 6 GiB so that the guests keep at least 1 GiB.
 
     :param disk_size: bytes.
     :param sector: logical sector size in bytes.
     :param guests: whether there is a partition for guests.
     :param mirror: whether system and guests are members of arrays.
-    :param seed: the partitions' GUIDs are derived from it.
+    :param seed: seed of the partitions' GUIDs.
     :raises DoesNotFit: when the disk is too small.
     """
     esp = ESP_SIZE if sector == 512 else ESP_SIZE_4K
@@ -88,7 +88,7 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirro
 
 
 def partition_path(disk: str, number: int) -> str:
-    """The device of a partition: ``/dev/sda3``, ``/dev/nvme0n1p3``, ``/dev/mapper/WWID-part3``."""
+    """Return the device of a partition: ``/dev/sda3``, ``/dev/nvme0n1p3``, ``/dev/mapper/WWID-part3``."""
     if disk.startswith("/dev/mapper/"):
         return f"{disk}-part{number}"
     return f"{disk}p{number}" if disk[-1].isdigit() else f"{disk}{number}"

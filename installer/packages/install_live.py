@@ -1,4 +1,4 @@
-"""Installs packages into the running installer, so that a driver's disk or network card appears.
+"""Install packages into the running installer, so that a driver's disk or network card appears.
 
 The running system is the same image that the host gets, with its overlay in RAM: what goes well here goes well there.
 """
@@ -24,7 +24,7 @@ Kind: cap. Reason: maintainer scripts may build modules. Expiry: the command is 
 MODULES_LOAD = "/usr/lib/systemd/systemd-modules-load"
 DPKG = "dpkg --install --force-confdef --force-confold --force-unsafe-io"
 HERE = rf"""
-# In a name space of its own: nothing takes systemd for running, so that no service starts; no initramfs is made.
+# In its own namespace: nothing detects systemd as running, so that no service starts; no initramfs is built.
 set -e
 mount -t tmpfs none /run/systemd
 mount --bind /usr/bin/true /usr/sbin/update-initramfs
@@ -35,8 +35,8 @@ chmod 755 /usr/sbin/policy-rc.d
 """
 
 
-def install_here(packages: tuple[Package, ...], commands: Commands, tell: Tell = quiet, stage: Path = STAGE) -> None:
-    """Install packages into the running system, let drivers find their devices, and wait for these. Those that are there stay.
+def install_here(packages: tuple[Package, ...], commands: Commands, report: Tell = quiet, stage: Path = STAGE) -> None:
+    """Install packages into the running system, load drivers, and wait for their devices; skip installed ones.
 
     :raises UserError: when dpkg fails.
     """
@@ -45,19 +45,19 @@ def install_here(packages: tuple[Package, ...], commands: Commands, tell: Tell =
     new = tuple(package for package in packages if package.sha256 not in known)
     if not new:
         return
-    tell(0.1, f"installing {', '.join(package.name for package in new)}")
+    report(0.1, f"installing {', '.join(package.name for package in new)}")
     words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", HERE, "sh", *(package.file for package in new)]
     try:
         commands(words, env=QUIET, timeout=DPKG_SECONDS)
     except CommandFailed as error:
-        text = why(error.tail) or error.message
-        raise UserError(f"the packages cannot be installed: {text}", "the log has all that dpkg said") from error
+        text = dpkg_error(error.tail) or error.message
+        raise UserError(f"the packages cannot be installed: {text}", "see the log for the output of dpkg") from error
     done.write_text("\n".join([*known, *(package.sha256 for package in new)]) + "\n")
-    bring_up(new, commands, tell)
+    bring_up(new, commands, report)
 
 
-def why(text: str) -> str:
-    """What dpkg says is wrong: its first error with the line behind it, which has the reason; empty when it says nothing."""
+def dpkg_error(text: str) -> str:
+    """Return dpkg's first error with the next line, which has the reason; "" without errors."""
     lines = [line.strip() for line in text.splitlines()]
     for number, line in enumerate(lines):
         if line.startswith(("dpkg: ", "dpkg-deb: ")):
@@ -65,12 +65,12 @@ def why(text: str) -> str:
     return ""
 
 
-def bring_up(packages: tuple[Package, ...], commands: Commands, tell: Tell, sysfs: Path = Path("/sys")) -> None:
-    """Let the kernel know of new drivers and udev of new rules, and devices without a driver look for one again."""
+def bring_up(packages: tuple[Package, ...], commands: Commands, report: Tell, sysfs: Path = Path("/sys")) -> None:
+    """Make new drivers known to the kernel and new rules to udev; probe devices without a driver again."""
     if any(package.modules for package in packages):
-        tell(0.5, "making the list of drivers")
+        report(0.5, "updating the driver index")
         commands(["depmod", kernel()])
-    tell(0.8, "looking for devices of the new drivers")
+    report(0.8, "probing devices of the new drivers")
     commands(["udevadm", "control", "--reload"], check=False)
     for start in range(0, len(idle := driverless(sysfs)), 64):
         commands(["udevadm", "trigger", "--action=add", *idle[start : start + 64]], check=False)
@@ -80,7 +80,7 @@ def bring_up(packages: tuple[Package, ...], commands: Commands, tell: Tell, sysf
 
 
 def driverless(sysfs: Path) -> list[str]:
-    """The devices that say what they are and have no driver."""
+    """Return the devices that have a modalias but no driver."""
     found = []
     for entry in sorted(sysfs.glob("bus/*/devices/*")):
         if (entry / "modalias").exists() and not (entry / "driver").exists():

@@ -1,4 +1,4 @@
-"""Packages on the host's disk: kept there, installed into its root before it is booted, their drivers known to its initramfs."""
+"""Packages on the host's disk: store them, install them into its root, add their drivers to its initramfs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from installer.packages.package_store import QUIET
 KEPT = "packages"
 RECORD = "packages.json"
 INDEX = ("modules.dep.bin", "modules.alias.bin", "modules.symbols.bin", "modules.softdep")
-"""What modprobe and udev look a module up in (modprobe(8), libkmod). All modules of the host are in them, also those that the
-initramfs lacks: a look-up then ends at a file that is not there instead of a name that is unknown."""
+"""Module indexes for modprobe and udev (modprobe(8), libkmod). They list all modules of the host, also those
+missing in the initramfs: a look-up then ends at a missing file instead of an unknown name."""
 ROOT = rf"""
-# In a name space of its own: whatever is mounted here is gone at the end, and so is whatever was started.
+# In its own namespace: all mounts and processes end with it.
 set -e
 system=$1 version=$2 kernel=$3
 top=/run/dom0kit/host
@@ -46,10 +46,10 @@ chroot $top/root sh -c '{DPKG} /run/packages/*.deb'
 
 
 def add(action: AddPackages, system: Path, commands: Commands) -> None:
-    """Keep the packages beside the host's state and install them into its root.
+    """Store the packages next to the host's state and install them into its root.
 
-    :param system: where the system's file system is mounted.
-    :raises UserError: when dpkg fails, which it did not in the installer.
+    :param system: mount point of the system's file system.
+    :raises UserError: when dpkg fails, although it succeeded in the installer.
     """
     state = system / "state" / action.version
     folder = state / KEPT
@@ -58,7 +58,7 @@ def add(action: AddPackages, system: Path, commands: Commands) -> None:
         copy_durable(Path(source), folder / package.file)
         if sha256_file(folder / package.file) != package.sha256:
             raise UserError(
-                f"{package.file} is another one on the disk than it was", "the disk or its cable loses data; replace it"
+                f"{package.file} differs on the disk from what was written", "replace the disk or its cable, which lose data"
             )
     write_json(state / RECORD, {"kernel": action.kernel, "packages": [package.to_json() for package in action.packages]})
     sync_folder(folder)
@@ -67,14 +67,14 @@ def add(action: AddPackages, system: Path, commands: Commands) -> None:
     try:
         commands([*words, system, action.version, kernel], env=QUIET, timeout=DPKG_SECONDS)
     except CommandFailed as error:
-        raise UserError("the packages cannot be installed on the host", "the log has all that dpkg said") from error
+        raise UserError("the packages cannot be installed on the host", "see the log for the output of dpkg") from error
 
 
 def note_early(action: AddPackages, upper: Path, base: Path) -> tuple[str, ...]:
-    """Write down which files of the packages belong into the host's initramfs, where ``hostpart.collect`` reads it.
+    """Write the list of package files for the host's initramfs, which ``hostpart.collect`` reads.
 
     :param upper: the host's own files; ``base`` the image's.
-    :returns: the files, by path without leading slash; nothing when the packages have neither drivers nor firmware.
+    :returns: paths without leading slash; empty if the packages have neither drivers nor firmware.
     """
     files = early_files(action, upper, base)
     if not files:
@@ -95,7 +95,7 @@ def note_early(action: AddPackages, upper: Path, base: Path) -> tuple[str, ...]:
 
 
 def early_files(action: AddPackages, upper: Path, base: Path) -> tuple[str, ...]:
-    """Drivers with the modules that they need, the kernel's indexes of all modules, firmware, settings of modprobe."""
+    """Return drivers with their dependencies, the kernel's module indexes, firmware, and modprobe settings."""
     firmware = tuple(path for package in action.packages for path in package.firmware)
     folder = f"usr/lib/modules/{action.kernel}/"
     modules = tuple(path.removeprefix(folder) for package in action.packages for path in package.for_kernel(action.kernel))
@@ -108,5 +108,5 @@ def early_files(action: AddPackages, upper: Path, base: Path) -> tuple[str, ...]
 
 
 def read(upper: Path, base: Path, name: str) -> str:
-    """A file of the host as it will see it; empty when it is not there."""
+    """Return the text of a file as the host will see it; "" if it is missing."""
     return next(((root / name).read_text() for root in (upper, base) if (root / name).is_file()), "")

@@ -1,4 +1,4 @@
-"""Further packages: brought here from sticks and web servers, and checked before anything is done."""
+"""Additional packages: fetched from sticks and web servers, and checked before anything is done."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from installer.model.deb_package import Package
 from installer.model.hardware import MEDIUM
 
 STAGE = Path("/var/lib/dom0kit/packages")
-"""Where they are kept in RAM; a stick may be taken out once they are there."""
+"""Folder in RAM; a stick can be removed once its packages are here."""
 RECORD = "sources.json"
 OVERLAY = Path("/run/dom0kit/overlay")
 LARGEST = 512 * MIB
 TRIES = 6
 FIRST_PAUSE_SECONDS = 1.0
-"""Pause after the first failed try to fetch a file; doubled after each further one.
+"""Pause after the first failed attempt to fetch a file; doubled after each further one.
 
 Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
 the file.
@@ -50,22 +50,22 @@ TrustFor = Callable[[str], Trust]
 
 
 def quiet(fraction: float, text: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def kernel() -> str:
-    """The release of the running kernel, which is the image's."""
+    """Return the release of the running kernel, which is the image's."""
     return os.uname().release
 
 
 def is_live(medium: Path = Path(MEDIUM), overlay: Path = OVERLAY) -> bool:
-    """Whether this system forgets at its end what is installed into it: neither an installed host nor a developer's machine."""
+    """Return whether this is a live system: neither an installed host nor a developer's machine."""
     return medium.is_dir() and overlay.is_dir() and not overlay.is_symlink()
 
 
 @dataclass
 class Store:
-    """Where packages are kept in RAM while the installer runs.
+    """Packages in RAM while the installer runs.
 
     :param get: fetches a URL, as :func:`dom0kit.http_client.get`.
     """
@@ -78,27 +78,29 @@ class Store:
     stage: Path = STAGE
 
     def prepare(self, sources: Sequence[PackageSource], fresh: str = "") -> tuple[Package, ...]:
-        """Bring the packages of all sources here and check them together. A source that was brought before is not asked again.
+        """Fetch and check the packages of all sources together; sources fetched before are reused.
 
-        :param fresh: a source that is asked again all the same: the stick may be another one, or hold more by now.
-        :raises UserError: when one cannot be had, or they cannot be installed; what was brought before stays then.
+        :param fresh: source to fetch again: the stick may have been changed.
+        :raises UserError: when one cannot be fetched or installed; earlier packages stay.
         """
         if not is_live():
-            raise UserError("packages can be added in the installer alone", "boot the installer, or leave 'packages' out")
+            raise UserError(
+                "packages can be added in the installer only", "boot the installer, or remove 'packages' from the answers"
+            )
         self.stage.mkdir(parents=True, exist_ok=True)
         before = self.known()
         files: dict[str, Path] = {}
         try:
             for source in sources:
-                there = [] if str(source) == fresh else self.brought(str(source))
-                for path in there or self.bring(source):
-                    # The same file from two sources is one.
+                there = [] if str(source) == fresh else self.fetched(str(source))
+                for path in there or self.fetch_source(source):
+                    # The same file from two sources counts once.
                     files.setdefault(sha256_file(path), path)
             self.tell(0.5, "reading the packages")
             packages = tuple(read_package(path, self.commands) for path in files.values())
             check(packages, self.commands)
         except UserError:
-            # Whoever mends a stick wants it read again; and the room is RAM.
+            # The user may correct the stick and retry; and the space is RAM.
             write_json(self.stage / RECORD, before)
             kept = {Path(name).parts[0] for names in before.values() for name in names}
             for folder in self.stage.glob("set-*"):
@@ -108,27 +110,27 @@ class Store:
         return packages
 
     def known(self) -> dict[str, list[str]]:
-        """The names of the files by source, below the stage."""
+        """Return the file names below the stage by source."""
         try:
             value: dict[str, list[str]] = json.loads((self.stage / RECORD).read_text())
         except (OSError, ValueError):
             return {}
         return value
 
-    def brought(self, source: str) -> list[Path]:
-        """The files of a source that are here already."""
+    def fetched(self, source: str) -> list[Path]:
+        """Return the files of a source that have been fetched."""
         paths = [self.stage / name for name in self.known().get(source, [])]
         return paths if all(path.is_file() for path in paths) else []
 
-    def bring(self, source: PackageSource) -> list[Path]:
-        """Copy or fetch the files of a source.
+    def fetch_source(self, source: PackageSource) -> list[Path]:
+        """Copy or download the files of a source.
 
-        :raises UserError: when there are none, or they cannot be had.
+        :raises UserError: when there are none, or they cannot be read.
         """
         home = Path(tempfile.mkdtemp(prefix="set-", dir=self.stage))
         if source.url is not None:
             self.tell(0.1, f"fetching {source}")
-            (home / "fetched.deb").write_bytes(self.fetch(source, source.url))
+            (home / "fetched.deb").write_bytes(self.download(source, source.url))
         else:
             with volume(str(source.folder), self.commands, self.tell) as (root, folder):
                 copy(root / folder, str(source.folder), home, self.tell)
@@ -136,10 +138,10 @@ class Store:
         write_json(self.stage / RECORD, {**self.known(), str(source): [str(path.relative_to(self.stage)) for path in found]})
         return found
 
-    def fetch(self, source: PackageSource, url: str) -> bytes:
-        """A package from its URL, with a few tries: the network may still be coming up.
+    def download(self, source: PackageSource, url: str) -> bytes:
+        """Download a package, with several attempts: the network may still be coming up.
 
-        :raises UserError: when it does not come, or is another one.
+        :raises UserError: when it cannot be downloaded, or its checksum differs.
         """
         data = b""
         for tries in range(1, TRIES + 1):
@@ -154,15 +156,15 @@ class Store:
         found = hashlib.sha256(data).hexdigest()
         if source.sha256 is not None and found != source.sha256:
             raise UserError(
-                f"the package {source} has another checksum: expected {source.sha256}, found {found}",
-                "if it was changed on purpose, write its new sha256 into the answers",
+                f"the package {source} has the wrong checksum: expected {source.sha256}, found {found}",
+                "update sha256 in the answers if it was changed on purpose",
             )
         return data
 
 
 @contextmanager
 def volume(source: str, commands: Commands, tell: Tell = quiet) -> Iterator[tuple[Path, str]]:
-    """A volume as ``label:LABEL/folder``, ``uuid:UUID/folder`` or ``/folder`` names it, readable for a while: root and folder.
+    """Mount a volume given as ``label:LABEL/folder``, ``uuid:UUID/folder`` or ``/folder``; yield root and folder.
 
     :raises UserError: when it does not appear, or cannot be mounted.
     """
@@ -180,7 +182,7 @@ def volume(source: str, commands: Commands, tell: Tell = quiet) -> Iterator[tupl
 
 @contextmanager
 def mounted(device: Path, commands: Commands) -> Iterator[Path]:
-    """A device's file system, read-only, for a while.
+    """Mount a device's file system read-only; yield the mount point.
 
     :raises UserError: when it cannot be mounted.
     """
@@ -193,7 +195,7 @@ def mounted(device: Path, commands: Commands) -> Iterator[Path]:
 
 
 def folders(root: Path) -> dict[str, int]:
-    """The folders of a volume, two levels deep, that hold packages, with how many; the top is an empty name."""
+    """Return the folders with packages, up to two levels deep, with their counts; the top level is ""."""
     found: dict[str, int] = {}
     for pattern in ("*.deb", "*/*.deb", "*/*/*.deb"):
         for path in sorted(root.glob(pattern)):
@@ -211,41 +213,41 @@ def copy(folder: Path, source: str, target: Path, tell: Tell) -> None:
         found = sorted(path for path in folder.iterdir() if path.name.endswith(".deb") and path.is_file())
         size = sum(path.stat().st_size for path in found)
     except OSError as error:
-        raise UserError(f"cannot read the folder {source}: {error.strerror}", "is it the right stick?") from error
+        raise UserError(f"cannot read the folder {source}: {error.strerror}", "check that it is the right stick") from error
     if not found:
-        raise UserError(f"there is no .deb file in {source}", "name the folder that has them")
-    # What is unpacked takes room beside the files.
+        raise UserError(f"no .deb file found in {source}", "specify the folder that contains them")
+    # Unpacked packages need space in addition to the files.
     free = shutil.disk_usage(target).free
     if size * 4 > free:
         raise UserError(
             f"the packages in {source} have {human_bytes(size)}, too much for {human_bytes(free)} of free RAM",
-            "leave out what this machine does not need, and install it on the host later",
+            "remove packages that the installer does not need, and install them on the host later",
         )
     for number, path in enumerate(found):
         tell(0.4 * number / len(found), f"copying {path.name}")
         try:
             shutil.copyfile(path, target / path.name)
         except OSError as error:
-            raise UserError(f"cannot read {path.name} in {source}: {error.strerror}", "write the stick anew") from error
+            raise UserError(f"cannot read {path.name} in {source}: {error.strerror}", "write the stick again") from error
 
 
 def read_package(path: Path, commands: Commands) -> Package:
-    """A package from its file; all of it is read.
+    """Read a whole package file.
 
-    :raises UserError: when it is none, or damaged.
+    :raises UserError: when it is damaged or not a package.
     """
     try:
         shown = commands(["dpkg-deb", "--show", f"--showformat={deb_package.FORMAT}", path]).output
         contents = commands(["dpkg-deb", "--contents", path], quiet=True, env=QUIET).output
         return deb_package.make_package(str(path), shown, contents, path.stat().st_size, sha256_file(path))
     except (CommandFailed, ValueError) as error:
-        raise UserError(f"{path.name} is no Debian package, or is damaged", "copy it anew") from error
+        raise UserError(f"{path.name} is damaged or not a Debian package", "copy it again") from error
 
 
 def check(packages: tuple[Package, ...], commands: Commands) -> None:
-    """Whether the image takes all of them together; nothing is changed.
+    """Check that all packages can be installed together, without changing anything.
 
-    :raises UserError: with everything that is wrong.
+    :raises UserError: with all problems.
     """
     found = deb_package.problems(packages, kernel())
     if not found:
@@ -255,7 +257,7 @@ def check(packages: tuple[Package, ...], commands: Commands) -> None:
         if result.returncode and not found:
             found = ["apt-get refuses them; its words are in the log"]
     if found:
-        hint = "put what they need beside them, or take them away; nothing was changed"
+        hint = "add the missing dependencies, or remove the packages; nothing was changed"
         if len(found) == 1:
             raise UserError(f"the packages cannot be installed: {found[0]}", hint)
         raise UserError("\n".join(["the packages cannot be installed", *(f"- {text}" for text in found)]), hint)

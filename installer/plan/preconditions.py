@@ -162,7 +162,7 @@ def list_warnings(
         small = min(disk.size for disk in chosen.system)
         warnings.append(f"the disks of the mirror differ in size: only {human_bytes(small)} of each are used")
     warnings += [
-        f"{disk.describe()} has a single path: the host loses it if that path fails"
+        f"{disk.describe()}: only a single path, the host loses the disk if it fails"
         for disk in chosen.all
         if disk.kind == "mpath" and len(disk.paths) == 1
     ]

@@ -1,4 +1,4 @@
-"""Storage networks are brought up before anybody looks for disks."""
+"""Bring up storage networks before disks are probed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from installer.storage_network import iscsi_login, multipath
 from installer.storage_network.multipath import RawDisk
 
 HOST = Path("/etc/dom0kit/host.json")
-"""An installed host has its answers there."""
+"""Answers of an installed host."""
 
 
 def bring_up(
     answers: Answers | None, commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None
 ) -> tuple[RawDisk, ...]:
-    """Log in to iSCSI targets, then make a map of every disk with more than one path; the SCSI disks that were seen.
+    """Log in to iSCSI targets, then create multipath maps; return the SCSI disks found.
 
-    :param answers: None: nobody has answered yet, and the firmware's targets are all there is.
-    :raises UserError: when a target refuses, or a map cannot be made.
+    :param answers: None before there are answers: only the firmware's targets are used.
+    :raises UserError: when a target rejects the log-in, or a map cannot be created.
     """
-    # A machine that runs an installed system, or builds images, has its own sessions; they are nobody's business here.
+    # An installed system or a build machine manages its own sessions; leave them alone.
     if Path(MEDIUM).is_dir() and not HOST.exists():
         iscsi_login.log_in(answers.san.iscsi if answers else None, commands, tell)
     return multipath.find_paths(commands, tell)

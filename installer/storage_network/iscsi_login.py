@@ -1,4 +1,4 @@
-"""Logs in to iSCSI targets before anybody looks for disks: those of the firmware (iBFT), and those of the answers.
+"""Log in to iSCSI targets before disks are probed: those of the firmware (iBFT) and of the answers.
 
 iscsiadm(8). Secrets go into its records as files and not through its command line, which is in the log.
 """
@@ -28,30 +28,30 @@ RECORDS = Path("var/lib/iscsi/nodes")
 UNMANAGED = Path("run/systemd/network/05-dom0kit-iscsi.network")
 DISCOVERED = re.compile(r"^\[?(?P<address>[^\s\],]+)\]?:(?P<port>\d+),-?\d+ (?P<target>\S+)$", re.MULTILINE)
 REFUSED, UNPROVEN, PRESENT = 24, 19, 15
-"""Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, the session is there."""
+"""Exit codes of iscsiadm: log-in not authorized, log-in ended by this side, session exists."""
 LINK_SECONDS = 20.0
-"""Wait until the cards for iSCSI have a link.
+"""Wait until the network cards for iSCSI have a link.
 
 Kind: protocol. Reason: autonegotiation takes up to 8 s, and one of several cables may be out. Expiry: the log-in is tried over
 the cards that have a link.
 """
 LOOK_SECONDS = 0.5
-"""Pause between two looks at the links of the cards.
+"""Pause between two checks of the links.
 
 Kind: pace. Reason: reading sysfs costs nothing. Expiry: the next look.
 """
 TRIES = ("node.session.initial_login_retry_max", "2")
-"""A portal that is not there costs half a minute and not two."""
+"""Limit attempts, so that a missing portal costs half a minute instead of two."""
 
 Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the answers and the firmware want.
+    """iSCSI settings of the answers and the firmware.
 
-    :param named: targets that are named with their portal, those of the firmware first.
-    :param offered: portals whose targets are to be asked for.
+    :param named: targets that are given with their portal, those of the firmware first.
+    :param offered: portals to discover targets at.
     """
 
     cards: tuple[StorageCard, ...]
@@ -60,7 +60,7 @@ class Asked:
 
 
 def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
-    """Join the answers and the firmware's table; a card of the answers replaces that of the firmware."""
+    """Merge the answers with the iBFT; a network card in the answers replaces the firmware's."""
     portals = iscsi.portals if iscsi else ()
     cards = {card.mac: card for card in (ibft.cards if ibft else ()) if card.address}
     for nic in iscsi.nics if iscsi else ():
@@ -72,12 +72,12 @@ def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
 
 
 def initiator_name(iscsi: Iscsi | None, ibft: Ibft | None, random: bytes) -> str:
-    """The host's name for targets: that of the answers, of the firmware, or a new one."""
+    """Return the initiator name: from the answers, from the firmware, or a new one."""
     return (iscsi.initiator if iscsi else None) or (ibft.initiator if ibft else "") or f"{IQN_PREFIX}:{random.hex()}"
 
 
 def name_problem(iscsi: Iscsi | None, ibft: Ibft | None) -> str:
-    """A name of the answers that is not the firmware's: the array would know one host by two names."""
+    """Return an error if the answers' initiator name differs from the firmware's, as the array would see two hosts."""
     own = iscsi.initiator if iscsi else None
     if ibft and own and ibft.initiator and own != ibft.initiator:
         return f"san.iscsi.initiator is {own}, the firmware logs in as {ibft.initiator}"
@@ -85,17 +85,17 @@ def name_problem(iscsi: Iscsi | None, ibft: Ibft | None) -> str:
 
 
 def where(address: str, port: int) -> str:
-    """A portal as iscsiadm writes it."""
+    """Return a portal in iscsiadm's format."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def discovered(output: str) -> list[tuple[str, str, int]]:
-    """Targets with address and port in the output of a discovery."""
+    """Return the targets with address and port in the output of a discovery."""
     return [(m["target"], m["address"], int(m["port"])) for m in DISCOVERED.finditer(output)]
 
 
 def chap_values(chap: Chap | None) -> dict[str, str]:
-    """The values of a record for CHAP, one-way or mutual."""
+    """Return the CHAP values of a record, one-way or mutual."""
     if chap is None:
         return {}
     values = {"authmethod": "CHAP", "username": chap.user, "password": chap.secret.reveal()}
@@ -105,13 +105,13 @@ def chap_values(chap: Chap | None) -> dict[str, str]:
 
 
 def with_values(record: str, values: Mapping[str, str]) -> str:
-    """A record's text with these values in place of those it has; its lines are ``name = value``."""
+    """Return a record's text with values replaced; its lines are ``name = value``."""
     lines = [line for line in record.splitlines() if line.partition(" = ")[0] not in values and line != "# END RECORD"]
     return "\n".join([*lines, *(f"{name} = {value}" for name, value in values.items()), "# END RECORD"]) + "\n"
 
 
 def record_files(root: Path, target: str, address: str, port: int) -> list[Path]:
-    """A target's records at a portal: ``TARGET/ADDRESS,PORT,GROUP/default``, or without a group ``TARGET/ADDRESS,PORT``."""
+    """Return a target's records at a portal: ``TARGET/ADDRESS,PORT,GROUP/default``, without a group ``TARGET/ADDRESS,PORT``."""
     folder = root / RECORDS / target
     return sorted(
         path for place in folder.glob(f"{address},{port}*") for path in ([place] if place.is_file() else place.glob("*"))
@@ -119,16 +119,16 @@ def record_files(root: Path, target: str, address: str, port: int) -> list[Path]
 
 
 def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Path("/")) -> None:
-    """Log in to everything; nothing is done on a machine without iSCSI.
+    """Log in to all targets; do nothing on a machine without iSCSI.
 
-    :raises UserError: when a portal does not answer, or a target refuses.
+    :raises UserError: when a portal does not answer, or a target rejects the log-in.
     """
     commands(["modprobe", "iscsi_ibft"], check=False)
     ibft = read_ibft(root)
     if ibft is None and (iscsi is None or not (iscsi.portals or iscsi.nics)):
         return
     if problem := name_problem(iscsi, ibft):
-        raise UserError(problem, "leave san.iscsi.initiator out, or set the same name in the firmware")
+        raise UserError(problem, "remove san.iscsi.initiator, or set the same name in the firmware")
     name = initiator_name(iscsi, ibft, os.urandom(6))
     write_atomic(root / INITIATOR, f"InitiatorName={name}\n", 0o600)
     commands(["systemctl", "restart", "iscsid.service"])
@@ -137,7 +137,7 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
     links = parse_links(commands(ADDRESSES, quiet=True).output)
     targets, lost = list(wanted.named), list[UserError]()
     for portal in wanted.offered:
-        tell(0.1, f"asking {where(portal.address, portal.port)} for targets")
+        tell(0.1, f"discovering targets at {where(portal.address, portal.port)}")
         targets += offers(portal, links, commands)
     for number, target in enumerate(dict.fromkeys(targets)):
         tell(0.2 + 0.8 * number / len(targets), f"logging in at {where(target.address, target.port)}")
@@ -145,19 +145,19 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
         try:
             enter(target, name, commands, root)
         except UserError as error:
-            # One of the firmware's paths may be gone; the host will find it in the iBFT when it is back.
+            # One of the firmware's paths may be down; the host finds it in the iBFT when it is back.
             if not ibft or target not in ibft.targets or len(lost := [*lost, error]) == len(ibft.targets):
                 raise
             commands.note(f"left out: {error.message}")
-    # What the firmware did not say and the array does: further portals of the same target, in networks that are at hand.
+    # Additional portals that the array reports for the firmware's targets, in directly connected networks.
     for target in ibft.targets if ibft else ():
         further(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)
 
 
 def take_cards(cards: Iterable[StorageCard], commands: Commands, root: Path) -> None:
-    """Give cards for iSCSI their addresses, and keep networkd away from them; it would take the addresses away again.
+    """Assign addresses to network cards for iSCSI, and keep networkd from removing them.
 
-    :raises UserError: when a card is not there.
+    :raises UserError: when a card is missing.
     """
     cards = tuple(cards)
     if not cards:
@@ -165,7 +165,10 @@ def take_cards(cards: Iterable[StorageCard], commands: Commands, root: Path) -> 
     links = parse_links(commands(ADDRESSES, quiet=True).output)
     names = {str(link.get("address", "")).lower(): str(link["ifname"]) for link in reversed(links) if "linkinfo" not in link}
     if missing := [card.mac for card in cards if card.mac not in names]:
-        raise UserError(f"no network card has the address {', '.join(missing)}, which is for iSCSI", "see: dom0kit facts")
+        raise UserError(
+            f"no network card has the MAC address {', '.join(missing)}, which is configured for iSCSI",
+            "run 'dom0kit facts' to list the network cards",
+        )
     (root / UNMANAGED).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(root / UNMANAGED, storage_cards.unmanaged_file(card.mac for card in cards))
     commands(["networkctl", "reload"], check=False)
@@ -176,13 +179,13 @@ def take_cards(cards: Iterable[StorageCard], commands: Commands, root: Path) -> 
 
 
 def wait_for_links(names: list[str], root: Path) -> None:
-    """Wait until the cards have a link, or for a while: one of several cables may be out."""
+    """Wait for links up to a limit: one of several cables may be unplugged."""
     with suppress(TimedOut):
         poll(lambda: all(carrier(root, name) for name in names), LINK_SECONDS, LOOK_SECONDS, "the cards to have a link")
 
 
 def carrier(root: Path, name: str) -> bool:
-    """Whether an interface has a link."""
+    """Return whether an interface has a link."""
     try:
         return (root / "sys/class/net" / name / "carrier").read_text().strip() == "1"
     except OSError:
@@ -190,14 +193,14 @@ def carrier(root: Path, name: str) -> bool:
 
 
 def add_route(address: str, cards: Iterable[StorageCard], links: list[Link], commands: Commands) -> None:
-    """The way to a portal that no card is next to, by the first card that has a router."""
+    """Add a route to a portal in a remote network, over the first card with a router."""
     by = next((card.gateway for card in cards if card.gateway), "")
     if by and re.fullmatch(r"[0-9a-fA-F.:]+", address) and not on_link(address, links):
         commands(storage_cards.route_command(address, by))
 
 
 def discover(address: str, port: int, commands: Commands) -> list[tuple[str, str, int]]:
-    """All that a portal offers; records are left as they are, for discovery would put defaults in place of their secrets.
+    """Return all targets that a portal offers; keep records, whose secrets discovery would overwrite.
 
     :raises UserError: when it does not answer.
     """
@@ -207,7 +210,7 @@ def discover(address: str, port: int, commands: Commands) -> list[tuple[str, str
 
 
 def offers(portal: Portal, links: list[Link], commands: Commands) -> list[Target]:
-    """The targets of a portal, at this portal and at those others that are in a network at hand.
+    """Return the targets of a portal, at this portal and at others in directly connected networks.
 
     :raises UserError: when there is none.
     """
@@ -215,19 +218,21 @@ def offers(portal: Portal, links: list[Link], commands: Commands) -> list[Target
     try:
         found = discover(portal.address, portal.port, commands)
     except UserError as error:
-        hint = "is the address right, and its network there? 'ip address' shows this machine's"
+        hint = "check the address, and with 'ip address' this machine's networks"
         raise UserError(f"the iSCSI portal {place} does not answer: {last_line(error)}", hint) from error
     near = [item for item in found if item[1] == portal.address or on_link(item[1], links)]
     for name, address, port in found:
         if (name, address, port) not in near:
-            commands.note(f"{name} at {where(address, port)} is left out: no card is in its network")
+            commands.note(f"{name} at {where(address, port)} is skipped: no network card is in its network")
     if not near:
-        raise UserError(f"the iSCSI portal {place} offers no target to this host", "does the array know its initiator name?")
+        raise UserError(
+            f"the iSCSI portal {place} offers no target to this host", "check that the array accepts its initiator name"
+        )
     return [Target(name, address, port, portal.chap) for name, address, port in near]
 
 
 def further(target: Target, known: list[Target], links: list[Link], commands: Commands, root: Path) -> None:
-    """Log in at further portals of a target of the firmware's; one that refuses is left out, for nobody has asked for it."""
+    """Log in at additional portals of a firmware target; skip those that reject it, as they were not requested."""
     try:
         found = discover(target.address, target.port, commands)
     except UserError:
@@ -246,7 +251,7 @@ def enter(target: Target, initiator: str, commands: Commands, root: Path) -> Non
     """Log in to a target at one portal.
 
     :param initiator: this host's name, for the error message.
-    :raises UserError: when it refuses or does not answer.
+    :raises UserError: when it rejects the log-in or does not answer.
     """
     place = where(target.address, target.port)
     record = ["iscsiadm", "-m", "node", "-T", target.name, "-p", place]
@@ -263,25 +268,25 @@ def enter(target: Target, initiator: str, commands: Commands, root: Path) -> Non
 
 
 def refusal(target: Target, initiator: str, error: CommandFailed) -> UserError:
-    """Why a log-in failed, in a sentence."""
+    """Return the error for a failed log-in."""
     place = where(target.address, target.port)
     if error.returncode == REFUSED:
-        what = "the user or secret for CHAP is wrong" if target.chap else "the array asks for CHAP"
+        what = "the CHAP user or secret is wrong" if target.chap else "the array requires CHAP"
         return UserError(
             f"the iSCSI target {target.name} at {place} refuses this host: {what}, or it does not know {initiator}",
             "compare san.iscsi in the answers, or the firmware's settings, with the array's",
         )
     if error.returncode == UNPROVEN and target.chap and target.chap.target_user:
         return UserError(
-            f"the iSCSI target {target.name} at {place} does not prove who it is: its own user or secret for CHAP is another one",
+            f"the iSCSI target {target.name} at {place} fails mutual authentication: its CHAP user or secret differs",
             "compare target_user and target_secret in the answers, or the firmware's settings, with the array's",
         )
-    hint = "is the address right, and its network there? 'ip address' shows this machine's"
-    return UserError(f"no log-in to the iSCSI target {target.name} at {place}: {last_line(error)}", hint)
+    hint = "check the address, and with 'ip address' this machine's networks"
+    return UserError(f"cannot log in to the iSCSI target {target.name} at {place}: {last_line(error)}", hint)
 
 
 def last_line(error: UserError) -> str:
-    """What a command said last, or first of several lines that say why."""
+    """Return the last line of a command's output, or the first that has the reason."""
     lines = [line.strip() for line in error.message.strip().splitlines()]
     why = [line for line in lines if "error (" in line or "cannot make connection" in line]
     return (why or lines)[-1].removeprefix("iscsiadm: ")

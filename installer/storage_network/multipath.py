@@ -1,4 +1,4 @@
-"""Finds disks with several paths and has multipathd make maps of them, before anybody looks for disks.
+"""Find disks with several paths and have multipathd create their maps, before disks are probed.
 
 The image's multipath.conf says ``find_multipaths strict``: a disk is a multipath disk when its WWID is in
 ``/etc/multipath/wwids``, and not by chance of which path came first. Here, and nowhere else, WWIDs come into that file.
@@ -25,7 +25,7 @@ Kind: cap. Reason: the map is the condition; multipathd scans all paths first, a
 Expiry: an error that names the map, its paths and the time.
 """
 LOOK_SECONDS = 0.5
-"""Pause between two looks for a map.
+"""Pause between two checks for a map.
 
 Kind: pace. Reason: one stat(2). Expiry: the next look.
 """
@@ -35,9 +35,9 @@ CONTROL = Path("/run/udev/control")
 
 @dataclass(frozen=True)
 class RawDisk:
-    """A disk as udev knows it: ``/dev/sda``, its WWID in multipath's words (``ID_SERIAL``), how it is attached.
+    """A disk as udev describes it: ``/dev/sda``, its WWID (``ID_SERIAL``), its transport.
 
-    :param member: whether multipath has taken it already.
+    :param member: whether multipath already uses it.
     """
 
     path: str
@@ -47,7 +47,7 @@ class RawDisk:
 
 
 def parse_export(text: str) -> tuple[RawDisk, ...]:
-    """The SCSI disks in the output of ``udevadm info --export-db``; sticks are left out: none has two plugs."""
+    """Return the SCSI disks in ``udevadm info --export-db``, without USB sticks, which have one path."""
     disks = []
     for block in text.split("\n\n"):
         values = dict(line[3:].split("=", 1) for line in block.splitlines() if line.startswith("E: ") and "=" in line)
@@ -60,7 +60,7 @@ def parse_export(text: str) -> tuple[RawDisk, ...]:
 
 
 def several_paths(disks: Iterable[RawDisk]) -> dict[str, tuple[str, ...]]:
-    """The paths of each disk that has more than one, by its WWID."""
+    """Return the paths of each disk that has more than one, by WWID."""
     found: dict[str, list[str]] = {}
     for disk in disks:
         found.setdefault(disk.wwid, []).append(disk.path)
@@ -68,10 +68,10 @@ def several_paths(disks: Iterable[RawDisk]) -> dict[str, tuple[str, ...]]:
 
 
 def declared(disks: Iterable[RawDisk], facts: Facts, answers: Answers) -> dict[str, tuple[str, ...]]:
-    """Disks with one path that the answers declare multipath all the same, by WWID: another path may come later.
+    """Return single-path disks that the answers declare multipath, by WWID: other paths may come later.
 
-    A rule for disks that says ``multipath: required``, or any for the system when ``san.multipath`` is required, declares
-    what it matches in everything else.
+    A disk selector with ``multipath: required``, or any for the system if ``san.multipath`` is required,
+    declares the disks that match its other fields.
     """
     rules = [(rule, answers.san.multipath == "required") for rule in answers.target.selectors()]
     rules += [(rule, False) for rule in (() if isinstance(answers.guests, str) else answers.guests.disks)]
@@ -81,25 +81,25 @@ def declared(disks: Iterable[RawDisk], facts: Facts, answers: Answers) -> dict[s
         if not required and rule.multipath != "required":
             continue
         plain = rule.model_copy(update={"multipath": None})
-        # A rule of nothing but 'multipath: required' means the maps that there are, and not every disk.
+        # A selector with only 'multipath: required' means existing maps, not every disk.
         if any(value is not None for value in plain.given().values()):
             paths = [disk.path for disk in matching(facts, plain) if disk.kind == "disk" and disk.path in wwids]
             found.update({wwids[path]: (path,) for path in paths})
     return found
 
 
-def look(commands: Commands) -> tuple[RawDisk, ...]:
-    """The SCSI disks of this machine; none where there is no udev or no multipath."""
+def list_disks(commands: Commands) -> tuple[RawDisk, ...]:
+    """Return the SCSI disks of this machine; none without udev or multipath."""
     if not CONTROL.exists() or commands(["multipathd", "show", "daemon"], check=False).returncode:
         return ()
     settle(commands, note=commands.note)
     return parse_export(commands(["udevadm", "info", "--export-db"], quiet=True).output)
 
 
-def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Callable[[float, str], None]) -> None:
-    """Declare these WWIDs multipath and wait for their maps.
+def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, report: Callable[[float, str], None]) -> None:
+    """Declare WWIDs multipath and wait for their maps.
 
-    Volume groups on a path are let go of first: udev activates them before anybody can know that there is a second path.
+    Volume groups on a path are deactivated first: udev activates them before a second path is known.
 
     :raises TimedOut: when a map does not appear.
     """
@@ -111,46 +111,46 @@ def make_maps(wanted: dict[str, tuple[str, ...]], commands: Commands, tell: Call
         commands(["multipath", "-a", paths[0]])
     commands(["multipathd", "reconfigure"])
     for wwid, paths in new.items():
-        _wait_for_map(wwid, paths, tell)
+        _wait_for_map(wwid, paths, report)
     settle(commands, note=commands.note)
     commands(["multipath", "-ll"], check=False)
 
 
-def _wait_for_map(wwid: str, paths: tuple[str, ...], tell: Callable[[float, str], None]) -> None:
+def _wait_for_map(wwid: str, paths: tuple[str, ...], report: Callable[[float, str], None]) -> None:
     poll(
         (MAPPER / wwid).exists,
         SECONDS_FOR_MAPS,
         LOOK_SECONDS,
         f"the multipath map {wwid} of {', '.join(paths)} to appear",
-        hint="something may use one of these disks: 'lsblk', 'multipath -v3' and 'journalctl -u multipathd' say more",
-        progress=lambda spent, limit: tell(spent / limit, f"waiting for the multipath map {wwid}"),
+        hint="check 'lsblk', 'multipath -v3' and 'journalctl -u multipathd': one of the disks may be in use",
+        progress=lambda spent, limit: report(spent / limit, f"waiting for the multipath map {wwid}"),
     )
 
 
 def declare(path: str, commands: Commands) -> None:
-    """Make a map of a disk that has one path: a person knows of others.
+    """Create a map of a disk with a single path, at the user's request.
 
-    :raises UserError: when multipath knows no such disk, or no map appears.
+    :raises UserError: when multipath does not know the disk, or no map appears.
     """
-    wwid = {disk.path: disk.wwid for disk in look(commands)}.get(path)
+    wwid = {disk.path: disk.wwid for disk in list_disks(commands)}.get(path)
     if wwid is None:
-        raise UserError(f"multipath does not know the disk {path}", "only disks of a storage network have several paths")
+        raise UserError(f"multipath does not know the disk {path}", "select a disk of a storage network")
     make_maps({wwid: (path,)}, commands, lambda fraction, text: None)
 
 
 def let_go(paths: list[str], commands: Commands) -> None:
-    """Deactivate the volume groups that lie on these disks or on partitions of them."""
+    """Deactivate the volume groups on these disks or their partitions."""
     listing = commands(["lsblk", "--noheadings", "--raw", "--output", "TYPE,NAME", *paths], check=False).output
     volumes = [line.split()[1] for line in listing.splitlines() if line.startswith("lvm ")]
     for volume in dict.fromkeys(volumes):
         commands(["lvchange", "--activate", "n", f"/dev/mapper/{volume}"], check=False)
 
 
-def find_paths(commands: Commands, tell: Callable[[float, str], None] = lambda fraction, text: None) -> tuple[RawDisk, ...]:
-    """Make a map of every disk that has more than one path; the disks that were seen.
+def find_paths(commands: Commands, report: Callable[[float, str], None] = lambda fraction, text: None) -> tuple[RawDisk, ...]:
+    """Create a map of every disk with several paths; return all disks found.
 
-    :raises UserError: when a map cannot be made.
+    :raises UserError: when a map cannot be created.
     """
-    disks = look(commands)
-    make_maps(several_paths(disks), commands, tell)
+    disks = list_disks(commands)
+    make_maps(several_paths(disks), commands, report)
     return disks

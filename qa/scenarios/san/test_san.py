@@ -173,7 +173,7 @@ def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     lun = new_lun(scenario.work, boot=1)
     spec = scenario.spec("host", nics=(nic,), drives=lun.drives(0), hbas=(1,), netns=lab.namespace, reset_ends=False)
     with scenario.machine("host", spec) as machine:
-        starts = wait_for_installation(scenario, machine, served, name, warning="1 of 1 paths carry data: the host can lose it")
+        starts = wait_for_installation(scenario, machine, served, name, warning="1 of 1 paths active: only a single path")
         console = arrive(scenario, machine)
         check_came_by_network(served, name, starts)
         check_installed_once(machine)

@@ -120,7 +120,7 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
                 event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
             machine.sleep(5)
         scenario.notes["refusal"] = f"{event.get('text', '')} {event.get('hint', '')}"
-        need("refuses this host: the user or secret for CHAP is wrong" in event.get("text", ""), f"it says: {event.get('text')}")
+        need("refuses this host: the CHAP user or secret is wrong" in event.get("text", ""), f"it says: {event.get('text')}")
         need(media.fingerprint(lun) == before, "the LUN was written to")
         tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0,), account=host_account, outgoing=array_account))
         install(scenario, lab, nics, text(host_account, 1, 1))

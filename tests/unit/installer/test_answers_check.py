@@ -97,7 +97,7 @@ def test_facts_come_back(tmp_path: Path) -> None:
         ({"disks": ["sda"]}, "disks[0] is 'sda', not an object"),
         ({"disks": [{"path": "a", "kind": "disk", "size": 1, "volumes": [["lvm"]]}]}, "disks[0].volumes[0] has 1 entries, not 2"),
         ({"nics": [{"name": "a", "mac": "b", "carrier": "yes"}]}, "nics[0].carrier is 'yes'"),
-        ({"colour": 1}, "colour is unknown here"),
+        ({"colour": 1}, "colour is unknown"),
         ({"firmware": "openboot"}, "firmware is 'openboot', not bios or uefi"),
         ({"memory": None}, "memory is None"),
     ],

@@ -37,7 +37,7 @@ def test_a_bad_source_is_a_failed_event(tmp_path: Path) -> None:
     session = a_session(tmp_path, events)
     assert guarded(session, lambda: entry.unattended(session, "dom0kit.answers=ftp://x/y")) == 1
     assert events[-1]["event"] == "failed"
-    assert "cannot be understood" in events[-1]["text"]
+    assert "is not supported" in events[-1]["text"]
 
 
 def test_plan_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_plan_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "collect", lambda loops: facts())
     monkeypatch.setattr(entry, "read_links", lambda runner: [])
     monkeypatch.setattr(entry, "fetch", lambda *arguments: Fetched("", "a.yaml"))
-    monkeypatch.setattr(entry, "understand", lambda fetched, redactor: answers())
+    monkeypatch.setattr(entry, "read_fetched", lambda fetched, redactor: answers())
     monkeypatch.setattr(entry, "carry_out", lambda plan, session: pytest.fail("touched the disk"))
     assert entry.unattended(session, "dom0kit.answers=/a.yaml dom0kit.plan-only") == 0
     assert isinstance(session.out, io.StringIO)

@@ -49,9 +49,9 @@ def test_the_countdown_is_readable() -> None:
     state = wait_for_link.failed(Waiting(0, 600), GOOD, status_error(404), 172)
     state = wait_for_link.failed(state, GOOD, status_error(404), 174)
     text = wait_for_link.status(state, [NO_CABLE, GOOD, COMING], 174)
-    assert text == "eth0: no cable; eth1: 10.0.0.5, 404 from server; eth2: no address yet; next try in 2 s, 7 min left"
+    assert text == "eth0: no link; eth1: 10.0.0.5, 404 from server; eth2: no address yet; next try in 2 s, 7 min left"
     assert wait_for_link.status(state, [], 560) == "no network card found, 40 s left"
-    assert "eth9: not up" in wait_for_link.status(state, [Link("eth9", "m")], 0)
+    assert "eth9: interface down" in wait_for_link.status(state, [Link("eth9", "m")], 0)
 
 
 def test_a_refusal_is_believed_after_a_few_tries_when_no_other_card_is_coming() -> None:
@@ -142,7 +142,7 @@ def test_the_card_that_has_the_file_is_found_and_the_boot_card_names_the_machine
 
 def test_refused_and_never_reached() -> None:
     world = World(refuse(status_error(404)))
-    with pytest.raises(UserError, match=r"did not come within .*404 from the server for http://s/x \(eth0: no cable"):
+    with pytest.raises(UserError, match=r"could not get the answers within .*404 from the server for http://s/x \(eth0: no link"):
         world.fetch()
     assert len(world.asked) == wait_for_link.TRIES_WHEN_REFUSED
     assert world.now < 30
@@ -151,7 +151,7 @@ def test_refused_and_never_reached() -> None:
         world.fetch(seconds=120)
     assert 120 <= world.now < 122
     world = World(refuse(status_error(404)), lambda now: [NO_CABLE])
-    with pytest.raises(UserError, match="no network card had cable and address") as caught:
+    with pytest.raises(UserError, match="no network card had a link and an address") as caught:
         world.fetch(seconds=60)
     assert "switch port" in caught.value.hint
 
@@ -164,7 +164,7 @@ def test_a_wrong_certificate_is_not_tried_again() -> None:
 
 
 def test_a_place_that_cannot_be_filled() -> None:
-    with pytest.raises(WebError, match="asks for serial, which this machine does not have"):
+    with pytest.raises(WebError, match="requires serial, which this machine does not have"):
         World(lambda now, url: b"x").fetch("http://s/{serial}")
 
 

@@ -23,7 +23,7 @@ from installer.answer_source.source import (
     parse_source,
     parse_trust,
     read_trust,
-    understand,
+    read_fetched,
 )
 from installer.answer_source.volumes import OnLabel, OnMedium
 from installer.command_log import Commands
@@ -111,7 +111,7 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(volumes, "wait_for_label", lambda label, tell: Path("/dev/sdx1"))
     commands = Commands(io.StringIO(), runner)
     got = source.fetch(Arguments(OnLabel("A", "a.yaml"), False), commands, Identity())
-    assert understand(got, Redactor()).host_name == "h"
+    assert read_fetched(got, Redactor()).host_name == "h"
     with pytest.raises(UserError, match=r"cannot read /b\.yaml on the volume A"):
         source.fetch(Arguments(OnLabel("A", "b.yaml"), False), commands, Identity())
     with pytest.raises(UserError, match="no certificate in PEM"):
@@ -123,6 +123,6 @@ def test_the_secrets_of_bad_answers_are_masked_too() -> None:
     redactor = Redactor()
     text = "version: 1\nroot: {pasword: hunter2-plain}\nreports: {webhook: {token: abc123def, url: 5}}\n"
     with pytest.raises(UserError) as caught:
-        understand(Fetched(text, "a.yaml"), redactor)
+        read_fetched(Fetched(text, "a.yaml"), redactor)
     assert "hunter2-plain" not in str(caught.value)
     assert redactor("x abc123def y") == f"x {MASK} y"

@@ -132,7 +132,7 @@ def test_both_disks_of_a_mirror_are_in_the_boot_order_the_first_one_first() -> N
 
 def test_firmware_that_keeps_its_own_order_is_named() -> None:
     fake = FakeRunner({"": "BootOrder: 0003,0001\nBoot0001* dom0kit\nBoot0003* PXE\n"})
-    assert "did not put dom0kit first" in grub.set_boot_entries(the_finish("dom0kit"), commands(fake))
+    assert "did not move dom0kit first" in grub.set_boot_entries(the_finish("dom0kit"), commands(fake))
 
 
 def test_arrays_have_the_same_name_on_every_machine() -> None:

@@ -142,7 +142,7 @@ def test_a_map_says_which_paths_it_has_and_how_they_are(tmp_path: Path) -> None:
     said = {"lsblk": json.dumps({"blockdevices": trees}), "multipathd": json.dumps(told)}
     found = probe.collect(root=tmp_path, output=lambda argv: said.get(argv[0], ""))
     assert found.disks[0].lun is None
-    assert "1 of 2 paths carry data" in found.disks[-1].describe()
+    assert "1 of 2 paths active" in found.disks[-1].describe()
     text = found.render()
     assert "3600: NETAPP LUN, ALUA" in text
     assert next(line.split() for line in text.splitlines() if " sdc " in line)[:5] == ["2", "10", "enabled", "sdc", "faulty"]

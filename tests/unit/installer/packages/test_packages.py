@@ -92,8 +92,8 @@ E: Unable to correct problems, you have held broken packages.
 
 def test_dpkgs_reason_is_found() -> None:
     text = "dpkg: error processing archive /x.deb (--install):\n trying to overwrite '/a', which is also in package b\nErrors"
-    assert install_live.why(text) == "processing archive /x.deb (--install): trying to overwrite '/a', which is also in package b"
-    assert install_live.why("nothing") == ""
+    assert install_live.dpkg_error(text) == "processing archive /x.deb (--install): trying to overwrite '/a', which is also in package b"
+    assert install_live.dpkg_error("nothing") == ""
 
 
 TOOL_DEB: dict[str, Output] = {"dpkg-deb --show": "tool\t1\tall\t1\n"}
@@ -139,9 +139,9 @@ def test_a_url_is_fetched_once_and_checked(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("live")
 def test_another_checksum_is_refused(tmp_path: Path) -> None:
     source = PackageSource.model_validate({"url": "http://192.0.2.1/tool.deb", "sha256": "0" * 64})
-    with pytest.raises(UserError, match="another checksum"):
+    with pytest.raises(UserError, match="wrong checksum"):
         store(tmp_path, commands()[0]).prepare([source])
-    assert not store(tmp_path, commands()[0]).brought(str(source))
+    assert not store(tmp_path, commands()[0]).fetched(str(source))
 
 
 @pytest.mark.usefixtures("live")
@@ -154,7 +154,7 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
     refusing, _ = commands({**TOOL_DEB, "apt-get": Ended(1, "E: held broken packages")})
     with pytest.raises(UserError):
         store(stage, refusing).prepare([source])
-    assert store(stage, refusing).brought("/debs") == []
+    assert store(stage, refusing).fetched("/debs") == []
     assert list(stage.glob("set-*")) == []
     run, _ = commands(TOOL_DEB)
     assert len(store(stage, run).prepare([source])) == 1
@@ -162,7 +162,7 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
     assert len(store(stage, run).prepare([source])) == 1
     with pytest.raises(UserError, match="tool is there 2 times"):
         store(stage, run).prepare([source], "/debs")
-    assert len(store(stage, run).brought("/debs")) == 1
+    assert len(store(stage, run).fetched("/debs")) == 1
 
 
 @pytest.mark.usefixtures("live")
@@ -173,7 +173,7 @@ def test_what_apt_refuses_is_told(tmp_path: Path) -> None:
 
 
 def test_no_package_is_installed_on_a_machine_that_remembers(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="in the installer alone"):
+    with pytest.raises(UserError, match="in the installer only"):
         store(tmp_path, commands()[0]).prepare([])
     overlay = tmp_path / "overlay"
     overlay.symlink_to(tmp_path)
@@ -183,7 +183,7 @@ def test_no_package_is_installed_on_a_machine_that_remembers(tmp_path: Path) -> 
 
 def test_a_folder_without_packages_says_so(tmp_path: Path) -> None:
     (tmp_path / "debs").mkdir()
-    with pytest.raises(UserError, match=r"no \.deb file in label:D/debs"):
+    with pytest.raises(UserError, match=r"no \.deb file found in label:D/debs"):
         package_store.copy(tmp_path / "debs", "label:D/debs", tmp_path, package_store.quiet)
     with pytest.raises(UserError, match="cannot read the folder"):
         package_store.copy(tmp_path / "other", "label:D/other", tmp_path, package_store.quiet)

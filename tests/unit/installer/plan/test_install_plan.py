@@ -77,7 +77,7 @@ def test_no_disk_and_too_many_cards_at_once() -> None:
     found = facts(DISK, other, nics=(NIC, Nic("eth1", "52:54:00:00:00:02", "e1000e", False)))
     card, disk = problems(found, disk="serial: NOPE")
     assert "needs mac, nic or bond, because there are 2 network cards" in card
-    assert "52:54:00:00:00:02 (eth1, e1000e, no cable)" in card
+    assert "52:54:00:00:00:02 (eth1, e1000e, no link)" in card
     assert "no disk matches target.disk (serial: NOPE)" in disk
     assert "/dev/sda, 100.0 GiB, ACME, serial DISK1, 0x5000c500a1b2c3d4: its serial is DISK1" in disk
     assert "/dev/sdb, 50.0 GiB: it has no serial" in disk

@@ -72,7 +72,7 @@ def test_bond_of_one_rule_twice_and_bridges() -> None:
 def test_a_rule_that_more_or_no_cards_fulfil() -> None:
     text = refused("{management: {nic: {driver: ixgbe}}}")
     assert text.startswith("2 network cards match network.management (driver: ixgbe), exactly one must match [nic-ambiguous]:")
-    assert "(eno3, tg3, 0000:03:00.0, no cable): its driver is tg3" in text
+    assert "(eno3, tg3, 0000:03:00.0, no link): its driver is tg3" in text
     assert refused("{management: {nic: {name: eth9}}}").startswith("no network card matches")
 
 

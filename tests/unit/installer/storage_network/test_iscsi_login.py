@@ -163,7 +163,7 @@ def test_discovery_takes_the_portals_that_are_at_hand(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"iscsiadm -m discovery": "".join(f"10.{n}.0.1:3260,1 {IQN}\n" for n in (1, 2, 3))})
     shell.log_in(Iscsi(portals=(Portal(address="10.1.0.1", chap=MUTUAL),)))
     assert shell.entered() == ["10.1.0.1:3260", "10.2.0.1:3260"]
-    assert f"{IQN} at 10.3.0.1:3260 is left out" in shell.log.getvalue()
+    assert f"{IQN} at 10.3.0.1:3260 is skipped" in shell.log.getvalue()
 
 
 def test_secrets_are_in_the_record_and_not_in_the_log(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_further_portal_that_refuses_is_left_out(tmp_path: Path) -> None:
         {"10.2.0.1:3260 --login": (8, "timed out")},
     )
     shell.log_in(None)
-    assert "left out: no log-in" in shell.log.getvalue()
+    assert "left out: cannot log in" in shell.log.getvalue()
 
 
 def test_one_of_the_firmwares_paths_may_be_gone(tmp_path: Path) -> None:
@@ -222,10 +222,10 @@ def test_one_of_the_firmwares_paths_may_be_gone(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "one", refused={"10.1.0.1:3260 --login": dead})
     shutil.copytree(tmp_path / "sys", tmp_path / "one/sys")
     shell.log_in(None)
-    assert "left out: no log-in" in shell.log.getvalue()
+    assert "left out: cannot log in" in shell.log.getvalue()
     shell = Shell(tmp_path / "none", refused={"--login": dead})
     shutil.copytree(tmp_path / "sys", tmp_path / "none/sys")
-    with pytest.raises(UserError, match="no log-in to the iSCSI target"):
+    with pytest.raises(UserError, match="cannot log in to the iSCSI target"):
         shell.log_in(None)
 
 
@@ -238,7 +238,7 @@ def test_a_portal_behind_a_router(tmp_path: Path) -> None:
 
 def test_a_card_that_is_not_there(tmp_path: Path) -> None:
     nic = {"mac": "52:54:00:aa:00:09", "address": "10.1.0.2/24"}
-    with pytest.raises(UserError, match="no network card has the address 52:54:00:aa:00:09"):
+    with pytest.raises(UserError, match="no network card has the MAC address 52:54:00:aa:00:09"):
         Shell(tmp_path).log_in(Iscsi.model_validate({"nics": [nic], "portals": [{"address": "10.1.0.1"}]}))
 
 
@@ -259,12 +259,12 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
         (
             {"iscsiadm -m discovery": f"10.1.0.1:3260,1 {IQN}\n"},
             {"--login": (24, "authorization failure")},
-            "refuses this host: the user or secret for CHAP is wrong",
+            "refuses this host: the CHAP user or secret is wrong",
         ),
         (
             {"iscsiadm -m discovery": f"10.1.0.1:3260,1 {IQN}\n"},
             {"--login": (8, "iscsiadm: initiator reported error (8 - connection timed out)\niscsiadm: Could not log in")},
-            r"no log-in to .*: initiator reported error \(8 - connection timed out\)",
+            r"cannot log in to .*: initiator reported error \(8 - connection timed out\)",
         ),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_portal_that_does_not_let_in(
 
 def test_a_target_that_cannot_prove_who_it_is(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {}, {"--login": (19, "iscsiadm: initiator reported error (19 - non-retryable failure)")})
-    with pytest.raises(UserError, match="does not prove who it is"):
+    with pytest.raises(UserError, match="fails mutual authentication"):
         shell.log_in(Iscsi(portals=(Portal(address="10.1.0.1", target=IQN, chap=MUTUAL),)))
 
 
