@@ -1,13 +1,13 @@
-"""The two ways in which a scenario ends without success; the modules in here explain a failure."""
+"""The exceptions that end a scenario; the modules of this package explain a failure."""
 
 from __future__ import annotations
 
 EXPLANATION_JSON, EXPLANATION_TEXT = "failure.json", "failure.txt"
-"""What a failed scenario leaves among its artifacts to explain itself."""
+"""Names of the explanation's files among the artifacts of a failed scenario."""
 
 
 class ScenarioFailed(AssertionError):
-    """The product or the machine did not do what the scenario asks for; the text says what and shows the evidence."""
+    """The product or the machine did not behave as the scenario requires; the text shows the evidence."""
 
 
 class TimedOut(ScenarioFailed):
@@ -15,4 +15,4 @@ class TimedOut(ScenarioFailed):
 
 
 class MachineStarved(ScenarioFailed):
-    """The emulators got so little processor time that the scenario says nothing about the product."""
+    """The emulators got too little processor time for a result about the product."""

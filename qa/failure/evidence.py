@@ -1,4 +1,4 @@
-"""What is known of one machine at a failure: its step, console, events, screens, and what its guest says."""
+"""Evidence about one machine at a failure: its step, console, events, screens, and its guest's own report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE, AFTER = 8, 16
 """Lines of a console that are shown before and after the line that names a fault, when it is not among the last ones."""
 ALL = 10**6
 DIAGNOSIS = "E9Z"
-"""Begins what the guest says on the console when it is asked about itself; :data:`qa.console_scan.ALLOWED` has it, too."""
+"""Prefix of the diagnosis's output on the console; :data:`qa.console_scan.ALLOWED` has it, too."""
 GAP = "        | …"
 
 
@@ -37,13 +37,13 @@ class Step:
 
 @dataclass(frozen=True)
 class MachineEvidence:
-    """One machine.
+    """The evidence about one machine.
 
     :param running: whether it ran when the failure happened.
     :param console_tail: the last lines, each with the seconds since power-on before it.
     :param events: the last events, each with ``at`` in seconds since power-on.
-    :param guest: what the guest said, None when it could not be asked.
-    :param way: ``ssh`` or ``serial console``; otherwise why the guest could not be asked.
+    :param guest: the guest's report, None when there is none.
+    :param way: ``ssh`` or ``serial console``; otherwise the reason why there is no report.
     :param emulator: QEMU's last messages.
     """
 
@@ -59,18 +59,18 @@ class MachineEvidence:
 
     @property
     def step(self) -> Step | None:
-        """The step that started last and has not finished."""
+        """Return the step that started last and has not finished."""
         return open_step(self.events)
 
     @property
     def last_step(self) -> str:
-        """The name of the last step, None when there was none."""
+        """Return the name of the last step, "" when there was none."""
         names = [f"{e.get('source')} step '{e.get('name')}'" for e in self.events if e.get("event") == "step"]
         return names[-1] if names else ""
 
     @property
     def console_end(self) -> float | None:
-        """When the console's last line came, in seconds since power-on."""
+        """Return the time of the console's last line in seconds since power-on."""
         return console_time(self.console_tail[-1]) if self.console_tail else None
 
 
@@ -132,7 +132,7 @@ def excerpt(lines: Sequence[str], text: str, number: int = CONSOLE_LINES) -> lis
 
 
 def of_machine(machine: Machine, *, running: bool, guest: GuestState | None, way: str) -> MachineEvidence:
-    """Return the evidence of a machine, out of its logs and of what its guest said."""
+    """Return the evidence about a machine from its logs and its guest's report."""
     found = findings(machine.console_text if machine.started else "")
     console = tail(machine.artifact("console", "log"), ALL)
     fault = next((finding.line for finding in found if finding.fatal), "")

@@ -1,4 +1,4 @@
-"""From an error and the evidence to an explanation: the sentence that names the fault, the step, what was expected. Pure."""
+"""The explanation of a failure from the error and the evidence: cause, step, expectation. Pure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from qa.vm.channels import Message
 PROJECT = Path(__file__).resolve().parent.parent.parent
 KERNEL_TIME = re.compile(r"^(?:\[ *\d+\.\d+\]|\(XEN\)) +(?:\[[^\]]*\] +)?")
 FINDINGS = re.compile(r"^\S+: (\d+) findings\n +([^\n]+)")
-"""How :meth:`qa.scenario.Scenario.judge` begins."""
+"""Beginning of the error of :meth:`qa.scenario.Scenario.judge`."""
 FAILED_UNIT = re.compile(r"Failed to start (\S+\.\w+)(?: - ([^.]*))?|Dependency failed for (\S+\.\w+)")
 WAITED = re.compile(r"^(?:no |the machine does not end|the machine ended before|QEMU ended before)")
-"""How the errors of waits begin."""
+"""Beginnings of the errors of waits."""
 POLL = ("qa/vm/polling.py", "poll")
 """The function that waits; its variables ``what`` and ``limit`` name the awaited thing and the limit."""
 CHECKS = ("need", "need_in", "check", "expect", "pump", "_judge", "run_and_drain", "execute")
@@ -35,9 +35,9 @@ CHECK_FILES = ("qa/vm/polling.py", "qa/vm/machine_time.py", "qa/vm/guest.py", "q
 class Failure:
     """An explained failure; see :meth:`to_json`.
 
-    :param sentence: names the fault.
+    :param sentence: names the cause.
     :param step: phase of the scenario and step of the product.
-    :param expected: what did not come or was not so.
+    :param expected: the condition that did not come true.
     :param where: file, line and code, from the scenario's function to the check.
     """
 
@@ -80,7 +80,7 @@ class Failure:
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception as text; one that is no verdict of a scenario has its type before it."""
+    """Return an exception as text, with its type unless it is a scenario's own."""
     text = str(error).strip()
     return text if isinstance(error, ScenarioFailed) or not text else f"{type(error).__name__}: {text}"
 
@@ -122,10 +122,10 @@ def sentence(
     allowed: Collection[str] = (),
     failed_events: Sequence[tuple[str, Message]] = (),
 ) -> str:
-    """Return the sentence that names the fault.
+    """Return the sentence that names the cause.
 
-    A panic names it before everything else; then what the product itself reported; then a failed unit, when the scenario
-    only waited in vain or looked for failed units; otherwise the scenario's assertion.
+    A panic comes first; then a failure that the product itself reported; then a failed unit, if the scenario timed out or
+    checked for failed units; otherwise the scenario's assertion.
 
     :param error: the exception's text.
     :param starved: the scenario ended because its machines got no processor time.
@@ -185,7 +185,7 @@ def where(error: BaseException) -> list[str]:
 
 
 def expected(error: BaseException) -> str:
-    """Return what did not come or was not so."""
+    """Return the condition that did not come true."""
     waited = waited_for(error)
     if waited:
         return waited
@@ -194,7 +194,7 @@ def expected(error: BaseException) -> str:
 
 
 def step_text(phase: str, finished: Sequence[str], machines: Sequence[MachineEvidence]) -> str:
-    """Return where the scenario and the product were.
+    """Return the current step of the scenario and of the product.
 
     :param phase: the scenario's phase in which the failure happened, "" when it was in none.
     :param finished: the phases that were over.
@@ -210,5 +210,5 @@ def step_text(phase: str, finished: Sequence[str], machines: Sequence[MachineEvi
 
 
 def is_starved(error: BaseException | None) -> bool:
-    """Return whether the scenario says nothing about the product, for its machines got no processor time."""
+    """Return whether the machines got too little processor time for a result about the product."""
     return isinstance(error, MachineStarved)

@@ -1,4 +1,4 @@
-"""What a guest says about itself after a failure: one shell script, and its output as data. Pure functions."""
+"""A guest's report about itself after a failure: one shell script, and its output as data. Pure functions."""
 
 from __future__ import annotations
 

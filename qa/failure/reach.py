@@ -1,4 +1,4 @@
-"""Ask a running guest about itself, by ssh or on its serial console. Bounded, and without an error of its own."""
+"""Query a running guest about its state, by ssh or on its serial console, within limits and without raising errors."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from qa.vm.machine import Machine
 from qa.vm.running import RUNNING
 from qa.vm.serial_console import LOGIN, PASSWORD, PROMPT, Console, parse, script
 
-Said = tuple[GuestState | None, str]
-"""What the guest said, None when it cannot be asked, and by which way, or why not."""
+Report = tuple[GuestState | None, str]
+"""The guest's report, None when there is none; and the channel that it came by, or the reason."""
 BANNER_SECONDS = 30
-"""Seconds that the guest's sshd gets to answer: a guest that hangs does not answer at all."""
+"""Seconds in which the guest's sshd must answer: a guest that hangs never answers."""
 ANSWER = 60.0
 """Seconds of machine time for one answer on the console."""
 LONG_ANSWER = 180.0
 """Seconds of machine time for a log-in, and for all of the script's output."""
 BEGIN_INPUT = "\x15"
-"""Ctrl-U: what was typed on the line before goes."""
+"""Ctrl-U: discards what was typed on the line before."""
 
 
 def neighbors(listing: str, macs: Sequence[str]) -> list[str]:
@@ -42,7 +42,7 @@ def neighbors(listing: str, macs: Sequence[str]) -> list[str]:
 
 
 def ssh_clients(machine: Machine, credentials: Credentials) -> list[Ssh]:
-    """Return the ssh clients that may reach a machine: by its forwarded port, or by the addresses that its lab network knows."""
+    """Return the ssh clients that may reach a machine: by its forwarded port, or by the addresses in its lab network."""
     spec = machine.spec
     clients = [Ssh(credentials, nic.ssh_port) for nic in spec.nics if nic.ssh_port is not None]
     macs = [nic.mac.lower() for nic in spec.nics if nic.tap]
@@ -54,7 +54,7 @@ def ssh_clients(machine: Machine, credentials: Credentials) -> list[Ssh]:
 
 @contextmanager
 def without_verdict() -> Iterator[None]:
-    """Read the lines of all running machines without an exception for what they show."""
+    """Read the channels of all running machines without raising for what they show."""
     channels = [(machine.channels, machine.channels.judging) for machine in RUNNING if machine.started]
     for line, _ in channels:
         line.judging = False
@@ -71,8 +71,8 @@ def short_argv(argv: Sequence[str]) -> list[str]:
     return [*argv[:place], "-o", f"ConnectTimeout={BANNER_SECONDS}", *argv[place:]]
 
 
-def ask_by_ssh(machine: Machine, credentials: Credentials) -> Said:
-    """Return what the guest says by ssh, None when it does not answer; and the reason for that."""
+def ask_by_ssh(machine: Machine, credentials: Credentials) -> Report:
+    """Return the guest's report by ssh, None when it does not answer; and the reason."""
     reason = "it has no forwarded port and no address in its lab network"
     command = guest_state.script(guest_state.SSH_LINES)
     for client in ssh_clients(machine, credentials):
@@ -83,8 +83,8 @@ def ask_by_ssh(machine: Machine, credentials: Credentials) -> Said:
     return None, reason
 
 
-def ask_on_console(machine: Machine, password: str) -> Said:
-    """Return what the guest says on its serial console, None when nothing there takes a command; and the reason for that."""
+def ask_on_console(machine: Machine, password: str) -> Report:
+    """Return the guest's report on its serial console, None when nothing there accepts a command; and the reason."""
     channels = machine.channels
     waiting = guest_state.prompt(channels.transcript.text[channels.reset_place :])
     if not waiting:
@@ -106,8 +106,8 @@ def ask_on_console(machine: Machine, password: str) -> Said:
     return (guest_state.parse(parsed[1]), "") if parsed else (None, "its answer is incomplete")
 
 
-def ask(machine: Machine, credentials: Credentials, *, may_type: bool) -> Said:
-    """Return what a guest says about itself, None when it cannot be asked; and by which way, or why not.
+def ask(machine: Machine, credentials: Credentials, *, may_type: bool) -> Report:
+    """Return the guest's report about itself, None when there is none; and the channel, or the reason.
 
     :param may_type: use the serial console when ssh does not answer.
     """
@@ -118,13 +118,13 @@ def ask(machine: Machine, credentials: Credentials, *, may_type: bool) -> Said:
         return None, f"its console shows a {fatal.kind}"
     with without_verdict():
         reasons = []
-        ways: list[tuple[str, Callable[[], Said]]] = [("ssh", lambda: ask_by_ssh(machine, credentials))]
+        ways: list[tuple[str, Callable[[], Report]]] = [("ssh", lambda: ask_by_ssh(machine, credentials))]
         if may_type:
             ways.append(("serial console", lambda: ask_on_console(machine, credentials.password)))
         for way, attempt in ways:
             try:
                 state, reason = attempt()
-            except Exception as error:  # whatever goes wrong here must not hide the failure that is being explained
+            except Exception as error:  # an error here must not hide the failure that is being explained
                 state, reason = None, (str(error).splitlines() or [type(error).__name__])[0]
             if state is not None:
                 return state, way

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from qa.scenario import Scenario
 
 ALL_MACHINES = 2 * timeouts.DIAGNOSTIC
-"""Seconds of machine time after which no further machine is asked: a pool's hosts may all have gone silent."""
+"""Seconds of machine time after which no more machines are queried: a pool's hosts may all be silent."""
 
 
 class FailureRecorder(Watcher):
-    """Watches a scenario.
+    """Record the evidence of a scenario's failure.
 
     Evidence is taken once for each exception, when it leaves the first ``with machine`` block or the scenario's function;
     and of a machine that ends without an exception although its console or events show an unexpected failure.
@@ -85,7 +85,7 @@ class FailureRecorder(Watcher):
         return bool(unexpected) or any(machine.channels.unexpected(event) for event in machine.events)
 
     def _take(self, machines: list[Machine]) -> None:
-        """Ask machines about themselves. No exception comes out of it but Ctrl-C, see :func:`qa.failure.reach.ask`."""
+        """Query machines about themselves; no exception leaves it but Ctrl-C, see :func:`qa.failure.reach.ask`."""
         deadline = Deadline(ALL_MACHINES)
         for machine in machines:
             self._ran.add(machine)
@@ -108,7 +108,7 @@ class FailureRecorder(Watcher):
         return redactor
 
     def evidence(self) -> list[MachineEvidence]:
-        """Return what is known of each machine that was started."""
+        """Return the evidence about each machine that was started."""
         found = []
         for machine in self._scenario.machines:
             if machine.began:

@@ -1,1 +1,1 @@
-"""Reach and check a booted system: SSH, host.json, live checks."""
+"""Access to a booted system and its checks: ssh, host.json, live checks."""

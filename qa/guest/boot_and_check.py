@@ -1,4 +1,4 @@
-"""A host arrives: its first boot comes to an end, and everything that an administrator would look at is looked at."""
+"""Wait for a host's first boot and check it as an administrator would."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from qa.vm.serial_console import Console
 
 
 def arrive(scenario: Scenario, machine: Machine) -> Console:
-    """Wait for the end of the first boot, log in on the console, wait for the rest of the boot; the dialogue.
+    """Wait for the end of the first boot, log in on the console, wait for the rest of the boot; return the console.
 
-    :raises ScenarioFailed: when the host is not Xen's dom0, or something failed.
+    :raises ScenarioFailed: when the host is not Xen's dom0, or a unit failed.
     """
     with scenario.phase("first boot"):
         machine.wait_for_event("firstboot", limit=timeouts.BOOT)
@@ -40,12 +40,12 @@ def look_around(
     neighbour: str = "10.0.2.2",
     disk_first: bool = True,
 ) -> None:
-    """Log in by ssh and look at everything.
+    """Log in by ssh and run all checks of an installed host.
 
     :param name: the host's name in the answers.
     :param disk_first: see :func:`qa.host_checks.check_storage`.
-    :param prefix: how its address begins; ``neighbour`` is another one in the same network.
-    :raises ScenarioFailed: for the first thing that is not as the answers say.
+    :param prefix: the beginning of its address; ``neighbour`` is another address in the same network.
+    :raises ScenarioFailed: for the first difference from the answers.
     """
     with scenario.phase("log-in by ssh"):
         ssh.wait_for_login()

@@ -1,4 +1,4 @@
-"""What the installer tells the host (``/etc/dom0kit/host.json``), read from a disk that is not running."""
+"""The installer's hand-over to the host (``/etc/dom0kit/host.json``), read from a disk that is not in use."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PIECE = 4 * MIB
 
 
 def partition(disk: Path, number: int) -> tuple[int, int]:
-    """Where a partition of a GPT begins, and its length, in bytes; for sectors of 512 bytes.
+    """Return offset and length of a GPT partition in bytes; for sectors of 512 bytes.
 
-    :raises ScenarioFailed: when there is none of this number.
+    :raises ScenarioFailed: when the disk has no partition of this number.
     """
     said = run(["sgdisk", f"--info={number}", disk]).output
     first, size = re.search(r"First sector: (\d+)", said), re.search(r"Partition size: (\d+) sectors", said)
@@ -40,7 +40,7 @@ def copy_out(disk: Path, target: Path, start: int, size: int) -> Path:
                 place = os.lseek(source.fileno(), place, os.SEEK_DATA)
                 hole = min(os.lseek(source.fileno(), place, os.SEEK_HOLE), end)
             except OSError:
-                break  # nothing but a hole up to the end
+                break  # the rest is a hole
             while place < hole:
                 data = os.pread(source.fileno(), min(PIECE, hole - place), place)
                 os.pwrite(file.fileno(), data, place - start)
@@ -49,9 +49,9 @@ def copy_out(disk: Path, target: Path, start: int, size: int) -> Path:
 
 
 def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
-    """The content of host.json on an installed disk.
+    """Return the content of host.json on an installed disk.
 
-    :raises ScenarioFailed: when it is not there.
+    :raises ScenarioFailed: when the disk has none.
     """
     volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
     # "-p": /inode/mode/user/group/name/size/
@@ -68,7 +68,7 @@ def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
 
 
 def boot_words(disk: Path, work: Path) -> str:
-    """The kernel arguments that name image and state of an installed disk, as the host's boot menu has them.
+    """Return the kernel arguments that name image and state of an installed disk, from the host's boot menu.
 
     :raises ScenarioFailed: when the menu has none.
     """
@@ -86,7 +86,7 @@ def _debugfs(volume: Path, request: str) -> str:
 
 
 def differences(one: Any, other: Any, ignored: Collection[str] = (), path: str = "") -> list[str]:
-    """Paths of the values that differ between two JSON values; keys in ``ignored`` may."""
+    """Return the paths of the values that differ between two JSON values, except for keys in ``ignored``."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = [key for key in dict.fromkeys([*one, *other]) if key not in ignored]
         return [found for key in keys for found in differences(one.get(key), other.get(key), ignored, f"{path}.{key}")]

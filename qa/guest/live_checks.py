@@ -1,4 +1,4 @@
-"""What every live system shows, from whatever medium and with or without Xen."""
+"""Checks of a live system, from any medium and with or without Xen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from qa.vm.serial_console import Console
 
 
 def open_live_shell(scenario: Scenario, console: Console) -> None:
-    """Wait for root's shell, which asks for no password, and for the rest of the boot; root lies on an overlay in RAM.
+    """Wait for root's shell, which needs no password, and for the rest of the boot; check mode and root overlay.
 
-    :raises ScenarioFailed: when any of it is otherwise.
+    :raises ScenarioFailed: for the first check that fails.
     """
     with scenario.phase("boot to a shell"):
         console.wait_for_shell(limit=timeouts.BOOT)
-    host_checks.need(console.succeed("id -u").strip() == "0", "the shell is not root's")
+    host_checks.need(console.succeed("id -u").strip() == "0", "the shell does not run as root")
     with scenario.phase("the rest of the boot"):
         console.wait_for_boot()
     host_checks.check_mode(console, "live")

@@ -1,4 +1,4 @@
-"""A password and an ssh key made for one run of the scenarios, and the ssh client."""
+"""A password and an ssh key for the scenarios, and the ssh client."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Credentials:
 
 
 def load_or_make(folder: Path) -> Credentials:
-    """Return the credentials kept in a folder, which are made when they are not there; several processes may ask at once.
+    """Return the credentials in a folder; make them when there are none. Several processes may call it at once.
 
-    Hosts in the cache of stages let these in.
+    Hosts in the cache of stages accept them.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     record = folder / "credentials.json"
@@ -52,7 +52,7 @@ def load_or_make(folder: Path) -> Credentials:
 
 
 def make(folder: Path) -> Credentials:
-    """Fresh credentials; the private key is a file in ``folder``."""
+    """Make new credentials; the private key is a file in ``folder``."""
     password = f"qa-{secrets.token_hex(6)}"
     hashed = run(["openssl", "passwd", "-6", "-stdin"], stdin=password + "\n").output.strip()
     private = folder / "id_ed25519"
@@ -61,7 +61,7 @@ def make(folder: Path) -> Credentials:
 
 
 class Ssh(Guest):
-    """Commands in the guest by ssh: through the port that the machine forwards, or to its address in a laboratory.
+    """A guest reached by ssh: through the port that the machine forwards, or by its address in a lab network.
 
     :param netns: the network namespace that the client runs in.
     """
@@ -73,14 +73,14 @@ class Ssh(Guest):
         self._netns = netns
 
     def argv(self, command: str) -> list[str]:
-        """The client's command line; it neither asks nor remembers anything."""
+        """Return the client's command line; the client neither prompts nor remembers host keys."""
         options = {
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
             "LogLevel": "ERROR",
-            "ConnectTimeout": "300",  # a slow guest's sshd takes long to answer; the caller's deadline ends a wait in vain
+            "ConnectTimeout": "300",  # a slow guest's sshd takes long to answer; the caller's limit ends the wait
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         where = ["-p", str(self._port), *words, f"root@{self._address}", command]
@@ -89,18 +89,18 @@ class Ssh(Guest):
     def execute(self, command: str, *, limit: float = timeouts.COMMAND) -> CommandResult:
         """Run a command as root and return its exit code and output.
 
-        The lines of the running machines are drained meanwhile: a guest whose console is not read stands still.
+        The channels of the running machines are read meanwhile: a guest whose console is not read stops.
 
         :param limit: seconds of machine time, stretched by the user's patience.
-        :raises MachineStarved: when the emulator got too little processor time to say anything.
-        :raises ScenarioFailed: past the limit.
+        :raises MachineStarved: when the emulator got too little processor time to tell.
+        :raises TimedOut: when the command does not end within the limit.
         """
         return run_and_drain(self.argv(command), command, limit)
 
     def wait_for_login(self, *, limit: float = timeouts.COMMAND) -> None:
-        """Wait until the guest lets root in.
+        """Wait until the guest accepts root's key.
 
-        :raises ScenarioFailed: when it does not within the limit.
+        :raises TimedOut: when it does not within the limit, with the client's last message.
         """
         last: list[CommandResult] = []
 
@@ -112,12 +112,13 @@ class Ssh(Guest):
 
 
 def run_and_drain(argv: Sequence[str], command: str, limit: float) -> CommandResult:
-    """Run a program to its end and drain the machines' lines until then.
+    """Run a program to its end and read the machines' channels meanwhile.
 
-    Only the main thread drains: two readers would tear each other's lines apart.
+    Only the main thread reads them: two readers would get parts of the same lines.
 
-    :param command: the text that error messages show.
-    :raises ScenarioFailed: past the deadline, and for what the machines' lines show meanwhile.
+    :param command: the command of the result.
+    :param limit: seconds of machine time.
+    :raises ScenarioFailed: when the limit is over, and for unexpected failures on the machines' channels.
     """
     main = threading.current_thread() is threading.main_thread()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:

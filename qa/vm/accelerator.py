@@ -1,7 +1,7 @@
-"""Does KVM really run a guest here? Ask once by booting a kernel, and remember the answer.
+"""Choice between KVM and emulation: boot a kernel once under KVM, and cache the result.
 
-That ``/dev/kvm`` opens and creates a virtual machine proves nothing: on some nested hosts every ordinary kernel then
-hangs. So a kernel without a root file system boots under KVM; it must come as far as its panic about that.
+A ``/dev/kvm`` that opens and creates a virtual machine proves nothing: on some nested hosts every ordinary kernel then
+hangs. The probe therefore boots a kernel without a root file system under KVM and expects its panic.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def cache_file() -> Path:
-    """Where the answer is kept."""
+    """Return the path of the cached result."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "dom0kit" / "accelerator.json"
 
 
 def probe_argv(kernel: Path, log: Path, accelerator: tuple[str, ...]) -> list[str]:
-    """The command that boots the kernel to its panic, with the serial console in ``log``."""
+    """Return the command that boots the kernel to its panic, with the serial console in ``log``."""
     return [
         *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35", *accelerator),
         *("-cpu", cpu_model(accelerator)),
@@ -41,7 +41,7 @@ def probe_argv(kernel: Path, log: Path, accelerator: tuple[str, ...]) -> list[st
 
 
 def boots(kernel: Path, accelerator: tuple[str, ...], seconds: float = PROBE_SECONDS) -> bool:
-    """Whether the kernel comes as far as its panic within the limit in seconds."""
+    """Return whether the kernel reaches its panic within the limit in seconds."""
     with tempfile.TemporaryDirectory(prefix="dom0kit-probe-") as folder:
         log = Path(folder) / "console"
         try:
@@ -52,20 +52,20 @@ def boots(kernel: Path, accelerator: tuple[str, ...], seconds: float = PROBE_SEC
 
 
 def forced(env: Mapping[str, str]) -> tuple[str, ...] | None:
-    """What DOM0KIT_QA_ACCEL (``kvm`` or ``tcg``) asks for, None when it is not set.
+    """Return the accelerator that DOM0KIT_QA_ACCEL (``kvm`` or ``tcg``) selects, None when it is not set.
 
     :raises UserError: for another value.
     """
     wish = env.get("DOM0KIT_QA_ACCEL", "")
     if wish not in ("", "kvm", "tcg"):
-        raise UserError(f"DOM0KIT_QA_ACCEL is {wish!r}", "give kvm or tcg, or leave it out")
+        raise UserError(f"DOM0KIT_QA_ACCEL is {wish!r}; kvm and tcg are allowed", "unset it to probe KVM")
     return {"kvm": KVM, "tcg": TCG}.get(wish)
 
 
 def accelerator(kernel: Path) -> tuple[str, ...]:
-    """The words for QEMU's command line: KVM when it boots this kernel, emulation otherwise.
+    """Return the arguments for QEMU's command line: KVM when it boots this kernel, emulation otherwise.
 
-    The answer holds until the build machine reboots or the kernel changes.
+    The result is cached until the build machine reboots or the kernel changes.
     """
     wish = forced(os.environ)
     if wish:

@@ -1,7 +1,7 @@
-"""The three lines out of a machine, read together in one loop: serial console, events, QMP.
+"""The channels of a machine, read together in one loop: serial console, events, QMP.
 
-One loop and no threads: whoever waits for anything drains all three, so a guest never blocks on a full line, and a
-failure that is announced on one line ends a wait on another.
+One loop and no threads: code that waits for anything reads all three, so a guest never blocks on a full socket, and a
+failure that is reported on one channel ends a wait on another.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from qa.vm.polling import poll
 
 Message = dict[str, Any]
 LAST_WORDS = 2.0
-"""Seconds that a machine gets to say more after a fatal line."""
+"""Seconds for which the console is read after a fatal line: what the kernel prints next is the evidence."""
 
 
 def connect(path: Path, alive: Callable[[], bool], limit: float = 120.0) -> socket.socket:
-    """A connection to a socket that QEMU is about to make.
+    """Connect to a socket that QEMU is about to make.
 
-    :raises ScenarioFailed: when QEMU ended or did not make it within the limit in seconds.
+    :param limit: seconds of machine time.
+    :raises ScenarioFailed: when QEMU has ended.
+    :raises TimedOut: when the socket does not accept a connection within the limit.
     """
 
     def attempt() -> socket.socket | None:
@@ -50,19 +52,19 @@ def connect(path: Path, alive: Callable[[], bool], limit: float = 120.0) -> sock
 
 
 class Lines:
-    """Bytes in pieces become whole lines."""
+    """Split bytes that arrive in pieces into lines."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that are whole now."""
+        """Return the lines that are complete now."""
         *whole, self._rest = (self._rest + data).split(b"\n")
         return whole
 
 
 class Transcript:
-    """The console's text without escape sequences: for the dialogue, for the log, for the scan."""
+    """The console's text without escape sequences: for the dialogue, the log and the scan."""
 
     def __init__(self, log: TextIO) -> None:
         self.text = ""
@@ -75,45 +77,46 @@ class Transcript:
         self._start = time.monotonic()
 
     def feed(self, data: bytes) -> None:
-        """Take what the console sent; whole lines go to the log with the seconds since power-on before them."""
+        """Add output of the console; write complete lines to the log, each with the seconds since power-on."""
         self.text += self._cleaner.feed(self._decoder.decode(data))
         end = self.text.rfind("\n") + 1
         if end > self._logged:
             self._keep(self.text[self._logged : end])
             self._logged = end
-        # A prompt has no line end: look at what follows the last line, too.
-        self._look(self.text[self._logged :])
+        # A prompt has no line end: scan what follows the last line, too.
+        self._scan(self.text[self._logged :])
 
     def close(self) -> None:
-        """Write the last line though it has no end."""
+        """Write the last line even if it has no end."""
         if self._logged < len(self.text):
             self._keep(self.text[self._logged :] + "\n")
             self._logged = len(self.text)
 
     def _keep(self, lines: str) -> None:
-        self._look(lines)
+        self._scan(lines)
         now = time.monotonic() - self._start
         for line in lines.splitlines():
             self._log.write(f"{now:7.1f} | {line.rstrip()}\n")
         self._lines += lines.count("\n")
         self._log.flush()
 
-    def _look(self, lines: str) -> None:
+    def _scan(self, lines: str) -> None:
         if not self.fatal:
             self.fatal = next((f for f in findings(lines, first=self._lines + 1) if f.fatal), None)
 
 
 class Channels:
-    """The connected lines of one machine.
+    """The connected channels of one machine.
 
-    :param console_log: gets the console, line by line.
-    :param event_log: gets each event as a line of JSON.
-    :param expected_failures: sources of events that may fail in this scenario.
-    ``reset_place`` is where the console's text of the present boot begins; ``watchers`` are called with the console's bytes.
-
-    ``progress``, when set, is notified of every sign of life of the guest; ``recorder``, when set, records the screen meanwhile.
-
-    :param stop_at_fatal: raise as soon as the console shows that nothing good will come any more.
+    :param console_log: receives the console, line by line.
+    :param event_log: receives each event as a line of JSON.
+    :param expected_failures: sources whose ``failed`` events do not fail the scenario.
+    :param stop_at_fatal: raise as soon as the console shows a fatal symptom, such as a panic.
+    :ivar reset_place: offset in the console's text at which the current boot begins.
+    :ivar watchers: functions that are called with the console's bytes.
+    :ivar judging: whether reading raises for unexpected failures and fatal symptoms.
+    :ivar progress: is notified of every sign of life of the guest, if set.
+    :ivar recorder: records the screen meanwhile, if set.
     """
 
     def __init__(
@@ -151,9 +154,9 @@ class Channels:
             self._selector.register(line, selectors.EVENT_READ, take)
 
     def pump(self, seconds: float) -> bool:
-        """Wait at most this long for anything, take it in; True when something came.
+        """Read what arrives within at most ``seconds``; return whether anything arrived.
 
-        :raises ScenarioFailed: at a failed event that the scenario does not expect, or a fatal line on the console.
+        :raises ScenarioFailed: for a ``failed`` event that the scenario does not expect, or a fatal line on the console.
         """
         if not self._selector.get_map():
             self.closed = True
@@ -184,18 +187,18 @@ class Channels:
         return came
 
     def drain(self, seconds: float) -> None:
-        """Take in whatever comes for so long."""
+        """Read whatever arrives for ``seconds``."""
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0:
             self.pump(min(rest, 0.5))
 
     @property
     def console_attached(self) -> bool:
-        """Whether the console's line is connected."""
+        """Return whether the console is connected."""
         return any(key.fileobj is self._console for key in (self._selector.get_map() or {}).values())
 
     def detach_console(self) -> None:
-        """Hang up the console's line, so that another program can connect; harmless a second time."""
+        """Disconnect from the console so that another program can connect; harmless when it is not connected."""
         if self.console_attached:
             self._selector.unregister(self._console)
             self._console.close()
@@ -206,19 +209,19 @@ class Channels:
         self._selector.register(line, selectors.EVENT_READ, self._take_console)
 
     def send_console(self, data: bytes) -> None:
-        """Type on the console."""
+        """Send bytes to the console."""
         if not self.closed and self._console.fileno() >= 0:
             self._console.sendall(data)
 
     def send_qmp(self, command: str, arguments: Message) -> int:
-        """Give QEMU a command; its number finds the answer in ``answers``."""
+        """Send a QMP command; return its number, under which ``answers`` gets the reply."""
         self._sent += 1
         message = {"execute": command, "arguments": arguments, "id": self._sent}
         self._qmp.sendall(json.dumps(message).encode() + b"\n")
         return self._sent
 
     def close(self) -> None:
-        """Take in what is still there, then hang up; harmless a second time."""
+        """Read what is left, then disconnect; harmless a second time."""
         if self._selector.get_map() is None:
             return
         self.judging = False
@@ -272,7 +275,7 @@ class Channels:
                 source, text = event.get("source", "?"), event.get("text") or event.get("error") or event
                 raise ScenarioFailed(f"{source} failed: {text}")
         if self._stop_at_fatal and self.transcript.fatal:
-            # What the kernel says after the first bad line is the evidence: take it in before anybody ends the machine.
+            # What the kernel prints after the first fatal line is the evidence: read it before the machine is ended.
             self.judging = False
             end = time.monotonic() + LAST_WORDS
             while not self.closed and (rest := end - time.monotonic()) > 0:
@@ -282,11 +285,11 @@ class Channels:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing bad was announced so far."""
+        """Return whether no unexpected failure and no fatal symptom was seen so far."""
         return not any(self.unexpected(event) for event in self.events) and not self.transcript.fatal
 
     def unexpected(self, event: Message) -> bool:
-        """Whether an event is a failure that this scenario does not ask for."""
+        """Return whether an event is a failure that this scenario does not expect."""
         if event.get("event") not in ("failed", "unreadable"):
             return False
         return event.get("source") not in self._expected_failures

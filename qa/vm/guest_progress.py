@@ -1,7 +1,7 @@
-"""Tell a guest that hangs from one that works: no output, no event, and a processor that is idle.
+"""Distinguish a guest that hangs from one that works: no output, no event, and an idle processor.
 
-A guest that computes without a word is left to its limit. A guest whose emulator is starved makes no progress either,
-and is not to blame: what counts is machine time, and the share of processor time that the emulator wanted.
+A silent guest that computes is left to its limit. A guest whose emulator is starved makes no progress either, which is
+not its fault: what counts is machine time, and the share of processor time that the emulator wanted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ A Xen host that waits at its login prompt wants 3 to 15 % under emulation; a gue
 
 @dataclass
 class Progress:
-    """When a machine last gave a sign of life, and what its emulator wanted since then."""
+    """The time of a machine's last sign of life, and the processor time that its emulator wanted since then."""
 
     meter: Meter
     clock: Callable[[], float] = time.monotonic
@@ -36,7 +36,7 @@ class Progress:
         self.note()
 
     def note(self) -> None:
-        """Take down a sign of life: output on the console, an event, a message from QEMU."""
+        """Record a sign of life: output on the console, an event, a message from QEMU."""
         self._at = self.clock()
         self._used, self._starved = self.meter.used, self.meter.starved
 

@@ -1,4 +1,4 @@
-"""One QEMU machine, from power-on to its certain end."""
+"""One QEMU machine, from power-on to its end."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from qa.vm.serial_console import Console
 from qa.vm.waits import Waits
 
 FAST = 2**33
-"""Bytes a second for a machine's state: nobody waits beside it."""
+"""Bytes per second for writing a machine's state: no limit, since nothing else competes."""
 PDEATHSIG = ("setpriv", "--pdeathsig", "KILL")
-"""QEMU ends with the harness even when the harness is killed."""
+"""Prefix of QEMU's command line: QEMU ends with the harness even when the harness is killed."""
 
 
 class Machine(Waits):
-    """A machine that runs between ``with`` and its end, whatever happens in between.
+    """A QEMU machine that runs inside a ``with`` block and is ended at its exit, whatever happens.
 
-    :param name: what it does, such as ``install``; names its artifacts.
+    :param name: its purpose, such as ``install``; names its artifacts.
     :param artifacts: the scenario's folder for logs and screenshots.
-    :param expected_failures: sources whose ``failed`` event does not end the scenario.
+    :param expected_failures: sources whose ``failed`` events do not fail the scenario.
     :param stop_at_fatal: end a wait at once when the console shows a panic or a maintenance shell.
     """
 
@@ -81,38 +81,38 @@ class Machine(Waits):
                 self._channels.judging = False
                 self.screenshot("failed" if kind else "end")
         except (ScenarioFailed, OSError):
-            pass  # a machine that cannot be photographed any more must still be ended
+            pass  # a machine without a screenshot must still be ended
         finally:
             self.crash()
 
     @property
     def channels(self) -> Channels:
-        """The lines out of the running machine."""
+        """Return the channels of the running machine."""
         assert self._channels, "the machine is not started"
         return self._channels
 
     @property
     def started(self) -> bool:
-        """Whether the machine ever ran, so that there is a console and a list of events."""
+        """Return whether the machine was started, so that it has a console and a list of events."""
         return self._channels is not None
 
     @property
     def running(self) -> bool:
-        """Whether QEMU runs."""
+        """Return whether QEMU runs."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def events(self) -> list[Message]:
-        """The events so far."""
+        """Return the events so far."""
         return self.channels.events
 
     @property
     def console_text(self) -> str:
-        """The console so far, without escape sequences."""
+        """Return the console's text so far, without escape sequences."""
         return self.channels.transcript.text
 
     def artifact(self, kind: str, suffix: str) -> Path:
-        """Where something about this machine is kept: ``console-install.log``."""
+        """Return the path of an artifact of this machine, such as ``console-install.log``."""
         return self.artifacts / f"{kind}-{self.name}.{suffix}"
 
     def _open(self, kind: str, suffix: str) -> TextIO:
@@ -129,7 +129,7 @@ class Machine(Waits):
         words = argv(spec)
         self.artifact("qemu", "txt").write_text(shlex.join(words) + "\n")
         said = self._open("qemu", "log")
-        # A session of its own: Ctrl-C comes to the harness alone, which still takes a screenshot and ends QEMU itself.
+        # A session of its own: Ctrl-C reaches the harness alone, which still takes a screenshot and ends QEMU itself.
         self._process = subprocess.Popen(
             [*PDEATHSIG, *words],
             stdin=subprocess.DEVNULL,
@@ -161,9 +161,10 @@ class Machine(Waits):
         self._channels.recorder = Recorder(self.artifacts / f"frames-{self.name}")
 
     def qmp(self, command: str, arguments: Message | None = None, limit: float = timeouts.QEMU) -> Any:
-        """Give QEMU a command and return its answer.
+        """Send QEMU a command and return its reply.
 
-        :raises ScenarioFailed: when QEMU refuses, or does not answer within the limit in seconds.
+        :param limit: seconds of machine time for the reply.
+        :raises ScenarioFailed: when QEMU refuses the command, has ended, or does not reply within the limit.
         """
         number = self.channels.send_qmp(command, arguments or {})
 
@@ -180,9 +181,9 @@ class Machine(Waits):
         return answer["return"]
 
     def save(self, path: Path, disks: Callable[[], object]) -> None:
-        """Write the machine's state to a file, from which another one goes on as often as one likes; then go on.
+        """Write the machine's state to a file, from which other machines can continue any number of times; then continue.
 
-        :param disks: called while the machine stands still: copies the disks as they belong to that state.
+        :param disks: called while the machine is stopped: copies the disks that belong to that state.
         """
         self.qmp("stop")
         self.qmp("migrate-set-parameters", {"max-bandwidth": FAST})
@@ -194,7 +195,7 @@ class Machine(Waits):
     def _wait_migration(self) -> None:
         """Wait until the state is written or read.
 
-        :raises ScenarioFailed: when that fails.
+        :raises ScenarioFailed: when the migration fails.
         """
 
         def completed() -> bool:
@@ -207,11 +208,11 @@ class Machine(Waits):
         poll(completed, what, limit=timeouts.COMMAND, interval=0.5, pause=self.channels.pump)
 
     def console(self) -> Console:
-        """The dialogue on the serial console, from the last reset on."""
+        """Return a dialogue on the serial console that begins at the last reset."""
         return Console(self.channels)
 
     def screenshot(self, label: str) -> Path:
-        """The VGA screen as a PNG file among the artifacts."""
+        """Write the VGA screen as a PNG file to the artifacts and return its path."""
         self._shots += 1
         path = self.artifact(f"screen-{self._shots}", "png").with_name(f"screen-{self.name}-{self._shots}-{label}.png")
         self.qmp("screendump", {"filename": str(path.resolve()), "format": "png"})
@@ -219,20 +220,20 @@ class Machine(Waits):
         return path
 
     def snapshot(self, name: str) -> None:
-        """Keep the machine's state, memory and disks, under a name inside of its first qcow2 disk; it goes on running.
+        """Save the machine's state, memory and disks, under a name in its first qcow2 disk; the machine continues.
 
         :raises ScenarioFailed: when QEMU cannot.
         """
         said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=timeouts.COMMAND)
         if said.strip():
-            raise ScenarioFailed(f"no snapshot: {said.strip()}")
+            raise ScenarioFailed(f"QEMU made no snapshot: {said.strip()}")
 
     def set_link(self, card: int, *, up: bool) -> None:
-        """Plug or unplug the cable of a network card by its number."""
+        """Connect or disconnect the cable of a network card by its number."""
         self.qmp("set_link", {"name": f"nic{card}", "up": up})
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass while the lines are drained."""
+        """Let ``seconds`` pass while the channels are read."""
         self.channels.drain(seconds)
 
     def shutdown(self, guest: Guest) -> str:
@@ -256,22 +257,22 @@ class Machine(Waits):
 
     @property
     def pid(self) -> int:
-        """QEMU's process number."""
+        """Return QEMU's process number."""
         assert self._process, "the machine is not started"
         return self._process.pid
 
     @property
     def cpu_seconds(self) -> float:
-        """Seconds of processor time that QEMU used so far."""
+        """Return the processor time in seconds that QEMU used so far."""
         return self._meter.used if self._meter else 0.0
 
     @property
     def starved_seconds(self) -> float:
-        """Seconds in which QEMU was ready to run and got no processor."""
+        """Return the seconds in which QEMU was ready to run and got no processor."""
         return self._meter.starved if self._meter else 0.0
 
     def crash(self) -> None:
-        """Cut the power: QEMU ends at once, what the guest had not flushed is lost. Harmless when it ended before."""
+        """Cut the power: end QEMU at once, so that what the guest had not flushed is lost. Harmless when it has ended."""
         if self in RUNNING:
             RUNNING.remove(self)
         if self._meter:

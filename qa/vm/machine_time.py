@@ -23,15 +23,15 @@ from qa.failure import MachineStarved, TimedOut
 NANO = 1e9
 RUNNABLE = "R"
 STOPPED = "Tt"
-"""States of proc_pid_stat(5): stopped by a signal, or traced. The process wants to go on and may not."""
+"""States of proc_pid_stat(5): stopped by a signal, or traced. The process is ready to run and may not."""
 WALL_FACTOR = 8.0
-"""A limit by the wall clock is this many times the limit in machine time, and at least ``WALL_LEAST``: far away."""
+"""A limit by the wall clock is this many times the limit in machine time, and at least ``WALL_LEAST`` seconds."""
 WALL_LEAST = 20 * 60.0
 
 
 @dataclass(frozen=True)
 class Thread:
-    """What the kernel says of one thread.
+    """The kernel's counters for one thread.
 
     :param used: seconds on a processor.
     :param waited: seconds ready to run without a processor, as far as the kernel has added them up.
@@ -184,27 +184,27 @@ class Deadline:
 
     @property
     def spent(self) -> float:
-        """The machine time so far, in seconds."""
+        """Return the machine time so far, in seconds."""
         return self._clock.now() - self._start
 
     @property
     def wall_spent(self) -> float:
-        """The time of the wall clock so far, in seconds."""
+        """Return the time of the wall clock so far, in seconds."""
         return self._clock.wall() - self._wall_start
 
     @property
     def remaining(self) -> float:
-        """The machine time that is left, in seconds; 0 when it is over."""
+        """Return the machine time that is left, in seconds; 0 when it is over."""
         return max(self.limit - self.spent, 0.0)
 
     @property
     def starved(self) -> bool:
-        """Whether the wall clock's limit came first."""
+        """Return whether the wall clock's limit came first."""
         return self.spent <= self.limit and self.wall_spent > self._wall_limit
 
     @property
     def expired(self) -> bool:
-        """Whether either limit is over."""
+        """Return whether either limit is over."""
         return self.spent > self.limit or self.wall_spent > self._wall_limit
 
     def describe(self) -> str:
@@ -216,7 +216,7 @@ class Deadline:
     def check(self, text: str) -> None:
         """Fail with a text when the limit is over.
 
-        :raises MachineStarved: when the machines got so little processor time that nothing can be said.
+        :raises MachineStarved: when the machines got too little processor time to tell.
         :raises TimedOut: when the machine time is over.
         """
         if self.starved:

@@ -1,4 +1,4 @@
-"""The media of a scenario: the answers stick, disks in various states, the ISO as a stick."""
+"""Media of a scenario: the answers stick, disks in various states, the ISO as a USB stick."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from dom0kit.units import GIB, MIB
 ANSWERS_LABEL = "ANSWERS"
 ANSWERS_NAME = "host1.yaml"
 ANSWERS_ARGUMENT = f"dom0kit.answers=label:{ANSWERS_LABEL}/{ANSWERS_NAME}"
-SERIAL_ARGUMENTS = "console=tty0 console=ttyS0,115200"
+
 MENU = ("install", "install-serial", "install-xen", "live-xen", "live", "rescue", "local", "memtest")
 
 EL_TORITO_ID = 34823
-"""Byte of the ISO's boot record (sector 17) where the identifier EL TORITO SPECIFICATION begins."""
+"""Offset in bytes of the identifier EL TORITO SPECIFICATION in the ISO's boot record (sector 17)."""
 DISK_SIZE = 20 * GIB
 BLOCK = MIB
 
 
 def boot_cfg(entry: str, arguments: str = "") -> str:
-    """What the ISO's menu reads from the answers stick: the entry to start at once and its further kernel arguments.
+    """Return what the ISO's menu reads from the answers stick: the entry to start and additional kernel arguments.
 
     :raises ValueError: when there is no such entry in the menu.
     """
@@ -40,7 +40,7 @@ def boot_cfg(entry: str, arguments: str = "") -> str:
 
 
 def answers_stick(path: Path, files: dict[str, str], label: str = ANSWERS_LABEL) -> Path:
-    """A FAT image of 4 MiB with these files (path to text; folders are made) and this label."""
+    """Make a FAT image of 4 MiB with these files (path to text; folders are made) and this label."""
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
         file.truncate(4 * MIB)
@@ -49,35 +49,35 @@ def answers_stick(path: Path, files: dict[str, str], label: str = ANSWERS_LABEL)
     for folder in sorted(folders):
         run(["mmd", "-i", path, f"::{folder}"])
     for name, text in files.items():
-        beside = path.with_name(f"{path.name}.{Path(name).name}")
-        beside.write_text(text)
-        run(["mcopy", "-i", path, beside, f"::{name}"])
-        beside.unlink()
+        copy = path.with_name(f"{path.name}.{Path(name).name}")
+        copy.write_text(text)
+        run(["mcopy", "-i", path, copy, f"::{name}"])
+        copy.unlink()
     return path
 
 
 def blank_disk(path: Path, size: int = DISK_SIZE) -> Path:
-    """A sparse disk image of zeros; ``size`` in bytes."""
+    """Make a sparse disk image of zeros; ``size`` in bytes."""
     with path.open("wb") as file:
         file.truncate(size)
     return path
 
 
 def ext4_disk(path: Path, size: int = DISK_SIZE) -> Path:
-    """A disk that somebody uses: ext4 on the whole of it, with a label."""
+    """Make a disk in use: ext4 on the whole disk, with a label."""
     blank_disk(path, size)
     run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "precious", "-E", "lazy_itable_init=1,lazy_journal_init=1", path])
     return path
 
 
 def overlay(path: Path, base: Path, base_format: str = "raw") -> Path:
-    """A qcow2 image whose writes leave ``base`` alone."""
+    """Make a qcow2 image that writes to itself and reads unchanged data from ``base``."""
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base.resolve(), "-F", base_format, path])
     return path
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 over the places and bytes of all 1 MiB blocks that are not zero; holes cost no time."""
+    """Return a SHA-256 over the offsets and bytes of all 1 MiB blocks that are not zero; holes cost no time."""
     digest = hashlib.sha256(str(path.stat().st_size).encode())
     zero = bytes(BLOCK)
     with path.open("rb") as file:
@@ -86,7 +86,7 @@ def fingerprint(path: Path) -> str:
             try:
                 place = os.lseek(file.fileno(), place, os.SEEK_DATA) // BLOCK * BLOCK
             except OSError:
-                break  # nothing but a hole up to the end
+                break  # the rest is a hole
             data = os.pread(file.fileno(), BLOCK, place)
             if data != zero[: len(data)]:
                 digest.update(f"{place} ".encode() + data)
@@ -95,23 +95,23 @@ def fingerprint(path: Path) -> str:
 
 
 def hide_el_torito(source: Path, target: Path) -> Path:
-    """A copy of the ISO whose El Torito record is not recognised: OVMF then boots it as the disk that it is.
+    """Copy the ISO so that its El Torito record is not recognized: OVMF then boots it as a disk.
 
-    :raises UserError: when the ISO has no such record where the standard wants it.
+    :raises UserError: when the ISO has no such record where the standard requires it.
     """
     shutil.copyfile(source, target)
     with target.open("r+b") as file:
         file.seek(EL_TORITO_ID)
         found = file.read(23)
         if found != b"EL TORITO SPECIFICATION":
-            raise UserError(f"{source} has no El Torito record at byte {EL_TORITO_ID}", "is it a bootable ISO?")
+            raise UserError(f"{source} has no El Torito record at byte {EL_TORITO_ID}", "use a bootable ISO")
         file.seek(EL_TORITO_ID)
         file.write(b"XX TORITO SPECIFICATION")
     return target
 
 
 def extract(iso: Path, name: str, target: Path) -> Path:
-    """A file from the ISO by its Rock Ridge path such as ``/dom0kit/vmlinuz``.
+    """Copy a file out of the ISO by its Rock Ridge path such as ``/dom0kit/vmlinuz``.
 
     :raises UserError: when the ISO cannot be read or has no such file.
     """
@@ -122,6 +122,6 @@ def extract(iso: Path, name: str, target: Path) -> Path:
         image.get_file_from_iso_fp(data, rr_path=name)
         image.close()
     except (OSError, pycdlib.pycdlibexception.PyCdlibException) as error:
-        raise UserError(f"cannot read {name} from {iso}: {error}", "build it with: make iso") from error
+        raise UserError(f"cannot read {name} from {iso}: {error}", "run: make iso") from error
     target.write_bytes(data.getvalue())
     return target

@@ -1,4 +1,4 @@
-"""TCP ports that stay reserved for this process: QEMU binds them long after they were chosen.
+"""Reservation of TCP ports for this process: QEMU binds them long after they were chosen.
 
 A port that is only probed can be taken by another run in the meantime. Here a listener on an abstract UNIX socket of the port's
 number is the reservation: it ends with the process whatever happens, and it is as wide as the port itself, for both belong to
@@ -23,9 +23,9 @@ def candidates(process: int) -> Iterator[int]:
 
 
 def reserve(addresses: Sequence[str] = ("127.0.0.1",)) -> int:
-    """Return a TCP port that is free on all addresses and that no other process gets from here while this one lives.
+    """Return a TCP port that is free on all addresses and that no other process reserves while this one lives.
 
-    :raises OSError: when all are taken.
+    :raises OSError: when no port is free.
     """
     for port in candidates(os.getpid()):
         reservation = socket.socket(socket.AF_UNIX)

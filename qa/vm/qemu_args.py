@@ -1,4 +1,4 @@
-"""QEMU's command line as a pure function of a description of the machine."""
+"""QEMU's command line as a pure function of the description of a machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KVM_CPU = "host"
 EVENT_PORT = "org.dom0kit.events"
 MANAGEMENT_MAC = "52:54:00:12:34:56"
 PORT_WWN = 0x5000C500DC000000
-"""The name of a LUN's first target port; those of further ones follow."""
+"""WWN of a LUN's first target port; the other ports have the following numbers."""
 FIRST_HBA_SLOT = 0x10
 OVMF_FOLDER = Path("/usr/share/OVMF")
 OVMF_CODE = OVMF_FOLDER / "OVMF_CODE_4M.fd"
@@ -32,13 +32,14 @@ OVMF_VARS = OVMF_FOLDER / "OVMF_VARS_4M.fd"
 
 @dataclass(frozen=True)
 class Drive:
-    """A disk, a stick or a CD.
+    """A disk, a USB stick or a CD.
 
-    :param bootindex: the place in the firmware's order, from 0; None: never booted from.
-    :param serial: the serial number that the guest sees, at most 20 characters; not for CDs.
-    :param sector: bytes of a sector, logical and physical; 4096 is what UEFI boots from and BIOS does not. Not for CDs.
-    :param wwn: the world wide name that the guest sees, 64 bits; only for a path.
-    :param hba: for a path to a LUN, which ``path`` the file of all of them is: the host bus adapter that it hangs on, from 0.
+    :param path: the image file.
+    :param bootindex: position in the firmware's boot order, from 0; None: never booted from.
+    :param serial: serial number that the guest sees, at most 20 characters; not for CDs.
+    :param sector: bytes of a logical and physical sector; UEFI boots from 4096, BIOS does not. Not for CDs.
+    :param wwn: world wide name that the guest sees, 64 bits; only for a path to a LUN.
+    :param hba: number of the host bus adapter, from 0, for a path to a LUN; all paths have the same image file.
     """
 
     path: Path
@@ -56,11 +57,11 @@ class Drive:
 class Nic:
     """A network card, on QEMU's user network 10.0.2.0/24 (DHCP gives 10.0.2.15) or on a tap.
 
-    :param ssh_port: a TCP port on 127.0.0.1 that leads to the guest's port 22; user network only.
-    :param restrict: nothing outside the machine can be reached, as in a data centre without internet; user network only.
-    :param tap: the tap that it is plugged into, in the machine's namespace.
-    :param rom: with QEMU's boot ROM, which is iPXE: BIOS needs it to boot from the network, OVMF has its own drivers.
-    :param bootindex: the place in the firmware's order, from 0; None: never booted from.
+    :param ssh_port: a TCP port on 127.0.0.1 that is forwarded to the guest's port 22; user network only.
+    :param restrict: the guest reaches nothing outside, as in a data center without internet access; user network only.
+    :param tap: the tap of the card, in the machine's namespace.
+    :param rom: with QEMU's boot ROM, iPXE: BIOS needs it to boot from the network, OVMF has its own drivers.
+    :param bootindex: position in the firmware's boot order, from 0; None: never booted from.
     """
 
     mac: str = MANAGEMENT_MAC
@@ -83,22 +84,22 @@ class DirectKernel:
 
 @dataclass(frozen=True)
 class MachineSpec:
-    """Everything about one machine.
+    """The description of one machine.
 
-    :param folder: where its sockets and its copy of the UEFI variables are; a short path, for sockets end at 107 bytes.
-    :param accelerator: words such as ``("-accel", "kvm")``, from :mod:`qa.vm.accelerator`.
-    :param reset_ends: a reset by the guest ends QEMU (``-no-reboot``) in place of starting over.
+    :param folder: for its sockets and its copy of the UEFI variables; a short path: a socket's has at most 107 bytes.
+    :param accelerator: arguments such as ``("-accel", "kvm")``, from :mod:`qa.vm.accelerator`.
+    :param memory: in MiB.
+    :param reset_ends: a reset by the guest ends QEMU (``-no-reboot``) instead of rebooting.
     :param variables: the UEFI variable store, writable; None: ``folder/vars.fd``.
     :param display: QEMU's ``-display`` value.
-    :param netns: the network namespace that QEMU runs in; its sockets are files and stay where they are.
-    :param hbas: the numbers of host bus adapters without a disk, to which a path can be brought later.
-    :param state: a file that :meth:`qa.vm.machine.Machine.save` wrote; the machine goes on from there. All else must be
-        as it was.
-    :param clock: the hardware clock at the start: ``utc``, or a time of it as ``2026-01-31T12:00:00``.
-    :param firmware_settings: what OVMF is told, by name below ``opt/org.tianocore/``.
-    :param devices: further words of QEMU's command line, for a card of another kind.
-    :param restore: the snapshot (``savevm``) to go on from; all writable drives are qcow2 then.
-    :param interactive: with sockets for a person: VNC, QEMU's monitor, and a second QMP.
+    :param netns: the network namespace that QEMU runs in; its UNIX sockets are files outside of it.
+    :param hbas: numbers of host bus adapters without a disk, for paths that are added later.
+    :param state: a file from :meth:`qa.vm.machine.Machine.save` to continue from; everything else must be unchanged.
+    :param clock: the hardware clock at the start: ``utc``, or a UTC time such as ``2026-01-31T12:00:00``.
+    :param firmware_settings: OVMF's settings, by name below ``opt/org.tianocore/``.
+    :param devices: additional arguments of QEMU's command line, for a card of another kind.
+    :param restore: the snapshot (``savevm``) to continue from; all writable drives must be qcow2.
+    :param interactive: with sockets for the user: VNC, QEMU's monitor, and a second QMP.
     """
 
     folder: Path
@@ -124,60 +125,62 @@ class MachineSpec:
 
     @property
     def serial_socket(self) -> Path:
-        """Where the serial console is."""
+        """Return the path of the serial console's socket."""
         return self.folder / "serial"
 
     @property
     def qmp_socket(self) -> Path:
-        """Where QEMU takes its own commands."""
+        """Return the path of the harness's QMP socket."""
         return self.folder / "qmp"
 
     @property
     def event_socket(self) -> Path:
-        """Where the events come out."""
+        """Return the path of the event port's socket."""
         return self.folder / "events"
 
     @property
     def vnc_socket(self) -> Path:
-        """Where a person sees the screen; ``interactive`` only, as the next two."""
+        """Return the path of the VNC socket; ``interactive`` only, as the next two."""
         return self.folder / "vnc"
 
     @property
     def monitor_socket(self) -> Path:
-        """Where a person types commands for QEMU."""
+        """Return the path of the socket of QEMU's monitor."""
         return self.folder / "monitor"
 
     @property
     def user_qmp_socket(self) -> Path:
-        """QMP besides the harness's own, which serves one client."""
+        """Return the path of the user's QMP socket; the harness's own serves one client."""
         return self.folder / "qmp-user"
 
     @property
     def variable_store(self) -> Path:
-        """The UEFI variables of this machine."""
+        """Return the path of the UEFI variables of this machine."""
         return self.variables or self.folder / "vars.fd"
 
 
 def cpu_model(accelerator: tuple[str, ...]) -> str:
-    """The CPU model that fits the accelerator's words."""
+    """Return the CPU model that fits the accelerator's arguments."""
     return KVM_CPU if "kvm" in accelerator else XEN_CPU
 
 
 def escaped(path: Path) -> str:
-    """A path inside QEMU's comma-separated options."""
+    """Return a path for QEMU's comma-separated options."""
     return str(path).replace(",", ",,")
 
 
 def platform_words(spec: MachineSpec) -> list[str]:
-    """Board, processor, memory and firmware.
+    """Return the arguments for board, processor, memory and firmware.
 
-    :raises UserError: for a memory or a number of processors that cannot be.
+    :raises UserError: for too little memory or no processor.
     """
     if spec.memory < 256 or spec.cpus < 1:
-        raise UserError(f"a machine with {spec.memory} MiB and {spec.cpus} processors", "give at least 256 MiB and 1 processor")
+        raise UserError(
+            f"a machine cannot have {spec.memory} MiB and {spec.cpus} processors", "use at least 256 MiB and 1 processor"
+        )
     words = ["-nodefaults", "-no-user-config", "-machine", "q35", *spec.accelerator, "-cpu", spec.cpu]
     words += ["-m", str(spec.memory), "-smp", str(spec.cpus), "-rtc", f"base={spec.clock}"]
-    # "-boot once" does nothing under OVMF; strict keeps firmware from drives that nobody asked it to boot.
+    # "-boot once" has no effect under OVMF; strict keeps the firmware from drives without a boot index.
     words += ["-boot", "menu=off,strict=on"]
     if spec.firmware == "uefi":
         words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}"]
@@ -196,7 +199,7 @@ def platform_words(spec: MachineSpec) -> list[str]:
 
 
 def drive_words(drive: Drive, number: int) -> list[str]:
-    """One drive: the file behind it and the device in front."""
+    """Return the arguments for one drive: its image file and its device."""
     name = f"drive{number}"
     if drive.hba is not None:
         return path_words(drive, name)
@@ -223,9 +226,9 @@ def drive_words(drive: Drive, number: int) -> list[str]:
 
 
 def path_device(drive: Drive, name: str) -> dict[str, Any]:
-    """The device in front of one path to a LUN, as QEMU's ``device_add`` takes it, too: an HBA's disk called ``path0``.
+    """Return the device of one path to a LUN as QMP's ``device_add`` takes it: an HBA's disk called ``path0``.
 
-    Serial number and WWN are the LUN's, target port's name and index are the path's.
+    Serial number and WWN are the LUN's; the target port's name and index are the path's.
     """
     assert drive.hba is not None
     values: dict[str, Any] = {"driver": "scsi-hd", "id": f"path{drive.hba}", "bus": f"hba{drive.hba}.0", "drive": name}
@@ -238,7 +241,7 @@ def path_device(drive: Drive, name: str) -> dict[str, Any]:
 
 
 def path_words(drive: Drive, name: str) -> list[str]:
-    """One path to a LUN; the file behind it is opened without a lock, for the other paths have it open as well."""
+    """Return the arguments for one path to a LUN; the image file is opened without a lock, as all paths share it."""
     assert drive.hba is not None
     values = ",".join(f"{key}={'on' if value is True else value}" for key, value in path_device(drive, name).items())
     file = f"if=none,id={name},format={drive.format},file.filename={escaped(drive.path)},file.locking=off"
@@ -246,14 +249,14 @@ def path_words(drive: Drive, name: str) -> list[str]:
 
 
 def hba_words(number: int) -> list[str]:
-    """A host bus adapter, in a PCI slot of its own: firmware remembers the way to a disk by it."""
+    """Return the arguments for a host bus adapter in a PCI slot of its own, by which firmware remembers a disk."""
     return ["-device", f"virtio-scsi-pci,id=hba{number},addr={FIRST_HBA_SLOT + number:#x}"]
 
 
 def nic_words(nic: Nic, number: int) -> list[str]:
-    """One network card, called ``nic0`` and so on; without a boot ROM that nobody asked for, which would only cost time.
+    """Return the arguments for one network card, called ``nic0`` and so on, without a boot ROM unless it needs one.
 
-    :raises UserError: for a port that leads nowhere: the host reaches a guest on a tap by its address.
+    :raises UserError: for a forwarded port on a tap: the host reaches a guest on a tap by its address.
     """
     if nic.tap:
         if nic.ssh_port is not None:
@@ -270,7 +273,7 @@ def nic_words(nic: Nic, number: int) -> list[str]:
 
 
 def device_words(spec: MachineSpec) -> list[str]:
-    """Drives, network cards and what they hang on."""
+    """Return the arguments for drives, network cards and their controllers."""
     buses = {drive.bus for drive in spec.drives}
     words = ["-device", "qemu-xhci,id=xhci"] if "usb" in buses else []
     words += ["-device", "virtio-scsi-pci,id=scsi"] if "scsi" in buses else []
@@ -284,7 +287,7 @@ def device_words(spec: MachineSpec) -> list[str]:
 
 
 def channel_words(spec: MachineSpec) -> list[str]:
-    """Screen, serial console, event port and QMP; QEMU waits at the first instruction until told to go on (``-S``)."""
+    """Return the arguments for screen, serial console, event port and QMP; QEMU starts stopped (``-S``)."""
 
     def socket(name: str, path: Path) -> list[str]:
         return ["-chardev", f"socket,id={name},path={escaped(path)},server=on,wait=off"]
@@ -309,7 +312,7 @@ def channel_words(spec: MachineSpec) -> list[str]:
 
 
 def argv(spec: MachineSpec) -> list[str]:
-    """QEMU's command line for this machine, in its namespace; nothing is started or looked up."""
+    """Return QEMU's command line for this machine, in its namespace; nothing is started or looked up."""
     namespace = ["ip", "netns", "exec", spec.netns] if spec.netns else []
     state = ["-incoming", f"exec:cat {shlex.quote(str(spec.state))}"] if spec.state else []
     return [*namespace, "qemu-system-x86_64", *platform_words(spec), *device_words(spec), *channel_words(spec), *state]

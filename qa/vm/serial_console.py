@@ -20,9 +20,9 @@ BURST = 12
 """Bytes sent at a time: input through Xen's console is lost when it comes faster than 12 bytes in 50 ms."""
 PAUSE = 0.05
 LOOK = 1.0
-"""Seconds between two looks at the deadline."""
+"""Seconds between two checks of the limit."""
 TAKEN = 120.0
-"""Seconds of machine time for a shell to begin with a command; past them the line is typed again."""
+"""Seconds of machine time in which a shell must accept a command; after that the line is typed again."""
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
 LOGIN_TIMED_OUT = r"timed out after \d+ seconds"
@@ -30,7 +30,7 @@ LOGIN_TIMED_OUT = r"timed out after \d+ seconds"
 LOGINS = 10
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
 MARKS = count(1)
-"""Numbers of commands, no two alike in this process: two dialogues on one console must not take each other's answers."""
+"""Numbers of commands, unique in this process: two dialogues on one console must not read each other's output."""
 KERNEL_LINE = re.compile(r"^(\[ *\d+\.\d{6}\]|\(XEN\)) ")
 
 
@@ -41,7 +41,7 @@ else:
 
 
 class _Spawn(TextSpawn):
-    """What pexpect reads from: the transcript, from a place on; reading drains all lines of the machine."""
+    """The transcript from an offset on, as pexpect reads it; reading reads all channels of the machine."""
 
     def __init__(self, channels: Channels, place: int) -> None:
         super().__init__(timeout=60, encoding="utf-8", codec_errors="replace")
@@ -49,6 +49,7 @@ class _Spawn(TextSpawn):
         self._place = place
 
     def read_nonblocking(self, size: int = 1, timeout: float | None = None) -> str:
+        """Return the next text, for pexpect."""
         end = time.monotonic() + (60.0 if timeout is None or timeout < 0 else timeout)
         while True:
             text = self._channels.transcript.text[self._place :]
@@ -63,18 +64,18 @@ class _Spawn(TextSpawn):
 
 
 def script(command: str, mark: str) -> str:
-    """The line that runs a command so that its output can be told from everything else on the console.
+    """Return the shell line that runs a command so that its output can be distinguished from other console text.
 
-    First comes a line that says that the shell has taken the whole command in. Each line of output begins with the mark
+    The first line of output confirms that the shell has read the whole command. Each following line begins with the mark
     and ``|``; the last one is the mark, ``=`` and the exit code.
     """
     return f'echo "{mark}$((0))<"; {{ ( {command}\n) 2>&1; echo "{mark}=$?"; }} </dev/null | sed \'s/^/{mark}|/\''
 
 
 def parse(text: str, mark: str) -> tuple[int, str] | None:
-    """The exit code and output in the console text of :func:`script`, None when the end is not there yet.
+    """Return the exit code and output in the console text of :func:`script`, None when the end is missing.
 
-    The kernel's and Xen's lines in between have no mark and are left out.
+    Lines of the kernel and of Xen in between have no mark and are left out.
     """
     end = re.search(rf"{mark}=(\d+)[ \t]*\n", text)
     if not end:
@@ -85,16 +86,14 @@ def parse(text: str, mark: str) -> tuple[int, str] | None:
         if found and (not before.strip() or KERNEL_LINE.match(before)):
             lines.append(rest)
     if lines and not lines[-1]:
-        lines.pop()  # what stood before the exit code
+        lines.pop()  # the text before the exit code
     return int(end.group(1)), "\n".join(lines)
 
 
 class Console(Guest):
-    """The serial console of a running machine.
+    """The serial console of a running machine, as a guest whose shell runs the commands.
 
-    All limits are seconds of machine time, stretched by the user's patience.
-
-    :param place: where to begin in the console's text; None: at the last reset, for prompts before it are void.
+    :param place: offset in the console's text to begin at; None: the last reset, as older prompts are obsolete.
     """
 
     def __init__(self, channels: Channels, place: int | None = None) -> None:
@@ -102,11 +101,11 @@ class Console(Guest):
         self._spawn = _Spawn(channels, channels.reset_place if place is None else place)
 
     def expect(self, *patterns: str, limit: float = timeouts.COMMAND) -> int:
-        """Wait for the first of these regular expressions; return which one, from 0.
+        """Wait until one of these regular expressions matches new text; return its index, from 0.
 
         :param limit: seconds of machine time, stretched by the user's patience.
-        :raises MachineStarved: when the emulator got too little processor time to say anything.
-        :raises ScenarioFailed: past the limit, or when the guest hangs, or the machine ends or fails.
+        :raises MachineStarved: when the emulator got too little processor time to tell.
+        :raises ScenarioFailed: when the limit is over, the guest hangs, or the machine ends or fails.
         """
         what = f"match on the console for {' or '.join(patterns)}"
 
@@ -123,7 +122,7 @@ class Console(Guest):
                 raise ScenarioFailed(f"no {what}: {reason}\n{self._tail()}")
 
         def nothing(seconds: float) -> None:
-            """Pause not at all: the attempt waits."""
+            """Do not pause: the attempt itself waits."""
 
         evidence = lambda: f"the console's last lines:\n{self._tail()}"  # noqa: E731
         return poll(attempt, what, limit=limit, pause=nothing, still_possible=hung, evidence=evidence)[0]
@@ -132,7 +131,7 @@ class Console(Guest):
         return "\n".join(f"    {line[:160]}" for line in self._channels.transcript.text.splitlines()[-8:])
 
     def send(self, text: str) -> None:
-        """Type text as it is, slowly enough for Xen."""
+        """Type text, slowly enough for Xen's console."""
         data = text.encode()
         for start in range(0, len(data), BURST):
             self._channels.send_console(data[start : start + BURST])
@@ -141,7 +140,7 @@ class Console(Guest):
                 self._channels.pump(rest)
 
     def login(self, user: str, password: str, *, limit: float = timeouts.BOOT) -> None:
-        """Log in at the next prompt and make the shell ready for :meth:`run`.
+        """Log in at the next prompt and prepare the shell for :meth:`execute`.
 
         login(1) gives up after a minute of the guest's clock (LOGIN_TIMEOUT in login.defs(5)), which a guest with little of a
         processor exceeds between two of its lines. It is tried again then, as a user would.
@@ -153,20 +152,20 @@ class Console(Guest):
                 self.send(f"{password}\n")
                 answer = self.expect(PROMPT, r"Login incorrect", LOGIN_TIMED_OUT)
                 if answer == 1:
-                    raise ScenarioFailed(f"the console refuses {user}'s password")
+                    raise ScenarioFailed(f"the console rejects the password of {user}")
                 if answer == 0:
                     return self._prepare_shell()
             self.expect(LOGIN, limit=limit)
         raise ScenarioFailed(f"the console gave up {LOGINS} log-ins of {user} for time")
 
     def wait_for_shell(self, *, limit: float = timeouts.BOOT) -> None:
-        """Wait for a shell that is there without a log-in and make it ready."""
+        """Wait for a shell that needs no log-in and prepare it for :meth:`execute`."""
         if self.expect(PROMPT, LOGIN, limit=limit) == 1 and self.expect(PROMPT, PASSWORD) == 1:
-            raise ScenarioFailed("the console asks for a password where a shell was promised")
+            raise ScenarioFailed("the console asks for a password; a shell without a log-in was expected")
         self._prepare_shell()
 
     def _prepare_shell(self, tries: int = 5) -> None:
-        """A shell that neither edits lines nor echoes nor prompts, proven by an answer."""
+        """Switch the shell's line editing, echo and prompt off, and check that it responds."""
         for number in range(tries):
             self.send("\nTERM=dumb exec sh\n")
             self.send("stty -echo cols 250; PS1= PS2=; set +o history 2>/dev/null\n")
@@ -180,7 +179,7 @@ class Console(Guest):
                 return
 
     def _type(self, line: str, taken: str, tries: int = 3) -> None:
-        """Type a line until the shell says that it has taken it in: input on Xen's console may be lost all the same."""
+        """Type a line until the shell confirms it: input on Xen's console may be lost at any speed."""
         for number in range(1, tries + 1):
             self.send(line + "\n")
             try:
@@ -188,19 +187,19 @@ class Console(Guest):
             except ScenarioFailed:
                 if number == tries or self._channels.closed or not self._channels.quiet:
                     raise
-                self.send("\x03\n")  # whatever is left of the line goes
+                self.send("\x03\n")  # discards the rest of the line
             else:
                 return
 
     def execute(self, command: str, *, limit: float = timeouts.COMMAND) -> CommandResult:
-        """Run a command in the guest's shell; each runs in a subshell, so a ``cd`` does not last.
+        """Run a command in the guest's shell; each runs in a subshell, so that a ``cd`` does not last.
 
-        :raises ScenarioFailed: when the shell does not take it, or it does not end within the limit.
+        :raises ScenarioFailed: when the shell does not accept it, or it does not end within the limit.
         """
         mark = f"Q{next(MARKS)}Z"
         self._type(script(command, mark), f"{mark}0<")
         self.expect(rf"{mark}=\d+[ \t]*\n", limit=limit)
-        said = f"{self._spawn.before}{self._spawn.after}"
-        parsed = parse(said, mark)
-        assert parsed, "the pattern of expect is that of parse"
+        output = f"{self._spawn.before}{self._spawn.after}"
+        parsed = parse(output, mark)
+        assert parsed, "expect and parse have the same pattern"
         return CommandResult(command, *parsed)

@@ -1,4 +1,4 @@
-"""Wait for something of a machine: an event, a text on its console, its end."""
+"""Waits for a machine: an event, a text on its console, its end."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 
 class Waits(ABC):
-    """The waiting side of a machine."""
+    """The waiting methods of a machine."""
 
     @property
     @abstractmethod
     def channels(self) -> Channels:
-        """The lines out of the machine."""
+        """Return the channels of the machine."""
 
     @property
     @abstractmethod
     def running(self) -> bool:
-        """Whether the machine's emulator runs."""
+        """Return whether the machine's emulator runs."""
 
     def wait_until(
         self,
@@ -38,14 +38,14 @@ class Waits(ABC):
         stall: float | None = STALL,
         wall: float | None = None,
     ) -> T:
-        """Drain the lines until ``look`` finds something; return what it found.
+        """Read the channels until ``look`` returns something true; return that.
 
-        :param what: for the error message, as ``a report of failure``.
+        :param what: the awaited thing as a noun for the error message, such as ``report of the failure``.
         :param limit: seconds of machine time.
         :param stall: seconds after which a silent and idle guest counts as hung; None: it may be idle up to the limit.
-        :param wall: the limit by the wall clock in seconds; None: far away.
-        :raises MachineStarved: when the emulator got too little processor time to say anything.
-        :raises ScenarioFailed: past the limit, when the guest hangs, or when the machine ended without it.
+        :param wall: the limit by the wall clock in seconds; None: far behind the other limit.
+        :raises MachineStarved: when the emulator got too little processor time to tell.
+        :raises ScenarioFailed: when the limit is over, the guest hangs, or the machine has ended.
         """
 
         def condition() -> T | None:
@@ -78,18 +78,19 @@ class Waits(ABC):
         return self.channels.progress.hung(stall) if self.channels.progress else ""
 
     def wait_for_console_text(self, text: str, *, limit: float = timeouts.COMMAND) -> None:
-        """Wait until a text is on the console: a slow serial line brings it after the event that tells of it.
+        """Wait until a text is on the console; a slow serial line shows it after the event that reports it.
 
-        :raises ScenarioFailed: past the limit in seconds.
+        :param text: a literal text, not a pattern; see :meth:`qa.vm.serial_console.Console.expect` for patterns.
+        :raises ScenarioFailed: when the limit is over, the guest hangs, or the machine has ended.
         """
         self.wait_until(lambda: text in self.channels.transcript.text, f"text {text!r} on the console", limit=limit)
 
     def wait_for_event(self, source: str, kind: str = "finished", *, limit: float, since: int = 0) -> Message:
-        """The first event of this source and kind.
+        """Return the first event of this source and kind.
 
         :param limit: seconds of machine time, stretched by the user's patience.
-        :param since: how many events to leave out, for a machine that does the same thing twice.
-        :raises ScenarioFailed: past the limit, at another source's failure, or when the machine ended before.
+        :param since: number of events to skip, for a machine that does the same thing twice.
+        :raises ScenarioFailed: when the limit is over, another source fails, or the machine has ended.
         """
 
         def look() -> Message | None:
@@ -99,7 +100,7 @@ class Waits(ABC):
         return self.wait_until(look, f"event {kind} from {source}", limit=limit)
 
     def wait_for_qmp_event(self, name: str, *, limit: float, number: int = 1) -> Message:
-        """QEMU's own event of this name, such as ``RESET`` or ``SHUTDOWN``; ``number`` 2 is the second one."""
+        """Return QEMU's own event of this name, such as ``RESET``; ``number`` 2 is the second one."""
 
         def look() -> Message | None:
             found = [event for event in self.channels.qmp_events if event["event"] == name]
@@ -108,7 +109,7 @@ class Waits(ABC):
         return self.wait_until(look, f"event {name} from QEMU", limit=limit)
 
     def wait_for_shutdown(self, *, limit: float = timeouts.REBOOT) -> str:
-        """Wait until the machine ended by itself; why, in QEMU's words: ``guest-reset`` or ``guest-shutdown``."""
+        """Wait until the machine has ended; return QEMU's reason: ``guest-reset`` or ``guest-shutdown``."""
 
         def hung() -> None:
             if reason := self.hung():
@@ -124,11 +125,11 @@ class Waits(ABC):
             evidence=self.last_words,
         )
         reasons = [e["data"].get("reason", "?") for e in self.channels.qmp_events if e["event"] == "SHUTDOWN"]
-        return str(reasons[-1]) if reasons else "without a word"
+        return str(reasons[-1]) if reasons else "an unknown reason"
 
     def last_words(self) -> str:
-        """The last step and the console's last lines, for an error message."""
+        """Return the last step and the console's last lines, for an error message."""
         steps = [event.get("name") for event in self.channels.events if event.get("event") == "step"]
         tail = [line for line in self.channels.transcript.text.splitlines() if line.strip()][-8:]
-        said = "\n".join(f"    {line[:160]}" for line in tail) or "    (nothing)"
-        return f"last step: {steps[-1] if steps else 'none'}; the console said last:\n{said}"
+        shown = "\n".join(f"    {line[:160]}" for line in tail) or "    (nothing)"
+        return f"last step: {steps[-1] if steps else 'none'}; the console's last lines:\n{shown}"
