@@ -265,7 +265,7 @@ class Scenario:
             (machine.name, finding) for machine in self.machines if machine.started for finding in findings(machine.console_text)
         ]
 
-    def judge(self) -> None:
+    def final_check(self) -> None:
         """Check what holds for every scenario: consoles, events, and secrets in artifacts.
 
         :raises ScenarioFailed: for an unexpected finding on a console, an expected one that is missing, an unexpected

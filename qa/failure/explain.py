@@ -20,13 +20,13 @@ from qa.vm.channels import Message
 PROJECT = Path(__file__).resolve().parent.parent.parent
 KERNEL_TIME = re.compile(r"^(?:\[ *\d+\.\d+\]|\(XEN\)) +(?:\[[^\]]*\] +)?")
 FINDINGS = re.compile(r"^\S+: (\d+) findings\n +([^\n]+)")
-"""Beginning of the error of :meth:`qa.scenario.Scenario.judge`."""
+"""Beginning of the error of :meth:`qa.scenario.Scenario.final_check`."""
 FAILED_UNIT = re.compile(r"Failed to start (\S+\.\w+)(?: - ([^.]*))?|Dependency failed for (\S+\.\w+)")
 WAITED = re.compile(r"^(?:no |the machine does not end|the machine ended before|QEMU ended before)")
 """Beginnings of the errors of waits."""
 POLL = ("qa/vm/polling.py", "poll")
 """The function that waits; its variables ``what`` and ``limit`` name the awaited thing and the limit."""
-CHECKS = ("need", "need_in", "check", "expect", "pump", "_judge", "run_and_drain", "execute")
+CHECKS = ("need", "need_in", "check", "expect", "pump", "_check", "run_and_drain", "execute")
 CHECK_FILES = ("qa/vm/polling.py", "qa/vm/machine_time.py", "qa/vm/guest.py", "qa/vm/waits.py")
 """Functions and files that only raise, or wait for others: the explanation shows the line that calls them."""
 
@@ -141,17 +141,17 @@ def sentence(
             return finding_sentence(name, finding)
     if failed_events:
         return event_sentence(*failed_events[0])
-    judged = FINDINGS.match(error.strip())
+    summary = FINDINGS.match(error.strip())
     waited = bool(WAITED.match(first))
-    if waited or judged or "failed unit" in first:
+    if waited or summary or "failed unit" in first:
         reason = unit_sentence(machines)
         if not reason and found:
             reason = finding_sentence(*found[0])
         if reason:
             return f"{reason}; {first}" if waited else reason
-    if judged:
-        more = int(judged[1]) - 1
-        return judged[2].strip() + (f" (and {more} more)" if more else "")
+    if summary:
+        more = int(summary[1]) - 1
+        return summary[2].strip() + (f" (and {more} more)" if more else "")
     return first.removesuffix(":")
 
 

@@ -53,16 +53,16 @@ def ssh_clients(machine: Machine, credentials: Credentials) -> list[Ssh]:
 
 
 @contextmanager
-def without_verdict() -> Iterator[None]:
+def unchecked() -> Iterator[None]:
     """Read the channels of all running machines without raising for what they show."""
-    channels = [(machine.channels, machine.channels.judging) for machine in RUNNING if machine.started]
+    channels = [(machine.channels, machine.channels.checking) for machine in RUNNING if machine.started]
     for line, _ in channels:
-        line.judging = False
+        line.checking = False
     try:
         yield
     finally:
         for line, before in channels:
-            line.judging = before
+            line.checking = before
 
 
 def short_argv(argv: Sequence[str]) -> list[str]:
@@ -116,7 +116,7 @@ def ask(machine: Machine, credentials: Credentials, *, may_type: bool) -> Report
     fatal = machine.channels.transcript.fatal
     if fatal and "panic" in fatal.kind:
         return None, f"its console shows a {fatal.kind}"
-    with without_verdict():
+    with unchecked():
         reasons = []
         ways: list[tuple[str, Callable[[], Report]]] = [("ssh", lambda: ask_by_ssh(machine, credentials))]
         if may_type:

@@ -63,7 +63,7 @@ class FailureRecorder(Watcher):
             self._broken = (error, name)
 
     def machine_ends(self, machine: Machine, error: BaseException | None) -> None:
-        """Take evidence of all machines that run, or of the one that ends when only the judgement will fail."""
+        """Take evidence of all machines that run, or of the one that ends if only the final checks will fail."""
         if error is not None:
             self.failed(error)
         elif self._conspicuous(machine):

@@ -11,7 +11,7 @@ from qa.vm.qemu_args import Firmware
 from qa.vm.serial_console import Console
 
 
-def arrive(scenario: Scenario, machine: Machine) -> Console:
+def wait_for_first_boot(scenario: Scenario, machine: Machine) -> Console:
     """Wait for the end of the first boot, log in on the console, wait for the rest of the boot; return the console.
 
     :raises ScenarioFailed: when the host is not Xen's dom0, or a unit failed.
@@ -29,7 +29,7 @@ def arrive(scenario: Scenario, machine: Machine) -> Console:
     return console
 
 
-def look_around(
+def check_installed_host(
     scenario: Scenario,
     machine: Machine,
     ssh: Ssh,

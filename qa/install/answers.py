@@ -1,4 +1,4 @@
-"""The answers that the scenarios install with."""
+"""The answer files of the scenarios."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ Values = dict[str, Any]
 
 
 def document(credentials: Credentials, *, wipe: bool = False, finish: str = "reboot", **changes: Any) -> Values:
-    """A whole answer file as values: one disk by its serial number, DHCP on the management bridge.
+    """Return a complete answer file as values: one disk by its serial number, DHCP on the management bridge.
 
-    :param changes: top-level keys that are put in place of these.
+    :param wipe: allow the installer to erase the disk.
+    :param finish: what the installer does at its end.
+    :param changes: top-level keys that replace these.
     """
     disk: Values = {"disk": {"serial": DISK_SERIAL}}
     if wipe:
@@ -45,16 +47,16 @@ def document(credentials: Credentials, *, wipe: bool = False, finish: str = "reb
 
 
 def management(**changes: Any) -> Values:
-    """The management network: the usual card by DHCP; ``changes`` are put in place or, when None, taken away."""
+    """Return the management network: the usual card by DHCP; ``changes`` replace values or, if None, remove them."""
     values = {"mac": MANAGEMENT_MAC, "ipv4": "dhcp", "bridge": BRIDGE, **changes}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def to_yaml(values: Values) -> str:
-    """The text of an answer file."""
+    """Return values as the text of an answer file."""
     return yaml.safe_dump(values, sort_keys=False)
 
 
 def answers(credentials: Credentials, *, wipe: bool = False, finish: str = "reboot", **changes: Any) -> str:
-    """A whole answer file as YAML, see :func:`document`."""
+    """Return a complete answer file as YAML, see :func:`document`."""
     return to_yaml(document(credentials, wipe=wipe, finish=finish, **changes))

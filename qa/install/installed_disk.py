@@ -1,4 +1,4 @@
-"""An installed disk, made once for each firmware in a run and then shared through overlays."""
+"""Installed disks, made once for each firmware, cached, and shared through overlays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qa.vm.qemu_args import Drive, Firmware, MachineSpec, Nic
 
 DISK = "disk.img"
 VARIABLES = "variables.fd"
-"""Names of an installed disk and of the UEFI variables in a stage's folder."""
+"""Names of the installed disk and of the UEFI variables in a stage's folder."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Installed:
 
 
 def run_installer(machine: Machine, scenario: Scenario) -> dict[str, float]:
-    """Follow the installer from power-on to the reset that ends the machine; seconds of its steps by name.
+    """Wait for the installer from power-on to the reset that ends the machine; return seconds of its steps by name.
 
-    :raises ScenarioFailed: when it fails, says nothing of its steps, or does not reboot.
+    :raises ScenarioFailed: when it fails, reports no steps, or does not reboot.
     """
     with scenario.phase("boot to the installer"):
         machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
@@ -51,14 +51,14 @@ def run_installer(machine: Machine, scenario: Scenario) -> dict[str, float]:
     with scenario.phase("shut down"):
         reason = machine.wait_for_shutdown()
     if reason != "guest-reset":
-        raise ScenarioFailed(f"the answers ask for a reboot, the machine ended by {reason}")
+        raise ScenarioFailed(f"the answers specify a reboot, the machine ended by {reason}")
     return note_steps(machine, scenario)
 
 
 def note_steps(machine: Machine, scenario: Scenario) -> dict[str, float]:
-    """Seconds of the installer's steps by name; they also go into the scenario's notes.
+    """Return the seconds of the installer's steps by name, and add them to the scenario's notes.
 
-    :raises ScenarioFailed: when it told of none.
+    :raises ScenarioFailed: when the installer reported none.
     """
     steps = {
         event["name"]: float(event["seconds"])
@@ -66,7 +66,7 @@ def note_steps(machine: Machine, scenario: Scenario) -> dict[str, float]:
         if event.get("source") == "installer" and event.get("event") == "step" and event.get("state") == "finished"
     }
     if not steps:
-        raise ScenarioFailed("the installer told of no finished step")
+        raise ScenarioFailed("the installer reported no finished step")
     total = sum(steps.values())
     scenario.notes["installer steps"] = {**steps, "all steps": round(total, 1)}
     print(f"{scenario.name}: {len(steps)} installer steps in {human_seconds(total)}")
@@ -82,14 +82,14 @@ def install_from_cd(
     name: str = "install",
     **values: Any,
 ) -> dict[str, float]:
-    """Install from the CD onto blank disks by an answers stick; seconds of the installer's steps by name.
+    """Install from the CD onto blank disks with an answers stick; return seconds of the installer's steps by name.
 
-    The disks come first in the boot order: blank, they fall through to the CD. The machine ends at the reboot that the
-    answers ask for, which leaves the disks as they are before the first boot.
+    The disks come first in the boot order; the firmware skips them while they are blank and boots the CD. The machine
+    ends at the reboot that the answers specify, which leaves the disks as they are before the first boot.
 
     :param text: the answers, on the stick.
     :param values: fields of :class:`qa.vm.qemu_args.MachineSpec`.
-    :raises ScenarioFailed: when the installer fails, says nothing of its steps, or does not reboot.
+    :raises ScenarioFailed: when the installer fails, reports no steps, or does not reboot.
     """
     stick = scenario.stick("install-serial", arguments=arguments, answers=text)
     spec = scenario.spec(name, drives=(*disks, scenario.cd(len(disks)), stick), **values)
@@ -110,13 +110,13 @@ def install(scenario: Scenario, firmware: Firmware, folder: Path) -> dict[str, f
 
 
 class InstalledDisks:
-    """Installed disks, kept between runs."""
+    """Installed disks, cached between runs."""
 
     def get(self, scenario: Scenario, firmware: Firmware, *, renew: bool = False) -> Installed:
-        """Return the installed disk; the first scenario that asks installs it.
+        """Return the installed disk; install it when it is not cached.
 
-        :param renew: install in any case, for scenarios that are about the installation.
-        :raises ScenarioFailed: when this installation failed, now or before in this run.
+        :param renew: install even if a disk is cached, for scenarios about the installation.
+        :raises ScenarioFailed: when the installation fails.
         """
 
         def make(folder: Path) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class InstalledDisks:
 
 @dataclass(frozen=True)
 class Host:
-    """An installed host's own copy of the disk, to boot as often as a scenario likes."""
+    """An installed host with its own copy of the disk, which a scenario can boot any number of times."""
 
     scenario: Scenario
     installed: Installed
@@ -139,11 +139,11 @@ class Host:
 
     @property
     def ssh(self) -> Ssh:
-        """Commands by ssh while the host runs."""
+        """Return the ssh client for the running host."""
         return Ssh(self.scenario.settings.credentials, self.ssh_port)
 
     def spec(self, name: str) -> MachineSpec:
-        """The machine of the installation: disk first, CD second, the management card's ssh port forwarded."""
+        """Describe the machine of the installation: disk first, CD second, the management card's ssh port forwarded."""
         return self.scenario.spec(
             name,
             firmware=self.installed.firmware,
@@ -153,12 +153,12 @@ class Host:
         )
 
     def boot(self, name: str) -> Machine:
-        """The host, to be started by ``with``."""
+        """Make the host's machine; ``with`` starts it."""
         return self.scenario.machine(name, self.spec(name))
 
 
 def own_copy(scenario: Scenario, installed: Installed) -> Host:
-    """A host on an overlay over the installed disk."""
+    """Make a host on an overlay over the installed disk."""
     disk = media.overlay(scenario.work / "disk.qcow2", installed.disk)
     variables = None
     if installed.variables:

@@ -1,4 +1,4 @@
-"""Two ISOs of the same layout: which files differ, and that nothing else does."""
+"""Comparison of two ISOs of the same layout: the files that differ, and nothing else may."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Extents = dict[str, range]
 
 
 def different_blocks(one: Path, other: Path) -> list[int]:
-    """The numbers of the 2048-byte blocks that differ.
+    """Return the numbers of the 2048-byte blocks that differ.
 
-    :raises ScenarioFailed: when the files are not of one size.
+    :raises ScenarioFailed: when the sizes differ.
     """
     if one.stat().st_size != other.stat().st_size:
         raise ScenarioFailed(f"{one.name} has {one.stat().st_size} bytes, {other.name} {other.stat().st_size}")
@@ -33,7 +33,7 @@ def different_blocks(one: Path, other: Path) -> list[int]:
 
 
 def extents(iso: Path) -> Extents:
-    """The blocks of each file by its Rock Ridge path."""
+    """Return the blocks of each file by its Rock Ridge path."""
     image = pycdlib.PyCdlib()
     image.open(str(iso))
     try:
@@ -52,9 +52,9 @@ def _walk(image: pycdlib.PyCdlib) -> Iterator[tuple[str, range]]:
 
 
 def owners(blocks: list[int], files: Extents) -> list[str]:
-    """The files that the blocks belong to.
+    """Return the files that the blocks belong to.
 
-    :raises ScenarioFailed: for a block outside of every file: a table or a boot record.
+    :raises ScenarioFailed: for a block outside of all files, in a table or boot record.
     """
     found = set()
     for block in blocks:
@@ -66,11 +66,11 @@ def owners(blocks: list[int], files: Extents) -> list[str]:
 
 
 def changed_files(one: Path, other: Path) -> list[str]:
-    """The files that differ between two ISOs in which everything has the same place.
+    """Return the files that differ between two ISOs with the same layout.
 
     :raises ScenarioFailed: when anything else differs.
     """
     files = extents(one)
     if extents(other) != files:
-        raise ScenarioFailed("files have other places or sizes")
+        raise ScenarioFailed("files have different offsets or sizes")
     return owners(different_blocks(one, other), files)

@@ -1,4 +1,4 @@
-"""Hosts that are installed over the network: one inventory and one tree for a run, served in each scenario's laboratory."""
+"""Installation over the network: one inventory and one tree for a run, served in each scenario's lab network."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ DOMAIN = "lab.example.org"
 SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
 DNSMASQ_READY = "started, version"
 BYTES_LIMIT = 1.05
-"""HTTP bytes that a host may cost, as a multiple of the image's."""
+"""HTTP bytes that one installation may take, as a multiple of the image's size."""
 RANGE = "10.77.0.100,10.77.0.199"
 PXE_OFF = (("IPv4PXESupport", "n"), ("IPv6PXESupport", "n"))
-"""OVMF offers PXE before HTTP boot; without PXE it comes to HTTP at once."""
+"""OVMF settings that disable PXE, which it tries before HTTP boot."""
 
 
 def mac(host: str) -> str:
-    """The MAC address of a host of the inventory."""
+    """Return the MAC address of a host in the inventory."""
     return f"52:54:00:77:00:{HOSTS.index(host) + 1:02x}"
 
 
 def host_name(host: str) -> str:
-    """The name that a host of the inventory gets."""
+    """Return the host name of a host in the inventory."""
     return f"{host}.{DOMAIN}"
 
 
 def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[str, Any]:
-    """An inventory as values: what hosts have in common as defaults, and the machines by their MAC addresses."""
+    """Return an inventory as values: common values as defaults, and the machines by their MAC addresses."""
     common = answers.document(credentials)
     del common["host_name"], common["network"]
     machines = {
@@ -66,7 +66,7 @@ def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[st
 
 
 def dom0kit(*words: str) -> list[str]:
-    """The product's own command."""
+    """Return a command line of the product's own command."""
     return [sys.executable, "-m", "programs.build_machine", *words]
 
 
@@ -79,24 +79,24 @@ class Tree:
 
     @cached_property
     def listing(self) -> dict[str, Any]:
-        """``hosts.json``."""
+        """Return the content of ``hosts.json``."""
         value: dict[str, Any] = json.loads((self.folder / "hosts.json").read_text())
         return value
 
     @property
     def image_bytes(self) -> int:
-        """Bytes of the image's four files."""
+        """Return the size of the image's four files in bytes."""
         folder = self.folder / "images" / str(self.listing["image"])
         return sum((folder / name).stat().st_size for name in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs"))
 
     def tokens(self) -> list[str]:
-        """The tokens with which the hosts report."""
+        """Return the tokens with which the hosts report."""
         files = [self.folder / "answers" / f"{host}.yaml" for host in self.listing["hosts"]]
         hooks = [yaml.safe_load(file.read_text()).get("reports", {}).get("webhook", {}) for file in files]
         return [str(hook["token"]) for hook in hooks if "token" in hook]
 
     def is_done(self, host: str) -> bool:
-        """Whether a host is marked as installed, for both boot loaders."""
+        """Return whether a host is marked as installed, for both boot loaders."""
         return all((self.folder / "done" / f"{host}.{kind}").exists() for kind in ("cfg", "ipxe"))
 
     def rearm(self, settings: Settings, host: str) -> None:
@@ -105,22 +105,22 @@ class Tree:
 
 
 def render(settings: Settings, file: Path, folder: Path, *further: str) -> None:
-    """``dom0kit answers render`` with the run's ISO."""
+    """Run ``dom0kit answers render`` with the run's ISO."""
     words = ["answers", "render", str(file), "-o", str(folder), "--url", URL, "--iso", str(settings.iso.resolve()), *further]
     run(dom0kit(*words), cwd=PROJECT, timeout=timeouts.patient(1800))
 
 
 class Trees:
-    """The run's network-boot tree, rendered when the first scenario asks for it."""
+    """The run's network-boot tree, rendered at its first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.disks: dict[str, Path] = {}
-        """Disks of installed hosts by the host's name in the inventory, for scenarios that begin with one."""
+        """Disks of installed hosts by the host's name in the inventory, for scenarios that continue with one."""
 
     @cached_property
     def tree(self) -> Tree:
-        """The tree with all hosts of the inventory."""
+        """Return the tree with all hosts of the inventory."""
         work = self._settings.work / "network"
         work.mkdir(parents=True, exist_ok=True)
         file = work / "inventory.yaml"
@@ -132,11 +132,11 @@ class Trees:
 
 @dataclass(frozen=True)
 class Boot:
-    """How a machine boots from the network.
+    """The way in which a machine boots from the network.
 
-    :param dhcp: the addresses that the product's server gives, or ``proxy``: beside the site's own.
+    :param dhcp: the address range of the product's DHCP server, or ``proxy`` next to the site's own server.
     :param rom: with the card's own boot ROM, iPXE; BIOS has no other driver.
-    :param no_ipxe: the server treats this ROM as any other PXE, and GRUB is loaded over its UNDI driver.
+    :param no_ipxe: the server treats this ROM as any other PXE client; GRUB is loaded over its UNDI driver.
     """
 
     firmware: Firmware
@@ -148,7 +148,7 @@ class Boot:
 
 @dataclass(frozen=True)
 class Served:
-    """``dom0kit answers serve`` in a laboratory.
+    """``dom0kit answers serve`` in a lab network.
 
     :param folder: its logs, leases and reports.
     """
@@ -157,27 +157,27 @@ class Served:
     folder: Path
 
     def reports(self, host: str) -> list[dict[str, Any]]:
-        """What a host reported so far."""
+        """Return the reports of a host so far."""
         path = self.folder / "reports" / f"{host}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def reported(self, host: str, event: str, source: str = "") -> dict[str, Any] | None:
-        """The first report of a kind, from any source when none is given."""
+        """Return the first report of a kind, from any source when none is given."""
         found = (r for r in self.reports(host) if r.get("event") == event and source in ("", r.get("source")))
         return next(found, None)
 
     @property
     def requests(self) -> list[access_log.Request]:
-        """The HTTP requests so far, without the laboratory's own."""
+        """Return the HTTP requests so far, except for the lab's own."""
         return [request for request in access_log.read(self.folder / "access.log") if request.client != netns_commands.ADDRESS]
 
     def by_tftp(self) -> list[str]:
-        """The files that were sent by TFTP."""
+        """Return the files that were sent by TFTP."""
         path = self.folder / "dnsmasq.log"
         return access_log.tftp_sent(path.read_text(errors="replace")) if path.exists() else []
 
     def starts(self, host: str) -> int:
-        """How often the host's own boot configuration was fetched so far, by HTTP or TFTP."""
+        """Return how often the host's own boot configuration was fetched so far, by HTTP or TFTP."""
         name = f"boot/hosts/mac-{mac(host).replace(':', '-')}"
         by_http = [request for request in self.requests if f"/{name}." in request.path and request.status == 200]
         by_tftp = [path for path in self.by_tftp() if f"/{name}." in path]
@@ -185,8 +185,8 @@ class Served:
 
 
 def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
-    """Serve the tree on the laboratory's bridge, beside the site's own DHCP server when the boot is by proxy."""
-    # Below a folder that everybody may pass: the servers do not run as root.
+    """Serve the tree on the lab's bridge, next to the site's own DHCP server if the boot is by proxy."""
+    # Below a folder that all users may enter: the servers do not run as root.
     folder = scenario.settings.public / f"{scenario.name}.serve"
     scenario.secrets += tree.tokens()
     lab.keep(folder, "serve")
@@ -195,7 +195,7 @@ def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
     words = serve_words(tree.folder, folder, boot)
     lab.serve("serve", dom0kit(*words), ready=SERVE_READY, env={"PYTHONPATH": str(PROJECT)})
     log = folder / "dnsmasq.log"
-    # It says where it serves before its children have begun to.
+    # Its ready line comes before its children serve.
     limit, interval = READY_SECONDS, 0.05
     poll(lambda: log.exists() and DNSMASQ_READY in log.read_text(), "start of dnsmasq", limit=limit, interval=interval)
     poll((folder / "nginx.pid").exists, "start of nginx", limit=limit, interval=interval)
@@ -203,31 +203,33 @@ def serve(lab: Lab, scenario: Scenario, tree: Tree, boot: Boot) -> Served:
 
 
 def serve_words(tree: Path, folder: Path, boot: Boot) -> list[str]:
-    """The words of ``dom0kit answers serve``."""
+    """Return the arguments of ``dom0kit answers serve``."""
     words = ["answers", "serve", str(tree), "--interface", netns_commands.BRIDGE, "--run", str(folder), "--dhcp", boot.dhcp]
     return [*words, *(["--no-ipxe"] if boot.no_ipxe else [])]
 
 
 def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive, **values: Any) -> MachineSpec:
-    """A machine whose network card stays first in the boot order, before its disk; a reset starts it over."""
+    """Describe a machine whose network card stays first in the boot order, before its disk; a reset reboots it."""
     base: dict[str, Any] = {"firmware": boot.firmware, "firmware_settings": boot.settings, "reset_ends": False}
     return scenario.spec("host", nics=(nic,), drives=(disk,), netns=lab.namespace, **{**base, **values})
 
 
 def wait_for_installation(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
-    """From power-on to the reset after the installation; the host's report made it count as installed.
+    """Wait from power-on to the reset after the installation, and check that the server counts the host as installed.
 
-    :param warning: a part of the one warning that this installation must give; empty: none may be there.
-    :returns: :meth:`Served.starts` at the reset.
-    :raises ScenarioFailed: when something of it did not happen.
+    :param warning: a part of the one warning that this installation must give; empty: no warning is allowed.
+    :return: :meth:`Served.starts` at the reset.
+    :raises ScenarioFailed: for the first step that does not happen.
     """
     with scenario.phase("boot from the network to the installer"):
         machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
     with scenario.phase("install"):
         event = machine.wait_for_event("installer", limit=timeouts.INSTALL)
-    # The installer looks at the firmware's boot order after it has put the disk first, and warns when it is not.
+    # The installer reads the firmware's boot order after it has put the disk first, and warns if it is not.
     warned = event.get("warnings") or []
-    need(len(warned) == bool(warning) and all(warning in text for text in warned), f"the installation warns: {warned}")
+    need(
+        len(warned) == bool(warning) and all(warning in text for text in warned), f"the installation gave the warnings: {warned}"
+    )
     machine.screenshot("finished")
     with scenario.phase("shut down"):
         machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT)
@@ -236,31 +238,34 @@ def wait_for_installation(scenario: Scenario, machine: Machine, served: Served, 
         served.reported(host, "finished", "installer"),
         f"the server has no report that {host} is installed: {served.reports(host)[-3:]}",
     )
-    need(served.tree.is_done(host), f"{host} is installed, and done/{host}.cfg or .ipxe is not there")
-    need(starts, "the firmware never asked for the host's boot configuration: it did not boot by network")
+    need(served.tree.is_done(host), f"{host} is installed, but done/{host}.cfg or .ipxe is missing")
+    need(starts, "the firmware never fetched the host's boot configuration: it did not boot from the network")
     return starts
 
 
 def check_bytes(scenario: Scenario, served: Served) -> None:
-    """The whole installation cost the server little more than the image once."""
+    """Check that the whole installation transferred little more than the image once."""
     sent = sum(access_log.bytes_by_client(served.requests).values())
     image = served.tree.image_bytes
     scenario.notes["HTTP bytes"] = {"sent": sent, "image": image, "ratio": round(sent / image, 4)}
-    need(sent <= BYTES_LIMIT * image, f"the host cost {sent} bytes by HTTP, {sent / image:.3f} times the image ({image} bytes)")
+    need(
+        sent <= BYTES_LIMIT * image,
+        f"the installation took {sent} bytes by HTTP, {sent / image:.3f} times the image ({image} bytes)",
+    )
     squashfs = access_log.fetched(served.requests, "/dom0.squashfs")
-    need(squashfs, "no dom0.squashfs was fetched by HTTP: this was no boot from the network")
+    need(squashfs, "dom0.squashfs was not fetched by HTTP: the machine did not boot from the network")
 
 
 def check_came_by_network(served: Served, host: str, before: int) -> None:
-    """The firmware has asked for its boot configuration since, which it does only when it boots by network.
+    """Check that the firmware has fetched its boot configuration since, as it does when it boots from the network.
 
-    :param before: what :meth:`Served.starts` was then; one boot may ask more than once.
+    :param before: the earlier value of :meth:`Served.starts`; one boot may fetch it more than once.
     """
     seen = served.starts(host)
-    need(seen > before, f"the firmware did not boot by network again: it has asked for its boot configuration {seen} times")
+    need(seen > before, f"the firmware did not boot from the network again: it has fetched its boot configuration {seen} times")
 
 
 def check_installed_once(machine: Machine, most: int = 1) -> None:
-    """The installer did not run again."""
+    """Check that the installer did not run again."""
     ran = [e for e in machine.events if e.get("source") == "installer" and e.get("event") == "started"]
     need(len(ran) <= most, f"the installer ran {len(ran)} times")

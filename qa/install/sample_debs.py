@@ -1,4 +1,4 @@
-"""Debian packages made at test time: drivers that the image dropped, from Debian's package of the same kernel, and a program."""
+"""Debian packages made at test time: drivers that the image omits, from Debian's kernel package, and a program."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from qa.vm.qemu_args import Drive
 LABEL = "DRIVERS"
 FOLDER = "debs"
 DEVICES = ("-object", "can-bus,id=can", "-device", "kvaser_pci,canbus=can")
-"""A card whose driver the image dropped: CAN over PCI. Its driver is found by the card's identity."""
+"""A card whose driver the image omits: CAN over PCI. The driver is found by the card's identity."""
 BY_CARD = ("kvaser_pci", "sja1000", "can-dev")
-"""The card's driver and what it needs."""
+"""The card's driver and its dependencies."""
 BY_NAME = "vcan"
-"""A driver without a card; the package asks for it by name."""
+"""A driver without a card; the package loads it by name."""
 DRIVERS, PROGRAM = "dom0kit-test-can", "dom0kit-test-hello"
-HELLO = "hello from a further package"
+HELLO = "hello from an additional package"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Kernel:
 
 
 def find_kernel(scenario: Scenario) -> Kernel:
-    """The kernel of the ISO under test.
+    """Return the kernel of the ISO under test.
 
-    :raises ScenarioFailed: when the cache does not have its package.
+    :raises ScenarioFailed: when the build's cache does not have its package.
     """
     path = media.extract(scenario.settings.iso, "/dom0kit/manifest.json", scenario.work / "manifest.json")
     manifest = json.loads(path.read_text())
@@ -49,14 +49,14 @@ def find_kernel(scenario: Scenario) -> Kernel:
 
 
 def control(name: str, architecture: str, **fields: str) -> str:
-    """A package's control file (deb-control(5))."""
+    """Return a package's control file (deb-control(5))."""
     base = {"Package": name, "Version": "1:1.0", "Architecture": architecture, "Maintainer": "dom0kit <qa@example.org>"}
     lines = [f"{key.replace('_', '-')}: {value}" for key, value in {**base, **fields, "Description": "made by a test"}.items()]
     return "\n".join(lines) + "\n"
 
 
 def build(folder: Path, target: Path, text: str) -> Path:
-    """A package of what is in a folder."""
+    """Build a package from the content of a folder."""
     (folder / "DEBIAN").mkdir(parents=True, exist_ok=True)
     (folder / "DEBIAN/control").write_text(text)
     run(["dpkg-deb", "--root-owner-group", "--build", folder, target])
@@ -64,9 +64,9 @@ def build(folder: Path, target: Path, text: str) -> Path:
 
 
 def make(scenario: Scenario, *, release: str = "") -> list[Path]:
-    """A package with drivers, which depends on one with a program.
+    """Make a package with drivers, which depends on one with a program.
 
-    :param release: the kernel that the drivers say they are for; that of the image without it.
+    :param release: the kernel release that the drivers declare; "": that of the image.
     """
     kernel, work = find_kernel(scenario), scenario.work / "packages"
     tree, drivers = work / "kernel", work / "drivers"
@@ -93,7 +93,7 @@ def make(scenario: Scenario, *, release: str = "") -> list[Path]:
 
 
 def stick(scenario: Scenario, packages: list[Path]) -> Drive:
-    """A stick with packages in a folder."""
+    """Make a stick with packages in a folder."""
     path = media.answers_stick(scenario.work / "drivers.img", {"readme.txt": "drivers\n"}, LABEL)
     run(["mmd", "-i", path, f"::{FOLDER}"])
     for package in packages:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qa.failure.reach import ssh_clients, without_verdict
+from qa.failure.reach import ssh_clients, unchecked
 from qa.guest.ssh_access import Ssh
 from qa.interactive import stop
 from qa.interactive.attach import raw_terminal, until_escape
@@ -191,7 +191,7 @@ class ShellWatcher(Watcher):
         self.opened += 1
         names = names_for(self._scenario, error)
         print(f"\n{self._scenario.name}, {time.monotonic() - self._scenario.began:.0f} s: {reason}", flush=True)
-        with without_verdict():
+        with unchecked():
             self._prompt(names)
             for machine in names["machines"].values():
                 stop.reclaim(machine)

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from qa.failure import EXPLANATION_TEXT, ScenarioFailed
-from qa.failure.reach import ssh_clients, without_verdict
+from qa.failure.reach import ssh_clients, unchecked
 from qa.failure.recorder import FailureRecorder
 from qa.interactive import access
 from qa.scenario import Scenario
@@ -75,7 +75,7 @@ def hold(scenario: Scenario, recorder: FailureRecorder, error: BaseException) ->
     recorder.write(error)
     print(f"\n{'=' * 80}\n{(scenario.folder / EXPLANATION_TEXT).read_text()}{'=' * 80}", flush=True)
     print("\n".join(describe(scenario)), flush=True)
-    with without_verdict():
+    with unchecked():
         for machine in running:
             release(machine)
         print("machines, networks and servers keep running; press Enter or Ctrl-C to end them", flush=True)

@@ -1,1 +1,1 @@
-"""A laboratory for network scenarios: a network namespace with a bridge, the machines' cables and the servers."""
+"""Lab networks: a network namespace with a bridge, the machines' taps and the servers."""

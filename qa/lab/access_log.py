@@ -1,6 +1,6 @@
-"""What access logs say: who fetched what, and how many bytes.
+"""Access logs: who fetched what, and how many bytes.
 
-Two formats are read: nginx's combined one, which most servers write, and that of ``dom0kit answers serve``.
+Two formats are supported: nginx's combined one, which most servers write, and that of ``dom0kit answers serve``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Request:
 
 
 def parse(line: str) -> Request | None:
-    """The request in a line, None for a line of another kind (a client that spoke no HTTP)."""
+    """Return the request in a line, None for another line (a client that did not speak HTTP)."""
     match = LINE.match(line) or SERVE_LINE.fullmatch(line.strip())
     if not match:
         return None
@@ -47,12 +47,15 @@ def parse(line: str) -> Request | None:
 
 
 def tftp_sent(output: str) -> list[str]:
-    """The files that dnsmasq has sent by TFTP, by its log: ``dnsmasq-tftp[9]: sent /srv/boot/grub.cfg to 10.77.0.100``."""
+    """Return the files that dnsmasq has sent by TFTP.
+
+    :param output: its log, with lines such as ``dnsmasq-tftp[9]: sent /srv/boot/grub.cfg to 10.77.0.100``.
+    """
     return TFTP.findall(output)
 
 
 def read(path: Path) -> list[Request]:
-    """The requests in a log so far; none when there is no log yet."""
+    """Return the requests in a log so far; none when there is no log yet."""
     if not path.exists():
         return []
     found = (parse(line) for line in path.read_text(errors="replace").splitlines())
@@ -60,7 +63,7 @@ def read(path: Path) -> list[Request]:
 
 
 def bytes_by_client(requests: Iterable[Request]) -> dict[str, int]:
-    """Bytes for each client by its address; IPv4 addresses that IPv6 sockets show count as what they are."""
+    """Return the bytes for each client by its address; IPv4 addresses of IPv6 sockets count as IPv4."""
     total: Counter[str] = Counter()
     for request in requests:
         total[request.client.removeprefix("::ffff:")] += request.bytes
@@ -68,5 +71,5 @@ def bytes_by_client(requests: Iterable[Request]) -> dict[str, int]:
 
 
 def fetched(requests: Iterable[Request], ending: str) -> list[Request]:
-    """The requests for a path that ends so, whatever the answer was; a question mark ends a path."""
+    """Return the requests for a path with this ending, whatever their status; the query of a path does not count."""
     return [request for request in requests if request.path.partition("?")[0].endswith(ending)]

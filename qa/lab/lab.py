@@ -1,4 +1,4 @@
-"""The laboratory itself: what :mod:`qa.lab.netns_commands` decides is done here, and undone."""
+"""Lab networks: execute the commands of :mod:`qa.lab.netns_commands`, run servers, and clean up."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from qa.vm.qemu_args import Nic
 NUMBERS = count()
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DHCP = f"{netns_commands.ADDRESS.rsplit('.', 1)[0]}.100,{netns_commands.ADDRESS.rsplit('.', 1)[0]}.199,1h"
-"""The addresses that a plain DHCP server gives out."""
+"""The address range of a plain DHCP server."""
 DNSMASQ_READY = r"DHCP, (?:IP range|proxy)|DHCPv6|router advertisement on"
 
 
 def alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
+    """Return whether a process of this number exists."""
     return Path(f"/proc/{pid}").exists()
 
 
 def processes(namespace: str) -> list[int]:
-    """The processes in a namespace."""
+    """Return the processes in a namespace."""
     return [int(word) for word in run(["ip", "netns", "pids", namespace], check=False).output.split()]
 
 
 def words_of(pid: int) -> str:
-    """A process's command line for an error message."""
+    """Return a process's command line for an error message."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:200]
     except OSError:
@@ -46,7 +46,7 @@ def words_of(pid: int) -> str:
 
 
 def clear(namespace: str) -> list[str]:
-    """Remove a namespace with all that is in it; the command lines of the processes that still ran there."""
+    """Remove a namespace and all that is in it; return the command lines of the processes that still ran there."""
     still = processes(namespace)
     said = [words_of(pid) for pid in still]
     for pid in still:
@@ -56,13 +56,13 @@ def clear(namespace: str) -> list[str]:
         polling.poll(lambda: not still or not processes(namespace), 5, 0.05, f"the processes in {namespace} to end")
     for command in netns_commands.remove(namespace):
         run(command, check=False)
-    # What `ip netns exec` found in this folder was shown in place of files in /etc.
+    # `ip netns exec` mounts the files of this folder over those in /etc (ip-netns(8)).
     shutil.rmtree(Path("/etc/netns") / namespace, ignore_errors=True)
     return said
 
 
 def sweep() -> list[str]:
-    """Remove what killed runs have left behind; the names of the namespaces."""
+    """Remove what killed runs have left behind; return the names of the namespaces."""
     found = netns_commands.left_overs(netns_commands.listed(run(["ip", "netns", "list"]).output), alive)
     for namespace in found:
         clear(namespace)
@@ -70,9 +70,9 @@ def sweep() -> list[str]:
 
 
 class Lab:
-    """A network of a scenario's own between ``with`` and its end.
+    """The network of a scenario; it exists inside a ``with`` block.
 
-    :param artifacts: the folder that gets the servers' output.
+    :param artifacts: the folder for the servers' output.
     :param work: the folder for certificates and what servers write.
     """
 
@@ -97,10 +97,10 @@ class Lab:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         left = self.close()
         if left and kind is None:
-            raise ScenarioFailed("the laboratory is not clean at its end:\n" + "\n".join(f"    {line}" for line in left))
+            raise ScenarioFailed("the lab network did not end cleanly:\n" + "\n".join(f"    {line}" for line in left))
 
     def close(self) -> list[str]:
-        """Stop the servers and remove the network; what did not end as it should. Harmless a second time."""
+        """Stop the servers and remove the network; return what did not end as it should. Harmless a second time."""
         left = []
         for server in reversed(self._servers):
             try:
@@ -111,7 +111,7 @@ class Lab:
         while self._kept:
             folder, name = self._kept.pop()
             if folder.exists():
-                # Neither keys nor sockets; what is left is among the artifacts and searched for secrets.
+                # Neither keys nor sockets: the artifacts are searched for secrets.
                 ignored = shutil.ignore_patterns("*.key", "*.pem", "receiver", "nginx-*")
                 shutil.copytree(folder, self.artifacts / name, ignore=ignored, dirs_exist_ok=True)
         for namespace in (self._site, self.namespace):
@@ -122,10 +122,10 @@ class Lab:
 
     def _do(self, wanted: Sequence[Sequence[str]]) -> None:
         for command in wanted:
-            run(command, hint="the laboratory needs root and iproute2")
+            run(command, hint="run as root with iproute2 installed")
 
     def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 600) -> Result:
-        """Run a command inside; ``timeout`` in seconds."""
+        """Run a command in the lab's namespace; ``timeout`` in seconds."""
         return run(netns_commands.inside(self.namespace, argv), check=check, timeout=timeout)
 
     def reaches(self, address: str, *, limit: float = 240) -> bool:
@@ -142,16 +142,16 @@ class Lab:
         return True
 
     def address(self, device: str, address: str) -> None:
-        """A further address of the laboratory, as ``10.99.0.1/32`` on ``lo``."""
+        """Add an address to a device of the lab, such as ``10.99.0.1/32`` on ``lo``."""
         self._do([["ip", "-n", self.namespace, "address", "add", address, "dev", device]])
 
     def bridge(self, device: str, *addresses: str) -> str:
-        """A further bridge; its name."""
+        """Add a bridge with these addresses; return its name."""
         self._do(netns_commands.bridge(self.namespace, device, *addresses))
         return device
 
     def vlan(self, bridge: str, tag: int, address: str) -> None:
-        """The laboratory's own address in a VLAN, as ``10.77.77.1/24``; nobody without the tag reaches it."""
+        """Give the lab an address in a VLAN, such as ``10.77.77.1/24``; only tagged frames reach it."""
         self._do(netns_commands.vlan(self.namespace, bridge, tag, address))
         argv = [sys.executable, "-m", "qa.lab.vlan_bridge", *netns_commands.vlan_devices(tag), str(tag)]
         self.serve(f"vlan{tag}", argv, ready=vlan_bridge.READY, env={"PYTHONPATH": str(PROJECT)})
@@ -164,13 +164,13 @@ class Lab:
         rom: bool = False,
         bootindex: int | None = None,
     ) -> Nic:
-        """A machine's network card with its cable in a bridge; for one machine at a time."""
+        """Make a machine's network card with a tap on a bridge; for one machine at a time."""
         device = f"tap{next(self._taps)}"
         self._do(netns_commands.tap(self.namespace, device, bridge))
         return Nic(mac=mac, tap=device, rom=rom, bootindex=bootindex)
 
     def needs_site(self) -> str:
-        """The site's namespace, which is made when it is first asked for."""
+        """Return the site's namespace, made at its first use."""
         if not self._site:
             self._site = netns_commands.site_name(self.namespace)
             self._do(netns_commands.site(self.namespace))
@@ -179,7 +179,7 @@ class Lab:
     def serve(
         self, name: str, argv: Sequence[str], *, ready: str, site: bool = False, env: Mapping[str, str] | None = None
     ) -> Server:
-        """Start a server inside and wait until it is ready; it is stopped when the laboratory ends.
+        """Start a server in the lab and wait until it is ready; it is stopped with the lab.
 
         :param site: run it in the site's namespace.
         """
@@ -193,28 +193,28 @@ class Lab:
         return server
 
     def keep(self, folder: Path, name: str) -> None:
-        """Copy what a server wrote to the artifacts when the laboratory ends."""
+        """Copy a folder that a server wrote to the artifacts when the lab ends."""
         self._kept.append((folder, name))
 
     def site_dhcp(self) -> Server:
-        """The site's DHCP server: addresses and nothing about booting."""
+        """Start the site's DHCP server, which gives addresses and no boot options."""
         argv = netns_commands.dnsmasq(netns_commands.SITE_CARD, ranges=[DHCP])
         return self.serve("site-dhcp", argv, ready=DNSMASQ_READY, site=True)
 
     def dhcp(self, *options: str) -> Server:
-        """A plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``."""
+        """Start a plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``."""
         argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=[DHCP], options=options)
         return self.serve("dhcp", argv, ready=DNSMASQ_READY)
 
     def advertise(self) -> Server:
-        """IPv6 router advertisements: addresses by autoconfiguration, no DHCPv6."""
+        """Start IPv6 router advertisements: addresses by autoconfiguration, no DHCPv6."""
         argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=["fd77::,ra-only,64"], flags=["--enable-ra"])
         return self.serve("ra", argv, ready=DNSMASQ_READY)
 
     def web(
         self, name: str, *, files: Path, address: str = netns_commands.ADDRESS, port: int = 8077, tls: bool = False
     ) -> report_server.Web:
-        """A small web server that offers ``files`` and takes reports, for scenarios without ``dom0kit answers serve``."""
+        """Start a small web server that offers ``files`` and accepts reports, for scenarios without ``answers serve``."""
         folder = self.artifacts / name
         certificate = report_server.certificate(self.work / f"{name}.pem", address) if tls else None
         argv = report_server.argv(sys.executable, files, folder, address=address, port=port, certificate=certificate)

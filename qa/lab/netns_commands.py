@@ -1,8 +1,8 @@
-"""The commands that make and remove a laboratory's network, as pure functions.
+"""The commands that make and remove a lab network, as pure functions.
 
-A laboratory is one network namespace with a bridge ``br0``; every cable of a machine is a tap on a bridge. A second
-namespace stands for the site's own servers, because two DHCP servers cannot share a port. Nothing leaves either of them:
-there is no interface to the outside. ip-netns(8), ip-link(8), bridge(8).
+A lab network is one network namespace with a bridge ``br0``; every network card of a machine has a tap on a bridge. A
+second namespace holds the site's own servers, because two DHCP servers cannot share a port. Neither of them has an
+interface to the outside. See ip-netns(8), ip-link(8), bridge(8).
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ Command = list[str]
 
 
 def name(pid: int, number: int) -> str:
-    """The namespace of a process's laboratory; the process's number tells later runs whether it is still in use."""
+    """Return the name of a process's namespace; the process number lets later runs see whether it is in use."""
     return f"{PREFIX}{pid}-{number}"
 
 
 def site_name(namespace: str) -> str:
-    """The namespace of the site's own servers."""
+    """Return the name of the namespace of the site's own servers."""
     return f"{namespace}-site"
 
 
 def listed(output: str) -> list[str]:
-    """The names in the output of ``ip netns list``, where a number may follow a name."""
+    """Return the names in the output of ``ip netns list``, where a number may follow a name."""
     return [line.split()[0] for line in output.splitlines() if line.strip()]
 
 
 def left_overs(names: Iterable[str], alive: Callable[[int], bool]) -> list[str]:
-    """Those laboratories among the namespaces whose process is dead."""
+    """Return the lab namespaces whose process has ended."""
     found = [(match, name) for name in names if (match := _NAME.fullmatch(name))]
     return [name for match, name in found if not alive(int(match.group(1)))]
 
 
 def inside(namespace: str, argv: Sequence[str]) -> Command:
-    """The command, run in a namespace; as it is when there is none."""
+    """Return the command that runs a command in a namespace; the command itself if the namespace is ""."""
     return ["ip", "netns", "exec", namespace, *argv] if namespace else list(argv)
 
 
 def make(namespace: str) -> list[Command]:
-    """A namespace with loopback and the bridge."""
+    """Return the commands that make a namespace with loopback and the bridge."""
     return [
         ["ip", "netns", "add", namespace],
         ["ip", "-n", namespace, "link", "set", "lo", "up"],
@@ -58,10 +58,10 @@ def make(namespace: str) -> list[Command]:
 
 
 def bridge(namespace: str, device: str, *addresses: str) -> list[Command]:
-    """A bridge that forwards at once, whatever the tags of its frames.
+    """Return the commands that make a bridge which forwards at once, whatever the tags of its frames.
 
-    Without duplicate address detection: a bridge without a running machine has no carrier, and its IPv6 address would
-    stay tentative. Without snooping: nobody here asks who listens to a multicast group, and neighbour discovery is one.
+    Duplicate address detection is off: a bridge without a running machine has no carrier, and its IPv6 address would
+    stay tentative. Snooping is off: no querier is here, and neighbor discovery uses multicast groups.
     """
     ip = ["ip", "-n", namespace]
     commands = [[*ip, "link", "add", device, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"]]
@@ -71,7 +71,7 @@ def bridge(namespace: str, device: str, *addresses: str) -> list[Command]:
 
 
 def tap(namespace: str, device: str, bridge: str = "", address: str = "") -> list[Command]:
-    """A tap plugged into a bridge, as a machine's cable, or with an address of its own."""
+    """Return the commands that make a tap on a bridge, for a machine's card, or with an address of its own."""
     ip = ["ip", "-n", namespace]
     commands = [[*ip, "tuntap", "add", "dev", device, "mode", "tap"]]
     if bridge:
@@ -82,18 +82,18 @@ def tap(namespace: str, device: str, bridge: str = "", address: str = "") -> lis
 
 
 def vlan(namespace: str, bridge: str, tag: int, address: str) -> list[Command]:
-    """The laboratory's own address in a VLAN: two taps, between which :mod:`qa.lab.vlan_bridge` adds and takes away the tag."""
+    """Return the commands for the lab's address in a VLAN: two taps between which :mod:`qa.lab.vlan_bridge` handles the tag."""
     trunk, inner = vlan_devices(tag)
     return [*tap(namespace, trunk, bridge), *tap(namespace, inner, address=address)]
 
 
 def vlan_devices(tag: int) -> tuple[str, str]:
-    """The tap on the bridge, and the one that carries the VLAN's address."""
+    """Return the tap on the bridge, and the tap with the VLAN's address."""
     return f"trunk{tag}", f"vlan{tag}"
 
 
 def site(namespace: str) -> list[Command]:
-    """The second namespace, with one card on the bridge."""
+    """Return the commands that make the second namespace, with one card on the bridge."""
     other = site_name(namespace)
     here, there = ["ip", "-n", namespace], ["ip", "-n", other]
     return [
@@ -108,7 +108,7 @@ def site(namespace: str) -> list[Command]:
 
 
 def remove(namespace: str) -> list[Command]:
-    """Remove a namespace; its bridges, taps and cables go with it once no process is in it any more."""
+    """Return the commands that remove a namespace; its bridges and taps go with it when no process is in it."""
     return [["ip", "netns", "delete", namespace]]
 
 
@@ -119,9 +119,9 @@ def dnsmasq(
     options: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> Command:
-    """A plain dnsmasq on one card, without DNS and without a file of its own; it says what it does on its error output.
+    """Return the command of a plain dnsmasq on one card, without DNS and configuration file; it logs to standard error.
 
-    :param ranges: values of ``--dhcp-range``, as ``10.77.0.100,10.77.0.199,1h``.
+    :param ranges: values of ``--dhcp-range``, such as ``10.77.0.100,10.77.0.199,1h``.
     :param options: values of ``--dhcp-option``.
     """
     return [

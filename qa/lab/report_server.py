@@ -1,11 +1,11 @@
-"""A small web server for scenarios without ``dom0kit answers serve``: it offers files and takes reports.
+"""A small web server for scenarios without ``dom0kit answers serve``: it offers files and accepts reports.
 
-It runs as a process of its own, because it lives in another network namespace::
+It runs as a process of its own, in another network namespace::
 
     python -m qa.lab.report_server FILES FOLDER --address 10.77.0.1 --port 8077 [--certificate FILE]
 
-``FOLDER/access.log`` gets a line for each request in nginx's combined format, ``FOLDER/reports.jsonl`` each POST, and
-``FOLDER/bundle-N.tar.gz`` each bundle. Of an Authorization header only its SHA-256 is kept, so that no artifact holds a token.
+It writes a line for each request to ``FOLDER/access.log`` in nginx's combined format, each POST to ``FOLDER/reports.jsonl``,
+and each bundle to ``FOLDER/bundle-N.tar.gz``. Of an Authorization header it keeps only the SHA-256: no artifact holds a token.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from qa.lab.server_process import Server
 
 READY = r"(?m)^serving "
 LARGEST = 64 * MIB
-"""Bytes of the largest report that is taken."""
+"""Bytes of the largest report that is accepted."""
 
 
 def url(address: str, port: int, *, tls: bool = False) -> str:
-    """The server's address for a browser, without a slash at its end."""
+    """Return the server's URL without a slash at its end."""
     host = f"[{address}]" if ":" in address else address
     return f"{'https' if tls else 'http'}://{host}:{port}"
 
 
 def argv(python: str, files: Path, folder: Path, *, address: str, port: int, certificate: Path | None) -> list[str]:
-    """The command that serves."""
+    """Return the command that starts the server."""
     words = [
         python,
         "-m",
@@ -58,7 +58,7 @@ def argv(python: str, files: Path, folder: Path, *, address: str, port: int, cer
 
 
 def certificate_argv(path: Path, address: str) -> list[str]:
-    """The command that makes a self-signed certificate for an address, with its key in the same file; openssl-req(1)."""
+    """Return the command that makes a self-signed certificate for an address, its key in the same file; openssl-req(1)."""
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=dom0kit-qa", "-addext", f"subjectAltName=IP:{ipaddress.ip_address(address)}"]
     return [*words, *names, "-keyout", str(path), "-out", f"{path}.crt"]
@@ -73,23 +73,23 @@ def certificate(path: Path, address: str) -> Path:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of the certificate in a PEM file, as 64 hex digits in lower case."""
+    """Return the SHA-256 of the certificate in a PEM file, as 64 hex digits in lower case."""
     text = path.read_text()
     begin = text.index("-----BEGIN CERTIFICATE-----")
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[begin:])).hexdigest()
 
 
 def mark(header: str) -> str:
-    """What is kept of an Authorization header: its SHA-256, nothing for none."""
+    """Return what is kept of an Authorization header: its SHA-256, "" for an empty one."""
     return hashlib.sha256(header.encode()).hexdigest() if header else ""
 
 
 @dataclass(frozen=True)
 class Web:
-    """The running server as a scenario sees it.
+    """The running server as scenarios use it.
 
-    :param folder: what it wrote.
-    :param url: its address without a slash at the end.
+    :param folder: with the files that it writes.
+    :param url: without a slash at the end.
     :param fingerprint: SHA-256 of its certificate, empty without TLS.
     """
 
@@ -100,28 +100,28 @@ class Web:
 
     @property
     def reports(self) -> list[dict[str, Any]]:
-        """The POSTs so far: ``path``, ``type``, ``authorization`` (see :func:`mark`), and ``event`` or ``bundle``."""
+        """Return the POSTs so far: ``path``, ``type``, ``authorization`` (see :func:`mark`), and ``event`` or ``bundle``."""
         path = self.folder / "reports.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The reported events so far."""
+        """Return the reported events so far."""
         return [report["event"] for report in self.reports if "event" in report]
 
     @property
     def bundles(self) -> list[Path]:
-        """The bundles so far."""
+        """Return the bundles so far."""
         return [self.folder / report["bundle"] for report in self.reports if "bundle" in report]
 
     @property
     def requests(self) -> list[access_log.Request]:
-        """All requests so far."""
+        """Return all requests so far."""
         return access_log.read(self.folder / "access.log")
 
 
 class Recorder:
-    """Writes down what comes in; one writer at a time."""
+    """Write requests and reports to files, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -129,11 +129,11 @@ class Recorder:
         self._bundles = 0
 
     def request(self, line: str) -> None:
-        """A line for the access log."""
+        """Write a line to the access log."""
         self._append("access.log", line)
 
     def report(self, path: str, kind: str, authorization: str, body: bytes) -> bool:
-        """Keep a POST; whether it could be understood."""
+        """Keep a POST; return whether it could be parsed."""
         record: dict[str, Any] = {"path": path, "type": kind, "authorization": mark(authorization), "bytes": len(body)}
         if kind.startswith("application/gzip"):
             with self._lock:
@@ -154,20 +154,20 @@ class Recorder:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """GET and HEAD offer files, POST takes a report."""
+    """Serve files by GET and HEAD, accept reports by POST."""
 
     protocol_version = "HTTP/1.1"
     recorder: Recorder
     _length: str | int = 0
 
     def send_header(self, keyword: str, value: str) -> None:
-        """Remember how long the answer is, for the access log."""
+        """Remember the answer's length for the access log."""
         if keyword.lower() == "content-length":
             self._length = value
         super().send_header(keyword, value)
 
     def do_POST(self) -> None:
-        """Take a report."""
+        """Accept a report."""
         length = int(self.headers.get("Content-Length", "-1"))
         if not 0 <= length <= LARGEST:
             self.send_error(413 if length > 0 else 411)
@@ -180,11 +180,11 @@ class Handler(SimpleHTTPRequestHandler):
         self.end_headers()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Called before the headers are sent: the line waits until the length is known."""
+        """Remember the status; the line is written when the length is known."""
         self._code = int(code)
 
     def end_headers(self) -> None:
-        """The headers are whole: write the line of the access log."""
+        """End the headers and write the line of the access log."""
         super().end_headers()
         stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
         size = 0 if self.command == "HEAD" else self._length
@@ -194,12 +194,12 @@ class Handler(SimpleHTTPRequestHandler):
         self._length = 0
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Errors go to the process's output."""
+        """Write errors to the process's output."""
         print(format % args, flush=True)
 
 
 class WebServer(ThreadingHTTPServer):
-    """IPv4 or IPv6, by the address; the TLS handshake is done in the connection's own thread."""
+    """An HTTP server on IPv4 or IPv6, by the address; TLS handshakes are done in the connection's own thread."""
 
     daemon_threads = True
 
@@ -212,11 +212,11 @@ class WebServer(ThreadingHTTPServer):
 
     @cached_property
     def scheme(self) -> str:
-        """What clients speak."""
+        """Return the scheme of the server's URL."""
         return "https" if self._tls else "http"
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Called in the thread of one connection."""
+        """Handle one connection, in its own thread."""
         request.settimeout(60)
         if self._tls:
             try:

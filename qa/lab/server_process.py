@@ -1,4 +1,4 @@
-"""A server as a child process: started, waited for until it is ready, stopped cleanly."""
+"""A server as a child process: start it, wait until it is ready, stop it cleanly."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STOP_SECONDS = 200.0
 
 
 class Server:
-    """A child process that serves between ``with`` and its end; its output is a file among the artifacts.
+    """A child process that serves inside a ``with`` block; its output is a file among the artifacts.
 
-    :param argv: the whole command, in a namespace or not.
-    :param ready: what its output shows as soon as it serves.
-    :param log: the file that gets its output.
-    :raises ScenarioFailed: when it ends before it is ready, or is not ready in time.
+    :param argv: the complete command, in a namespace or not.
+    :param ready: a regular expression that its output matches as soon as it serves.
+    :param log: the file for its output.
+    :raises ScenarioFailed: when it ends before it is ready, or is not ready within the limit.
     """
 
     def __init__(self, name: str, argv: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -44,14 +44,14 @@ class Server:
 
     @property
     def output(self) -> str:
-        """What it said so far."""
+        """Return its output so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
         with self.log.open("ab") as file:
             begin = file.tell()
-            # SIGTERM and not SIGKILL when the harness dies: a server with children of its own must end those, too.
+            # SIGTERM and not SIGKILL when the harness dies: a server must end its own children.
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *self.argv],
                 stdin=subprocess.DEVNULL,
@@ -84,7 +84,7 @@ class Server:
             raise
 
     def stop(self) -> int | None:
-        """Ask it to end and wait; its exit code. Harmless when it does not run; killed when it does not listen.
+        """End it and return its exit code; kill it when it ignores the signal. Harmless when it does not run.
 
         :raises ScenarioFailed: when it had to be killed.
         """
@@ -98,9 +98,9 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise ScenarioFailed(f"the server {self.name} did not end when asked to:\n{self.output[-500:]}") from None
+            raise ScenarioFailed(f"the server {self.name} did not end after SIGTERM:\n{self.output[-500:]}") from None
 
     @property
     def running(self) -> bool:
-        """Whether it runs."""
+        """Return whether it runs."""
         return self._process is not None and self._process.poll() is None

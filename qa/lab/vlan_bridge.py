@@ -1,8 +1,7 @@
 """One VLAN of a bridge, in a process: ``python -m qa.lab.vlan_bridge TRUNK INNER TAG``.
 
-The kernel of a build machine may have no 802.1Q of its own. So two taps take its place: whatever the bridge sends to the
-tap TRUNK with this tag goes to the tap INNER without it, and the other way round with the tag put in. Frames without the
-tag, or with another one, are dropped.
+The kernel of a build machine may lack 802.1Q. Two taps replace it: frames with this tag that the bridge sends to the tap
+TRUNK go to the tap INNER without the tag, and frames from INNER go to TRUNK with it. Other frames are dropped.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ LARGEST = 65536
 
 
 def tagged(frame: bytes, tag: int) -> bytes:
-    """An Ethernet frame with the tag put in after its two addresses (IEEE 802.1Q)."""
+    """Return an Ethernet frame with the tag inserted after its two addresses (IEEE 802.1Q)."""
     return frame[:12] + ETHERTYPE + struct.pack(">H", tag) + frame[12:]
 
 
 def untagged(frame: bytes, tag: int) -> bytes | None:
-    """The frame without this tag; None when it has none or another one. The priority bits do not count."""
+    """Return the frame without this tag, None when it has none or another one. The priority bits do not count."""
     if len(frame) < 18 or frame[12:14] != ETHERTYPE or struct.unpack(">H", frame[14:16])[0] & 0xFFF != tag:
         return None
     return frame[:12] + frame[16:]
 
 
 def attach(device: str) -> int:
-    """A file descriptor on a tap that is already there."""
+    """Return a file descriptor on an existing tap."""
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TAP_WITHOUT_HEADER))
     return fd
 
 
 def main(arguments: list[str]) -> None:
-    """Carry frames until the process is ended."""
+    """Forward frames until the process is ended."""
     trunk, inner, tag = arguments[0], arguments[1], int(arguments[2])
     outside, inside = attach(trunk), attach(inner)
     with selectors.DefaultSelector() as selector:

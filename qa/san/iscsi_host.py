@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from qa import host_checks
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import BRIDGE
@@ -17,10 +17,10 @@ from qa.san.multipath_array import (
     Stopwatch,
     check_initramfs,
     check_lvm,
+    check_no_error_above,
     check_root,
     fsync_loop,
     good_paths,
-    heard_above,
     wait_for_path_event,
     wait_for_paths,
 )
@@ -63,11 +63,11 @@ def install(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str) -> N
 
 def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Exported) -> Ssh:
     """The host arrives on its LUN with both paths, and keeps to what it must; the way to it by ssh."""
-    console = arrive(scenario, machine)
+    console = wait_for_first_boot(scenario, machine)
     ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console)[0], netns=lab.namespace)
     ssh.wait_for_login()
     scenario.diagnose(f"san-{machine.name}.txt", ssh, LOOK)
-    look_around(scenario, machine, ssh, firmware="bios", prefix="10.77.0.", neighbour="10.77.0.1")
+    check_installed_host(scenario, machine, ssh, firmware="bios", prefix="10.77.0.", neighbour="10.77.0.1")
     check_root(ssh, array.lun)
     check_lvm(ssh, array.lun)
     check_initramfs(ssh)
@@ -117,7 +117,7 @@ def pull_each_cable(scenario: Scenario, machine: Machine, guest: Guest, array: E
     scenario.notes["fsync loop"] = loop
     scenario.notes["seconds until the host told of it"] = times
     scenario.expected |= {"file system error"}
-    heard_above(machine.console_text)
+    check_no_error_above(machine.console_text)
     check_sessions(guest, array.portals)
     check_root(guest, array.lun)
 

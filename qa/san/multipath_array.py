@@ -148,7 +148,7 @@ def target(**further: Any) -> Values:
     return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **further}
 
 
-def shown(guest: Guest) -> dict[str, Any]:
+def multipath_status(guest: Guest) -> dict[str, Any]:
     """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
     said = guest.execute("dom0ctl paths --json")
     need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
@@ -158,7 +158,7 @@ def shown(guest: Guest) -> dict[str, Any]:
 
 def good_paths(guest: Guest, wwid: str) -> int:
     """How many paths of a disk carry data, as ``dom0ctl paths`` says."""
-    found = [item for item in shown(guest)["maps"] if item["wwid"] == wwid]
+    found = [item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid]
     need(len(found) == 1, f"dom0ctl paths shows {len(found)} maps {wwid}")
     paths = [path for group in found[0]["groups"] for path in group["paths"]]
     return sum(path["dm"] == "active" and path["check"] in ("ready", "ghost") for path in paths)
@@ -232,7 +232,7 @@ def wait_for_screen_text(guest: Guest, text: str, *, limit: float = SEEN_SECONDS
     poll(shows_it, f"text {text!r} on the screen", limit=limit, evidence=lambda: f"it shows:\n{screens[-1]}")
 
 
-def cut_host_part(lun: Lun, work: Path) -> None:
+def remove_initramfs_overlay(lun: Lun, work: Path) -> None:
     """Leave of the initramfs on a LUN that is not in use what the image has of it: multipath knows no disk then."""
     start, _ = partition(lun.file, SYSTEM)
     volume = f"{lun.file}?offset={start}"
@@ -281,7 +281,7 @@ class Stopwatch:
         self.seconds[name] = round(time.monotonic() - self._start, 1)
 
 
-def heard_above(text: str, paths: str = r"sd\w+") -> None:
+def check_no_error_above(text: str, paths: str = r"sd\w+") -> None:
     """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
 
     :param text: of the console.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qa import timeouts
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import Values, answers
@@ -21,8 +21,8 @@ from qa.san.multipath_array import (
     check_lvm,
     check_root,
     good_paths,
+    multipath_status,
     new_lun,
-    shown,
     target,
 )
 from qa.scenario import Scenario
@@ -79,10 +79,10 @@ def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: 
 
     :raises ScenarioFailed: for the first thing that it is not.
     """
-    arrive(scenario, machine)
+    wait_for_first_boot(scenario, machine)
     ssh.wait_for_login()
     scenario.diagnose("san.txt", ssh, "multipath -ll; lsblk; dom0ctl paths; dom0ctl status; efibootmgr -v")
-    look_around(scenario, machine, ssh, firmware=on.firmware)
+    check_installed_host(scenario, machine, ssh, firmware=on.firmware)
     check_root(ssh, on.lun)
     check_lvm(ssh, on.lun, *guests)
     check_initramfs(ssh)
@@ -125,7 +125,7 @@ def check_resident(guest: Guest) -> dict[str, object]:
 
 def check_policy(guest: Guest, lun: Lun) -> None:
     """What happens without a path is what the answers said."""
-    found = next(item for item in shown(guest)["maps"] if item["wwid"] == lun.wwid)
+    found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == lun.wwid)
     need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
 
 

@@ -65,7 +65,7 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
     error = "interrupted" if report is None else "" if report.passed else str(report.longrepr)
     try:
         if not error:
-            value.judge()
+            value.final_check()
     except AssertionError as verdict:
         error, starved, raised = str(verdict), isinstance(verdict, MachineStarved), verdict
         raise

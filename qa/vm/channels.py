@@ -114,7 +114,7 @@ class Channels:
     :param stop_at_fatal: raise as soon as the console shows a fatal symptom, such as a panic.
     :ivar reset_place: offset in the console's text at which the current boot begins.
     :ivar watchers: functions that are called with the console's bytes.
-    :ivar judging: whether reading raises for unexpected failures and fatal symptoms.
+    :ivar checking: whether reading raises for unexpected failures and fatal symptoms.
     :ivar progress: is notified of every sign of life of the guest, if set.
     :ivar recorder: records the screen meanwhile, if set.
     """
@@ -138,7 +138,7 @@ class Channels:
         self.reset_place = 0
         self.watchers: list[Callable[[bytes], None]] = []
         self.closed = False
-        self.judging = True
+        self.checking = True
         self.progress: Progress | None = None
         self.recorder: Recorder | None = None
         self._start = time.monotonic()
@@ -183,7 +183,7 @@ class Channels:
                 self.closed = True
         if self.recorder:
             self.recorder.tick(self)
-        self._judge()
+        self._check()
         return came
 
     def drain(self, seconds: float) -> None:
@@ -224,7 +224,7 @@ class Channels:
         """Read what is left, then disconnect; harmless a second time."""
         if self._selector.get_map() is None:
             return
-        self.judging = False
+        self.checking = False
         end = time.monotonic() + 5
         while self._selector.get_map() and self.pump(0.1) and time.monotonic() < end:
             pass
@@ -267,8 +267,8 @@ class Channels:
             elif "id" in message:
                 self.answers[message["id"]] = message
 
-    def _judge(self) -> None:
-        if not self.judging:
+    def _check(self) -> None:
+        if not self.checking:
             return
         for event in self.events:
             if self.unexpected(event):
@@ -276,11 +276,11 @@ class Channels:
                 raise ScenarioFailed(f"{source} failed: {text}")
         if self._stop_at_fatal and self.transcript.fatal:
             # What the kernel prints after the first fatal line is the evidence: read it before the machine is ended.
-            self.judging = False
+            self.checking = False
             end = time.monotonic() + LAST_WORDS
             while not self.closed and (rest := end - time.monotonic()) > 0:
                 self.pump(rest)
-            self.judging = True
+            self.checking = True
             raise ScenarioFailed(f"the console shows {self.transcript.fatal}")
 
     @property

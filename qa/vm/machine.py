@@ -78,7 +78,7 @@ class Machine(Waits):
             for watcher in self.watchers:
                 watcher.machine_ends(self, error)
             if self._channels and self.running:
-                self._channels.judging = False
+                self._channels.checking = False
                 self.screenshot("failed" if kind else "end")
         except (ScenarioFailed, OSError):
             pass  # a machine without a screenshot must still be ended

@@ -31,11 +31,11 @@ def test_harness_sees_panic(scenario: Scenario) -> None:
     with scenario.machine("panic", spec) as machine:
         with scenario.phase("panic"), pytest.raises(ScenarioFailed, match="kernel panic"):
             machine.wait_for_event("installer", limit=timeouts.BOOT)
-        machine.channels.judging = False
+        machine.channels.checking = False
         need(machine.wait_for_shutdown() == "guest-reset", "panic=-1 must end the machine by a reset")
     need("kernel panic" in {finding.kind for _, finding in scenario.seen()}, "the scan does not find the panic")
     with pytest.raises(ScenarioFailed, match="kernel panic"):
-        scenario.judge()
+        scenario.final_check()
     scenario.expected.add("kernel panic")  # from here on it is what this scenario asked for
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dom0kit.process import run
 from qa import timeouts
 from qa.failure import ScenarioFailed
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, answers, management
@@ -116,8 +116,8 @@ def test_unattended_embedded(scenario: Scenario) -> None:
         run_installer(machine, scenario)
     spec = scenario.spec("host", drives=machine_disks, nics=(Nic(ssh_port=port),))
     with scenario.machine("host", spec) as machine:
-        arrive(scenario, machine)
-        look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
+        wait_for_first_boot(scenario, machine)
+        check_installed_host(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
 
 
 PROBLEMS = {"hots_name": "host_name", "Europe/Berlni": "zone", "path: sda": "/dev/"}

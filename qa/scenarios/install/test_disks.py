@@ -6,7 +6,7 @@ import re
 
 from dom0kit.units import GIB
 from qa import host_checks, timeouts
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, VOLUME_GROUP, Values, answers
@@ -68,7 +68,7 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
     install_from_cd(scenario, disks, answers(scenario.settings.credentials, **MIRROR), **machine_is)
     machine_is["nics"] = (Nic(ssh_port=port),)
     with scenario.machine("both", scenario.spec("both", drives=tuple(disks), **machine_is)) as machine:
-        arrive(scenario, machine)
+        wait_for_first_boot(scenario, machine)
         ssh.wait_for_login()
         scenario.diagnose("mdstat.txt", ssh, "cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr")
         with scenario.phase("synchronisation"):
@@ -106,8 +106,8 @@ def test_nvme_4k(scenario: Scenario) -> None:
     port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), firmware="uefi", variables=variables)
     with scenario.machine("host", spec) as machine:
-        arrive(scenario, machine)
+        wait_for_first_boot(scenario, machine)
         ssh = Ssh(scenario.settings.credentials, port)
-        look_around(scenario, machine, ssh, firmware="uefi")
+        check_installed_host(scenario, machine, ssh, firmware="uefi")
         sizes = ssh.succeed("lsblk -n -d -o LOG-SEC,PHY-SEC /dev/nvme0n1").split()
         need(sizes == ["4096", "4096"], f"the disk's sectors have {sizes} bytes: the scenario tested something else")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.install.installed_disk import InstalledDisks, own_copy
 from qa.metadata import scenario
 from qa.scenario import Scenario
@@ -15,5 +15,5 @@ def test_install(scenario: Scenario, firmware: Firmware, installed_disks: Instal
     """ISO, installer, reboot, GRUB, Xen, dom0, first boot, log-in on the console, log-in by ssh."""
     target = own_copy(scenario, installed_disks.get(scenario, firmware, renew=True))
     with target.boot("host") as machine:
-        arrive(scenario, machine)
-        look_around(scenario, machine, target.ssh, firmware=firmware)
+        wait_for_first_boot(scenario, machine)
+        check_installed_host(scenario, machine, target.ssh, firmware=firmware)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qa import timeouts
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install import sample_debs
@@ -65,9 +65,9 @@ def test_driver_disk(scenario: Scenario) -> None:
     port = reserve()
     spec = scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),), devices=sample_debs.DEVICES)
     with scenario.machine("host", spec) as machine:
-        arrive(scenario, machine)
+        wait_for_first_boot(scenario, machine)
         ssh = Ssh(scenario.settings.credentials, port)
-        look_around(scenario, machine, ssh, firmware="bios")
+        check_installed_host(scenario, machine, ssh, firmware="bios")
         scenario.diagnose("dmesg.txt", ssh, "dmesg")
         check_drivers(ssh)
 

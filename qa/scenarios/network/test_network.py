@@ -6,7 +6,7 @@ import re
 
 from qa import host_checks, timeouts
 from qa.failure import ScenarioFailed
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import BRIDGE, DISK_SERIAL, Values, answers, management
@@ -70,7 +70,7 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
     install_from_cd(scenario, [disk], answers(scenario.settings.credentials, network=bond_network()), **machine_is)
     ssh = Ssh(scenario.settings.credentials, address=ADDRESS, netns=lab.namespace)
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
-        console = arrive(scenario, machine)
+        console = wait_for_first_boot(scenario, machine)
         ssh.wait_for_login()
         before = check_static(ssh)
         scenario.diagnose("network.txt", ssh, "ip address; ip route; ovs-vsctl show; ovs-appctl bond/show")
@@ -136,11 +136,11 @@ def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
     told = [event for event in web.events if event.get("event") == "finished" and event.get("source") == "installer"]
     need(told, "the installer did not report its end over IPv6")
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
-        console = arrive(scenario, machine)
+        console = wait_for_first_boot(scenario, machine)
         found = host_checks.addresses(console)
         need(found and all(":" in address for address in found), f"{BRIDGE} has the addresses {found}")
         ssh = Ssh(scenario.settings.credentials, address=found[0], netns=lab.namespace)
-        look_around(scenario, machine, ssh, firmware="bios", prefix="fd77:", neighbour=netns_commands.ADDRESS6)
+        check_installed_host(scenario, machine, ssh, firmware="bios", prefix="fd77:", neighbour=netns_commands.ADDRESS6)
         four = ssh.succeed("ip -j -4 addr show scope global | jq -r '.[].addr_info[]?.local // empty'").split()
         need(not four, f"the host has IPv4 addresses: {four}")
         machine.wait_until(

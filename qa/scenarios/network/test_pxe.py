@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qa import host_checks, timeouts
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.install.answers import DISK_SERIAL
 from qa.install.netboot import (
@@ -79,12 +79,12 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
     with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
         starts = wait_for_installation(scenario, machine, served, name)
         check_loader(scenario, served)
-        console = arrive(scenario, machine)
+        console = wait_for_first_boot(scenario, machine)
         check_came_by_network(served, name, starts)
         check_installed_once(machine)
         address = host_checks.addresses(console)[0]
         ssh = Ssh(scenario.settings.credentials, address=address, netns=lab.namespace)
-        look_around(
+        check_installed_host(
             scenario,
             machine,
             ssh,
@@ -113,7 +113,7 @@ def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
         if not known:
             wait_for_installation(scenario, machine, served, name)
-            arrive(scenario, machine)
+            wait_for_first_boot(scenario, machine)
             restart(machine)
         fetched, seen = len(served.requests), []
         for turn in ("first", "second"):

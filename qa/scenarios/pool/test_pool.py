@@ -127,11 +127,11 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, poo
 
 def check_path_tag(pool: PoolLab, number: int) -> None:
     """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
-    before = {item["wwid"] for item in multipath_array.shown(pool.ssh(number))["maps"]}
+    before = {item["wwid"] for item in multipath_array.multipath_status(pool.ssh(number))["maps"]}
     pool.succeed(number, multipath_array.ALUA)
 
     def paths() -> list[str]:
-        new = [item for item in multipath_array.shown(pool.ssh(number))["maps"] if item["wwid"] not in before]
+        new = [item for item in multipath_array.multipath_status(pool.ssh(number))["maps"] if item["wwid"] not in before]
         return [item["wwid"] + " " + path["dev"] for item in new for group in item["groups"] for path in group["paths"]]
 
     def tagged() -> bool:

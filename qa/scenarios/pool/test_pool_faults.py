@@ -42,7 +42,7 @@ def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab,
     disk = pool_disks.host(scenario, 2, to_join(pool_disks.token))
     for cut in CUTS:
         with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
-            wait_for_moment(pool, machine, cut)
+            wait_for_stage(pool, machine, cut)
             machine.crash()
     with pool.running(2, disk):
         pool.arrive(2)
@@ -50,7 +50,7 @@ def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab,
         pool.verify(2)
 
 
-def wait_for_moment(pool: PoolLab, machine: Machine, cut: str) -> None:
+def wait_for_stage(pool: PoolLab, machine: Machine, cut: str) -> None:
     """Wait until the joiner has come so far."""
     if cut.endswith(".service"):
         question = f"systemctl is-active --quiet {cut}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dom0kit.units import GIB
 from qa import host_checks, timeouts
-from qa.guest.boot_and_check import arrive
+from qa.guest.boot_and_check import wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, answers
@@ -16,7 +16,17 @@ from qa.install.installed_disk import install_from_cd, note_steps
 from qa.install.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_for_installation
 from qa.lab.lab import Lab
 from qa.metadata import scenario
-from qa.san.multipath_array import Lun, OnSan, check_initramfs, check_lvm, check_root, new_lun, shown, target, wait_for_paths
+from qa.san.multipath_array import (
+    Lun,
+    OnSan,
+    check_initramfs,
+    check_lvm,
+    check_root,
+    multipath_status,
+    new_lun,
+    target,
+    wait_for_paths,
+)
 from qa.san.multipath_host import blank, install, look_at, machine_of, power_off, san_answers
 from qa.scenario import Scenario
 from qa.vm import media
@@ -83,7 +93,7 @@ def grow(machine: Machine, guest: Guest, lun: Lun) -> None:
     need(f"{lun.wwid} has grown from" in seen, f"the map did not grow:\n{seen}")
     after = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     need(after == before + 2 * GIB, f"the map has {after} bytes, the LUN {before + 2 * GIB}")
-    found = next(item for item in shown(guest)["maps"] if item["wwid"] == lun.wwid)
+    found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == lun.wwid)
     need(found["size"] == after, f"dom0ctl paths says {found['size']}")
     guest.succeed(f"pvresize {lun.map}")
     size = int(float(guest.succeed(f"pvs --noheadings --units b --nosuffix -o pv_size {lun.map}")))
@@ -119,7 +129,7 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
     on = OnSan(lun, "bios", None)
     machine, ssh = machine_of(scenario, on, "host")
     with machine:
-        arrive(scenario, machine)
+        wait_for_first_boot(scenario, machine)
         ssh.wait_for_login()
         check_root(ssh, lun)
         check_lvm(ssh, lun)
@@ -174,7 +184,7 @@ def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     spec = scenario.spec("host", nics=(nic,), drives=lun.drives(0), hbas=(1,), netns=lab.namespace, reset_ends=False)
     with scenario.machine("host", spec) as machine:
         starts = wait_for_installation(scenario, machine, served, name, warning="1 of 1 paths active: only a single path")
-        console = arrive(scenario, machine)
+        console = wait_for_first_boot(scenario, machine)
         check_came_by_network(served, name, starts)
         check_installed_once(machine)
         ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console)[0], netns=lab.namespace)

@@ -13,7 +13,7 @@ from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.san import lio_array, tgt_array
 from qa.san.iscsi_host import check_host, end, install, installer, pull_each_cable
-from qa.san.multipath_array import SEEN_SECONDS, SIZE, fsync_loop, shown, target
+from qa.san.multipath_array import SEEN_SECONDS, SIZE, fsync_loop, multipath_status, target
 from qa.san.tgt_array import Account
 from qa.scenario import Scenario
 from qa.vm import media
@@ -136,7 +136,7 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
 
 def groups(guest: Guest, wwid: str) -> list[dict[str, Any]]:
     """The groups of a map, that of the highest priority first."""
-    found = next(item for item in shown(guest)["maps"] if item["wwid"] == wwid)
+    found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid)
     need(found["handler"] == "1 alua", f"the handler is {found['handler']!r}")
     return sorted(found["groups"], key=lambda group: -int(group["priority"]))
 

@@ -17,11 +17,11 @@ from qa.san.multipath_array import (
     Stopwatch,
     check_initramfs,
     check_lvm,
+    check_no_error_above,
     check_root,
-    cut_host_part,
     fsync_loop,
-    heard_above,
-    shown,
+    multipath_status,
+    remove_initramfs_overlay,
     wait_for_path_event,
     wait_for_paths,
     wait_for_screen_text,
@@ -82,7 +82,7 @@ def test_san_path_loss_running(scenario: Scenario) -> None:
 
 def fail_and_mend(machine: Machine, guest: Guest, wwid: str) -> None:
     """A path whose disk is still there and takes no requests, as after a port was lost for less than ``dev_loss_tmo``."""
-    found = next(item for item in shown(guest)["maps"] if item["wwid"] == wwid)
+    found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid)
     used = next(path["dev"] for group in found["groups"] if group["state"] == "active" for path in group["paths"])
     for state, event, paths in (("offline", "lost", 1), ("running", "returned", 2)):
         since = len(machine.events)
@@ -132,7 +132,7 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
             wait_for_paths(ssh, on.lun.wwid, 2)
         scenario.notes["20 s without a path"] = loop
         need(loop["longest"] > 15, f"no write waited: {loop}")
-        heard_above(machine.console_text)
+        check_no_error_above(machine.console_text)
         scenario.expected |= {"file system error"}
         seen = len(machine.console_text)
         for path in (0, 1):
@@ -156,7 +156,7 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
 def test_san_no_multipath_is_loud(scenario: Scenario) -> None:
     """With the image's plain initramfs the host finds no disk and says so; it never mounts a path."""
     on = installed(scenario)
-    cut_host_part(on.lun, scenario.work)
+    remove_initramfs_overlay(on.lun, scenario.work)
     machine, _ = machine_of(scenario, on, "without")
     with machine:
         wanted = f"no disk or medium holds the image (dev:{on.lun.map}-part3)"
@@ -172,13 +172,13 @@ def test_san_alua(scenario: Scenario) -> None:
     scenario.expected |= {"file system error"}
     with machine:
         ssh.wait_for_login()
-        before = {item["wwid"] for item in shown(ssh)["maps"]}
+        before = {item["wwid"] for item in multipath_status(ssh)["maps"]}
         ssh.succeed(ALUA, limit=timeouts.COMMAND)
         new: list[dict[str, Any]] = []
 
         def two_priorities() -> bool:
             # multipathd puts both paths into one group until it has read the state of each.
-            new[:] = [item for item in shown(ssh)["maps"] if item["wwid"] not in before]
+            new[:] = [item for item in multipath_status(ssh)["maps"] if item["wwid"] not in before]
             return len({group["priority"] for item in new for group in item["groups"]}) == 2
 
         poll(two_priorities, "map with two priorities", limit=SEEN_SECONDS, evidence=lambda: f"the new maps are {new}")
@@ -192,6 +192,6 @@ def test_san_alua(scenario: Scenario) -> None:
         need(ssh.execute("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
         ssh.succeed("dom0ctl initramfs")
         names = [path["dev"] for group in new[0]["groups"] for path in group["paths"]]
-        heard_above(machine.console_text, "|".join(names))
+        check_no_error_above(machine.console_text, "|".join(names))
         check_initramfs(ssh)
         host_checks.check_no_failed_unit(ssh)

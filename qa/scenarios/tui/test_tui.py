@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qa import timeouts
-from qa.guest.boot_and_check import arrive, look_around
+from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, HOST_NAME
@@ -46,8 +46,8 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
         standard_path.watch(operator, scenario, look)
     port = reserve()
     with scenario.machine("host", scenario.spec("host", drives=(disk,), nics=(Nic(ssh_port=port),))) as machine:
-        arrive(scenario, machine)
-        look_around(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
+        wait_for_first_boot(scenario, machine)
+        check_installed_host(scenario, machine, Ssh(scenario.settings.credentials, port), firmware="bios")
 
 
 @scenario("tui-uefi-vga", firmware="uefi", minutes=14, tags={"tui"})
@@ -100,7 +100,7 @@ def check_status_screen(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None
             ssh.wait_for_login()
         with scenario.phase("the rest of the boot"):
             ssh.wait_for_boot()
-        look_around(scenario, machine, ssh, firmware="uefi")
+        check_installed_host(scenario, machine, ssh, firmware="uefi")
         display = host_display.HostDisplay(machine, ssh)
         display.wait_for_text(HOST_NAME, "10.0.2.", "All is well.")
         Operator(machine, at="display").screenshot("host-console", check=False)

@@ -62,5 +62,5 @@ def test_lost_time_is_the_build_hosts_doing_on_a_starved_machine_alone(
     value = scenario(tmp_path)
     value.machines.append(machine(text, starved))
     with pytest.raises(ScenarioFailed) as caught:
-        value.judge()
+        value.final_check()
     assert type(caught.value) is error

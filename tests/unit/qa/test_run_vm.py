@@ -58,10 +58,10 @@ def test_secret_in_an_artifact(tmp_path: Path) -> None:
     settings.__dict__["credentials"] = Credentials("qa-pass", "$6$salt$hash", Path("/k"), "key")
     scenario = Scenario("x", settings)
     scenario.prepare()
-    scenario.judge()
+    scenario.final_check()
     scenario.keep("console-x.log", "password_hash: $6$salt$hash")
     with pytest.raises(ScenarioFailed, match=r"a secret is in console-x\.log"):
-        scenario.judge()
+        scenario.final_check()
 
 
 def test_expected_finding_must_be_there(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_expected_finding_must_be_there(tmp_path: Path) -> None:
     scenario = Scenario("x", Settings(artifacts=tmp_path), expected={"kernel panic"})
     scenario.prepare()
     with pytest.raises(ScenarioFailed, match="not found: kernel panic"):
-        scenario.judge()
+        scenario.final_check()
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1.0), ("2.5", 2.5)])

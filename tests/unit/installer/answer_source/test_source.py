@@ -22,8 +22,8 @@ from installer.answer_source.source import (
     parse_cmdline,
     parse_source,
     parse_trust,
-    read_trust,
     read_fetched,
+    read_trust,
 )
 from installer.answer_source.volumes import OnLabel, OnMedium
 from installer.command_log import Commands

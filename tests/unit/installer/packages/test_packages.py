@@ -92,7 +92,10 @@ E: Unable to correct problems, you have held broken packages.
 
 def test_dpkgs_reason_is_found() -> None:
     text = "dpkg: error processing archive /x.deb (--install):\n trying to overwrite '/a', which is also in package b\nErrors"
-    assert install_live.dpkg_error(text) == "processing archive /x.deb (--install): trying to overwrite '/a', which is also in package b"
+    assert (
+        install_live.dpkg_error(text)
+        == "processing archive /x.deb (--install): trying to overwrite '/a', which is also in package b"
+    )
     assert install_live.dpkg_error("nothing") == ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qa.host_checks import ScenarioFailed
-from qa.san.multipath_array import heard_above
+from qa.san.multipath_array import check_no_error_above
 
 PATH = "[   71.2] I/O error, dev sda, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2\n"
 
@@ -21,15 +21,15 @@ PATH = "[   71.2] I/O error, dev sda, sector 2048 op 0x1:(WRITE) flags 0x800 phy
 )
 def test_an_error_above_the_paths_is_heard(line: str) -> None:
     with pytest.raises(ScenarioFailed, match="above the paths"):
-        heard_above(PATH + line + "\n")
+        check_no_error_above(PATH + line + "\n")
 
 
 def test_an_error_of_a_path_is_not() -> None:
-    heard_above(PATH)
-    heard_above(PATH + PATH.replace("sda", "sdaa"))
+    check_no_error_above(PATH)
+    check_no_error_above(PATH + PATH.replace("sda", "sdaa"))
 
 
 def test_other_paths_than_those_named_are_heard() -> None:
-    heard_above(PATH.replace("sda", "sdc"), "sdc|sdd")
+    check_no_error_above(PATH.replace("sda", "sdc"), "sdc|sdd")
     with pytest.raises(ScenarioFailed):
-        heard_above(PATH, "sdc|sdd")
+        check_no_error_above(PATH, "sdc|sdd")
