@@ -19,8 +19,8 @@ HEAD = """# What scenarios call
 
 <!-- made by 'make docs' from the signatures and docstrings in qa/ -->
 
-[Scenarios](qa.md) explains the harness; [write a scenario](../how-to/write-a-scenario.md) has a first one. Limits
-are seconds of machine time, in which an emulator got the processor time that it wanted.
+[Scenarios](qa.md) explains the harness; [write a scenario](../how-to/write-a-scenario.md) has a first one. Limits are seconds of
+machine time, in which an emulator got the processor time that it wanted.
 """
 FIELD = re.compile(r"^:(param|ivar|return|returns|raises)(?: (\w+))?: ", re.MULTILINE)
 ROLE = re.compile(r":(?:meth|class|func|data|mod):`~?([\w.]+)`")
