@@ -1,1 +1,1 @@
-"""Pools in the laboratory."""
+"""Pools in lab networks: real hosts, and doubles of pool servers."""

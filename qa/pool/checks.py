@@ -1,4 +1,4 @@
-"""What the scenarios of pools look at, and the pool that they share."""
+"""Checks of pools, and the cached pool that several scenarios use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGE = "pool-of-one"
 
 
 def pool_of_one(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Stage:
-    """Return the pool of one host, as a snapshot in which it runs; the first scenario that asks makes it."""
+    """Return the stage with a pool of one host, as a snapshot in which it runs; make it when it is not cached."""
 
     def make(folder: Path) -> dict[str, Any]:
         disk = disks.host(scenario, 1, to_create())
@@ -28,7 +28,7 @@ def pool_of_one(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Stage:
 
 
 def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks, folder: Path) -> dict[str, Any]:
-    """Keep the first host, which is in its pool, as a snapshot in a stage's folder, with a token for any number of hosts."""
+    """Keep the first host of a pool as a snapshot in a stage's folder, with a token for any number of hosts."""
     token = pool.succeed(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").strip()
     scenario.secrets.append(token)
     pool.succeed(1, "sync")
@@ -41,14 +41,14 @@ def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks, folder: Path) -
 
 
 def check_master(pool: PoolLab, number: int = 1) -> None:
-    """The pool as an administrator looks at it on its master."""
+    """Check the pool on its master."""
     state = json.loads(pool.succeed(number, "dom0ctl pool status --json"))
     need((state["pool"], state["role"], state["well"]) == (POOL, "master", True), f"dom0ctl pool status: {state}")
-    need(POOL_ADDRESS in pool.succeed(number, "ip -brief address show dev xenbr0"), "the master has not the pool's address")
+    need(POOL_ADDRESS in pool.succeed(number, "ip -brief address show dev xenbr0"), "the master does not have the pool's address")
     daemons = " ".join(f"ganeti-{daemon}" for daemon in ("noded", "confd", "wconfd", "luxid", "rapi"))
     units = pool.succeed(number, f"systemctl is-active {daemons}; true").split()
     need(units == ["active"] * 5, f"Ganeti's daemons are {units}")
-    need("ganeti-watcher" in pool.succeed(number, "cat /etc/cron.d/ganeti"), "nobody runs ganeti-watcher")
+    need("ganeti-watcher" in pool.succeed(number, "cat /etc/cron.d/ganeti"), "cron does not run ganeti-watcher")
     weight = pool.succeed(number, "cat /sys/fs/cgroup/ganeti.slice/ganeti-wconfd.service/cpu.weight").strip()
     need(weight == "1000", f"wconfd's weight on the master is {weight}")
     helper = pool.succeed(number, "cat /sys/module/drbd/parameters/usermode_helper").strip()
@@ -56,11 +56,11 @@ def check_master(pool: PoolLab, number: int = 1) -> None:
 
 
 def check_member(pool: PoolLab, number: int) -> None:
-    """A host as it is after it joined: its daemons run, and no secret of the join is left."""
+    """Check a host that has joined: its daemons run, and no secret of the join is left."""
     state = json.loads(pool.succeed(number, "dom0ctl pool status --json"))
     need((state["pool"], state["well"]) == (POOL, True), f"dom0ctl pool status on h{number}: {state}")
-    told = json.loads(pool.succeed(number, "cat /etc/dom0kit/host.json"))
-    need("d0k1-" not in json.dumps(told["pool"]), "host.json still has the join token")
+    hand_over = json.loads(pool.succeed(number, "cat /etc/dom0kit/host.json"))
+    need("d0k1-" not in json.dumps(hand_over["pool"]), "host.json still has the join token")
     found = pool.ssh(number).execute("grep -rlI d0k1- /etc /var/lib/dom0kit /var/log /root 2>/dev/null; true").output.split()
     need(not found, f"the join token is still on h{number}: {found}")
     steps = json.loads(pool.execute(number, "dom0ctl status --json").output)["steps"]

@@ -1,7 +1,7 @@
-"""A pool that answers, and no more: a real sshd with the real forced command, before files as Ganeti keeps them on a master.
+"""A minimal pool server: a real sshd with the real forced command, in front of files as Ganeti keeps them on a master.
 
-What is real: OpenSSH on both sides, the keys, the ledger, ``dom0ctl pool answer`` and its judgement. What is not: there is no
-Ganeti; its ssconf files are written by hand, and a socket that accepts stands for luxid's.
+Real are OpenSSH on both sides, the keys, the token store, ``dom0ctl pool answer`` and its admission check. Ganeti is not: its
+ssconf files are written by hand, and a socket that accepts connections replaces luxid's.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ CLIENT = (sys.executable, "-m", "qa.pool.join_client")
 DOM0CTL = "import sys; from programs.dom0ctl import main; sys.exit(main())"
 
 
-class Desk:
-    """The pool's side, in the laboratory's own namespace at :data:`qa.lab.netns_commands.ADDRESS`.
+class FakePool:
+    """The pool's side, in the lab's own namespace at :data:`qa.lab.netns_commands.ADDRESS`.
 
-    :param root: stands for the master's ``/``.
+    :param root: the folder that serves as the master's ``/``.
     """
 
     def __init__(self, lab: Lab, root: Path, *, master: str = MASTER, version: str = VERSION, name: str = "sshd") -> None:
@@ -68,7 +68,7 @@ class Desk:
         (root / "etc/ssh").mkdir()
         run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ecdsa_key")])
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> FakePool:
         place = self.root / "run/ganeti/socket/ganeti-query"
         place.parent.mkdir(parents=True, exist_ok=True)
         self._socket.bind(str(place))
@@ -82,11 +82,11 @@ class Desk:
         self._socket.close()
 
     def start(self) -> None:
-        """The SSH server, with the configuration that the image has for it."""
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's service makes it; sshd separates its privileges there
+        """Start the SSH server with the configuration that the image has for it."""
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's service makes it; sshd's privilege separation needs it
         config = self.root / "sshd_config"
         ours = DROP_IN.read_text().replace("/var/lib/dom0kit/pool", str(self.root / LEDGER))
-        # StrictModes: the folder for the laboratory's files is below /var/tmp, which everybody may write to.
+        # StrictModes is off: the lab's files are below /var/tmp, which all users may write to.
         own = [
             f"Port {self.port}",
             f"HostKey {self.root}/etc/ssh/ssh_host_ecdsa_key",
@@ -96,32 +96,32 @@ class Desk:
         ]
         config.write_text("\n".join([*own, "PermitRootLogin prohibit-password", "PasswordAuthentication no", ours]))
         argv = ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
-        # A log for each start: sshd ends its lines by CR LF, so that a place in the text is not one in the file.
+        # A log for each start: sshd ends its lines with CR LF, so that offsets in the text and in the file differ.
         self._starts += 1
         name = self.name if self._starts == 1 else f"{self.name}-{self._starts}"
         self._server = self.lab.serve(name, argv, ready=r"Server listening on \S+ port \d+")
 
     def stop(self) -> None:
-        """End the SSH server."""
+        """Stop the SSH server."""
         if self._server is not None:
             self._server.stop()
 
     def command(self, *words: str, check: bool = True) -> Result:
-        """``dom0ctl pool`` on the master."""
+        """Run ``dom0ctl pool`` on the master."""
         return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=600)
 
     def token(self, *options: str, address: str = netns_commands.ADDRESS) -> str:
-        """A new join token."""
+        """Make a join token."""
         text = self.command("token", "create", "--address", address, "--port", str(self.port), *options).output.strip()
         if not text.startswith("d0k1-"):
-            raise ScenarioFailed(f"this is no join token: {len(text)} characters")
+            raise ScenarioFailed(f"dom0ctl pool token create printed no join token, but {len(text)} characters")
         return text
 
     def enter_queue(self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61") -> int:
-        """Let a host stand in the queue and go away; its place."""
-        heard = client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
+        """Let a host enter the queue and disconnect; return its place."""
+        heard = run_client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
         if heard["problems"]:
-            raise ScenarioFailed(f"{name} cannot stand in the queue: {heard}")
+            raise ScenarioFailed(f"{name} cannot enter the queue: {heard}")
         return int(heard["place"])
 
     def _accept(self) -> None:
@@ -130,29 +130,29 @@ class Desk:
                 self._socket.accept()[0].close()
 
 
-def ask(lab: Lab, token: str, *options: str, word: str = "ask", timeout: float = 1800) -> dict[str, Any]:
-    """What a joiner hears, run in the site's namespace at another address."""
-    return client(lab, token, ["--word", word, *options], timeout=timeout)
+def preflight(lab: Lab, token: str, *options: str, word: str = "ask", timeout: float = 1800) -> dict[str, Any]:
+    """Return the pool's answer to a joining host in the site's namespace, at another address."""
+    return run_client(lab, token, ["--word", word, *options], timeout=timeout)
 
 
-def client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 1800) -> dict[str, Any]:
-    """The real client in a process of its own; the token goes by its standard input."""
+def run_client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 1800) -> dict[str, Any]:
+    """Run the real client in a process of its own; the token is passed on its standard input. Return its result."""
     lab.needs_site()
     argv = netns_commands.inside(netns_commands.site_name(lab.namespace), [*CLIENT, *options])
     result = run(argv, stdin=token + "\n", env={"PYTHONPATH": str(PROJECT)}, check=False, timeout=timeout)
     try:
         value = json.loads(result.output.splitlines()[-1])
     except (ValueError, IndexError) as error:
-        raise ScenarioFailed(f"the client said no JSON:\n{result.output}{result.errors}") from error
+        raise ScenarioFailed(f"the client printed no JSON:\n{result.output}{result.errors}") from error
     assert isinstance(value, dict)
     return value
 
 
 def codes(heard: dict[str, Any]) -> list[str]:
-    """The codes of the problems that a client heard; none means welcome."""
+    """Return the codes of the problems in a client's result; none when the host is welcome."""
     return [str(problem["code"]) for problem in heard["problems"]]
 
 
-def expect(heard: dict[str, Any], *wanted: str) -> None:
-    """The client heard just these problems."""
-    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, heard: {heard}")
+def expect_problems(heard: dict[str, Any], *wanted: str) -> None:
+    """Check that a client's result has exactly these problems."""
+    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, got: {heard}")

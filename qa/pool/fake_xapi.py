@@ -1,8 +1,8 @@
-"""A protocol double of xapi: NOT xapi, but what speaks its wire formats, XML-RPC and JSON-RPC, over TLS and on a Unix socket.
+"""A protocol double of xapi: NOT xapi, but it speaks its wire formats, XML-RPC and JSON-RPC, over TLS and a Unix socket.
 
-It knows the few calls that the driver makes, answers with records that have the fields of real ones, joins hosts into a pool
-in memory, and can be told to refuse or to hang up. It manages no guests, checks no certificates and starts no services; what it
-proves is that the driver speaks the protocol and stands its errors. The official Python bindings talk to it as well.
+It implements the calls that the driver makes, answers with records that have the fields of real ones, joins hosts into a pool
+in memory, and can be configured to refuse calls or to drop connections. It manages no guests, checks no certificates and starts
+no services; it proves that the driver speaks the protocol and handles its errors. The official Python bindings work with it too.
 
 Facts: XenServer's developer documentation ("Wire Protocol for Remote API Calls", API reference) and answers of real servers,
 such as ``{"jsonrpc":"2.0","error":{"code":1,"message":"SESSION_AUTHENTICATION_FAILED","data":[...]},"id":1}``.
@@ -35,7 +35,7 @@ class HangsUp(Exception):
 
 @dataclass
 class Member:
-    """A host of a pool, as its database knows it."""
+    """A host of a pool, as the pool's database stores it."""
 
     name: str
     address: str
@@ -46,7 +46,7 @@ class Member:
     reference: str = field(default_factory=lambda: f"OpaqueRef:{uuid.uuid4()}")
 
     def record(self) -> dict[str, Any]:
-        """Some of the fields of a real record."""
+        """Return some of the fields of a real record."""
         software = {"product_brand": "double", "product_version": self.version, "xapi_build": self.build, "xapi": "25.6"}
         return {
             "uuid": self.uuid,
@@ -65,9 +65,9 @@ class Member:
 
 @dataclass
 class Database:
-    """The database of a pool, which its master has.
+    """The database of a pool, which its master holds.
 
-    :param created: how many host records were made by joins.
+    :param created: number of host records that joins made.
     """
 
     members: list[Member]
@@ -77,21 +77,21 @@ class Database:
     created: int = 0
 
     def pool(self) -> dict[str, Any]:
-        """The pool's record."""
+        """Return the pool's record."""
         master = self.master or self.members[0]
         return {"uuid": str(uuid.UUID(int=1)), "name_label": self.name, "master": master.reference, "ha_enabled": False}
 
 
 @dataclass
 class Double:
-    """The xapi of one host: a master, alone or not, or a member of the pool of ``slave_of``.
+    """The xapi of one host: a master, or a member of the pool of the master ``slave_of``.
 
     :param others: all doubles by their addresses, for a join.
-    :param refuse: errors by method, each given once.
-    :param hang_up: methods after or before whose work the connection ends once: ``{"pool.join": "before"}``, ``"recorded"`` (the
-        master has the host, which does not know it yet) or ``"after"``.
-    :param formats: which wire formats are spoken.
-    :param clock: how many seconds its clock is ahead.
+    :param refuse: errors by method, each returned once.
+    :param hang_up: methods at which the connection ends once: ``{"pool.join": "before"}`` its work, ``"after"`` it, or
+        ``"recorded"`` (the master has recorded the host, which does not know it yet).
+    :param formats: the supported wire formats.
+    :param clock: seconds that its clock is ahead.
     """
 
     me: Member
@@ -107,10 +107,10 @@ class Double:
     sessions: set[str] = field(default_factory=set)
 
     def answer(self, path: str, body: bytes, *, local: bool = False) -> tuple[int, str, bytes]:
-        """HTTP status, content type and body of an answer.
+        """Return HTTP status, content type and body of the answer to a request.
 
-        :param local: it came through the Unix socket, where root needs no password.
-        :raises HangsUp: when told to.
+        :param local: the request came through the Unix socket, where root needs no password.
+        :raises HangsUp: when ``hang_up`` names the method.
         """
         if path == "/jsonrpc" and "json" in self.formats:
             return self._json(body, local)
@@ -214,7 +214,7 @@ class Double:
         return xmlrpc.client.DateTime(time.strftime("%Y%m%dT%H:%M:%SZ", time.gmtime(time.time() + self.clock)))
 
     def _join(self, session: str, address: str, user: str, password: str) -> str:
-        """Like xapi: look at both sides, then the master gets or makes the host's record, then this host is a member."""
+        """Join as xapi does: check both sides, let the master find or make the host's record, then become a member."""
         if len(self.database.members) != 1:
             raise Fails("JOINING_HOST_CANNOT_BE_MASTER_OF_OTHER_HOSTS")
         master = self.others.get(address)
@@ -247,7 +247,7 @@ class Double:
 
 
 def pool_of(*members: Member, name: str = "dc1") -> tuple[Database, dict[str, Double]]:
-    """A pool, its first member the master, and the doubles of its hosts by address."""
+    """Return the database of a pool whose first member is the master, and the doubles of its hosts by address."""
     database = Database(list(members), name)
     doubles: dict[str, Double] = {}
     for member in members:
@@ -257,7 +257,7 @@ def pool_of(*members: Member, name: str = "dc1") -> tuple[Database, dict[str, Do
 
 
 def alone(member: Member, others: dict[str, Double]) -> Double:
-    """The double of a host with an xapi that is in no pool yet; known to the others from now on."""
+    """Return the double of a host that is in no pool yet, and add it to the others."""
     double = Double(member, Database([member]), others)
     others[member.address] = double
     return double

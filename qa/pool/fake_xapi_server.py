@@ -1,4 +1,4 @@
-"""Sockets for the protocol double of xapi: TLS on a loopback address, and a Unix socket."""
+"""Servers for the protocol double of xapi: TLS on a loopback address, and a Unix socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qa.pool.fake_xapi import Double, HangsUp
 class Certificate:
     """A certificate with its key in one file.
 
-    :param fingerprint: SHA-256 of it, 64 hexadecimal digits.
+    :param fingerprint: its SHA-256 as 64 hexadecimal digits.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class Certificate:
 
 
 def certificate(folder: Path, name: str) -> Certificate:
-    """A self-signed certificate, as each xapi makes its own."""
+    """Make a self-signed certificate, as each xapi makes its own."""
     path = folder / f"{name}.pem"
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     run([*words, "-subj", f"/CN={name}", "-keyout", path, "-out", path.with_suffix(".crt")])
@@ -58,7 +58,7 @@ def _handler(double: Double, context: ssl.SSLContext | None) -> type[BaseHTTPReq
             super().setup()
 
         def handle(self) -> None:
-            # Clients that do not like the certificate go away in the middle.
+            # Clients that reject the certificate disconnect during the handshake.
             with suppress(OSError):
                 super().handle()
 
@@ -81,22 +81,22 @@ def _handler(double: Double, context: ssl.SSLContext | None) -> type[BaseHTTPReq
             return "client"
 
         def log_message(self, format: str, *args: object) -> None:
-            """The scenario looks at the double's own list of calls."""
+            """Log nothing: scenarios use the double's own list of calls."""
 
     return Handler
 
 
 class _Quiet:
-    """TLS handshakes that a client breaks off are part of the play."""
+    """Ignore TLS handshakes that a client breaks off; scenarios provoke them."""
 
     @staticmethod
     def handle_error(request: object, client_address: object) -> None:
-        """Say nothing."""
+        """Report nothing."""
 
 
 @contextmanager
 def served(double: Double, *, tls: tuple[Certificate, int] | None = None, unix: Path | None = None) -> Iterator[None]:
-    """Serve a double while the context lasts.
+    """Serve a double inside the ``with`` block.
 
     :param tls: its certificate, and the port on its address.
     :param unix: the path of its Unix socket.

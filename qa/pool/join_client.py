@@ -1,4 +1,4 @@
-"""A joiner as a process of its own, for the laboratory: says in JSON what the pool said. The token comes by standard input."""
+"""A joining host as a process: print the pool's answer as JSON. The token is read from standard input."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pool.join.token import read_token
 
 
 class Left(Exception):
-    """The host went away while it waited."""
+    """Raised when the host leaves the queue while it waits."""
 
     def __init__(self, place: int) -> None:
         super().__init__(str(place))
         self.place = place
 
 
-def tell(progress: Progress) -> None:
-    """Say how the join stands."""
+def print_progress(progress: Progress) -> None:
+    """Print the progress of the join."""
     print(progress.text, file=sys.stderr, flush=True)
 
 
 def leave(progress: Progress) -> None:
-    """Go away with the place in the queue."""
+    """Leave the queue with the host's place in it."""
     raise Left(progress.place)
 
 
 def main() -> int:
-    """One request, or a whole join."""
+    """Send one request, or join; return the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--word", choices=("ask", "keys", "join"), default="ask")
     parser.add_argument("--name", default="joiner.example.net")
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--toolstack", default="ganeti 3.1.0~rc2")
     parser.add_argument("--uuid", default="d0000000-0000-4000-8000-000000000001")
-    parser.add_argument("--once", action="store_true", help="with join: leave as soon as it stands in the queue")
+    parser.add_argument("--once", action="store_true", help="with join: leave as soon as the host is in the queue")
     parser.add_argument("--ahead", type=float, default=0.0, help="seconds that this host's clock is ahead")
     arguments = parser.parse_args()
     try:
@@ -61,7 +61,7 @@ def main() -> int:
             elif arguments.word == "keys":
                 value = {"keys": pool.keys(joiner)}
             else:
-                value = asdict(pool.join(joiner, tell if not arguments.once else leave))
+                value = asdict(pool.join(joiner, print_progress if not arguments.once else leave))
         except Left as left:
             value = {"place": left.place, "problems": []}
         except Refused as error:

@@ -1,6 +1,6 @@
-"""Many joiners in one process, each with the real client and ssh processes of its own; they all start at the same moment.
+"""Many joining hosts in one process, each with the real client and its own ssh processes; they start at the same moment.
 
-Standard output gets a JSON object for each joiner that ended: its waits and what it was told.
+Standard output gets a JSON object for each host that has ended: its waits and its result.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LOCK = threading.Lock()
 
 
 @dataclass
-class Life:
-    """What happened to one joiner; times in seconds since 1970.
+class JoinResult:
+    """The course and the result of one join; times in seconds since 1970.
 
-    :param places: what the queue said, in order.
-    :param away: how often the pool could not be asked.
+    :param places: the places in the queue, in order.
+    :param away: number of requests that did not reach the pool.
     """
 
     name: str
@@ -37,8 +37,8 @@ class Life:
     places: list[int] = field(default_factory=list)
     problem: str = ""
 
-    def tell(self, progress: Progress) -> None:
-        """Note how the join stands."""
+    def record(self, progress: Progress) -> None:
+        """Record the progress of the join."""
         self.requests += 1
         if progress.place < 0:
             self.away += 1
@@ -47,34 +47,34 @@ class Life:
         self.places.append(progress.place)
 
 
-def live(token: JoinToken, number: int, start: float) -> None:
-    """One joiner, from its start to its end."""
+def join(token: JoinToken, number: int, start: float) -> None:
+    """Join one host from its start to its end, and print the result."""
     time.sleep(max(start - time.time(), 0.0))
-    life = Life(f"h{number:04d}.example.net", time.time())
+    result = JoinResult(f"h{number:04d}.example.net", time.time())
     address = f"10.78.{number // 200}.{number % 200 + 1}"
-    joiner = Joiner(life.name, (address,), "0.1.0", "ganeti 3.1.0~rc2", f"d0000000-0000-4000-8000-{number:012d}")
+    joiner = Joiner(result.name, (address,), "0.1.0", "ganeti 3.1.0~rc2", f"d0000000-0000-4000-8000-{number:012d}")
     try:
         with Conversation(token) as pool:
-            pool.join(joiner, life.tell)
+            pool.join(joiner, result.record)
     except Refused as error:
-        life.problem = f"{error.problem.code}: {error.problem.text}"
+        result.problem = f"{error.problem.code}: {error.problem.text}"
     except Exception as error:
-        life.problem = f"{type(error).__name__}: {error}"
-    life.ended = time.time()
+        result.problem = f"{type(error).__name__}: {error}"
+    result.ended = time.time()
     with LOCK:
-        print(json.dumps(vars(life)), flush=True)
+        print(json.dumps(vars(result)), flush=True)
 
 
 def main() -> int:
-    """As many joiners as asked for; the token comes by standard input."""
+    """Join the specified number of hosts; the token is read from standard input."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--start", type=float, required=True, help="when all begin, in seconds since 1970")
+    parser.add_argument("--start", type=float, required=True, help="the time at which all begin, in seconds since 1970")
     arguments = parser.parse_args()
     token = read_token(sys.stdin.read())
     numbers = range(arguments.first, arguments.first + arguments.count)
-    threads = [threading.Thread(target=live, args=(token, number, arguments.start)) for number in numbers]
+    threads = [threading.Thread(target=join, args=(token, number, arguments.start)) for number in numbers]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,7 +1,6 @@
-"""Hosts of a pool in a laboratory: installed once, cloned with names and addresses of their own, snapshotted as a pool.
+"""Hosts of a pool in a lab network: installed once, cloned with names and addresses of their own, kept as a pool's snapshot.
 
-One installation is enough for all: what differs between hosts is /etc/dom0kit/host.json, and every host makes its own
-identity at its first boot.
+One installation serves all hosts: they differ in /etc/dom0kit/host.json, and each makes its own identity at its first boot.
 """
 
 from __future__ import annotations
@@ -39,55 +38,55 @@ DOMAIN = "lab.example.org"
 POOL = f"pool.{DOMAIN}"
 POOL_ADDRESS = "10.77.0.10"
 DISK_SIZE = 40 * GIB
-"""Sparse; Ganeti wants a volume group of at least 20 GiB."""
+"""Bytes, sparse; Ganeti requires a volume group of at least 20 GiB."""
 FIRST_BOOT = 2 * timeouts.BOOT
-"""A first boot that makes or joins a pool: some minutes more, each."""
+"""Seconds of machine time for a first boot that makes or joins a pool, which takes minutes longer."""
 JOB = 60 * 60
-"""One of Ganeti's commands; emulated, on a busy machine."""
+"""Seconds of machine time for one of Ganeti's commands, emulated on a busy machine."""
 SILENT = 20 * 60
-"""Seconds of machine time that a host may be silent and idle: it stands in the pool's queue."""
+"""Seconds of machine time for which a host may be silent and idle while it waits in the pool's queue."""
 HOST_JSON = "etc/dom0kit/host.json"
 Pool = dict[str, Any]
 T = TypeVar("T")
 
 
 def name(number: int) -> str:
-    """A host's name."""
+    """Return a host's name."""
     return f"h{number}.{DOMAIN}"
 
 
 def mac(number: int) -> str:
-    """Its network card."""
+    """Return the MAC address of a host's network card."""
     return f"52:54:00:77:01:{number:02x}"
 
 
 def address(number: int) -> str:
-    """Its address, as in the answers."""
+    """Return a host's address, as in its answers."""
     return f"10.77.0.{10 + number}"
 
 
 def to_create() -> Pool:
-    """The pool's part of the first host's answers."""
+    """Return the pool's part of the first host's answers."""
     return {"toolstack": "ganeti", "create": {"name": POOL, "address": POOL_ADDRESS}}
 
 
 def to_join(token: str) -> Pool:
-    """The same for the other ones."""
+    """Return the pool's part of the answers of the other hosts."""
     return {"toolstack": "ganeti", "join": {"token": token}}
 
 
 def host_json(installed: dict[str, Any], number: int, pool: Pool) -> dict[str, Any]:
-    """``host.json`` of one host out of that of the installation."""
+    """Derive ``host.json`` of one host from that of the installation."""
     value: dict[str, Any] = json.loads(json.dumps(installed))
     value["host_name"] = name(number)
     value["network"]["management"] |= {"mac": mac(number), "ipv4": {"address": f"{address(number)}/24"}, "dns": []}
-    # There is no time server in the laboratory: the machines' clocks are the build host's.
+    # The lab has no time server: the machines' clocks are the build host's.
     value["pool"] = pool
     return value
 
 
 def debugfs(disk: Path, *requests: str, write: bool = False) -> str:
-    """Requests to debugfs(8) on the system partition of a disk that is not running."""
+    """Run debugfs requests (man page debugfs, section 8) on the system partition of a disk that is not in use; return the output."""
     start, _ = partition(disk, SYSTEM)
     with tempfile.NamedTemporaryFile("w", suffix=".debugfs") as file:
         file.write("\n".join(requests) + "\n")
@@ -95,17 +94,17 @@ def debugfs(disk: Path, *requests: str, write: bool = False) -> str:
         return run(["debugfs", *(["-w"] if write else []), "-f", file.name, f"{disk}?offset={start}"]).output
 
 
-def tell(disk: Path, number: int, pool: Pool, work: Path) -> None:
-    """Give an installed disk, before its first boot, the answers of one host."""
+def write_host_json(disk: Path, number: int, pool: Pool, work: Path) -> None:
+    """Replace host.json on an installed disk, before its first boot, by that of one host."""
     versions = re.findall(r"^/\d+/\d+/\d+/\d+/(\d[^/]*)/", debugfs(disk, "ls -p /state"), re.MULTILINE)
     need(len(versions) == 1, f"{disk.name} has the versions {versions}")
     path = f"/state/{versions[0]}/upper/{HOST_JSON}"
     text = debugfs(disk, f"cat {path}")
-    beside = work / f"host{number}.json"
-    beside.touch(0o600)
-    beside.write_text(json.dumps(host_json(json.loads(text[text.index("{") :]), number, pool)))
-    debugfs(disk, f"rm {path}", f"write {beside} {path}", f"sif {path} mode 0100600", write=True)
-    beside.unlink()
+    copy = work / f"host{number}.json"
+    copy.touch(0o600)
+    copy.write_text(json.dumps(host_json(json.loads(text[text.index("{") :]), number, pool)))
+    debugfs(disk, f"rm {path}", f"write {copy} {path}", f"sif {path} mode 0100600", write=True)
+    copy.unlink()
 
 
 SOURCES = ("pool/pool_hosts.py", "pool/checks.py", "install/installed_disk.py")
@@ -113,16 +112,16 @@ DISK, MASTER = "disk.img", "master.qcow2"
 
 
 class PoolDisks:
-    """What the scenarios share, kept between runs: an installed disk, and the pool of one host that was made first.
+    """Disks that several scenarios use, cached between runs: an installed disk, and a pool of one host.
 
-    :param token: for any number of hosts; known once the pool is there.
+    :ivar token: a join token for any number of hosts; "" until the pool exists.
     """
 
     def __init__(self) -> None:
         self.token = ""
 
     def installed(self, scenario: Scenario) -> Path:
-        """An installed disk; the first scenario that asks installs it."""
+        """Return an installed disk; make it when it is not cached."""
 
         def make(folder: Path) -> dict[str, Any]:
             disk = media.blank_disk(folder / DISK, DISK_SIZE)
@@ -132,23 +131,23 @@ class PoolDisks:
         return scenario.stage("pool-installed", SOURCES, make).folder / DISK
 
     def host(self, scenario: Scenario, number: int, pool: Pool) -> Path:
-        """The disk of a host before its first boot: an overlay on a copy of its own of the installed disk."""
+        """Make the disk of a host before its first boot: an overlay on its own copy of the installed disk."""
         raw = scenario.work / f"h{number}.img"
         run(["cp", "--sparse=always", "--reflink=auto", self.installed(scenario), raw])
-        tell(raw, number, pool, scenario.work)
+        write_host_json(raw, number, pool, scenario.work)
         return media.overlay(scenario.work / f"h{number}.qcow2", raw)
 
     def keep_master(self, scenario: Scenario, disk: Path, token: str, folder: Path) -> dict[str, Any]:
-        """Keep the master's disk, which has a snapshot, in a stage's folder, with all that lies behind it."""
+        """Move the master's disk, which has a snapshot, and its backing file to a stage's folder."""
         self.token = token
-        # The overlay has the snapshot in it and its backing file is the scenario's: both are kept, side by side.
+        # The overlay holds the snapshot and its backing file belongs to the scenario: both are kept.
         shutil.move(scenario.work / "h1.img", folder / "h1.img")
         shutil.move(disk, folder / MASTER)
         run(["qemu-img", "rebase", "-u", "-F", "raw", "-b", "h1.img", folder / MASTER])
         return {"token": token}
 
     def master(self, scenario: Scenario, stage: Stage) -> Path:
-        """A copy of the master's disk with the snapshot."""
+        """Copy the master's disk with the snapshot."""
         self.token = str(stage.data["token"])
         copy = scenario.work / "h1.qcow2"
         shutil.copyfile(stage.folder / MASTER, copy)
@@ -158,19 +157,23 @@ class PoolDisks:
 
 VERIFY_TRIES = 5
 NOT_ASKED = re.compile(r"ERROR:ENODE(RPC|HOOKS):.*Connection timed out|job \d+ failed to start: .*Timeout in reading a response")
-"""What ``gnt-cluster verify`` says of a host that was late (RPC_CONNECT_TIMEOUT, :mod:`pool.ganeti.add_node`), and of its own
-job on a master that was: neither says anything of the pool."""
+"""Messages of ``gnt-cluster verify`` about a host that was late (RPC_CONNECT_TIMEOUT, :mod:`pool.ganeti.add_node`), and about its
+own job on a late master: neither is a fault of the pool."""
 SNAPSHOT = "pool"
 
 
 def finished(machine: Machine) -> bool:
-    """Is first boot done?"""
+    """Return whether first boot has finished."""
     return any((event.get("source"), event.get("event")) == ("firstboot", "finished") for event in machine.events)
 
 
 @dataclass
 class PoolLab:
-    """The running hosts of a scenario."""
+    """The running hosts of a scenario in its lab network.
+
+    :ivar machines: the running machines by their hosts' numbers.
+    :ivar starts: number of machines that were started.
+    """
 
     scenario: Scenario
     lab: Lab
@@ -179,14 +182,14 @@ class PoolLab:
 
     @contextmanager
     def running(self, number: int, disk: Path, *, restore: str = "") -> Iterator[Machine]:
-        """A host; ``restore`` is the snapshot to go on from, after which its clock is set."""
+        """Start a host's machine for the ``with`` block; ``restore`` is a snapshot to continue from, whose clock is then set."""
         self.starts += 1
         drive = Drive(disk, format="qcow2", serial=DISK_SERIAL, bootindex=0)
         nic = self.lab.nic(mac(number))
         spec = self.scenario.spec(
             f"h{number}-{self.starts}", drives=(drive,), nics=(nic,), netns=self.lab.namespace, reset_ends=False, restore=restore
         )
-        # First boot tries again by itself what did not work, as when an emulated host answers too late: what counts is the end.
+        # First boot retries failed steps, for example when an emulated host answers too late: only the end counts.
         with self.scenario.machine(f"h{number}-{self.starts}", spec, expected_failures=("firstboot",)) as machine:
             self.machines[number] = machine
             if restore:
@@ -197,7 +200,7 @@ class PoolLab:
                 del self.machines[number]
 
     def ssh(self, number: int) -> Ssh:
-        """Commands on a host."""
+        """Return the ssh client for a host."""
         return Ssh(self.scenario.settings.credentials, address=address(number), netns=self.lab.namespace)
 
     def succeed(self, number: int, command: str, *, limit: float = JOB) -> str:
@@ -211,7 +214,7 @@ class PoolLab:
         def work() -> None:
             try:
                 job.set_result(self.ssh(number).execute(command, limit=limit))
-            except BaseException as error:  # it is raised where the result is waited for
+            except BaseException as error:  # raised where the result is awaited
                 job.set_exception(error)
 
         Thread(target=work, daemon=True).start()
@@ -220,12 +223,12 @@ class PoolLab:
         return job.result()
 
     def drain(self) -> None:
-        """Read what the machines say: their events and their consoles."""
+        """Read the machines' events and consoles."""
         for machine in self.machines.values():
             machine.sleep(0.1)
 
     def wait_until(self, number: int, look: Callable[[], T | None], what: str, *, limit: float) -> T:
-        """As :meth:`qa.vm.machine.Machine.wait_until`, and the other hosts' lines are drained as well."""
+        """Wait as :meth:`qa.vm.waits.Waits.wait_until` does, and read the other hosts' channels as well."""
 
         def drained() -> T | None:
             for other, machine in self.machines.items():
@@ -236,13 +239,13 @@ class PoolLab:
         return self.machines[number].wait_until(drained, what, limit=limit, stall=SILENT)
 
     def set_clock(self, number: int) -> None:
-        """A machine that goes on from a snapshot has the time of it."""
+        """Set the clock of a machine that continues from a snapshot."""
         self.ssh(number).wait_for_login()
         now = run(["date", "+%s"]).output.strip()
         self.succeed(number, f"date --utc --set=@{now}")
 
     def arrive(self, number: int) -> None:
-        """Wait for the end of a host's first boot.
+        """Wait for the end of a host's first boot, and for ssh.
 
         :raises ScenarioFailed: when it fails.
         """
@@ -254,11 +257,11 @@ class PoolLab:
         self.ssh(number).wait_for_login()
 
     def verify(self, hosts: int, *, master: int = 1) -> None:
-        """The pool's own verification finds nothing, and it has so many hosts.
+        """Check that the pool's own verification finds nothing and that the pool has ``hosts`` hosts.
 
-        A host that was late for Ganeti's limit was not looked at: that is done again, ``VERIFY_TRIES`` times in all.
+        A host that was late for Ganeti's limit was not verified: the verification is repeated, up to ``VERIFY_TRIES`` times.
 
-        :raises ScenarioFailed: with what it finds.
+        :raises ScenarioFailed: with the findings.
         """
         for turn in range(VERIFY_TRIES):
             with self.scenario.phase(f"verify {hosts} hosts"):

@@ -1,6 +1,6 @@
-"""A thousand hosts that are switched on at once, in simulated time: the pool's real desk, ledger, queue and worker's rules.
+"""Simulation of a thousand hosts that start at once: the pool's real server, token store, queue and worker in simulated time.
 
-Only the time, ssh between them and Ganeti's work are not there. Run it: ``python -m qa.pool.queue_simulation``.
+Only the time, ssh and Ganeti's work are simulated. Run it by ``python -m qa.pool.queue_simulation``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.1"),), True, "0
 
 @dataclass
 class Outcome:
-    """What came of it; times in simulated seconds.
+    """The result of a simulation; times in simulated seconds.
 
     :param waits: from the first request to the end of the addition, by host.
     :param arrived: the hosts in the order in which they came into the queue; ``added`` in which they were added.
@@ -46,21 +46,21 @@ class Outcome:
     refused: list[str] = field(default_factory=list)
 
     def peak(self, span: float) -> int:
-        """The most requests within so many seconds, after the first minute in which all come at once."""
+        """Return the most requests within ``span`` seconds, after the first minute in which all hosts come at once."""
         times = sorted(time for time in self.requests if time > START + 60)
         return max((sum(1 for other in times[i : i + 500] if other < time + span) for i, time in enumerate(times)), default=0)
 
     def in_order(self) -> bool:
-        """Were those who never went away added in the order of their arrival?"""
+        """Return whether the hosts that never disconnected were added in the order of their arrival."""
         steady = [name for name in self.arrived if name not in self.left]
         return steady == [name for name in self.added if name not in self.left]
 
 
 class World:
-    """The events in their order.
+    """The simulated events in their order.
 
     :param each: seconds for adding a host.
-    :param lost: the part of the hosts that go away once while they wait, for up to an hour.
+    :param lost: the share of the hosts that disconnect once while they wait, for up to an hour.
     """
 
     def __init__(self, root: Path, hosts: int, each: float, lost: float, seed: int) -> None:
@@ -78,19 +78,19 @@ class World:
             self.at(START + self.random.random() * 30, self.coming(number, goes))
 
     def at(self, time: float, event: Callable[[], None]) -> None:
-        """Let something happen."""
+        """Schedule an event."""
         self.count += 1
         heapq.heappush(self.events, (time, self.count, event))
 
     def run(self) -> Outcome:
-        """Until nothing more happens."""
+        """Run until no event is left; return the result."""
         while self.events:
             self.now, _, event = heapq.heappop(self.events)
             event()
         return self.outcome
 
     def coming(self, number: int, goes: bool) -> Callable[[], None]:
-        """A host's next request."""
+        """Return the event of a host's next request."""
 
         def come() -> None:
             joiner = Joiner(
@@ -114,13 +114,13 @@ class World:
         return come
 
     def wake(self) -> None:
-        """The worker begins, unless it is at it."""
+        """Start the worker unless it is busy."""
         if self.working is None and (taken := self.queue.take(self.now)):
             self.working = taken[0], taken[1].name
             self.at(self.now + self.each * (0.7 + 0.6 * self.random.random()), self.finish)
 
     def finish(self) -> None:
-        """The worker has added a host, and takes the next."""
+        """Finish the addition of a host and start the next."""
         assert self.working is not None
         ticket, name = self.working
         self.queue.finish(ticket, None, self.each, self.now)
@@ -131,20 +131,20 @@ class World:
 
 
 def to_line(joiner: Joiner, now: float) -> bytes:
-    """A request as it comes over the wire."""
+    """Return a request as it is sent."""
     import json  # noqa: PLC0415
 
     return json.dumps(joiner_to_json(joiner, now)).encode()
 
 
 def simulate(hosts: int, each: float, lost: float, seed: int = 1) -> Outcome:
-    """Let them all come."""
+    """Simulate ``hosts`` hosts; return the result."""
     with tempfile.TemporaryDirectory(prefix="dom0kit-queue-") as folder:
         return World(Path(folder), hosts, each, lost, seed).run()
 
 
 def report(outcome: Outcome, hosts: int, each: float) -> str:
-    """The outcome for a person."""
+    """Return the result as a table."""
     waits = sorted(outcome.waits.values())
     per_host = len(outcome.requests) / hosts
     rows: list[tuple[str, ...]] = [
@@ -152,7 +152,7 @@ def report(outcome: Outcome, hosts: int, each: float) -> str:
         ("adding one takes about", human_seconds(each)),
         ("added", f"{len(outcome.added)}, {len(set(outcome.added))} different ones, {len(outcome.refused)} refused"),
         ("in the order of their arrival", "yes" if outcome.in_order() else "no"),
-        ("went away once while they waited", str(len(outcome.left))),
+        ("disconnected once while they waited", str(len(outcome.left))),
         ("shortest, median and longest wait", ", ".join(hours(w) for w in (waits[0], statistics.median(waits), waits[-1]))),
         ("requests for each host", f"{per_host:.1f}"),
         ("most requests within 10 s after the first minute", str(outcome.peak(10))),
@@ -161,16 +161,16 @@ def report(outcome: Outcome, hosts: int, each: float) -> str:
 
 
 def hours(seconds: float) -> str:
-    """A long time."""
+    """Return a long duration as text."""
     return human_seconds(seconds) if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def main() -> int:
-    """Simulate and say what came of it; exit code 1 when the order did not hold or somebody was lost."""
+    """Simulate and print the result; exit code 1 when the order did not hold or a host was lost."""
     parser = argparse.ArgumentParser(description="Simulate many hosts that join a pool at once.")
     parser.add_argument("--hosts", type=int, default=1000)
     parser.add_argument("--each", type=float, default=30.0, help="seconds for adding a host")
-    parser.add_argument("--lost", type=float, default=0.05, help="the part of the hosts that go away once")
+    parser.add_argument("--lost", type=float, default=0.05, help="the share of the hosts that disconnect once")
     arguments = parser.parse_args()
     outcome = simulate(arguments.hosts, arguments.each, arguments.lost)
     print(report(outcome, arguments.hosts, arguments.each))

@@ -1,4 +1,4 @@
-"""One inventory with a pool in it: the first host makes the pool, the second joins; both are blank and boot by network."""
+"""One inventory with a pool: the first host makes the pool, the second joins it; both are blank and boot from the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST, SECOND = "h1", "h2"
 
 
 def inventory(credentials: Credentials) -> dict[str, Any]:
-    """Two hosts with fixed addresses; the token is a reference to a file beside the inventory."""
+    """Return an inventory of two hosts with fixed addresses; the token is a reference to a file next to the inventory."""
     common = answers.document(credentials)
     del common["host_name"], common["network"]
     common["time"] = {**common["time"], "ntp": []}
@@ -55,7 +55,7 @@ class Site:
     def __post_init__(self) -> None:
         self.file = self.scenario.work / "inventory.yaml"
         self.file.write_text(answers.to_yaml(inventory(self.scenario.settings.credentials)))
-        # The inventory is whole before there is a pool: in place of its token stands one that no pool has made.
+        # The inventory is complete before the pool exists: a token that no pool has made takes the place of its token.
         self.token(JoinToken(b"\2" + bytes(32), bytes(range(32)), (POOL_ADDRESS,), 22).write())
         tree = Tree(self.scenario.settings.public / "pool-tree", self.file)
         self.served = serve(self.lab, self.scenario, tree, BOOT)
@@ -68,17 +68,17 @@ class Site:
         render(self.scenario.settings, self.file, self.scenario.settings.public / "pool-tree")
 
     def blank(self, number: int) -> tuple[Drive, Nic]:
-        """A blank disk, and a card that boots first."""
+        """Return a blank disk, and a card that boots first."""
         disk = media.blank_disk(self.scenario.work / f"h{number}.img", DISK_SIZE)
         return Drive(disk, serial=DISK_SERIAL, bootindex=1), self.lab.nic(mac(number), rom=True, bootindex=0)
 
     def wait_for_installation(self, machine: Machine, number: int) -> None:
-        """From power-on to the reset after the installation, of which the server has heard.
+        """Wait from power-on to the reset after the installation, which the server knows of.
 
-        :raises ScenarioFailed: when something of it did not happen.
+        :raises ScenarioFailed: for the first step that does not happen.
         """
         with self.scenario.phase(f"h{number}: boot from the network and install"):
             machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
             machine.wait_for_event("installer", limit=timeouts.INSTALL)
             machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT)
-        need(self.served.tree.is_done(f"h{number}"), f"h{number} is installed, and done/h{number}.cfg is not there")
+        need(self.served.tree.is_done(f"h{number}"), f"h{number} is installed, but done/h{number}.cfg is missing")

@@ -1,4 +1,4 @@
-"""Pools of Ganeti with real hosts: made, joined, with guests."""
+"""Pools of Ganeti with real hosts: create, join, run guests."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ vcpus = 1
 vif = ["bridge=xenbr0,script=vif-openvswitch"]
 on_crash = "destroy"
 """
-"""The self test's guest in Xen's PVH mode; without the processor's features that QEMU's emulation lacks."""
+"""The self test's guest in Xen's PVH mode, without processor features that QEMU does not emulate."""
 
 
 def check_remote_api(pool: PoolLab, lab: Lab) -> None:
-    """The remote API answers at the pool's address, by TLS and to its user alone."""
+    """Check that the remote API answers at the pool's address, by TLS and only to its user."""
     said = json.loads(pool.succeed(1, "cat /etc/dom0kit/rapi.json"))
     mode = pool.succeed(1, "stat -c %a /etc/dom0kit/rapi.json").strip()
     need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
     url = f"https://{POOL_ADDRESS}:{said['port']}/2/nodes"
     curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
     found = lab.run([*curl, "--user", f"{said['user']}:{said['password']}", url], timeout=1200).output
-    need(name(1) in found, f"the remote API says {found[:200]!r}")
+    need(name(1) in found, f"the remote API answers {found[:200]!r}")
     refused = lab.run([*curl, "--output", "/dev/null", "--write-out", "%{http_code}", url], timeout=1200).output
-    need(refused == "401", f"without a password the remote API says {refused}")
+    need(refused == "401", f"without a password the remote API answers {refused}")
 
 
 @scenario("pool-create", firmware="bios", minutes=15, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",))
 def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
-    """A host makes its pool at its first boot; the pool answers, verifies, and is well after a reboot."""
+    """Create a pool at a host's first boot; it answers, verifies, and is healthy after a reboot."""
     disk = pool_disks.host(scenario, 1, to_create())
     with pool.running(1, disk) as machine:
         pool.arrive(1)
@@ -79,7 +79,7 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
     ),
 )
 def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> None:
-    """Two blank machines and one inventory: the first makes the pool, the second joins it; a guest runs on it and answers."""
+    """Install two blank machines from one inventory: the first creates the pool, the second joins it and runs a guest."""
     site = Site(scenario, lab)
     with ExitStack() as stack:
         for number in (1, 2):
@@ -101,7 +101,7 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
                 1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
             )
         scenario.keep("selftest.txt", said)
-        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer in the lab network")
         pool.succeed(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
         scenario.diagnose("status.txt", pool.ssh(1), "dom0ctl status; gnt-node list")
 
@@ -110,7 +110,7 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
     "pool-join-three", firmware="bios", minutes=25, machines=3, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
 )
 def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
-    """Two more hosts join at their first boots, one after the other; all know each other's names, and the pool verifies."""
+    """Join two more hosts at their first boots, one after the other; all know each other's names, and the pool verifies."""
     with ExitStack() as stack:
         for number in (2, 3):
             disk = pool_disks.host(scenario, number, to_join(pool_disks.token))
@@ -121,12 +121,12 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, poo
         for number in (1, 2, 3):
             found = pool.succeed(number, f"getent hosts {' '.join(name(n) for n in (1, 2, 3))}")
             need(all(address(n) in found for n in (1, 2, 3)), f"h{number} knows these names: {found}")
-        with scenario.phase("a lost path is the pool's news"):
+        with scenario.phase("a lost path is tagged in the pool"):
             check_path_tag(pool, 2)
 
 
 def check_path_tag(pool: PoolLab, number: int) -> None:
-    """A disk of a host loses one of its two paths, and gets it back: the pool's list of hosts says so by a tag."""
+    """Remove and restore one of two paths of a disk: the pool's list of hosts shows it by a tag."""
     before = {item["wwid"] for item in multipath_array.multipath_status(pool.ssh(number))["maps"]}
     pool.succeed(number, multipath_array.ALUA)
 
@@ -139,7 +139,7 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
 
     pool.wait_until(number, lambda: len(paths()) == 2, "a disk with two paths", limit=multipath_array.SEEN_SECONDS)
     wwid, path = paths()[1].split()
-    # The service takes two paths for what the disk should have once it has seen both.
+    # The service expects two paths of the disk once it has seen both.
     noted = f"grep {wwid} /{EXPECTED}"
     pool.wait_until(
         number, lambda: pool.ssh(number).execute(noted).code == 0, "note of the disk's paths", limit=multipath_array.SEEN_SECONDS
@@ -154,13 +154,13 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
     "pool-guest-runs", firmware="bios", minutes=17, machines=2, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",)
 )
 def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
-    """A guest with a mirrored disk runs, fails over to the other host, runs there, and is removed."""
+    """Run a guest with a mirrored disk, fail it over to the other host, and remove it there."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
         pool.arrive(2)
         guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
         with scenario.phase("guest with a mirrored disk"):
             pool.succeed(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
-        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer the laboratory")
+        need(lab.reaches(GUEST_ADDRESS), "the guest does not answer in the lab network")
         with scenario.phase("failover"):
             # Ganeti fails over to a mirror that has all data alone.
             pool.succeed(1, "gnt-instance activate-disks --wait-for-sync guest1", limit=JOB)
@@ -185,11 +185,11 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, poo
     needs=("curl",),
 )
 def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
-    """A PVH guest, which needs no shadow paging, goes to the other host by ``xl migrate`` while it runs, and answers there."""
+    """Migrate a PVH guest, which needs no shadow paging, live to the other host by ``xl migrate``."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
         pool.arrive(2)
         pool.succeed(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
-        need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer the laboratory")
+        need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer in the lab network")
         ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
         with scenario.phase("live migration"):
             said = pool.succeed(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)

@@ -11,7 +11,7 @@ from qa.host_checks import need
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.checks import check_master, check_member
-from qa.pool.fake_pool_server import ask, expect
+from qa.pool.fake_pool_server import expect_problems, preflight
 from qa.pool.pool_hosts import FIRST_BOOT, JOB, SNAPSHOT, PoolDisks, PoolLab, address, finished, name, to_join
 from qa.scenario import Scenario
 from qa.vm.channels import Message
@@ -24,7 +24,7 @@ CUTS = (
     "ganeti-noded.service",
     "/var/lib/ganeti/ssconf_node_list",
 )
-"""The moments when a joiner's power is cut: a line of its console, a unit that starts, a file of Ganeti's that names it."""
+"""The stages at which a joining host's power is cut: a line of its console, an active unit, a file of Ganeti's that names it."""
 
 
 @scenario(
@@ -38,7 +38,7 @@ CUTS = (
     needs=("curl",),
 )
 def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
-    """The joiner's power is cut at five moments of its join, each time a little later; then it is in, and the pool verifies."""
+    """Cut a joining host's power at five stages of its join, each later than the last; then it joins, and the pool verifies."""
     disk = pool_disks.host(scenario, 2, to_join(pool_disks.token))
     for cut in CUTS:
         with pool.running(2, disk) as machine, scenario.phase(f"until: {cut}"):
@@ -51,16 +51,16 @@ def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab,
 
 
 def wait_for_stage(pool: PoolLab, machine: Machine, cut: str) -> None:
-    """Wait until the joiner has come so far."""
+    """Wait until the joining host has reached a stage."""
     if cut.endswith(".service"):
         question = f"systemctl is-active --quiet {cut}"
     elif cut.startswith("/"):
-        # The pool knows the host now, and the rest of the pool's files is still to come.
+        # The pool knows the host now; the rest of the pool's files follows.
         question = f"grep -qsx {name(2)} {cut}"
     else:
         machine.wait_for_console_text(cut, limit=FIRST_BOOT)
         return
-    # Until then there is nobody to ask.
+    # Before that, the host has no ssh.
     machine.wait_for_console_text("joining the pool", limit=FIRST_BOOT)
     pool.wait_until(2, lambda: pool.ssh(2).execute(question).code == 0, cut, limit=FIRST_BOOT)
 
@@ -76,7 +76,7 @@ def wait_for_stage(pool: PoolLab, machine: Machine, cut: str) -> None:
     needs=("curl",),
 )
 def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks) -> None:
-    """A host starts while its pool's master is away: it says so, goes on trying, and joins when the master is back."""
+    """Start a host while its pool's master is away: it reports that, keeps trying, and joins when the master is back."""
     master.qmp("stop")
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))) as joiner:
         with scenario.phase("the master is away"):
@@ -93,7 +93,7 @@ def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: P
 
 
 def tried_again(machine: Machine) -> list[Message]:
-    """What first boot said of tries at the pool that failed, with the time of the next one."""
+    """Return first boot's events about failed tries to join, each with the time of the next one."""
     return [event for event in machine.events if event.get("event") == "retrying" and event.get("name") == "pool"]
 
 
@@ -108,7 +108,7 @@ def tried_again(machine: Machine) -> list[Message]:
     needs=("curl",),
 )
 def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, master_disk: Path, lab: Lab) -> None:
-    """The master dies: another host takes over. One host leaves and joins anew by the old token; the dead one comes back."""
+    """Fail the master over; one host leaves and joins again by the old token; the dead master is taken back."""
     with ExitStack() as stack:
         with pool.running(1, master_disk, restore=SNAPSHOT) as first:
             for number in (2, 3):
@@ -119,9 +119,9 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
             scenario.keep("failover.txt", pool.succeed(2, "gnt-cluster master-failover 2>&1", limit=JOB))
             pool.succeed(2, f"gnt-node modify --offline=yes --auto-promote {name(1)}", limit=JOB)
         check_master(pool, 2)
-        # The name of a host that lives is taken; that of a dead one is free for the machine in its place.
-        expect(ask(lab, pool_disks.token, "--name", name(3)), "name")
-        expect(ask(lab, pool_disks.token, "--name", name(1), "--address", address(1)))
+        # The name of a running host is taken; that of an offline one is free for its replacement.
+        expect_problems(preflight(lab, pool_disks.token, "--name", name(3)), "name")
+        expect_problems(preflight(lab, pool_disks.token, "--name", name(1), "--address", address(1)))
         with scenario.phase("leave"):
             pool.succeed(3, "dom0ctl pool leave --yes", limit=JOB)
         alone = json.loads(pool.succeed(3, "dom0ctl pool status --json"))
@@ -139,7 +139,7 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
 
 
 def take_back(pool: PoolLab, number: int, *, master: int) -> None:
-    """A master that was replaced while it was away is up again: it says so, runs nothing of a master, and is taken back."""
+    """Check that a replaced master runs nothing of a master when it is back, and add it to the pool again."""
 
     def watched() -> bool:
         return pool.ssh(number).execute(f"test -e /{CRON}").code == 0
@@ -147,7 +147,7 @@ def take_back(pool: PoolLab, number: int, *, master: int) -> None:
     lost = json.loads(pool.execute(number, "dom0ctl pool status --json").output)
     need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h{number}: {lost}")
     need(not watched(), "ganeti-watcher would start the daemons of a master that was replaced")
-    # As a person would: again, when the host was late for Ganeti's limit.
+    # As an administrator would: again, if the host was late for Ganeti's limit.
     again = f"gnt-node add --readd --no-ssh-key-check {name(number)}"
     pool.succeed(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
     check_member(pool, number)

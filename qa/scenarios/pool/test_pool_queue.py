@@ -1,4 +1,4 @@
-"""Many hosts join at once: through a real sshd with real clients, and a few hundred more in simulated time."""
+"""Many hosts that join at once: through a real sshd with real clients, and several hundred in simulated time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qa.host_checks import need
 from qa.lab import netns_commands
 from qa.lab.lab import PROJECT, Lab
 from qa.metadata import scenario
-from qa.pool.fake_pool_server import Desk
+from qa.pool.fake_pool_server import FakePool
 from qa.pool.queue_simulation import report, simulate
 from qa.scenario import Scenario
 from qa.vm.polling import poll
@@ -30,12 +30,12 @@ from qa.vm.polling import poll
 HOSTS = int(os.environ.get("DOM0KIT_QA_CROWD", "150"))
 PROCESSES = 5
 EACH = 1.5
-"""Seconds for adding a host, which is only slept."""
+"""Seconds for adding a host, spent in sleep."""
 
 
 @dataclass
 class Master:
-    """The pool's worker, with an addition that takes its time and does nothing."""
+    """The pool's worker, with an addition that takes time and does nothing."""
 
     root: Path
     added: list[str] = field(default_factory=list)
@@ -46,23 +46,23 @@ class Master:
         self.thread.start()
 
     def work(self) -> None:
-        """Work whenever there is something; in an image systemd starts the worker."""
+        """Work whenever the queue has entries; in an image systemd starts the worker."""
         while not self.over.wait(0.2):
             work(Queue(queue_folder(self.root)), self.add, lambda text: None)
 
     def add(self, joiner: Joiner) -> None:
-        """Take the time."""
+        """Spend the time of an addition."""
         time.sleep(EACH)
         self.added.append(joiner.name)
 
     def stop(self) -> None:
-        """No more."""
+        """Stop the worker."""
         self.over.set()
         self.thread.join(30)
 
 
-def crowd(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[bytes]]:
-    """Start the joiners; all begin ten seconds from now."""
+def start_clients(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Start the joining hosts; all begin ten seconds from now."""
     lab.needs_site()
     start = time.time() + 10
     children = []
@@ -86,8 +86,8 @@ def crowd(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[bytes]]:
     return children
 
 
-def lives(folder: Path) -> list[dict[str, Any]]:
-    """The joiners that came to an end so far."""
+def join_results(folder: Path) -> list[dict[str, Any]]:
+    """Return the results of the joins that have ended."""
     return [json.loads(line) for path in sorted(folder.glob("crowd-*.jsonl")) for line in path.read_text().splitlines()]
 
 
@@ -96,8 +96,8 @@ def need_one_running(children: list[subprocess.Popen[bytes]]) -> None:
     need(any(child.poll() is None for child in children), "all client processes have ended")
 
 
-def wait_for(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Wait until all joiners have come to an end."""
+def wait_for_clients(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all joining hosts have ended."""
     end = time.monotonic() + timeouts.patient(seconds)
     for child in children:
         child.wait(max(end - time.monotonic(), 1))
@@ -115,13 +115,13 @@ def wait_for(children: list[subprocess.Popen[bytes]], seconds: float) -> None:
     needs=("sshd",),
 )
 def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
-    """All come at once, the SSH server goes away in the middle; in the order of arrival everybody is added, and nobody twice."""
-    with Desk(lab, scenario.work / "pool") as desk:
-        token = desk.token("--uses", str(HOSTS))
+    """Join all hosts at once while the SSH server stops and restarts: each is added once, in the order of arrival."""
+    with FakePool(lab, scenario.work / "pool") as fake_pool:
+        token = fake_pool.token("--uses", str(HOSTS))
         scenario.secrets.append(token)
-        master = Master(desk.root)
+        master = Master(fake_pool.root)
         with scenario.phase(f"{HOSTS} hosts join"):
-            children = crowd(lab, token, scenario.folder)
+            children = start_clients(lab, token, scenario.folder)
             try:
                 poll(
                     lambda: len(master.added) >= HOSTS // 3,
@@ -130,15 +130,15 @@ def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
                     still_possible=lambda: need_one_running(children),
                     evidence=lambda: f"{len(master.added)} were added",
                 )
-                desk.stop()
+                fake_pool.stop()
                 time.sleep(20)
-                desk.start()
-                wait_for(children, 60 + HOSTS * 20)
+                fake_pool.start()
+                wait_for_clients(children, 60 + HOSTS * 20)
             finally:
                 for child in children:
                     child.kill()
                 master.stop()
-        used = json.loads(desk.command("token", "list", "--json").output)[0]["used"]
+        used = json.loads(fake_pool.command("token", "list", "--json").output)[0]["used"]
         arrived = [use["name"] for use in used]
     check_order(scenario, arrived, master.added)
     with scenario.phase("300 hosts in simulated time"):
@@ -148,24 +148,24 @@ def test_pool_queue(scenario: Scenario, lab: Lab) -> None:
 
 
 def check_order(scenario: Scenario, arrived: list[str], added: list[str]) -> None:
-    """Everybody is in, once, and in the order of arrival; what it cost is among the artifacts."""
-    ended = lives(scenario.folder)
-    problems = [f"{life['name']}: {life['problem']}" for life in ended if life["problem"]]
+    """Check that each host was added once, in the order of arrival; write the costs to the artifacts."""
+    ended = join_results(scenario.folder)
+    problems = [f"{result['name']}: {result['problem']}" for result in ended if result["problem"]]
     need(not problems, f"{len(problems)} joins failed: {problems[:3]}")
-    need(len(ended) == HOSTS, f"{HOSTS - len(ended)} joiners are lost")
+    need(len(ended) == HOSTS, f"{HOSTS - len(ended)} joining hosts did not end")
     need(len(added) == len(set(added)) == HOSTS, f"{len(added)} additions of {len(set(added))} hosts")
     need(arrived == added, f"not the order of arrival: {arrived[:10]} and {added[:10]}")
-    waits = sorted(life["ended"] - life["started"] for life in ended)
-    backwards = sum(later > earlier for life in ended for earlier, later in zip(life["places"], life["places"][1:], strict=False))
+    waits = sorted(result["ended"] - result["started"] for result in ended)
+    backwards = sum(later > earlier for r in ended for earlier, later in zip(r["places"], r["places"][1:], strict=False))
     rows: list[tuple[str, ...]] = [
         ("hosts, all at the same moment", str(HOSTS)),
         ("adding one takes", human_seconds(EACH)),
         ("added, each once, in the order of arrival", str(len(added))),
-        ("requests that were answered", str(sum(life["requests"] - life["away"] for life in ended) + HOSTS)),
-        ("requests that the SSH server refused or lost", str(sum(life["away"] for life in ended))),
-        ("longest time until a host stood in the queue", human_seconds(max(life["entered"] - life["started"] for life in ended))),
+        ("requests that were answered", str(sum(result["requests"] - result["away"] for result in ended) + HOSTS)),
+        ("requests that the SSH server refused or lost", str(sum(result["away"] for result in ended))),
+        ("longest time until a host was in the queue", human_seconds(max(r["entered"] - r["started"] for r in ended))),
         ("shortest, median and longest wait", ", ".join(human_seconds(w) for w in (waits[0], waits[len(waits) // 2], waits[-1]))),
-        ("times that a place grew worse", str(backwards)),
+        ("times that a place became worse", str(backwards)),
     ]
     scenario.keep("queue.txt", table(("", "result"), rows))
     print(table(("", "result"), rows))

@@ -1,4 +1,4 @@
-"""The driver of xapi against the protocol double, over TLS on loopback addresses: no machine is started."""
+"""The driver of xapi against the protocol double, over TLS on loopback addresses; no machine is started."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class Play:
 
     @property
     def new(self) -> Double:
-        """The xapi of the host that is to join."""
+        """Return the xapi of the host that is to join."""
         return self.doubles[NEW]
 
     def join(self, address: str = MASTER, *, pin: str = "", password: str = PASSWORD) -> PoolJoin:
-        """What the answers say, with the certificate that this address has."""
+        """Return the pool's part of the answers, with the certificate of this address."""
         fingerprint = pin or self.certificates[address].fingerprint
         return PoolJoin(address=address, user="root", password=Secret(password), fingerprint=fingerprint)
 
     def driver(self, join: PoolJoin | None = None) -> Xapi:
-        """The driver on the host that is to join."""
+        """Return the driver on the host that is to join."""
         local = UnixDoor(self.folder / "xapi")
         return Xapi(join or self.join(), PoolCreate(name="dc2.example.org"), local, self.folder / "inventory", self.port)
 
@@ -65,14 +65,14 @@ class Play:
         return answer
 
     def refused(self, act: str, code: str, join: PoolJoin, joiner: Joiner = JOINER) -> None:
-        """The pool would not take the host, for this reason alone."""
+        """Check that the pool refuses the host for this reason alone."""
         codes = [problem.code for problem in self.ask(act, join, joiner).problems]
         need(codes == [code], f"{act}: the pool's problems are {codes}, not {code}")
 
 
 @contextmanager
 def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("xml", "json")) -> Iterator[Play]:
-    """All three, served."""
+    """Serve the doubles of all three hosts."""
     database, doubles = pool_of(Member("xen1.example.org", MASTER), Member("xen2.example.org", MEMBER))
     new = alone(Member("xen3.example.org", NEW), doubles)
     for double in doubles.values():
@@ -90,7 +90,7 @@ def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("
 
 @scenario("pool-xapi-protocol", firmware="none", minutes=0.2, machines=0, memory_mib=256, tags={"pool", "smoke", "no-machine"})
 def test_pool_xapi_protocol(scenario: Scenario) -> None:
-    """Questions, joins, cuts and refusals in both wire formats; the official bindings understand the double as well."""
+    """Exercise preflight checks, joins, cut connections and refusals in both wire formats, and the official bindings."""
     scenario.secrets.append(PASSWORD)
     said: dict[str, Any] = {}
     with play(scenario, said) as act, scenario.phase("the official bindings"):
@@ -109,7 +109,7 @@ def test_pool_xapi_protocol(scenario: Scenario) -> None:
 
 
 def official_bindings(act: Play) -> None:
-    """What is not ours speaks with the double: it logs in, reads records, and gets the errors that it knows."""
+    """Check that the official bindings log in, read records, and get the errors that they know from the double."""
     session = XenAPI.Session(f"https://{MASTER}:{act.port}", ignore_ssl=True)
     session.xenapi.login_with_password("root", PASSWORD, "1.0", "qa")
     records = session.xenapi.host.get_all_records()
@@ -132,7 +132,7 @@ def official_bindings(act: Play) -> None:
 
 
 def questions(act: Play) -> None:
-    """Before a disk is touched."""
+    """Check the answers before a disk is touched."""
     answer = act.ask("a welcome", act.join())
     need(answer.welcome and (answer.pool, answer.hosts, answer.address) == ("dc1", 2, MASTER), f"the answer is {answer}")
     act.refused("a member whose master has another certificate", "moved", act.join(MEMBER))
@@ -155,7 +155,7 @@ def questions(act: Play) -> None:
 
 
 def join_with_a_cut(act: Play, moment: str, form: str) -> None:
-    """A join whose connection ends before, amid or after it; the next try makes it whole, and no second host."""
+    """Join while the connection ends before, amid or after it; the next try completes it and makes no second host."""
     name = f"{form}, cut {moment or 'never'}"
     if moment:
         act.new.hang_up["pool.join"] = moment
@@ -176,7 +176,7 @@ def join_with_a_cut(act: Play, moment: str, form: str) -> None:
 
 
 def refusals(act: Play) -> None:
-    """Errors of the API while joining."""
+    """Check how errors of the API during a join are reported."""
     for code in (
         "POOL_JOINING_HOST_MUST_HAVE_SAME_PRODUCT_VERSION",
         "JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS",
@@ -192,7 +192,7 @@ def refusals(act: Play) -> None:
 
 
 def create_and_leave(act: Play) -> None:
-    """The host's own pool gets its name; in a pool of others it is a member, and leaves it."""
+    """Check that the host's own pool gets its name, and that a member leaves a pool."""
     act.driver().create()
     need(act.new.database.name == "dc2.example.org", f"the pool is called {act.new.database.name!r}")
     act.driver().join(JOINER)

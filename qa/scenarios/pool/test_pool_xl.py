@@ -13,7 +13,7 @@ from qa.scenario import Scenario
 
 @scenario("pool-xl-alone", firmware="bios", minutes=13, stage="pool", tags={"pool"}, lab=True)
 def test_pool_xl_alone(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> None:
-    """``pool.toolstack: xl``: nothing of Ganeti runs, now and after a reboot, and the host runs a guest of its own."""
+    """Run a host with ``pool.toolstack: xl``: nothing of Ganeti runs, also after a reboot, and a guest runs."""
     disk = pool_disks.host(scenario, 1, {"toolstack": "xl"})
     for start in ("first", "second"):
         with pool.running(1, disk) as machine:

@@ -11,7 +11,7 @@ from qa.install import sample_debs
 from qa.install.answers import DISK_SERIAL
 from qa.lab.lab import Lab
 from qa.metadata import scenario
-from qa.pool.fake_pool_server import MASTER, POOL, Desk
+from qa.pool.fake_pool_server import MASTER, POOL, FakePool
 from qa.scenario import Scenario
 from qa.scenarios.install.test_answers import check_bundle
 from qa.scenarios.tui.test_tui import wanted
@@ -50,7 +50,7 @@ def add_driver(operator: Operator, scenario: Scenario) -> None:
     operator.press_button("Next")
 
 
-def join(operator: Operator, scenario: Scenario, desk: Desk, token: str) -> None:
+def join(operator: Operator, scenario: Scenario, fake_pool: FakePool, token: str) -> None:
     """From the question about the pool to the summary: a mangled token, a pool that is away, one that says yes."""
     operator.wait_for_screen("Pool")
     operator.choose("Join an existing pool")
@@ -60,7 +60,7 @@ def join(operator: Operator, scenario: Scenario, desk: Desk, token: str) -> None
     operator.fill("Token", broken)
     navigation_checks.refused(operator, "Join token", "its checksum is wrong")
     operator.fill("Token", token)
-    desk.stop()
+    fake_pool.stop()
     operator.press_button("Next")
     operator.wait_for_screen("Pool admission check")
     with scenario.phase("ask a pool that is away"):
@@ -68,7 +68,7 @@ def join(operator: Operator, scenario: Scenario, desk: Desk, token: str) -> None
     operator.wait_for_text("obody listens at")
     scenario.keep("seen-away.txt", operator.screen.text)
     navigation_checks.refused_in_words(operator, "Pool admission check", "The pool rejects this host.")
-    desk.start()
+    fake_pool.start()
     operator.press_button("Check again")
     with scenario.phase("ask the pool"):
         operator.wait_for_text("[ok] The pool accepts this host.", limit=timeouts.COMMAND)
@@ -132,8 +132,8 @@ def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
     spec = scenario.spec(
         "install", drives=drives, nics=(lab.nic(MANAGEMENT_MAC),), netns=lab.namespace, devices=sample_debs.DEVICES
     )
-    with Desk(lab, scenario.work / "master") as desk:
-        token = desk.token()
+    with FakePool(lab, scenario.work / "master") as fake_pool:
+        token = fake_pool.token()
         scenario.secrets.append(token)
         with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
             operator, choices = Operator(machine), wanted(scenario)
@@ -141,7 +141,7 @@ def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
             standard_path.storage(operator, choices)
             standard_path.network(operator, choices)
             standard_path.to_pool(operator, choices)
-            join(operator, scenario, desk, token)
+            join(operator, scenario, fake_pool, token)
             operator.wait_for_screen("Summary")
             operator.wait_for_text(sample_debs.DRIVERS)
             scenario.keep("seen-summary.txt", operator.screen.text)
