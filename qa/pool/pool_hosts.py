@@ -86,7 +86,7 @@ def host_json(installed: dict[str, Any], number: int, pool: Pool) -> dict[str, A
 
 
 def debugfs(disk: Path, *requests: str, write: bool = False) -> str:
-    """Run debugfs requests (man page debugfs, section 8) on the system partition of a disk that is not in use; return the output."""
+    """Run debugfs requests on the system partition of a disk that is not in use; return the output."""
     start, _ = partition(disk, SYSTEM)
     with tempfile.NamedTemporaryFile("w", suffix=".debugfs") as file:
         file.write("\n".join(requests) + "\n")

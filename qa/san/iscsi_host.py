@@ -1,4 +1,4 @@
-"""What every scenario of a host on iSCSI does: install it, look at it, pull its cables, end it."""
+"""A host on iSCSI: install it, check it, pull its cables, shut it down."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from qa.install.answers import BRIDGE
 from qa.install.installed_disk import run_installer
 from qa.lab.lab import Lab
 from qa.san import tgt_array
+from qa.san.fsync_loop import fsync_loop
 from qa.san.multipath_array import (
     Lun,
     Stopwatch,
@@ -19,7 +20,6 @@ from qa.san.multipath_array import (
     check_lvm,
     check_no_error_above,
     check_root,
-    fsync_loop,
     good_paths,
     wait_for_path_event,
     wait_for_paths,
@@ -30,26 +30,26 @@ from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Nic
 
-LOOK = (
+STATUS_COMMANDS = (
     "iscsiadm -m session -P 1; multipath -ll; lsblk; ip address; ip route; networkctl --no-pager; dom0ctl paths; "
     "find /var/lib/iscsi -type f; cat /run/initramfs/iscsi.log; systemctl status iscsid --no-pager; true"
 )
 
 
 class Exported(Protocol):
-    """An array of either kind."""
+    """An array of any kind."""
 
     @property
     def lun(self) -> Lun:
-        """Its LUN."""
+        """Return its LUN."""
 
     @property
     def portals(self) -> tuple[str, ...]:
-        """The addresses of its ports."""
+        """Return the addresses of its ports."""
 
 
 def installer(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str, name: str = "install", **values: object) -> Machine:
-    """A machine that starts the installer from the CD, after its firmware has done what it does."""
+    """Make a machine that starts the installer from the CD after the firmware's own iSCSI boot."""
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
     spec = scenario.spec(name, drives=(scenario.cd(1), stick), nics=nics, netns=lab.namespace)
     return scenario.machine(name, spec, **values)  # type: ignore[arg-type]
@@ -62,11 +62,11 @@ def install(scenario: Scenario, lab: Lab, nics: tuple[Nic, ...], text: str) -> N
 
 
 def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Exported) -> Ssh:
-    """The host arrives on its LUN with both paths, and keeps to what it must; the way to it by ssh."""
+    """Check that the host boots from its LUN with both paths; return the ssh client."""
     console = wait_for_first_boot(scenario, machine)
     ssh = Ssh(scenario.settings.credentials, address=host_checks.addresses(console)[0], netns=lab.namespace)
     ssh.wait_for_login()
-    scenario.diagnose(f"san-{machine.name}.txt", ssh, LOOK)
+    scenario.diagnose(f"san-{machine.name}.txt", ssh, STATUS_COMMANDS)
     check_installed_host(scenario, machine, ssh, firmware="bios", prefix="10.77.0.", neighbour="10.77.0.1")
     check_root(ssh, array.lun)
     check_lvm(ssh, array.lun)
@@ -77,14 +77,14 @@ def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Exported) 
 
 
 def check_sessions(guest: Guest, portals: tuple[str, ...]) -> None:
-    """A session to each portal, watched by iscsid; their cards are nobody else's."""
+    """Check that there is a session to each portal, watched by iscsid, and that only they use their cards."""
     found = tgt_array.sessions(guest)
     need(found == list(portals), f"there are sessions to {found}")
     guest.succeed("systemctl is-active iscsid.service")
     waits = guest.succeed("cat /sys/class/iscsi_session/session*/recovery_tmo").split()
     need(waits == ["5", "5"], f"a lost session makes requests wait for {waits} s")
     startup = guest.succeed("grep -h node.startup /var/lib/iscsi/nodes/*/*/default").split("\n")
-    need(startup == ["node.startup = onboot"] * 2, f"the records say {startup}")
+    need(startup == ["node.startup = onboot"] * 2, f"the node records contain {startup}")
     listing = guest.succeed("networkctl list --no-legend --no-pager")
     cards = {line.split()[1]: line.split()[-1] for line in listing.splitlines() if line.strip()}
     for mac, address in zip(tgt_array.CARDS, tgt_array.ADDRESSES, strict=True):
@@ -98,7 +98,7 @@ def check_sessions(guest: Guest, portals: tuple[str, ...]) -> None:
 
 
 def pull_each_cable(scenario: Scenario, machine: Machine, guest: Guest, array: Exported) -> None:
-    """The cable of each path is pulled in turn and plugged in again, under a loop that writes and calls fsync."""
+    """Disconnect and reconnect the cable of each path in turn, under a loop that writes and calls fsync."""
     times = []
     with fsync_loop(guest) as loop:
         for path in (0, 1):
@@ -115,7 +115,7 @@ def pull_each_cable(scenario: Scenario, machine: Machine, guest: Guest, array: E
                 wait_for_paths(guest, array.lun.wwid, 2)
                 times.append(watch.seconds)
     scenario.notes["fsync loop"] = loop
-    scenario.notes["seconds until the host told of it"] = times
+    scenario.notes["seconds until the host reported it"] = times
     scenario.expected |= {"file system error"}
     check_no_error_above(machine.console_text)
     check_sessions(guest, array.portals)
@@ -123,7 +123,7 @@ def pull_each_cable(scenario: Scenario, machine: Machine, guest: Guest, array: E
 
 
 def end(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
-    """The host ends by itself: its root is there until then."""
+    """Shut the host down; its root works until then."""
     with scenario.phase("shut down"):
         reason = machine.shutdown(ssh)
-    need(reason == "guest-shutdown", f"the host was to power off, it ended by {reason}")
+    need(reason == "guest-shutdown", f"the host should have powered off, it ended by {reason}")

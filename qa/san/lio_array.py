@@ -1,7 +1,7 @@
-"""An iSCSI array with ALUA: a small machine of its own whose kernel's target (LIO) exports one LUN by two ports.
+"""An iSCSI array with ALUA: a small machine whose kernel's target (LIO) exports one LUN by two ports.
 
-The machine is the ISO's kernel in the shell of its initramfs; LIO's modules come from the image on the ISO. It is told what to
-export through configfs (Linux: Documentation/target/; ALUA: SPC-4, 5.16). tgt, which :mod:`qa.san.tgt_array` uses, has no ALUA.
+The machine runs the ISO's kernel and the shell of its initramfs; LIO's modules come from the image on the ISO. The target is
+configured through configfs (Linux: Documentation/target/; ALUA: SPC-4, 5.16). tgt (:mod:`qa.san.tgt_array`) has no ALUA.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from qa.vm.serial_console import Console
 PORTALS = ("10.77.1.2", "10.77.2.2")
 CARDS = ("52:54:00:77:03:01", "52:54:00:77:03:02")
 VLAN = 42
-"""The second port speaks in this VLAN alone."""
+"""The VLAN of the second port."""
 SERIAL = "d0a1000000000000000000001"
-"""25 hexadecimal digits: LIO makes the LUN's WWN of its own company's number and these."""
+"""25 hexadecimal digits: LIO makes the LUN's WWN of its own company's number and these digits."""
 NAA = int(f"6001405{SERIAL}", 16)
 STATES = {"optimized": 0, "non-optimized": 1, "standby": 2}
 """Primary access states by their numbers (SPC-4, 6.25)."""
@@ -36,9 +36,9 @@ LUN = f"{TARGET_CORE}/core/iblock_0/lun"
 
 
 def export(states: tuple[State, State]) -> str:
-    """The shell script that makes the machine an array: two target port groups of one port each, the second one in a VLAN.
+    """Return the shell script that configures the array: two target port groups of one port each, the second one in a VLAN.
 
-    Only the array says which port is to be used (implicit ALUA), as it would when a controller is taken over.
+    Only the array selects the port to use (implicit ALUA), as it does at the takeover of a controller.
     """
     lines = [
         "mkdir -p /cd /image",
@@ -83,37 +83,37 @@ def export(states: tuple[State, State]) -> str:
 
 @dataclass(frozen=True)
 class Array:
-    """The array while it runs."""
+    """The running array."""
 
     lun: Lun
     console: Console
     portals: tuple[str, ...] = PORTALS
 
-    def say(self, port: int, state: State) -> None:
-        """Give a port, from 0, another access state."""
+    def set_state(self, port: int, state: State) -> None:
+        """Set the access state of a port, from 0."""
         self.console.send(f"echo {STATES[state]} >{LUN}/alua/port{port + 1}/alua_access_state && echo said-$((6*7))\n")
         self.console.expect("said-42")
 
 
 @contextmanager
 def array(scenario: Scenario, lab: Lab, file: Path, states: tuple[State, State]) -> Iterator[Array]:
-    """The array with one LUN on this file, between ``with`` and its end.
+    """Run the array with one LUN on this file inside the ``with`` block.
 
-    :param states: of its two ports at the start.
+    :param states: the access states of its two ports at the start.
     """
-    # The shell reads it from a disk: sectors are filled up.
-    told = scenario.work / "array.sh"
+    # The shell reads the script from a disk: its sectors are padded.
+    script = scenario.work / "array.sh"
     text = export(states)
-    told.write_text(text + "\n" * (-len(text) % 512))
+    script.write_text(text + "\n" * (-len(text) % 512))
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0,115200 break=premount", scenario.settings.initrd)
     nics = tuple(lab.nic(mac, bridge=bridge) for mac, bridge in zip(CARDS, tgt_array.BRIDGES, strict=True))
-    drives = (Drive(file, serial="LUN"), Drive(told, serial="TOLD", read_only=True), scenario.cd(1))
+    drives = (Drive(file, serial="LUN"), Drive(script, serial="SCRIPT", read_only=True), scenario.cd(1))
     spec = scenario.spec("array", kernel=kernel, drives=drives, nics=nics, netns=lab.namespace, memory=1024)
     with scenario.machine("array", spec, stop_at_fatal=False) as machine:
         console = machine.console()
         with scenario.phase("the array starts"):
             console.expect(SHELL, limit=timeouts.BOOT)
-            # Without a prompt no line of the console ends like that of a system that has fallen into this shell.
+            # Without a prompt no line of the console matches the symptom of a system in the initramfs's shell.
             console.send("PS1=; modprobe -a virtio_blk virtio_net sr_mod ahci; udevadm settle; sh /dev/vdb\n")
             console.expect("array-is-42", limit=timeouts.BOOT)
         yield Array(Lun(file, serial=SERIAL, wwn=NAA), console)

@@ -1,4 +1,4 @@
-"""A disk array as QEMU can be one: LUNs with several paths, paths that go and come, and what a host makes of it."""
+"""A disk array by QEMU: LUNs with several paths that can be removed and added, and checks of the host's multipath."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 
 from dom0kit.process import run as command
 from dom0kit.units import GIB
-from qa import host_checks
 from qa.guest.host_json import SYSTEM, partition
 from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, Values
@@ -29,34 +26,13 @@ WWN = 0x5000C50015EA71AD
 SERIAL = "LUN1"
 SIZE = 12 * GIB
 SEEN_SECONDS = 240
-"""Within so many seconds a host knows that a path has gone or come."""
-LOOP = "/run/dom0kit/medium/fsync-loop"
-"""What the loop writes, on the system partition itself."""
-LOOP_PROGRAM = r"""
-import json, os, sys, time
-path, note = sys.argv[1:]
-fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-n = errors = 0
-longest = 0.0
-while not os.path.exists(note + ".stop"):
-    start = time.monotonic()
-    try:
-        os.write(fd, b"%08d\n" % n)
-        os.fsync(fd)
-        n += 1
-    except OSError as error:
-        errors += 1
-    longest = max(longest, time.monotonic() - start)
-    with open(note, "w") as file:
-        json.dump({"written": n, "errors": errors, "longest": round(longest, 2)}, file)
-    time.sleep(0.05)
-"""
+"""Seconds within which a host notices that a path was removed or added."""
 ALUA = """
 modprobe scsi_debug vpd_use_hostno=0 add_host=2 dev_size_mb=64 && udevadm settle &&
 disk=$(lsblk --noheadings --nodeps --output NAME,MODEL | awk '/scsi_debug/ {print $1; exit}') && multipath -a /dev/$disk &&
 multipathd reconfigure && for turn in 1 2 3 4 5 6 7 8 9 10; do multipath -ll | grep -q scsi_debug && break; sleep 2; done
 """
-"""Makes a LUN with two paths in the host itself and declares it multipath, as an administrator does with a new LUN."""
+"""Makes a LUN with two paths inside the host and declares it multipath, as an administrator does with a new LUN."""
 _NUMBERS = count(1)
 
 
@@ -64,8 +40,9 @@ _NUMBERS = count(1)
 class Lun:
     """A LUN of the array: one file with a path from each of two HBAs.
 
-    :param boot: the place of its first path in the firmware's order; the others follow. None: never booted from.
-    :param first: the number of its first HBA; two LUNs of one machine have their own each.
+    :param boot: boot index of its first path; the others follow. None: never booted from.
+    :param first: number of its first HBA; each LUN of a machine has HBAs of its own.
+    :param paths: number of its paths.
     """
 
     file: Path
@@ -77,57 +54,57 @@ class Lun:
 
     @property
     def wwid(self) -> str:
-        """Its name for multipath: NAA 5 of the SCSI inquiry's page 0x83."""
+        """Return its multipath WWID: NAA 5 of the SCSI inquiry's page 0x83."""
         return f"3{self.wwn:016x}"
 
     @property
     def map(self) -> str:
-        """Its device."""
+        """Return its device."""
         return f"/dev/mapper/{self.wwid}"
 
     def drive(self, path: int) -> Drive:
-        """One of its paths, from 0."""
+        """Return one of its paths, from 0."""
         place = None if self.boot is None else self.boot + path
         return Drive(self.file, serial=self.serial, wwn=self.wwn, hba=self.first + path, bootindex=place)
 
     def drives(self, *which: int) -> tuple[Drive, ...]:
-        """Its paths; all when none is named."""
+        """Return these paths; all when none is given."""
         return tuple(self.drive(path) for path in which or range(self.paths))
 
     def pull(self, machine: Machine, path: int) -> None:
-        """Take a path away, as when a cable is pulled and the HBA has given up on it."""
+        """Remove a path, as when a cable is pulled and the HBA has given up on it."""
         machine.qmp("device_del", {"id": f"path{self.first + path}"})
 
     def plug(self, machine: Machine, path: int) -> None:
-        """Bring a path back, or a first time to a machine that has its HBA."""
+        """Add a path again, or for the first time to a machine that has its HBA."""
         name = f"again{next(_NUMBERS)}"
         file = {"driver": "file", "filename": str(self.file), "locking": "off"}
         machine.qmp("blockdev-add", {"driver": "raw", "node-name": name, "file": file})
         device = path_device(self.drive(path), name)
-        # The firmware's order was made at power-on.
+        # The firmware determined its boot order at power-on.
         device.pop("bootindex", None)
         machine.qmp("device_add", device)
 
     def resize(self, machine: Machine, size: int) -> None:
-        """Grow the LUN to so many bytes; each of its paths tells the machine, as an array does (unit attention)."""
+        """Grow the LUN to ``size`` bytes; each path reports it to the machine, as an array does (unit attention)."""
         nodes = [
             block["inserted"]["node-name"]
             for block in machine.qmp("query-block")
             if block.get("inserted", {}).get("file") == str(self.file)
         ]
-        need(nodes, f"no path to {self.file.name} is there")
+        need(nodes, f"{self.file.name} has no path")
         for node in nodes:
             machine.qmp("block_resize", {"node-name": node, "size": size})
 
     def copy(self, file: Path) -> Lun:
-        """The same LUN with a content of its own from here on."""
+        """Copy the LUN's content to another file; return the copy as a LUN."""
         command(["cp", "--sparse=always", "--reflink=auto", self.file, file])
         return Lun(file, self.serial, self.wwn, self.boot, self.first, self.paths)
 
 
 @dataclass(frozen=True)
 class OnSan:
-    """A host that was installed on a LUN, after its first boot; ``state`` is that of its machine when it runs."""
+    """A host that was installed on a LUN, after its first boot; ``state`` is that of its running machine, if it is kept."""
 
     lun: Lun
     firmware: Firmware
@@ -135,7 +112,7 @@ class OnSan:
     state: Path | None = None
 
     def copy(self, folder: Path) -> OnSan:
-        """A host of its own for a scenario."""
+        """Copy the host for a scenario."""
         variables = None
         if self.variables:
             variables = folder / "vars.fd"
@@ -143,21 +120,21 @@ class OnSan:
         return OnSan(self.lun.copy(folder / "lun.img"), self.firmware, variables, self.state)
 
 
-def target(**further: Any) -> Values:
-    """The answers' part for a LUN: multipath or nothing."""
-    return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **further}
+def target(**values: Any) -> Values:
+    """Return the answers' part for a LUN that requires multipath; ``values`` are added."""
+    return {"target": {"disk": {"serial": SERIAL}}, "san": {"multipath": "required"}, **values}
 
 
 def multipath_status(guest: Guest) -> dict[str, Any]:
-    """``dom0ctl paths --json``; it exits with 1 while a path is missing."""
-    said = guest.execute("dom0ctl paths --json")
-    need(said.output.startswith("{"), f"dom0ctl paths --json shows nothing, exit code {said.code}: {said.output}")
-    value: dict[str, Any] = json.loads(said.output)
+    """Return the output of ``dom0ctl paths --json``, which exits with 1 while a path is missing."""
+    result = guest.execute("dom0ctl paths --json")
+    need(result.output.startswith("{"), f"dom0ctl paths --json prints no JSON, exit code {result.code}: {result.output}")
+    value: dict[str, Any] = json.loads(result.output)
     return value
 
 
 def good_paths(guest: Guest, wwid: str) -> int:
-    """How many paths of a disk carry data, as ``dom0ctl paths`` says."""
+    """Return the number of paths of a disk that carry data, as ``dom0ctl paths`` shows them."""
     found = [item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid]
     need(len(found) == 1, f"dom0ctl paths shows {len(found)} maps {wwid}")
     paths = [path for group in found[0]["groups"] for path in group["paths"]]
@@ -165,9 +142,10 @@ def good_paths(guest: Guest, wwid: str) -> int:
 
 
 def wait_for_paths(guest: Guest, wwid: str, wanted: int, *, limit: float = SEEN_SECONDS) -> None:
-    """Wait until a disk has this many good paths.
+    """Wait until a disk has ``wanted`` good paths.
 
-    :raises ScenarioFailed: past the limit.
+    :param limit: seconds of machine time.
+    :raises TimedOut: when it does not have them within the limit.
     """
     seen: list[int] = []
 
@@ -179,11 +157,11 @@ def wait_for_paths(guest: Guest, wwid: str, wanted: int, *, limit: float = SEEN_
 
 
 def check_root(guest: Guest, lun: Lun, paths: int = 2) -> None:
-    """The root is on the map, which has its paths, and nothing uses a path on its own."""
+    """Check that the root is on the map, which has its paths, and that nothing uses a path directly."""
     source = guest.succeed("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").strip()
     need(source == f"{lun.map}-part3", f"the root's disk is {source}, not {lun.map}-part3")
     line = guest.succeed("cat /proc/cmdline")
-    need(f" dom0kit.image=dev:{lun.map}-part3:/images/" in line, f"the kernel was not told the map: {line}")
+    need(f" dom0kit.image=dev:{lun.map}-part3:/images/" in line, f"the kernel's command line does not name the map: {line}")
     listing = guest.succeed(f"multipath -ll {lun.map}")
     ready = re.findall(r"active ready running", listing)
     need(len(ready) == paths, f"{len(ready)} paths are 'active ready running', not {paths}:\n{listing}")
@@ -192,11 +170,11 @@ def check_root(guest: Guest, lun: Lun, paths: int = 2) -> None:
 
 
 def check_lvm(guest: Guest, lun: Lun, *guests: Lun) -> None:
-    """The physical volumes are maps, LVM knows of no path at all, and it has nothing to complain about.
+    """Check that the physical volumes are maps, that LVM knows of no path, and that it has no complaints.
 
-    :param guests: LUNs that the volume group has beside the system's partition.
+    :param guests: LUNs of the volume group in addition to the system's partition.
     """
-    wanted = sorted([f"{lun.map}-part4", *(further.map for further in guests)])
+    wanted = sorted([f"{lun.map}-part4", *(lun.map for lun in guests)])
     said = guest.succeed("pvs --noheadings -o pv_name,vg_name")
     need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
     everything = guest.succeed("pvs --all --noheadings -o pv_name 2>&1")
@@ -210,7 +188,7 @@ def check_lvm(guest: Guest, lun: Lun, *guests: Lun) -> None:
 
 
 def check_initramfs(guest: Guest) -> None:
-    """The initramfs has what the host's files say, and its note says what it is."""
+    """Check that the initramfs matches the host's files and its own record."""
     said = guest.succeed("dom0ctl initramfs --check")
     need("as /etc is now" in said, f"dom0ctl initramfs --check: {said}")
     noted = json.loads(guest.succeed("cat /run/dom0kit/overlay/initramfs.json"))
@@ -219,9 +197,10 @@ def check_initramfs(guest: Guest) -> None:
 
 
 def wait_for_screen_text(guest: Guest, text: str, *, limit: float = SEEN_SECONDS) -> None:
-    """Wait until the host's own console shows a text: what somebody sees who stands at the machine (vcs(4)).
+    """Wait until the host's own screen shows a text (vcs(4)).
 
-    :raises ScenarioFailed: past the limit, with the screen.
+    :param limit: seconds of machine time.
+    :raises TimedOut: when it does not show it within the limit, with the screen.
     """
     screens: list[str] = []
 
@@ -233,7 +212,7 @@ def wait_for_screen_text(guest: Guest, text: str, *, limit: float = SEEN_SECONDS
 
 
 def remove_initramfs_overlay(lun: Lun, work: Path) -> None:
-    """Leave of the initramfs on a LUN that is not in use what the image has of it: multipath knows no disk then."""
+    """Reduce the initramfs on a LUN that is not in use to the image's part: multipath knows no disk then."""
     start, _ = partition(lun.file, SYSTEM)
     volume = f"{lun.file}?offset={start}"
     folder = command(["debugfs", "-R", "ls -p /images", volume]).output
@@ -246,73 +225,51 @@ def remove_initramfs_overlay(lun: Lun, work: Path) -> None:
     with whole.open("r+b") as file:
         file.truncate(size)
     requests = work / "requests"
-    # debugfs writes into its current folder alone.
+    # debugfs writes only into its current folder.
     requests.write_text(f"cd /images/{version}\nrm initrd.img\nwrite {whole} initrd.img\n")
     command(["debugfs", "-w", "-f", requests, volume])
     written = command(["debugfs", "-R", f"stat {initrd}", volume]).output
-    need(f"Size: {size}" in written, f"the initrd.img was not cut: {written}")
+    need(f"Size: {size}" in written, f"the initrd.img was not reduced: {written}")
 
 
 def path_events(machine: Machine, state: str, since: int = 0) -> list[dict[str, Any]]:
-    """The watcher's events of a kind that came out of the machine, from the event number ``since`` on."""
+    """Return the multipath monitor's events of a state, from the event number ``since`` on."""
     return [e for e in machine.events[since:] if e.get("event") == "path" and e.get("state") == state]
 
 
 def wait_for_path_event(machine: Machine, state: str, since: int, *, limit: float = SEEN_SECONDS) -> dict[str, Any]:
-    """The watcher's first event of a kind since then."""
+    """Wait for the multipath monitor's next event of a state, from the event number ``since`` on."""
     return machine.wait_until(
         lambda: next(iter(path_events(machine, state, since)), None), f"event of a path, {state}", limit=limit
     )
 
 
 class Stopwatch:
-    """Seconds from what was done to what was heard of it, by name."""
+    """Seconds from an action to its reports, by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.restart()
 
     def restart(self) -> None:
-        """Something is done now."""
+        """Start the measurement at an action."""
         self._start = time.monotonic()
 
     def note(self, name: str) -> None:
-        """It was heard of."""
+        """Record the time of a report."""
         self.seconds[name] = round(time.monotonic() - self._start, 1)
 
 
 def check_no_error_above(text: str, paths: str = r"sd\w+") -> None:
-    """A path that is gone fails its requests, and those go to another one: whoever is above the map must hear of none.
+    """Check that only paths report errors: a map repeats their requests on another path.
 
-    :param text: of the console.
-    :param paths: a pattern of the kernel's names that may fail.
+    :param text: the console's text.
+    :param paths: a pattern of the kernel's names of devices that may fail.
     """
     lines = re.findall(rf"^.*(?:EXT4-fs error|SQUASHFS error|I/O error, dev (?!(?:{paths}),)).*$", text, re.MULTILINE)
     need(not lines, f"errors above the paths: {lines[:5]}")
 
 
-@contextmanager
-def fsync_loop(guest: Guest, name: str = "fsync-loop", file: str = LOOP) -> Iterator[dict[str, Any]]:
-    """Write numbers with fsync while the block runs; afterwards all are there, and none has failed.
-
-    :raises ScenarioFailed: when a write or fsync failed, or a number is missing.
-    """
-    note = f"/run/{name}"
-    guest.succeed(
-        f"cat >{note}.py <<'END'\n{LOOP_PROGRAM}\nEND\nsystemd-run --quiet --unit={name} python3 {note}.py {file} {note}"
-    )
-    result: dict[str, Any] = {}
-    host_checks.need(guest.execute(f"sleep 2; cat {note}").code == 0, "the fsync loop does not run")
-    yield result
-    guest.succeed(f"touch {note}.stop; while systemctl is-active -q {name}; do sleep 1; done; rm {note}.stop")
-    result.update(json.loads(guest.succeed(f"cat {note}")))
-    # From the disk, not from memory.
-    lines = guest.succeed(f"sync; echo 3 >/proc/sys/vm/drop_caches; cat {file}").split()
-    need(result["errors"] == 0, f"{result['errors']} writes failed: {result}")
-    need(result["written"] > 20, f"the loop hardly wrote: {result}")
-    need(lines == [f"{n:08d}" for n in range(result["written"])], f"of {result['written']} lines the disk has {len(lines)}")
-
-
 def new_lun(folder: Path, name: str = "lun.img", **values: Any) -> Lun:
-    """A blank LUN."""
+    """Make a blank LUN."""
     return Lun(media.blank_disk(folder / name, SIZE), **values)

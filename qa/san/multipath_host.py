@@ -1,4 +1,4 @@
-"""A host on a LUN: installed once in a run for each firmware, looked at, and copied for the scenarios that need one."""
+"""A host on a LUN: installed once, cached, checked, and copied for the scenarios that need one."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from qa.vm.ports import reserve
 from qa.vm.qemu_args import Firmware, Nic
 
 QUEUE_SECONDS = 90
-"""What the answers say about a disk without a path; not what the image says."""
+"""``queue_seconds`` of the answers for a disk without a path; differs from the image's default."""
 
 
 def machine_of(
-    scenario: Scenario, on: OnSan, name: str, *paths: int, further: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
+    scenario: Scenario, on: OnSan, name: str, *paths: int, luns: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
 ) -> tuple[Machine, Ssh]:
-    """A machine with the host's LUN, by all paths or those named, and the way to it by ssh.
+    """Return a machine with the host's LUN, by all paths or those given, and its ssh client.
 
-    :param further: LUNs that hang on it by all their paths.
-    :param hbas: further adapters without a disk.
+    :param luns: additional LUNs, by all their paths.
+    :param hbas: numbers of additional adapters without a disk.
     """
     port = reserve()
     idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
-    drives = (*on.lun.drives(*paths), *(drive for lun in further for drive in lun.drives()))
+    drives = (*on.lun.drives(*paths), *(drive for lun in luns for drive in lun.drives()))
     spec = scenario.spec(
         name,
         firmware=on.firmware,
@@ -61,23 +61,23 @@ def machine_of(
 
 
 def blank(scenario: Scenario, firmware: Firmware) -> OnSan:
-    """A LUN, and the UEFI variables of a machine that boots from it; they last as long as the run."""
+    """Make a LUN, and the UEFI variables of a machine that boots from it; they last as long as the run."""
     folder = scenario.settings.work / f"san-{firmware}"
     folder.mkdir(exist_ok=True)
     return OnSan(new_lun(folder), firmware, folder / "vars.fd" if firmware == "uefi" else None)
 
 
-def san_answers(**further: object) -> Values:
-    """The answers' part that all of these hosts share."""
-    values = target(**further)
+def san_answers(**additional: object) -> Values:
+    """Return the answers' part that all of these hosts share; ``additional`` values are added."""
+    values = target(**additional)
     values["san"]["all_paths_down"] = {"queue_seconds": QUEUE_SECONDS}
     return values
 
 
-def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: Lun) -> None:
-    """All that a host on a LUN with two paths must be; ``guests`` are further LUNs of its volume group.
+def check_lun_host(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: Lun) -> None:
+    """Check everything of a host on a LUN with two paths; ``guests`` are additional LUNs of its volume group.
 
-    :raises ScenarioFailed: for the first thing that it is not.
+    :raises ScenarioFailed: for the first check that fails.
     """
     wait_for_first_boot(scenario, machine)
     ssh.wait_for_login()
@@ -88,7 +88,7 @@ def look_at(scenario: Scenario, machine: Machine, ssh: Ssh, on: OnSan, *guests: 
     check_initramfs(ssh)
     check_policy(ssh, on.lun)
     need(good_paths(ssh, on.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
-    need("paths     all there" in ssh.succeed("dom0ctl status"), "dom0ctl status has no word of the paths")
+    need("paths     all there" in ssh.succeed("dom0ctl status"), "dom0ctl status does not report the paths")
     ssh.succeed("systemctl is-active dom0kit-paths.service")
     scenario.notes["kept in memory"] = check_resident(ssh)
 
@@ -108,9 +108,9 @@ print(json.dumps({"missing": [file for file in files if file not in mapped], "fi
 
 
 def check_resident(guest: Guest) -> dict[str, object]:
-    """All files that taking in a disk needs are in the watching service's locked memory; how many, and how much memory.
+    """Check that the multipath monitor has all files that it needs locked in memory; return their number and sizes.
 
-    :raises ScenarioFailed: when one is not.
+    :raises TimedOut: when one is not.
     """
     found: dict[str, object] = {}
 
@@ -124,7 +124,7 @@ def check_resident(guest: Guest) -> dict[str, object]:
 
 
 def check_policy(guest: Guest, lun: Lun) -> None:
-    """What happens without a path is what the answers said."""
+    """Check that the queueing of a disk without paths is that of the answers."""
     found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == lun.wwid)
     need(found["queueing"] == f"{QUEUE_SECONDS // 5} chk", f"without a path: {found['queueing']}")
 
@@ -141,11 +141,11 @@ def on_stage(stage: Stage) -> OnSan:
 
 
 def install(scenario: Scenario, *, renew: bool = False) -> OnSan:
-    """Return a host on a LUN with two paths of a BIOS machine, shut down; the first scenario that asks installs it.
+    """Return the cached host on a LUN with two paths of a BIOS machine, shut down; install it when it is not cached.
 
-    It is also kept as it runs: a boot takes minutes, and scenarios about paths need none.
+    Its running machine is cached as well: a boot takes minutes, and scenarios about paths need none.
 
-    :param renew: install in any case, for the scenario that is about the installation.
+    :param renew: install even if it is cached, for the scenario about the installation.
     """
 
     def make(folder: Path) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def install(scenario: Scenario, *, renew: bool = False) -> OnSan:
         install_from_cd(scenario, on.lun.drives(), answers(scenario.settings.credentials, **san_answers()), firmware="bios")
         machine, ssh = machine_of(scenario, on, "host")
         with machine:
-            look_at(scenario, machine, ssh, on)
+            check_lun_host(scenario, machine, ssh, on)
             scenario.keep_stage("san-running", SOURCES, lambda running: save_running(scenario, machine, on, running))
             power_off(scenario, machine, ssh)
         return {}
@@ -162,16 +162,16 @@ def install(scenario: Scenario, *, renew: bool = False) -> OnSan:
 
 
 def save_running(scenario: Scenario, machine: Machine, on: OnSan, folder: Path) -> dict[str, Any]:
-    """Keep a machine as it runs in a stage's folder: its memory, and a copy of its LUN."""
+    """Save a running machine in a stage's folder: its memory, and a copy of its LUN."""
     with scenario.phase("keep the running machine"):
         machine.save(folder / STATE, lambda: on.lun.copy(folder / LUN))
     return {}
 
 
 def running(scenario: Scenario) -> tuple[OnSan, Machine, Ssh]:
-    """A host of the scenario's own that runs already, with both its paths, and the way to it by ssh.
+    """Return a running host of the scenario's own, with both its paths, its machine and its ssh client.
 
-    The first scenario that asks boots it.
+    It is booted when it is not cached.
     """
 
     def make(folder: Path) -> dict[str, Any]:
@@ -195,5 +195,5 @@ def power_off(scenario: Scenario, machine: Machine, ssh: Ssh) -> None:
 
 
 def installed(scenario: Scenario) -> OnSan:
-    """A host on a LUN of the scenario's own; the first scenario that asks installs one."""
+    """Return a copy of the installed host for the scenario."""
     return install(scenario).copy(scenario.work)

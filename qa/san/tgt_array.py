@@ -1,7 +1,7 @@
-"""An iSCSI array in a laboratory: tgt with a portal in each of two networks of its own, and firmware that boots from it.
+"""An iSCSI array in a lab network: tgt with a portal in each of two networks, and firmware that boots from it.
 
-The firmware is QEMU's boot ROM, iPXE: a script that it gets over the management network says which targets to bring up, and
-whether to describe them to the system in an iBFT. tgt is userspace alone (tgtd(8), tgtadm(8)): no module of the kernel is needed.
+The firmware is QEMU's boot ROM, iPXE: a script from the management network selects the targets, and whether to describe them
+to the system in an iBFT. tgt runs in user space only (tgtd(8), tgtadm(8)) and needs no kernel module.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ADDRESSES = ("10.77.1.10", "10.77.2.10")
 MASK = "255.255.255.0"
 PORT = 3260
 NAA = 0x60000000000000000E00000000010001
-"""What tgt calls the first LUN of its first target."""
+"""The WWN that tgt gives the first LUN of its first target."""
 SCRIPT = "boot.ipxe"
 START_SECONDS = 200.0
 
@@ -42,15 +42,15 @@ class Account:
     secret: str
 
     def values(self, name: str = "user", secret: str = "secret") -> Values:
-        """As answers have it."""
+        """Return the account as answers have it."""
         return {name: self.user, secret: self.secret}
 
 
 @dataclass(frozen=True)
 class Array:
-    """The array while it runs.
+    """The running array.
 
-    :param socket: where tgtd takes commands, without the number that it puts behind.
+    :param socket: the path of tgtd's control socket, without the number that tgtd appends.
     """
 
     lun: Lun
@@ -58,40 +58,40 @@ class Array:
     portals: tuple[str, ...] = PORTALS
 
     def admin(self, *words: str) -> str:
-        """``tgtadm``; its output."""
+        """Run ``tgtadm``; return its output."""
         return run(["tgtadm", "--lld", "iscsi", *words], env={"TGT_IPC_SOCKET": str(self.socket)}).output
 
 
 def networks(lab: Lab) -> None:
-    """The array's two networks."""
+    """Make the array's two networks."""
     for bridge, address in zip(BRIDGES, PORTALS, strict=True):
         lab.bridge(bridge, f"{address}/24")
 
 
 def cards(lab: Lab, *, rom: bool = True) -> tuple[Nic, ...]:
-    """A machine's cards: that for management, which the firmware boots from when it has its ROM, then one in each network."""
+    """Make a machine's cards: the management card, from whose ROM the firmware boots, then one in each network."""
     first = lab.nic(MANAGEMENT_MAC, rom=rom, bootindex=0 if rom else None)
     return (first, *(lab.nic(mac, bridge=bridge) for mac, bridge in zip(CARDS, BRIDGES, strict=True)))
 
 
 def without_rom(nics: tuple[Nic, ...]) -> tuple[Nic, ...]:
-    """The same cards in a machine whose firmware knows nothing of the network."""
+    """Return the same cards for a machine whose firmware has no network boot."""
     return tuple(replace(nic, rom=False, bootindex=None) for nic in nics)
 
 
-def answered_cards(*which: int, **further: object) -> list[Values]:
-    """Cards for iSCSI as answers have them, by their numbers; ``further`` values are the same for each."""
-    return [{"mac": CARDS[number], "address": f"{ADDRESSES[number]}/24", **further} for number in which]
+def answered_cards(*which: int, **values: object) -> list[Values]:
+    """Return the cards for iSCSI as answers have them, by their numbers; ``values`` are added to each."""
+    return [{"mac": CARDS[number], "address": f"{ADDRESSES[number]}/24", **values} for number in which]
 
 
 @contextmanager
 def array(lab: Lab, file: Path, *, account: Account | None = None, outgoing: Account | None = None) -> Iterator[Array]:
-    """The array with one LUN on this file, between ``with`` and its end.
+    """Run the array with one LUN on this file inside the ``with`` block.
 
-    tgtd does not end when asked to by a signal: it is told so by tgtadm. What a killed run has left goes with its laboratory.
+    tgtd ignores SIGTERM and is ended by tgtadm. What a killed run leaves goes with its lab network.
 
-    :param account: whom it lets in, by CHAP; None: anybody.
-    :param outgoing: who the array says it is, for mutual CHAP.
+    :param account: the CHAP account that it accepts; None: no authentication.
+    :param outgoing: the array's own account, for mutual CHAP.
     """
     lun = Lun(file, wwn=NAA)
     socket = file.with_name("tgt")
@@ -107,10 +107,10 @@ def array(lab: Lab, file: Path, *, account: Account | None = None, outgoing: Acc
         value.admin("--mode", "logicalunit", "--op", "new", "--tid", "1", "--lun", "1", "-b", str(file))
         names = f"vendor_id=DOM0KIT,product_id=ARRAY,scsi_sn={SERIAL}"
         value.admin("--mode", "logicalunit", "--op", "update", "--tid", "1", "--lun", "1", "--params", names)
-        for who, further in ((account, ()), (outgoing, ("--outgoing",))):
+        for who, options in ((account, ()), (outgoing, ("--outgoing",))):
             if who is not None:
                 value.admin("--mode", "account", "--op", "new", "--user", who.user, "--password", who.secret)
-                value.admin("--mode", "account", "--op", "bind", "--tid", "1", "--user", who.user, *further)
+                value.admin("--mode", "account", "--op", "bind", "--tid", "1", "--user", who.user, *options)
         value.admin("--mode", "target", "--op", "bind", "--tid", "1", "-I", "ALL")
         yield value
     finally:
@@ -119,7 +119,7 @@ def array(lab: Lab, file: Path, *, account: Account | None = None, outgoing: Acc
 
 
 def uri(portal: str) -> str:
-    """The LUN at a portal as iPXE writes it (RFC 4173)."""
+    """Return the LUN at a portal as iPXE writes it (RFC 4173)."""
     return f"iscsi:{portal}::{PORT}:1:{TARGET}"
 
 
@@ -131,11 +131,11 @@ def script(
     account: Account | None = None,
     outgoing: Account | None = None,
 ) -> str:
-    """What the firmware does: bring up cards and boot from the LUN by these paths; when it cannot be booted, go on.
+    """Return the firmware's script: bring up cards and boot from the LUN by these paths; exit when it cannot be booted.
 
-    :param paths: from 0.
-    :param portals: the array's.
-    :param describe: leave an iBFT.
+    :param paths: numbers from 0.
+    :param portals: the array's portals.
+    :param describe: leave an iBFT for the system.
     """
     lines = ["#!ipxe", f"set initiator-iqn {INITIATOR}", "set keep-san 1"]
     for number in paths:
@@ -149,7 +149,7 @@ def script(
 
 
 def firmware(lab: Lab, folder: Path, text: str) -> None:
-    """Serve the firmware its script, and the management network its addresses."""
+    """Serve the firmware its script, and addresses in the management network."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     (folder / SCRIPT).write_text(text)
@@ -158,6 +158,6 @@ def firmware(lab: Lab, folder: Path, text: str) -> None:
 
 
 def sessions(guest: Guest) -> list[str]:
-    """The portals that the host has sessions to."""
+    """Return the portals that the host has sessions to."""
     listing = guest.succeed("iscsiadm -m session")
     return sorted(line.split()[2].partition(":")[0] for line in listing.splitlines() if TARGET in line)

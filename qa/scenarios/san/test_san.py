@@ -1,4 +1,4 @@
-"""Hosts on a LUN with two paths, as over Fibre Channel: how they are installed."""
+"""Installation of hosts on a LUN with two paths, as over Fibre Channel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from qa.san.multipath_array import (
     target,
     wait_for_paths,
 )
-from qa.san.multipath_host import blank, install, look_at, machine_of, power_off, san_answers
+from qa.san.multipath_host import blank, check_lun_host, install, machine_of, power_off, san_answers
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.guest import Guest
@@ -38,38 +38,38 @@ from qa.vm.qemu_args import Drive
 
 @scenario("san-fc-bios", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_fc_bios(scenario: Scenario) -> None:
-    """Install on a LUN with two paths; the root is the map, both paths are ready, LVM knows the map alone."""
+    """Install on a LUN with two paths; the root is the map, both paths are ready, LVM knows only the map."""
     install(scenario, renew=True)
 
 
 @scenario("san-fc-uefi", firmware="uefi", minutes=13, tags={"san", "multipath"})
 def test_san_fc_uefi(scenario: Scenario) -> None:
-    """The same under UEFI, with a second LUN for guests that has one path at first: the other one is cabled, it is grown.
+    """Install under UEFI with a second LUN for guests: its second path is added later, and it is grown.
 
-    Then the firmware starts the host by the second path alone, from the entries that the installer made.
+    Then the firmware boots the host by the second path alone, from the entries that the installer made.
     """
     on = blank(scenario, "uefi")
     guests = new_lun(scenario.work, "guests.img", serial="LUN2", wwn=on.lun.wwn + 0x100, boot=None, first=2)
     rules = [{"serial": guests.serial, "multipath": "required"}]
     text = answers(scenario.settings.credentials, **san_answers(guests={"volume_group": VOLUME_GROUP, "disks": rules}))
     install_from_cd(scenario, (*on.lun.drives(), guests.drive(0)), text, firmware="uefi", variables=on.variables)
-    machine, ssh = machine_of(scenario, on, "host", further=(replace(guests, paths=1),), hbas=(3,))
+    machine, ssh = machine_of(scenario, on, "host", luns=(replace(guests, paths=1),), hbas=(3,))
     with machine:
-        look_at(scenario, machine, ssh, on, guests)
-        # OVMF drops at its next start what QEMU's boot order does not name; what was made is in the installer's log.
+        check_lun_host(scenario, machine, ssh, on, guests)
+        # OVMF drops entries that QEMU's boot order does not name at its next start; the installer's log has all of them.
         made = ssh.succeed(r"grep '^Boot[0-9A-F]*\* dom0kit' /var/log/dom0kit/installer.log")
         for label in ("dom0kit", "dom0kit (path 1)", "dom0kit (path 2)"):
             need(f"* {label}\t" in made, f"the installer made no entry {label}:\n{made}")
-        with scenario.phase("a path is cabled"):
+        with scenario.phase("a path is added"):
             guests.plug(machine, 1)
             wait_for_paths(ssh, guests.wwid, 2)
         with scenario.phase("the LUN is grown"):
             grow(machine, ssh, guests)
         scenario.diagnose("guests.txt", ssh, "dom0ctl paths; pvs; vgs")
         power_off(scenario, machine, ssh)
-    # Without an order of QEMU's the firmware has nothing but its own entries.
+    # Without QEMU's boot order the firmware uses its own entries.
     alone = replace(on, lun=replace(on.lun, boot=None))
-    machine, ssh = machine_of(scenario, alone, "second-path", 1, further=(guests,))
+    machine, ssh = machine_of(scenario, alone, "second-path", 1, luns=(guests,))
     with machine:
         machine.wait_for_event("firstboot", limit=timeouts.BOOT)
         ssh.wait_for_login()
@@ -78,7 +78,7 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
         entries = ssh.succeed("efibootmgr -v")
         scenario.keep("entries-second-path.txt", entries)
         current = re.search(r"^BootCurrent: ([0-9A-F]{4})", entries, re.MULTILINE)
-        need(current, f"the firmware does not say what it started:\n{entries}")
+        need(current, f"efibootmgr shows no BootCurrent:\n{entries}")
         assert current
         need(f"Boot{current.group(1)}* dom0kit" in entries, f"the firmware did not start an entry of dom0kit:\n{entries}")
         for label in ("dom0kit", "dom0kit (path 2)"):
@@ -86,7 +86,7 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
 
 
 def grow(machine: Machine, guest: Guest, lun: Lun) -> None:
-    """Grow a LUN while the host runs: it is told, takes it in by one command, and the volume group gets the space."""
+    """Grow a LUN while the host runs: one command takes the new size in, and the volume group gets the space."""
     before = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     lun.resize(machine, before + 2 * GIB)
     seen = guest.succeed("dom0ctl paths --rescan 2>&1")
@@ -98,12 +98,12 @@ def grow(machine: Machine, guest: Guest, lun: Lun) -> None:
     guest.succeed(f"pvresize {lun.map}")
     size = int(float(guest.succeed(f"pvs --noheadings --units b --nosuffix -o pv_size {lun.map}")))
     need(before < size <= after, f"the physical volume has {size} bytes")
-    need("nothing new" in guest.succeed("dom0ctl paths --rescan 2>&1"), "a second look finds something again")
+    need("nothing new" in guest.succeed("dom0ctl paths --rescan 2>&1"), "a second rescan reports a change")
 
 
 @scenario("san-path-loss-during-install", firmware="bios", minutes=6, tags={"san", "multipath"})
 def test_san_path_loss_during_install(scenario: Scenario) -> None:
-    """A path goes while the image is copied, comes back, then the other one goes: the installation goes on, the host boots."""
+    """Remove a path while the image is copied, add it again, remove the other one: the installation continues."""
     lun = new_lun(scenario.work)
     text = answers(scenario.settings.credentials, **target())
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
@@ -121,7 +121,10 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
             machine.sleep(5)
             lun.plug(machine, 0)
             machine.sleep(6)
-            need(not any(e.get("event") == "finished" for e in machine.events), "it was over before the second path went")
+            need(
+                not any(e.get("event") == "finished" for e in machine.events),
+                "it ended before the second path was removed",
+            )
             lun.pull(machine, 1)
             machine.wait_for_event("installer", limit=timeouts.INSTALL)
         machine.wait_for_shutdown()
@@ -138,9 +141,9 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
 
 @scenario("san-one-row-per-lun", firmware="bios", minutes=2, tags={"san", "multipath", "refusal"})
 def test_san_one_row_per_lun(scenario: Scenario) -> None:
-    """Two LUNs of two paths each, and a disk: three choices, no path among them; what names a path is refused.
+    """Offer two LUNs of two paths each and a disk: three choices, no path among them; a path is refused.
 
-    So is a disk of which there are two by its serial number.
+    A disk whose serial number another disk has is refused as well.
     """
     one = new_lun(scenario.work, "one.img", boot=2)
     two = new_lun(scenario.work, "two.img", boot=4, first=2, serial="LUN2", wwn=one.wwn + 0x100)
@@ -153,11 +156,14 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
         console = machine.console()
         console.wait_for_shell(limit=timeouts.BOOT)
         tried = console.execute("dom0kit install --plan-only --answers label:ANSWERS/host1.yaml", limit=timeouts.COMMAND)
-        need(tried.code == 1, f"a path was taken for a disk:\n{tried.output}")
-        need(f"a path of the multipath disk {one.map}" in tried.output, f"no word of the map:\n{tried.output}")
+        need(tried.code == 1, f"a path was accepted as a disk:\n{tried.output}")
+        need(f"a path of the multipath disk {one.map}" in tried.output, f"the map is not named:\n{tried.output}")
         console.succeed("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && sed s,sda,vdc, /tmp/a/host1.yaml >/tmp/t.yaml")
         tried = console.execute("umount /tmp/a; dom0kit install --plan-only --answers /tmp/t.yaml", limit=timeouts.COMMAND)
-        need(tried.code == 1 and "same serial number or WWN as /dev/vdb" in tried.output, f"a twin was taken:\n{tried.output}")
+        need(
+            tried.code == 1 and "same serial number or WWN as /dev/vdb" in tried.output,
+            f"a twin was accepted:\n{tried.output}",
+        )
         facts = json.loads(console.succeed("dom0kit facts --json"))
         rows = sorted(disk["path"] for disk in facts["disks"] if not disk["map"] and disk["transport"] != "usb")
         need(rows == sorted(["/dev/vda", "/dev/vdb", "/dev/vdc", one.map, two.map]), f"the choices are {rows}")
@@ -167,15 +173,15 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
             disk = next(disk for disk in facts["disks"] if disk["path"] == lun.map)
             need((len(disk["paths"]), disk["serial"]) == (2, lun.serial), f"the map is {disk}")
             states = [(path["dm"], path["check"]) for group in disk["lun"]["groups"] for path in group["paths"]]
-            need((disk["lun"]["vendor"], states) == ("QEMU", [("active", "ready")] * 2), f"multipathd says: {disk['lun']}")
+            need((disk["lun"]["vendor"], states) == ("QEMU", [("active", "ready")] * 2), f"multipathd reports: {disk['lun']}")
         scenario.keep("facts.txt", console.succeed("dom0kit facts"))
 
 
 @scenario("san-pxe-unattended", firmware="bios", minutes=8, tags={"san", "multipath", "pxe"}, lab=True, needs=("nginx",))
 def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
-    """A machine with nothing but a LUN, one path of two, boots from the network, is installed, and comes up from the LUN.
+    """Boot a machine with one path to a LUN from the network, install it, boot it from the LUN.
 
-    Then the second path is cabled.
+    Then the second path is added.
     """
     name, boot = scenario.name, Boot("bios", rom=True)
     served = serve(lab, scenario, trees.tree, boot)

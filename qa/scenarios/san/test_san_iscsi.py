@@ -1,4 +1,4 @@
-"""Hosts on an iSCSI LUN with two paths: told by the firmware, told by answers alone, with CHAP, and of an array with ALUA."""
+"""Hosts on an iSCSI LUN with two paths: configured by the firmware, by answers alone, with CHAP, and of an array with ALUA."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from qa.install.answers import Values, answers
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.san import lio_array, tgt_array
+from qa.san.fsync_loop import fsync_loop
 from qa.san.iscsi_host import check_host, end, install, installer, pull_each_cable
-from qa.san.multipath_array import SEEN_SECONDS, SIZE, fsync_loop, multipath_status, target
+from qa.san.multipath_array import SEEN_SECONDS, SIZE, multipath_status, target
 from qa.san.tgt_array import Account
 from qa.scenario import Scenario
 from qa.vm import media
@@ -33,7 +34,7 @@ from qa.vm.polling import poll
     ),
 )
 def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
-    """The firmware brings up the LUN by two paths and says so in its iBFT; each path's cable is pulled under load."""
+    """Boot a LUN by two paths that the firmware describes in its iBFT; each path's cable is pulled under load."""
     tgt_array.networks(lab)
     nics = tgt_array.cards(lab)
     tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1)))
@@ -61,16 +62,16 @@ def test_san_iscsi_ibft_mpath(scenario: Scenario, lab: Lab) -> None:
     ),
 )
 def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
-    """No iBFT: cards, portals and the host's name are in the answers, the target is discovered; each cable is pulled.
+    """Boot without an iBFT: cards, portals and the host's name come from the answers, the target by discovery.
 
-    The firmware reads the boot loader from the LUN, as an adapter's ROM does, and tells the system nothing.
+    The firmware reads the boot loader from the LUN, as an adapter's ROM does, and passes nothing to the system.
     """
     tgt_array.networks(lab)
     nics = tgt_array.cards(lab)
     portals = [{"address": portal} for portal in tgt_array.PORTALS]
-    told: Values = {"initiator": tgt_array.INITIATOR, "portals": portals, "nics": tgt_array.answered_cards(0, 1)}
+    iscsi: Values = {"initiator": tgt_array.INITIATOR, "portals": portals, "nics": tgt_array.answered_cards(0, 1)}
     values = target()
-    values["san"] = {**values["san"], "iscsi": told}
+    values["san"] = {**values["san"], "iscsi": iscsi}
     with tgt_array.array(lab, media.blank_disk(scenario.work / "lun.img", SIZE)) as array:
         install(scenario, lab, tgt_array.without_rom(nics), answers(scenario.settings.credentials, **values))
         tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1), describe=False))
@@ -95,7 +96,7 @@ def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
     ),
 )
 def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
-    """Mutual CHAP: a wrong secret is refused and nothing is written; then one path by the iBFT, the other by the answers."""
+    """Use mutual CHAP: a wrong secret is refused and nothing is written; then one path by the iBFT, the other by the answers."""
     host_account, array_account = Account("xen1", secrets.token_hex(7)), Account("array", secrets.token_hex(7))
     wrong = Account("xen1", secrets.token_hex(7))
     scenario.secrets += [account.secret for account in (host_account, array_account, wrong)]
@@ -135,14 +136,14 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
 
 
 def groups(guest: Guest, wwid: str) -> list[dict[str, Any]]:
-    """The groups of a map, that of the highest priority first."""
+    """Return the groups of a map, the one of the highest priority first."""
     found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid)
     need(found["handler"] == "1 alua", f"the handler is {found['handler']!r}")
     return sorted(found["groups"], key=lambda group: -int(group["priority"]))
 
 
 def wait_for_active_path(guest: Guest, wwid: str, path: str) -> float:
-    """Wait until the group with this path is the active one and that of the highest priority; after how many seconds it is."""
+    """Wait until the group with this path is active and has the highest priority; return the seconds that it took."""
     start = time.monotonic()
     found: list[dict[str, Any]] = []
 
@@ -166,9 +167,9 @@ def wait_for_active_path(guest: Guest, wwid: str, path: str) -> float:
     lab=True,
 )
 def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
-    """The boot LUN of an ALUA array: the port that the array names is used, also after it has named the other one; cables go.
+    """Boot from an ALUA array: the port that the array prefers is used, also after it prefers the other one.
 
-    The firmware knows one port; the other one, in a VLAN, is found by asking the array.
+    The firmware knows one port; the other one, in a VLAN, is found by discovery.
     """
     tgt_array.networks(lab)
     nics = tgt_array.cards(lab)
@@ -184,12 +185,12 @@ def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
             before = groups(ssh, array.lun.wwid)
             used, other = (group["paths"][0]["dev"] for group in before)
             wait_for_active_path(ssh, array.lun.wwid, used)
-            with fsync_loop(ssh) as loop, scenario.phase("the array changes its mind"):
-                array.say(0, "non-optimized")
-                array.say(1, "optimized")
+            with fsync_loop(ssh) as loop, scenario.phase("the array prefers the other port"):
+                array.set_state(0, "non-optimized")
+                array.set_state(1, "optimized")
                 seconds = wait_for_active_path(ssh, array.lun.wwid, other)
             scenario.notes["ALUA"] = {"before": before, "after": groups(ssh, array.lun.wwid), "seconds": seconds}
-            scenario.notes["fsync loop while the array changes its mind"] = loop
+            scenario.notes["fsync loop while the array changes its preference"] = loop
             scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state"))
             pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)

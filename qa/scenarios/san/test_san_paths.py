@@ -1,4 +1,4 @@
-"""Hosts on a LUN with two paths while they run and when they boot: a path gone, all gone, either one alone."""
+"""Hosts on a LUN with two paths, running and booting: one path lost, all lost, either one alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from qa import host_checks, timeouts
 from qa.host_checks import need
 from qa.metadata import scenario
+from qa.san.fsync_loop import fsync_loop
 from qa.san.multipath_array import (
     ALUA,
     SEEN_SECONDS,
@@ -19,7 +20,6 @@ from qa.san.multipath_array import (
     check_lvm,
     check_no_error_above,
     check_root,
-    fsync_loop,
     multipath_status,
     remove_initramfs_overlay,
     wait_for_path_event,
@@ -35,12 +35,12 @@ from qa.vm.polling import poll
 HOOK = "/etc/dom0kit/hooks/alert.d/10-note"
 HOOK_NOTE = "/run/alert-hook"
 FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Remounting filesystem read-only")
-"""What the kernel says when requests to a map fail; that those to one path do is no news."""
+"""Kernel messages about failed requests to a map; those to a single path may fail."""
 
 
 @scenario("san-path-loss-running", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_path_loss_running(scenario: Scenario) -> None:
-    """Each path is pulled in turn under an fsync loop, which loses nothing; the host, its log and its hook know of it."""
+    """Remove each path in turn under an fsync loop, which loses nothing; the host, its log and its hook report it."""
     on, machine, ssh = running(scenario)
     with machine:
         ssh.wait_for_login()
@@ -63,25 +63,25 @@ def test_san_path_loss_running(scenario: Scenario) -> None:
                 wait_for_paths(ssh, on.lun.wwid, 2)
                 times.append(watch.seconds)
         scenario.notes["fsync loop"] = loop
-        scenario.notes["seconds until the host told of it"] = times
+        scenario.notes["seconds until the host reported it"] = times
         hooked = ssh.succeed(f"cat {HOOK_NOTE}").splitlines()
-        need(hooked == ["path-lost 1", "path-returned 2"] * 2, f"the alert hook was told: {hooked}")
+        need(hooked == ["path-lost 1", "path-returned 2"] * 2, f"the alert hook recorded: {hooked}")
         logged = [json.loads(line)["state"] for line in ssh.succeed("cat /var/log/dom0kit/paths-events.jsonl").splitlines()]
-        need(logged[-4:] == ["lost", "returned"] * 2, f"the log of events has: {logged}")
+        need(logged[-4:] == ["lost", "returned"] * 2, f"the event log has: {logged}")
         journal = ssh.succeed("journalctl -b --no-pager | grep 'dom0kit: disk'")
-        need("has lost its path" in journal and "has returned" in journal, f"the journal says: {journal}")
-        need("has lost its path" in machine.console_text, "the console says nothing of a lost path")
+        need("has lost its path" in journal and "has returned" in journal, f"the journal has: {journal}")
+        need("has lost its path" in machine.console_text, "the console does not report a lost path")
         with scenario.phase("a path stays and fails"), fsync_loop(ssh, "fail-loop") as loop:
-            fail_and_mend(machine, ssh, on.lun.wwid)
+            fail_and_recover(machine, ssh, on.lun.wwid)
         scenario.notes["fsync loop while a path stays and fails"] = loop
         check_root(ssh, on.lun)
         host_checks.check_no_failed_unit(ssh)
         ended = ssh.execute("systemctl stop dom0kit-paths.service; systemctl is-failed dom0kit-paths.service").output.strip()
-        need(ended == "inactive", f"the service that watches paths, when stopped, is {ended}")
+        need(ended == "inactive", f"the multipath monitor, when stopped, is {ended}")
 
 
-def fail_and_mend(machine: Machine, guest: Guest, wwid: str) -> None:
-    """A path whose disk is still there and takes no requests, as after a port was lost for less than ``dev_loss_tmo``."""
+def fail_and_recover(machine: Machine, guest: Guest, wwid: str) -> None:
+    """Fail requests to a path whose disk stays, as when a port is lost for less than ``dev_loss_tmo``; then recover it."""
     found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid)
     used = next(path["dev"] for group in found["groups"] if group["state"] == "active" for path in group["paths"])
     for state, event, paths in (("offline", "lost", 1), ("running", "returned", 2)):
@@ -94,7 +94,7 @@ def fail_and_mend(machine: Machine, guest: Guest, wwid: str) -> None:
 @scenario("san-degraded-boot-a", firmware="bios", minutes=3, stage="san-fc-bios", tags={"san", "multipath"}, path=0)
 @scenario("san-degraded-boot-b", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"}, path=1)
 def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
-    """The host boots with one path alone, on the map, and says that one is missing; the other one is taken in when it comes."""
+    """Boot with one path alone, on the map; the host reports the missing one and takes it in when it is added."""
     on = installed(scenario)
     machine, ssh = machine_of(scenario, on, "degraded", path)
     other = 1 - path
@@ -104,8 +104,8 @@ def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
         check_root(ssh, on.lun, paths=1)
         check_lvm(ssh, on.lun)
         wait_for_path_event(machine, "degraded", 0)
-        need(ssh.execute("dom0ctl paths").code == 1, "dom0ctl paths says that all is well")
-        need("1 of 2" in ssh.succeed("dom0ctl status"), "dom0ctl status does not say that a path is missing")
+        need(ssh.execute("dom0ctl paths").code == 1, "dom0ctl paths reports no problem")
+        need("1 of 2" in ssh.succeed("dom0ctl status"), "dom0ctl status does not report a missing path")
         since = len(machine.events)
         on.lun.plug(machine, other)
         wait_for_path_event(machine, "returned", since)
@@ -116,7 +116,7 @@ def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
 
 @scenario("san-all-paths-down", firmware="bios", minutes=5, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_all_paths_down(scenario: Scenario) -> None:
-    """No path for 20 s: requests wait, nothing is lost. For longer than the answers say: they fail, and the host boots again."""
+    """Remove all paths for 20 s: requests wait, nothing is lost. For longer: they fail, and the host boots again."""
     on, machine, ssh = running(scenario)
     with machine:
         ssh.wait_for_login()
@@ -139,11 +139,11 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
             on.lun.pull(machine, path)
         start = time.monotonic()
         machine.wait_until(
-            lambda: FAILED.search(machine.console_text[seen:]), "word of failed requests on the console", limit=900
+            lambda: FAILED.search(machine.console_text[seen:]), "message about failed requests on the console", limit=900
         )
         waited = round(time.monotonic() - start)
         scenario.notes["seconds until requests failed"] = waited
-        need(waited > 0.8 * QUEUE_SECONDS, f"requests failed after {waited} s, the answers say {QUEUE_SECONDS} s")
+        need(waited > 0.8 * QUEUE_SECONDS, f"requests failed after {waited} s, the answers specify {QUEUE_SECONDS} s")
     machine, ssh = machine_of(scenario, replace(on, state=None), "again")
     with machine:
         machine.wait_for_event("firstboot", limit=timeouts.BOOT)
@@ -154,21 +154,21 @@ def test_san_all_paths_down(scenario: Scenario) -> None:
 
 @scenario("san-no-multipath-is-loud", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_no_multipath_is_loud(scenario: Scenario) -> None:
-    """With the image's plain initramfs the host finds no disk and says so; it never mounts a path."""
+    """Boot with the image's plain initramfs: the host finds no disk, reports it, and never mounts a path."""
     on = installed(scenario)
     remove_initramfs_overlay(on.lun, scenario.work)
     machine, _ = machine_of(scenario, on, "without")
     with machine:
         wanted = f"no disk or medium holds the image (dev:{on.lun.map}-part3)"
-        machine.wait_until(lambda: wanted in machine.console_text, "word of the missing disk", limit=timeouts.BOOT)
-        need("mounted filesystem" not in machine.console_text, "a file system was mounted all the same")
+        machine.wait_until(lambda: wanted in machine.console_text, "message about the missing disk", limit=timeouts.BOOT)
+        need("mounted filesystem" not in machine.console_text, "a file system was mounted")
 
 
 @scenario("san-alua", firmware="bios", minutes=2, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_alua(scenario: Scenario) -> None:
-    """A LUN of an ALUA array (the kernel's scsi_debug): declared multipath, it has the handler and a group for each state."""
+    """Declare a LUN of an ALUA array (the kernel's scsi_debug) multipath: it gets the handler and a group for each state."""
     _, machine, ssh = running(scenario)
-    # The second port of scsi_debug refuses what multipathd tries on it; the kernel says so of the path, not of the map.
+    # The second port of scsi_debug refuses multipathd's requests; the kernel reports errors of the path, not of the map.
     scenario.expected |= {"file system error"}
     with machine:
         ssh.wait_for_login()
@@ -187,8 +187,8 @@ def test_san_alua(scenario: Scenario) -> None:
         need(new[0]["handler"] == "1 alua", f"the handler is {new[0]['handler']!r}")
         need("ALUA" in ssh.succeed("dom0ctl paths"), "dom0ctl paths does not name ALUA")
         table = ssh.succeed("multipath -t")
-        need("NETAPP" in table and "rdac" in table, "the table of vendors is not there")
-        # The next boot knows it as well. Nothing is written to it: scsi_debug's second port refuses some commands.
+        need("NETAPP" in table and "rdac" in table, "the table of vendors is missing")
+        # The next boot knows the LUN as well. Nothing is written to it: scsi_debug's second port refuses some commands.
         need(ssh.execute("dom0ctl initramfs --check").code == 1, "dom0ctl initramfs --check does not notice a new LUN")
         ssh.succeed("dom0ctl initramfs")
         names = [path["dev"] for group in new[0]["groups"] for path in group["paths"]]
