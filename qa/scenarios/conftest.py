@@ -1,4 +1,4 @@
-"""What every scenario gets, and the judgement that every scenario ends with."""
+"""Fixtures of all scenarios, and the final checks that each ends with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ watchers_key = pytest.StashKey[list[Watcher]]()
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """The run's settings: those of ``dom0kit qa``, or the defaults when pytest was called by hand."""
+    """Return the run's settings: those of ``dom0kit qa``, or the defaults when pytest was called directly."""
     plugin = request.config.pluginmanager.getplugin(PLUGIN)
     value = plugin.settings if isinstance(plugin, Selection) else Settings()
     if not isinstance(plugin, Selection):
@@ -39,19 +39,19 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def installed_disks() -> InstalledDisks:
-    """Installed disks, shared by the scenarios of the run."""
+    """Return the installed disks, shared by the scenarios of the run."""
     return InstalledDisks()
 
 
 @pytest.fixture(scope="session")
 def trees(settings: Settings) -> Trees:
-    """The network-boot tree, shared by the scenarios of the run."""
+    """Return the network-boot tree, shared by the scenarios of the run."""
     return Trees(settings)
 
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Scenario]:
-    """The scenario named by the test's parameter; judged and recorded at its end."""
+    """Make the scenario named by the test's parameter; check and record it at its end."""
     value = Scenario(request.param, settings)
     value.prepare()
     recorder = add_watchers(value, settings)
@@ -59,7 +59,7 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
     start = time.monotonic()
     yield value
     report = request.node.stash.get(result_key, None)
-    # Without a report the test did not come to its end: it was interrupted, which is no success.
+    # A test without a report was interrupted, which is no success.
     starved = request.node.stash.get(starved_key, False)
     raised: BaseException | None = request.node.stash.get(raised_key, None)
     error = "interrupted" if report is None else "" if report.passed else str(report.longrepr)
@@ -82,7 +82,7 @@ def scenario(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sce
 
 @pytest.fixture
 def lab(scenario: Scenario) -> Iterator[Lab]:
-    """The scenario's own network; what does not end with it is a finding of the scenario."""
+    """Make the scenario's own network; what does not end with it is a problem of the scenario."""
     with Lab(scenario.folder, scenario.work) as value:
         yield value
         for machine in scenario.machines:
@@ -92,19 +92,19 @@ def lab(scenario: Scenario) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def pool_disks() -> PoolDisks:
-    """A host before its first boot, and a pool of one; shared by the scenarios of the run."""
+    """Return the disks of a host before its first boot and of a pool of one, shared by the scenarios of the run."""
     return PoolDisks()
 
 
 @pytest.fixture
 def pool(scenario: Scenario, lab: Lab) -> PoolLab:
-    """The scenario's hosts."""
+    """Return the scenario's hosts."""
     return PoolLab(scenario, lab)
 
 
 @pytest.fixture
 def master_disk(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> Path:
-    """A copy of the disk of a pool's first host, with the snapshot in which it runs; the first scenario makes the pool."""
+    """Copy the disk of a pool's first host, with the snapshot in which it runs; make the pool when it is not cached."""
     disk = pool_disks.master(scenario, pool_of_one(scenario, pool, pool_disks))
     scenario.secrets.append(pool_disks.token)
     return disk
@@ -112,7 +112,7 @@ def master_disk(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks) -> Pat
 
 @pytest.fixture
 def master(pool: PoolLab, master_disk: Path) -> Iterator[Machine]:
-    """The first host of a pool, from the snapshot."""
+    """Run the first host of a pool, from the snapshot."""
     with pool.running(1, master_disk, restore=SNAPSHOT) as machine:
         yield machine
 
@@ -126,9 +126,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Let the fixture know how the test itself ended, and the run that a machine was starved."""
+    """Pass the test's result on to the fixtures, and record that a machine was starved."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    # A scenario whose machines could not be brought to where it begins has failed as well.
+    # A scenario whose fixtures failed has failed as well.
     if report.when == "call" or (report.when == "setup" and report.failed):
         item.stash[result_key] = report
     if call.excinfo and report.when != "teardown":

@@ -1,1 +1,1 @@
-"""Drives the installer's screens as an operator does: reads what is shown, presses keys, takes pictures."""
+"""An operator of the installer's screens: reads what is shown, presses keys, takes screenshots."""

@@ -1,4 +1,4 @@
-"""The display of an installed host, and the keyboard before it: what an operator does at its status screen."""
+"""The display and keyboard of an installed host, and the checks of its status screen."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from qa.tui.keys import QCODES, key_events, qcode_of
 from qa.vm.machine import Machine
 from qa.vm.polling import poll
 
-READ = "fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true"
+READ_SCREEN = "fold -w $(stty -F /dev/tty1 size | cut -d' ' -f2) /dev/vcs1; true"
 AT_ONCE = 3
 """Characters between two pauses: a keyboard's queue holds 16 bytes."""
 NAME_SERVER = "10.0.2.4"
-"""What the host's name server is changed to."""
+"""The name server that the checks set."""
 
 
 class HostDisplay:
@@ -27,14 +27,15 @@ class HostDisplay:
 
     @property
     def text(self) -> str:
-        """What the display shows, rows without blanks at their ends."""
-        rows = self.ssh.execute(READ).output.splitlines()
+        """Return the display's text, rows without blanks at their ends."""
+        rows = self.ssh.execute(READ_SCREEN).output.splitlines()
         return "\n".join(row.rstrip() for row in rows).strip()
 
     def wait_for_text(self, *texts: str, limit: float = timeouts.COMMAND) -> str:
-        """Wait until the display shows all of these.
+        """Wait until the display shows all of these texts; return what it shows.
 
-        :raises ScenarioFailed: when it does not within the limit, with what it shows.
+        :param limit: seconds of machine time.
+        :raises TimedOut: when it does not show them within the limit, with what it shows.
         """
         screens: list[str] = []
 
@@ -53,13 +54,13 @@ class HostDisplay:
             self.machine.sleep(0.5 if number % AT_ONCE == 0 else 0.1)
 
     def type_hidden_line(self, text: str) -> None:
-        """Type a line that is not shown."""
+        """Type a line that is not echoed."""
         self.press(*map(qcode_of, text), QCODES["enter"])
 
     def type_line(self, text: str) -> None:
         """Type a line, and press Enter when the display shows all of it.
 
-        :raises ScenarioFailed: when a key was lost.
+        :raises TimedOut: when a key was lost.
         """
         self.press(*map(qcode_of, text))
         self.wait_for_text(text)
@@ -67,9 +68,9 @@ class HostDisplay:
 
 
 def check_keys(display: HostDisplay, password: str) -> None:
-    """Every key of the status screen but the one that powers off; the host restarts at the end.
+    """Check every key of the status screen except for power-off; the host restarts at the end.
 
-    :raises ScenarioFailed: when a key does something else, or does it without root's password.
+    :raises ScenarioFailed: when a key does something else, or works without root's password.
     """
     display.wait_for_text("1 Shell", "4 Power off", "All is well.")
     display.press("1")
@@ -102,8 +103,8 @@ def check_keys(display: HostDisplay, password: str) -> None:
     display.wait_for_text("Press Enter.", limit=timeouts.BOOT)
     display.press(QCODES["enter"])
     display.wait_for_text("1 Shell")
-    told = display.ssh.succeed("cat /etc/dom0kit/host.json")
-    need(NAME_SERVER in told, "the name server that was typed at the console is not in host.json")
+    hand_over = display.ssh.succeed("cat /etc/dom0kit/host.json")
+    need(NAME_SERVER in hand_over, "the name server that was typed at the console is not in host.json")
 
     display.press("3")
     display.wait_for_text("Restart this host?")
@@ -117,7 +118,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
 
 
 def power_off(display: HostDisplay, password: str) -> None:
-    """The key that powers the host off."""
+    """Power the host off by its key."""
     shown = display.wait_for_text("1 Shell", "4 Power off")
     need(not re.search("Not well", shown), f"after the restart the host is not well:\n{shown}")
     display.press("4")

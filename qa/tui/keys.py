@@ -1,4 +1,4 @@
-"""Keys by name: what a serial terminal sends for them, and QEMU's codes for those of a keyboard. Pure."""
+"""Keys by name: the bytes that a serial terminal sends for them, and QEMU's codes for a keyboard's. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERIAL = {
     "ctrl-z": b"\x1a",
     "ctrl-backslash": b"\x1c",
 }
-"""What a VT220 sends (its terminfo entry); control keys as in ASCII."""
+"""The bytes that a VT220 sends (its terminfo entry); control keys as in ASCII."""
 QCODES = {
     "enter": "ret",
     "tab": "tab",
@@ -59,15 +59,15 @@ SHIFTED = dict(zip('_+{}:"|<>?~!@#$%^&*()', "-=[];'\\,./`1234567890", strict=Tru
 
 
 def serial_key(name: str) -> bytes:
-    """The bytes of a key.
+    """Return the bytes of a key.
 
-    :raises KeyError: when there is no such key.
+    :raises KeyError: for an unknown key.
     """
     return SERIAL[name]
 
 
 def qcode_of(character: str) -> str:
-    """The key, with ``shift-`` before it where it is needed, that types a character on an American keyboard.
+    """Return the key that types a character on an American keyboard, with ``shift-`` before it where needed.
 
     :raises KeyError: for a character that is not on it.
     """
@@ -80,7 +80,7 @@ def qcode_of(character: str) -> str:
 
 
 def key_events(code: str) -> list[dict[str, Any]]:
-    """The events for QMP's ``input-send-event``: down in order, up in the opposite one."""
+    """Return the events for QMP's ``input-send-event``: down in order, up in reverse order."""
     names = code.split("-")
     down = [("down", name) for name in names]
     up = [("up", name) for name in reversed(names)]

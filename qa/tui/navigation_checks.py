@@ -1,4 +1,4 @@
-"""What people do to the screens beside answering them; each function begins and ends on a screen that it names."""
+"""Checks of navigation and validation; each function begins and ends on a screen that it names."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ PASSWORD_MISTAKES = (
 
 
 def body(operator: Operator) -> str:
-    """The form that is shown, without what stands above and below it."""
+    """Return the form that is shown, without the lines above and below it."""
     return "\n".join(row.rstrip() for row in operator.screen.rows[BODY])
 
 
 def title(text: str) -> str:
-    """The title of a form."""
+    """Return the title of a form."""
     found = TITLE.search(text)
     return found.group(1) if found else ""
 
 
 def harmless_keys(operator: Operator) -> None:
-    """Keys that end or stop programs elsewhere change nothing here."""
+    """Check that keys which end or stop other programs change nothing here."""
     before = body(operator)
     for key in ("ctrl-c", "ctrl-z", "ctrl-backslash"):
         operator.press(key)
@@ -63,9 +63,9 @@ def harmless_keys(operator: Operator) -> None:
 
 
 def help_of(operator: Operator) -> str:
-    """Open the screen's help and close it; the form as it was and is again.
+    """Open the screen's help and close it; return the form, which must be unchanged.
 
-    :raises ScenarioFailed: when there is no help, or the form is another one afterwards.
+    :raises ScenarioFailed: when there is no help, or the form has changed afterwards.
     """
     before, name = body(operator), title(body(operator))
     operator.press("ctrl-g")
@@ -75,12 +75,12 @@ def help_of(operator: Operator) -> str:
     operator.wait_until_gone("Help:")
     operator.wait_until_drawn()
     if name not in LIVE:
-        need(body(operator) == before, f"after its help the screen {name} is another one:\n{operator.screen.text}")
+        need(body(operator) == before, f"its help changed the screen {name}:\n{operator.screen.text}")
     return before
 
 
 def back(operator: Operator) -> dict[str, str]:
-    """From the summary to the first screen by Esc; each form by its title."""
+    """Go from the summary to the first screen by Esc; return each form by its title."""
     found: dict[str, str] = {}
     while True:
         name = title(body(operator))
@@ -93,7 +93,7 @@ def back(operator: Operator) -> dict[str, str]:
 
 
 def forth(operator: Operator) -> dict[str, str]:
-    """From the first screen to the summary without another answer; each form by its title."""
+    """Go from the first screen to the summary without changing an answer; return each form by its title."""
     found: dict[str, str] = {}
     while True:
         name = title(body(operator))
@@ -106,15 +106,15 @@ def forth(operator: Operator) -> dict[str, str]:
 
 
 def known(text: str) -> str:
-    """A form without what is meant to differ: password fields, and where a long text is scrolled to."""
+    """Return a form without the parts that may differ: password fields, and the position in a long text."""
     lines = [line for line in text.splitlines() if not re.search(r"│ (Password|Once more) |'root'|password is set", line)]
     return re.sub(r"[↑↓█▒]", " ", "\n".join(line for line in lines if line.strip("│ ")))
 
 
 def compare(seen: Mapping[str, str], again: Mapping[str, str]) -> None:
-    """Each form is as it was when it was left.
+    """Check that each form is as it was when it was left.
 
-    :raises ScenarioFailed: for the first that differs, or is missing.
+    :raises ScenarioFailed: for the first form that differs or is missing.
     """
     for first in seen.values():
         name = title(first)
@@ -128,7 +128,7 @@ def compare(seen: Mapping[str, str], again: Mapping[str, str]) -> None:
 
 
 def windows(operator: Operator) -> None:
-    """Log and shell by Ctrl-T, a terminal that changes its size meanwhile; then the form as it was."""
+    """Switch to log and shell by Ctrl-T, change the terminal's size, and check that the form is unchanged."""
     before = body(operator)
     operator.press("ctrl-t")
     operator.wait_for_text("[2 log]")
@@ -147,7 +147,7 @@ def windows(operator: Operator) -> None:
 
 
 def lost_console(operator: Operator) -> None:
-    """The line hangs up and comes back: the same form."""
+    """Disconnect the line and connect it again; check that the form is unchanged."""
     before = body(operator)
     operator.press("ctrl-t", "ctrl-t")
     operator.wait_for_text("[3 shell]")
@@ -160,7 +160,7 @@ def lost_console(operator: Operator) -> None:
 
 
 def refused(operator: Operator, screen: str, sentence: str, *, button: str = "Next") -> None:
-    """The button does not go on but says what is wrong; a message in front of the form is closed."""
+    """Check that the button stays on the screen and shows what is wrong; close a message in front of the form."""
     operator.press_button(button)
     operator.wait_for_text(sentence)
     if "Please correct the following" in operator.screen.titles:
@@ -171,7 +171,7 @@ def refused(operator: Operator, screen: str, sentence: str, *, button: str = "Ne
 
 
 def refused_in_words(operator: Operator, screen: str, sentence: str, *, button: str = "Next") -> None:
-    """The button leads to a message, and from there back to the screen."""
+    """Check that the button leads to a message, and from there back to the screen."""
     operator.press_button(button)
     operator.wait_for_text(sentence)
     operator.press("enter")
@@ -180,7 +180,7 @@ def refused_in_words(operator: Operator, screen: str, sentence: str, *, button: 
 
 
 def wrong_network(operator: Operator, wanted: Choices) -> None:
-    """From the network card to the time zone, with mistakes about addresses and names."""
+    """Enter invalid addresses and names, from the network card to the time zone."""
     operator.wait_for_screen("Network card")
     operator.press("enter")
     operator.wait_for_screen("Host address")
@@ -217,7 +217,7 @@ def wrong_network(operator: Operator, wanted: Choices) -> None:
 
 
 def wrong_password(operator: Operator) -> None:
-    """From the time zone to the administrator's password, with mistakes about it."""
+    """Enter invalid passwords, from the time zone to the administrator's password."""
     operator.wait_for_screen("Time zone")
     operator.press("enter")
     operator.wait_for_screen("Time zone and clock")

@@ -1,4 +1,4 @@
-"""An operator at the installer: looks at the screen, presses a key, waits for what the key does."""
+"""An operator at the installer: reads the screen, presses a key, waits for its effect."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from qa.vm.polling import poll
 from qa.vm.serial_console import PAUSE
 
 ANSWER = 240
-"""Seconds of machine time for the screens to answer to a key, on an emulated machine."""
+"""Seconds of machine time in which the screens must react to a key, on an emulated machine."""
 QUIET = 0.25
-"""Seconds of machine time without a byte on the line: the screen is drawn."""
+"""Seconds of machine time without a byte on the line after which a screen counts as drawn."""
 TYPED = {"serial": 12, "display": 3}
-"""Characters typed before their echo is waited for: more get lost on Xen's console, or in a keyboard's queue of 16 bytes."""
+"""Characters typed before their echo is awaited: more would be lost on Xen's console, or in a keyboard's queue of 16 bytes."""
 CORNER = 23
-"""Rows of the session that display and serial line share; below them is the status line."""
+"""Rows of the session that display and serial line have in common; below them is the status line."""
 
 
 class Operator:
-    """Somebody who sees the serial line's screen.
+    """An operator who reads the screen on the serial line.
 
-    :ivar keys: how many keys were pressed so far.
     :param at: where keys are pressed: on the ``serial`` line, or on the keyboard of the ``display``. All consoles show the same.
+    :ivar screen: the emulated screen of the serial line.
+    :ivar keys: number of keys that were pressed so far.
     """
 
     def __init__(self, machine: Machine, at: str = "serial") -> None:
@@ -41,13 +42,14 @@ class Operator:
         self._last = CLOCK.now()
         self.screen.feed(data)
 
-    # Looking.
+    # Reading.
 
     def wait_until(self, look: Callable[[], bool], what: str, *, limit: float = ANSWER) -> None:
-        """Wait until something is true of the screen.
+        """Wait until ``look`` returns true, which may read the screen.
 
+        :param what: the awaited thing as a noun for the error message.
         :param limit: seconds of machine time, stretched by the user's patience.
-        :raises ScenarioFailed: past the limit, with the screen.
+        :raises TimedOut: when the limit is over, with the screen.
         """
         channels = self.machine.channels
 
@@ -66,15 +68,15 @@ class Operator:
         )
 
     def wait_for_text(self, text: str, *, limit: float = ANSWER) -> None:
-        """Wait for a text anywhere on the screen, also over the ends of lines."""
+        """Wait for a text anywhere on the screen, also across line breaks."""
         self.wait_until(lambda: text in self.screen.flat, f"text {text!r}", limit=limit)
 
     def wait_until_gone(self, text: str) -> None:
-        """Wait until a text is not on the screen any more."""
+        """Wait until a text is no longer on the screen."""
         self.wait_until(lambda: text not in self.screen.flat, f"end of the text {text!r}")
 
     def wait_for_screen(self, *titles: str, limit: float = ANSWER) -> str:
-        """Wait for a window with one of these titles, all of it drawn; the title."""
+        """Wait for a window with one of these titles that is completely drawn; return the title."""
 
         def there() -> bool:
             return bool(set(titles) & set(self.screen.titles)) and CLOCK.now() - self._last > QUIET
@@ -83,9 +85,10 @@ class Operator:
         return next(title for title in titles if title in self.screen.titles)
 
     def screenshot(self, label: str, *, check: bool = True) -> None:
-        """Take a picture of the display; it must show what the serial line shows.
+        """Take a screenshot of the display, which must show what the serial line shows.
 
-        :raises ScenarioFailed: when it shows something else for longer than a moment.
+        :param check: compare it with the serial line.
+        :raises TimedOut: when it keeps showing something else.
         """
         machine = self.machine
         target = machine.artifacts / f"screen-{machine.name}-{label}.png"
@@ -113,7 +116,7 @@ class Operator:
     # Pressing.
 
     def press(self, *names: str) -> None:
-        """Press keys one after the other."""
+        """Press keys one after the other, by their names in :mod:`qa.tui.keys`."""
         self.keys += len(names)
         for name in names:
             if self.at == "serial":
@@ -122,7 +125,7 @@ class Operator:
                 self._key(QCODES[name])
 
     def press_codes(self, *codes: str) -> None:
-        """Press keys of the display's keyboard, by QEMU's codes: what they type is the key map's business."""
+        """Press keys of the display's keyboard by QEMU's codes: the key map decides what they type."""
         for code in codes:
             self._key(code)
 
@@ -135,7 +138,7 @@ class Operator:
         self.machine.sleep(PAUSE)
 
     def type(self, text: str, *, hidden: bool = False) -> None:
-        """Type into the field that has the focus and see it appear; with ``hidden`` it appears as stars."""
+        """Type into the focused field and wait for the echo; with ``hidden`` the echo consists of stars."""
         self.keys += len(text)
         size = TYPED[self.at]
         for start in range(0, len(text), size):
@@ -146,7 +149,7 @@ class Operator:
             else:
                 for character in part:
                     self._key(qcode_of(character))
-            # A long text moves to the left in its field: its end is what can be seen for certain.
+            # A long text moves to the left in its field: only its end is certainly visible.
             tail = text[: start + size][-30:]
 
             def echoed(part: str = part, tail: str = tail, before: tuple[int, int] = before, row: int = row) -> bool:
@@ -163,10 +166,10 @@ class Operator:
             self._send(data[start : start + TYPED["serial"]])
         self.press("enter")
 
-    # Moving about.
+    # Navigating.
 
     def go_to(self, label: str) -> None:
-        """Press Tab until the cursor is in the field of this label or in the list of this line."""
+        """Press Tab until the cursor is in the field with this label or in the list with this line."""
         self._tab(lambda: label in self.screen.line, label)
 
     def go_to_button(self, label: str) -> None:
@@ -184,7 +187,7 @@ class Operator:
         raise ScenarioFailed(f"Tab does not lead to {what}; the screen:\n{self.screen.text}")
 
     def wait_until_drawn(self) -> None:
-        """Wait until nothing comes any more."""
+        """Wait until no more output arrives."""
         self.wait_until(lambda: CLOCK.now() - self._last > QUIET, "quiet line", limit=60)
 
     def press_button(self, label: str) -> None:
@@ -193,21 +196,21 @@ class Operator:
         self.press("enter")
 
     def fill(self, label: str, text: str, *, hidden: bool = False) -> None:
-        """Put a text into a field in place of what is there."""
+        """Replace the text of a field."""
         self.go_to(label)
         self.press("ctrl-u")
         self.wait_until_drawn()
         self.type(text, hidden=hidden)
 
     def tick(self, label: str, *, on: bool = True) -> None:
-        """Set or clear the box of this label."""
+        """Set or clear the check box with this label."""
         self.go_to(label)
         if ("[*]" in self.screen.line) != on:
             self.press("space")
         self.wait_until(lambda: ("[*]" in self.screen.line) == on, f"{'tick' if on else 'no tick'} at {label}")
 
     def choose(self, text: str) -> None:
-        """Move the bar of the list that has the focus to the line with this text."""
+        """Move the bar of the focused list to the line with this text."""
         for _ in range(80):
             if text in self.screen.line:
                 return

@@ -1,4 +1,4 @@
-"""What people do at the screens now and then; each function begins and ends on a screen that it names."""
+"""Optional actions on the screens; each function begins and ends on a screen that it names."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from qa.vm.qemu_args import MANAGEMENT_MAC
 OVER = "Test finished"
 DHCP, SLAAC, FIXED, NONE = "By DHCP", "From the router (SLAAC)", "Static address", "None: IPv6 only"
 SOON = 4
-"""Seconds after which a key that has done nothing will do nothing."""
+"""Seconds of machine time after which a key without an effect has none."""
 STEPS = 12
-"""More screens than there are between any two of the walk."""
+"""An upper limit for the number of screens between any two of them."""
 TEST = 240
-"""Seconds for one test of the network: its own limit is half of it."""
+"""Seconds of machine time for one test of the network; its own limit is half of it."""
 
 
 def ssh_address(operator: Operator, how: str) -> str:
-    """The address in the message about access over SSH, which is shown now."""
+    """Return the address in the message about SSH access, which is shown now."""
     operator.wait_for_text(how)
     found = re.search(r"ssh root@(\S+),", operator.screen.flat)
     need(found, f"no address is named:\n{operator.screen.text}")
@@ -33,7 +33,7 @@ def ssh_address(operator: Operator, how: str) -> str:
 
 
 def by_key(operator: Operator, argv: Sequence[str]) -> None:
-    """From the message on; a log-in sees it too and closes it for all."""
+    """Log in by key from the message on; the log-in shows the same screen and closes the message for all."""
     session = SshSession(operator.machine, argv)
     try:
         session.wait_for_text("Log in with: ssh root@", limit=timeouts.COMMAND)
@@ -41,7 +41,10 @@ def by_key(operator: Operator, argv: Sequence[str]) -> None:
         session.send("\r")
         session.wait_for_text("Select the layout of the keyboard")
         operator.wait_for_text("leads")
-        need(re.search(r"pts/\d+ leads", operator.screen.text), f"who typed last does not lead:\n{operator.screen.text}")
+        need(
+            re.search(r"pts/\d+ leads", operator.screen.text),
+            f"the last typist does not lead:\n{operator.screen.text}",
+        )
         need(re.search("ssh root@.*by key", operator.screen.rows[0]), "the top line does not name the access")
     finally:
         session.close()
@@ -49,7 +52,7 @@ def by_key(operator: Operator, argv: Sequence[str]) -> None:
 
 
 def by_password(operator: Operator, argv: Callable[[str], Sequence[str]]) -> None:
-    """On the screen "What to do", and back there: the button, a wrong password, the right one."""
+    """Log in by password from the screen "What to do" and back: the button, a wrong password, the right one."""
     operator.press_button("SSH access")
     address = ssh_address(operator, "password")
     found = re.search(r"password ([a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4})", operator.screen.flat)
@@ -75,7 +78,7 @@ def by_password(operator: Operator, argv: Callable[[str], Sequence[str]]) -> Non
 
 
 def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None:
-    """On the screen of the disks, up to the next one: twins are refused, paths are told, a single path becomes a map."""
+    """Handle unusual disks on their screen, up to the next one: twins are refused, a single path becomes a map."""
     if operator.wait_for_screen("Drivers and packages", "Warnings") == "Warnings":
         operator.press_button("Continue anyway")
         operator.wait_for_screen("Drivers and packages")
@@ -85,9 +88,9 @@ def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None
     operator.wait_for_text("the same serial number as")
     navigation_checks.refused(operator, "Target disk", " cannot be selected: it has the same serial")
     operator.go_to(twin)
-    bar_to(operator, f"{paths} ", "2 paths")
+    select_row(operator, f"{paths} ", "2 paths")
     operator.wait_for_text("active ready")
-    bar_to(operator, f"{single} ", "blank")
+    select_row(operator, f"{single} ", "blank")
     operator.press_button("As multipath")
     operator.wait_until(
         lambda: bool(re.search("1 path .*blank", operator.screen.line)), "bar on the disk with one path", limit=360
@@ -97,31 +100,31 @@ def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None
     operator.wait_for_screen("Guest storage")
 
 
-def soon(operator: Operator, look: Callable[[], bool]) -> bool:
-    """Whether something becomes true of the screen within a few seconds."""
+def becomes_true_soon(operator: Operator, look: Callable[[], bool]) -> bool:
+    """Return whether a condition becomes true within a few seconds."""
     try:
-        operator.wait_until(look, "what would come soon", limit=SOON)
+        operator.wait_until(look, "effect of the key", limit=SOON)
     except TimedOut:
         return False
     return True
 
 
-def bar_to(operator: Operator, *texts: str) -> None:
-    """Move the bar of a list to the row that has all of these texts, whatever the other rows have."""
+def select_row(operator: Operator, *texts: str) -> None:
+    """Move the bar of a list to the row that has all of these texts."""
     for key in ("up", "down"):
         for _ in range(40):
             if all(text in operator.screen.line for text in texts):
                 return
             before = (operator.screen.cursor, operator.screen.line)
             operator.press(key)
-            if not soon(operator, lambda before=before: (operator.screen.cursor, operator.screen.line) != before):  # type: ignore[misc]
+            if not becomes_true_soon(operator, lambda before=before: (operator.screen.cursor, operator.screen.line) != before):  # type: ignore[misc]
                 break
             operator.wait_until_drawn()
     raise ScenarioFailed(f"the list has no row with {texts}; the screen:\n{operator.screen.text}")
 
 
 def walk_to(operator: Operator, wanted: str, step: Callable[[], None]) -> None:
-    """From screen to screen, whatever there is on the way."""
+    """Go from screen to screen until the wanted one is shown."""
     for _ in range(STEPS):
         if wanted in operator.screen.titles:
             return
@@ -133,16 +136,16 @@ def walk_to(operator: Operator, wanted: str, step: Callable[[], None]) -> None:
 
 
 def onward(operator: Operator) -> None:
-    """To the next screen, past what the installer warns of."""
+    """Go to the next screen, past the installer's warnings."""
     operator.press_button("Continue anyway" if "Warnings" in operator.screen.titles else "Next")
 
 
 def key_maps(operator: Operator) -> None:
-    """On the screen "Guest storage", and back there: German and American keys at the display."""
+    """Type with German and American keys at the display, from the screen "Guest storage" and back there."""
     keyboard = Operator(operator.machine, at="display")
     for name, expected in (("German", "zy"), ("English (US)", "yz")):
         walk_to(operator, "Keyboard", lambda: operator.press("esc"))
-        bar_to(operator, name)
+        select_row(operator, name)
         walk_to(operator, "Guest storage", lambda: onward(operator))
         operator.go_to("Volume group name")
         typed_at_display(operator, keyboard, expected)
@@ -150,20 +153,23 @@ def key_maps(operator: Operator) -> None:
 
 
 def typed_at_display(operator: Operator, keyboard: Operator, expected: str) -> None:
-    """The keys that are y and z on an American keyboard; the key map is loaded in the background and may take a while."""
+    """Type the keys that are y and z on an American keyboard until the key map, loaded in the background, gives ``expected``.
+
+    The key map is loaded in the background, which may take a while.
+    """
 
     def right() -> bool:
         operator.press("ctrl-u")
-        if not soon(operator, lambda: "  ____" in operator.screen.line):
+        if not becomes_true_soon(operator, lambda: "  ____" in operator.screen.line):
             return False
         keyboard.press_codes("y", "z")
-        return soon(operator, lambda: f" {expected}_" in operator.screen.line)
+        return becomes_true_soon(operator, lambda: f" {expected}_" in operator.screen.line)
 
     operator.wait_until(right, f"{expected!r} from the keys y and z", limit=360)
 
 
 def networks(operator: Operator, *, tag: int, vlan_gateway: str) -> list[str]:
-    """From "Guest storage" to "Network test", again and again; what each test said."""
+    """Test several networks between "Guest storage" and "Network test"; return what each test reported."""
     operator.press_button("Next")
     operator.wait_for_screen("Network card")
     operator.choose(MANAGEMENT_MAC)
@@ -205,19 +211,19 @@ def networks(operator: Operator, *, tag: int, vlan_gateway: str) -> list[str]:
 
 def _addresses(operator: Operator, v4: str, v6: str, vlan: str) -> None:
     """Fill in the screen of the addresses; the bar of the first list has the focus."""
-    bar_to(operator, v4)
+    select_row(operator, v4)
     operator.press("tab")
     operator.wait_until_drawn()
-    bar_to(operator, v6 or "None: IPv4 only")
+    select_row(operator, v6 or "None: IPv4 only")
     operator.fill("VLAN", vlan)
     operator.press_button("Next")
 
 
 def _test(operator: Operator, *expected: str) -> str:
-    """Wait for the end of the test; all of this must be said then."""
+    """Wait for the end of the test, which must report all of these texts; return the screen."""
     operator.wait_for_screen("Network test")
     operator.wait_for_text(OVER, limit=TEST)
     operator.wait_until_drawn()
     for text in expected:
-        need(text in operator.screen.flat, f"the test does not say {text!r}:\n{operator.screen.text}")
+        need(text in operator.screen.flat, f"the test does not report {text!r}:\n{operator.screen.text}")
     return operator.screen.text

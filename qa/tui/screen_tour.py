@@ -1,4 +1,4 @@
-"""A look at the screens that the usual way leaves out: everything is chosen, looked at, and taken back."""
+"""A tour of the screens off the standard path: each option is selected, viewed and reverted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qa.tui.standard_path import Look
 
 
 def visit_option_screens(operator: Operator, look: Look) -> None:
-    """From the screen of the disks and back to it; needs two disks and two network cards."""
+    """Visit the optional screens from the screen of the disks and back; needs two disks and two network cards."""
     operator.wait_for_screen("Target disk")
     operator.press("f1")
     operator.wait_for_screen("Help: Target disk")
@@ -50,7 +50,7 @@ def visit_option_screens(operator: Operator, look: Look) -> None:
 
 
 def _one(operator: Operator, look: Look, box: str, *, title: str, label: str, home: str) -> None:
-    """Tick a box, look at the screen that comes by it, go back and take the tick away."""
+    """Tick a box, look at the screen that it adds, go back and clear the box."""
     operator.tick(box)
     operator.press_button("Next")
     operator.wait_for_screen(title)
@@ -61,7 +61,7 @@ def _one(operator: Operator, look: Look, box: str, *, title: str, label: str, ho
 
 
 def visit_pool_screens(operator: Operator, look: Look) -> None:
-    """From the question about the pool and back to it: a new pool, and a token."""
+    """Visit the screens of a new pool and of a token, from the question about the pool and back."""
     operator.wait_for_screen("Pool")
     operator.choose("Create a new pool")
     operator.press("enter")

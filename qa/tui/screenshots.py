@@ -1,4 +1,4 @@
-"""Pictures of the display: small PNG files, and whether a picture shows a given text. Pure."""
+"""Screenshots of the display: small PNG files, and their comparison with a text. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from itertools import product
 
 FONTS = ((16, 32), (14, 28), (12, 24), (11, 22), (10, 20), (9, 16), (8, 16))
-"""Columns and rows of a character: those of ``large-font``, and those of text modes."""
+"""Width and height of a character in pixels: those of ``large-font``, and those of text modes."""
 
 ALIKE = 0.98
-"""A picture shows a text when it is at least so much like it."""
+"""The likeness from which on a picture counts as showing a text."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture; ``pixels`` holds three bytes (red, green, blue) for each, row by row."""
+    """A picture; ``pixels`` holds three bytes (red, green, blue) for each pixel, row by row."""
 
     width: int
     height: int
@@ -26,9 +26,9 @@ class Picture:
 
 
 def read_ppm(data: bytes) -> Picture:
-    """A picture in the format of QEMU's ``screendump`` (ppm(5), P6 with 255 as its maximum).
+    """Read a picture in the format of QEMU's ``screendump`` (ppm(5), P6 with the maximum 255).
 
-    :raises ValueError: when it is another one, or cut off.
+    :raises ValueError: for another format, or a truncated picture.
     """
     kind, width, height, most, *_ = data.split(maxsplit=4)
     if kind != b"P6" or most != b"255":
@@ -36,20 +36,20 @@ def read_ppm(data: bytes) -> Picture:
     size = int(width) * int(height) * 3
     pixels = data[-size:]
     if len(data) <= size:
-        raise ValueError("the picture is cut off")
+        raise ValueError("the picture is truncated")
     return Picture(int(width), int(height), pixels)
 
 
 def colours(picture: Picture) -> list[bytes]:
-    """The picture's pixels as three bytes each."""
+    """Return the picture's pixels as three bytes each."""
     data = picture.pixels
     return [data[i : i + 3] for i in range(0, len(data), 3)]
 
 
 def write_png(picture: Picture) -> bytes:
-    """A PNG (RFC 2083) with a palette: four bits for a pixel when 16 colours are enough, else eight.
+    """Return a PNG (RFC 2083) with a palette: four bits for a pixel when 16 colors suffice, else eight.
 
-    :raises ValueError: for more than 256 colours: it is no picture of a text.
+    :raises ValueError: for more than 256 colors: it is no picture of a text.
     """
     pixels = colours(picture)
     palette = [colour for colour, _ in Counter(pixels).most_common()]
@@ -74,10 +74,10 @@ def write_png(picture: Picture) -> bytes:
 
 
 def likeness(picture: Picture, rows: Sequence[str]) -> float:
-    """How well a picture shows these rows of text, from 0 to 1, whatever its font looks like.
+    """Return how well a picture shows these rows of text, from 0 to 1, whatever its font.
 
-    Each character must have one shape throughout the picture, and no two characters the same one. 1 is a match in all cells;
-    the cursor and a clock may cost one or two of them.
+    Each character must have one shape throughout the picture, and no two characters may have the same. 1 is a match in all
+    cells; the cursor and a clock may change one or two of them.
     """
     pixels, best = colours(picture), 0.0
     for font in FONTS:

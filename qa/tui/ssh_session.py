@@ -1,4 +1,4 @@
-"""Somebody who takes part over SSH: a terminal of 80 columns and 24 rows, and the client in it."""
+"""An operator over SSH: a terminal of 80 columns and 24 rows, and the client in it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ OPTIONS = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel
 
 
 def client(where: str, netns: str, *options: str, key: Path | None = None) -> list[str]:
-    """The client's command line; it remembers nothing."""
+    """Return the client's command line; the client remembers no host keys."""
     words = [word for option in (*OPTIONS, *options) for word in ("-o", option)]
     identity = ["-i", str(key)] if key else []
     return inside(netns, ["ssh", "-F", "none", "-tt", *identity, *words, f"root@{where}"])
 
 
 def by_key(where: str, netns: str, credentials: Credentials) -> list[str]:
-    """The client with the run's key and nothing else."""
+    """Return the client that uses only the run's key."""
     return client(where, netns, "BatchMode=yes", "IdentitiesOnly=yes", key=credentials.private)
 
 
 def by_password(where: str, netns: str) -> list[str]:
-    """The client that asks for a password."""
+    """Return the client that asks for a password."""
     return client(where, netns, "PubkeyAuthentication=no", "PreferredAuthentications=password")
 
 
@@ -50,23 +50,24 @@ class SshSession:
 
     @property
     def text(self) -> str:
-        """What the terminal shows."""
+        """Return what the terminal shows."""
         return "\n".join(row.rstrip() for row in self._screen.display)
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """Titles of the windows that can be seen."""
+        """Return the titles of the visible windows."""
         return tuple(TITLE.findall(self.text))
 
     @property
     def flat(self) -> str:
-        """Its words without frames, a blank between any two."""
+        """Return its words without frames, separated by single blanks."""
         return " ".join(re.sub(r"[│┤├┌┐└┘─▒█]", " ", self.text).split())
 
     def wait_for_text(self, text: str, *, limit: float = ANSWER) -> None:
-        """Wait for a text; the machine's lines are drained meanwhile.
+        """Wait for a text; read the machine's channels meanwhile.
 
-        :raises ScenarioFailed: when it does not come within the limit.
+        :param limit: seconds of machine time.
+        :raises ScenarioFailed: when the text does not appear within the limit, or the log-in ends.
         """
 
         def shows_it() -> bool:
@@ -90,9 +91,9 @@ class SshSession:
         )
 
     def send(self, text: str) -> None:
-        """Type."""
+        """Type text."""
         self._child.send(text)
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._child.close(force=True)

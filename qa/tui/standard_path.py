@@ -1,4 +1,4 @@
-"""The usual way through the installer's screens, from the first one to the last question."""
+"""The standard path through the installer's screens, from the first one to the last question."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from qa.tui.operator import Operator
 from qa.vm.qemu_args import MANAGEMENT_MAC
 
 Look = Callable[[str], None]
-"""Called with a short name on every screen, when it is filled in."""
+"""Called with a short name on every screen when it is filled in."""
 FIRST = "Keyboard"
 WORD = "erase"
 TEST = 360
-"""Seconds for the test of the network: its own limit, and a DHCP server that takes its time."""
+"""Seconds of machine time for the test of the network: its own limit, and a slow DHCP server."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What an operator wants.
+    """The answers that an operator gives.
 
     :param disk: a text in the disk's line, such as its serial number.
-    :param card: the same of the network card.
-    :param address: a fixed address with its length, or empty for DHCP.
+    :param card: a text in the network card's line.
+    :param address: a fixed address with its prefix length, or "" for DHCP.
     """
 
     password: str
@@ -45,11 +45,11 @@ class Choices:
 
 
 def nothing(label: str) -> None:
-    """Look at nothing in particular."""
+    """Do nothing on a screen."""
 
 
 def begin(operator: Operator, look: Look = nothing) -> None:
-    """From power-on to the screen of the disks."""
+    """Go from power-on to the screen of the disks."""
     operator.wait_for_screen(FIRST, limit=timeouts.BOOT)
     operator.wait_for_text("key map")
     look("keyboard")
@@ -67,7 +67,7 @@ def begin(operator: Operator, look: Look = nothing) -> None:
 
 
 def storage(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
-    """Disk and space for guests."""
+    """Select the disk, and the space for guests."""
     operator.wait_for_screen("Target disk")
     operator.choose(wanted.disk)
     look("disk")
@@ -78,9 +78,9 @@ def storage(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
 
 
 def network(operator: Operator, wanted: Choices, look: Look = nothing, *, test: str = "[ok] IPv4 address") -> None:
-    """Card, address, its test, and names.
+    """Select card and address, test the network, and enter names.
 
-    :param test: what the test must say.
+    :param test: the text that the test must report.
     """
     operator.wait_for_screen("Network card")
     operator.choose(wanted.card)
@@ -111,7 +111,7 @@ def network(operator: Operator, wanted: Choices, look: Look = nothing, *, test: 
 
 
 def about_host(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
-    """Time, log-in, pool."""
+    """Enter time, administrator and pool."""
     to_pool(operator, wanted, look)
     operator.wait_for_screen("Pool")
     look("pool")
@@ -119,7 +119,7 @@ def about_host(operator: Operator, wanted: Choices, look: Look = nothing) -> Non
 
 
 def to_pool(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
-    """Time and log-in."""
+    """Enter time and administrator."""
     operator.wait_for_screen("Time zone")
     operator.choose(wanted.region)
     look("region")
@@ -139,7 +139,7 @@ def to_pool(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
 
 
 def to_summary(operator: Operator, wanted: Choices, look: Look = nothing) -> None:
-    """All questions, from power-on to the summary."""
+    """Answer all questions, from power-on to the summary."""
     begin(operator, look)
     storage(operator, wanted, look)
     network(operator, wanted, look)
@@ -150,7 +150,7 @@ def to_summary(operator: Operator, wanted: Choices, look: Look = nothing) -> Non
 
 
 def confirm(operator: Operator, look: Look = nothing, *, dirty: bool = False) -> None:
-    """From the summary over the last question to the beginning of the installation."""
+    """Confirm the last question, from the summary to the beginning of the installation."""
     operator.wait_for_screen("Summary")
     operator.press_button("Next")
     operator.wait_for_screen("Confirmation")
@@ -162,7 +162,7 @@ def confirm(operator: Operator, look: Look = nothing, *, dirty: bool = False) ->
 
 
 def watch(operator: Operator, scenario: Scenario, look: Look = nothing, *, name: str = answers.HOST_NAME) -> None:
-    """The installation up to the restart, which ends the machine.
+    """Wait for the installation up to the restart, which ends the machine.
 
     :raises ScenarioFailed: when it fails, or the machine does not restart.
     """

@@ -1,4 +1,4 @@
-"""The harness itself: a scenario in which the kernel panics must fail; a laboratory joins machines."""
+"""The harness itself: a scenario in which the kernel panics must fail; a lab network connects machines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from qa.vm.serial_console import Console
 
 @scenario("harness-sees-panic", firmware="bios", minutes=1, tags={"smoke", "harness"})
 def test_harness_sees_panic(scenario: Scenario) -> None:
-    """The built kernel without a root file system: the wait ends at once, the scan finds it, the judgement fails."""
+    """Boot the kernel without a root file system: the wait ends at once, the scan finds the panic, the final checks fail."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 panic=-1")
     spec = scenario.spec("panic", kernel=kernel, nics=())
     with scenario.machine("panic", spec) as machine:
@@ -36,7 +36,7 @@ def test_harness_sees_panic(scenario: Scenario) -> None:
     need("kernel panic" in {finding.kind for _, finding in scenario.seen()}, "the scan does not find the panic")
     with pytest.raises(ScenarioFailed, match="kernel panic"):
         scenario.final_check()
-    scenario.expected.add("kernel panic")  # from here on it is what this scenario asked for
+    scenario.expected.add("kernel panic")  # from here on the panic is expected
 
 
 ADDRESSES = ("10.77.0.11", "10.77.0.12")
@@ -44,7 +44,7 @@ INITRAMFS = r"\(initramfs\) "
 
 
 def address_in_initramfs(machine: Machine, address: str) -> Console:
-    """Wait for the initramfs's shell and give the only card an address; the dialogue."""
+    """Wait for the initramfs's shell and give the only card an address; return the console."""
     console = machine.console()
     console.expect(INITRAMFS, limit=timeouts.BOOT)
     console.send(f"d=$(ls /sys/class/net | grep -v lo); ip link set $d up; ip addr add {address}/24 dev $d; echo is-$((6*7))\n")
@@ -54,9 +54,9 @@ def address_in_initramfs(machine: Machine, address: str) -> Console:
 
 @scenario("harness-bridge", firmware="bios", minutes=2, machines=2, memory_mib=2 * 768, tags={"harness", "network"}, lab=True)
 def test_harness_bridge(scenario: Scenario, lab: Lab) -> None:
-    """Two machines reach each other and the laboratory; with its cable pulled one reaches nobody."""
+    """Let two machines reach each other and the lab; a machine without a cable reaches nothing."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)
-    scenario.expected.add("maintenance shell")  # the initramfs's own shell is all that these machines boot to
+    scenario.expected.add("maintenance shell")  # these machines boot only to the initramfs's own shell
     specs = [
         scenario.spec(f"m{i}", kernel=kernel, nics=(lab.nic(f"52:54:00:77:02:0{i}"),), netns=lab.namespace, memory=768)
         for i in range(len(ADDRESSES))
@@ -69,20 +69,20 @@ def test_harness_bridge(scenario: Scenario, lab: Lab) -> None:
         for address in (ADDRESSES[1], netns_commands.ADDRESS):
             console.send(f"ping -c 2 {address} >/dev/null && echo reached-$((40+2))-{address}\n")
             console.expect(f"reached-42-{address}")
-        need(lab.reaches(ADDRESSES[0]) and lab.reaches(ADDRESSES[1]), "the laboratory does not reach its machines")
+        need(lab.reaches(ADDRESSES[0]) and lab.reaches(ADDRESSES[1]), "the lab does not reach its machines")
         two.set_link(0, up=False)
         need(not lab.reaches(ADDRESSES[1], limit=5), "a machine without a cable is reached")
         two.set_link(0, up=True)
-        need(lab.reaches(ADDRESSES[1]), "the machine is away though its cable is plugged in again")
+        need(lab.reaches(ADDRESSES[1]), "the machine is not reached after its cable was plugged in again")
 
 
 HOG = "import os\nwhile os.getppid() != 1: pass"
-"""A program that takes a processor until its parent ends."""
+"""A program that uses a processor until its parent ends."""
 
 
 @contextmanager
 def starved(machine: Machine) -> Iterator[None]:
-    """Leave a machine's threads what a busy program on the same processor leaves over (sched(7), SCHED_IDLE)."""
+    """Leave a machine's threads only the time that a busy program on the same processor does not use (sched(7), SCHED_IDLE)."""
     processor = str(min(os.sched_getaffinity(0)))
     run(["taskset", "--all-tasks", "--cpu-list", "--pid", processor, str(machine.pid)])
     run(["chrt", "--all-tasks", "--idle", "--pid", "0", str(machine.pid)])
@@ -95,9 +95,9 @@ def starved(machine: Machine) -> Iterator[None]:
 
 @scenario("harness-starved-or-hung", firmware="bios", minutes=4, memory_mib=768, cores=2, tags={"smoke", "harness"})
 def test_harness_starved_or_hung(scenario: Scenario) -> None:
-    """A machine without processor time is reported as starved; one whose guest does nothing more is reported as hung."""
+    """Report a machine without processor time as starved, and one whose guest does nothing as hung."""
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 break=premount", scenario.settings.initrd)
-    scenario.expected.add("maintenance shell")  # the initramfs's own shell is all that these machines boot to
+    scenario.expected.add("maintenance shell")  # these machines boot only to the initramfs's own shell
     spec = scenario.spec("starved", kernel=kernel, nics=(), memory=768)
     with scenario.machine("starved", spec, stop_at_fatal=False) as machine, starved(machine):
         with scenario.phase("starved"), pytest.raises(MachineStarved, match="the machines were starved"):

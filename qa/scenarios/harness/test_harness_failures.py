@@ -1,4 +1,4 @@
-"""The harness itself: seeded faults are named by the first lines of the failure's explanation."""
+"""The harness itself: the first lines of a failure's explanation name a seeded fault."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Type=oneshot
 ExecStart=/bin/sh -c 'echo {REASON} >&2; exit 3'
 """
 ESP_MIB = 200
-"""The product makes it larger (:func:`qa.host_checks.check_layout`)."""
+"""MiB of the ESP; the product makes it larger (:func:`qa.host_checks.check_layout`)."""
 
 
 def recorder_of(scenario: Scenario) -> FailureRecorder:
@@ -45,9 +45,9 @@ def recorder_of(scenario: Scenario) -> FailureRecorder:
 
 
 def explained(scenario: Scenario, error: BaseException, name: str) -> tuple[list[str], dict[str, Any]]:
-    """Explain an error as it is done for a scenario that failed; return the terminal block's first lines and the JSON.
+    """Explain an error as for a failed scenario; return the text's first lines and the JSON.
 
-    :param name: of the folder among the artifacts.
+    :param name: the folder's name among the artifacts.
     """
     folder = scenario.folder / name
     recorder_of(scenario).write(error, folder=folder)
@@ -55,13 +55,13 @@ def explained(scenario: Scenario, error: BaseException, name: str) -> tuple[list
 
 
 def need_in(text: str, where: object) -> None:
-    """Fail unless a text is there."""
+    """Fail unless a text is contained in something."""
     need(text in str(where), f"{text!r} is not in {where}")
 
 
 @scenario("harness-explains-panic", firmware="bios", minutes=1, memory_mib=768, tags={"smoke", "harness"})
 def test_harness_explains_panic(scenario: Scenario) -> None:
-    """An initramfs that crashes the kernel: the first line is the panic's, the others say step, expectation and command."""
+    """Crash the kernel in the initramfs: the explanation has panic, step, expectation and command."""
     initrd = shutil.copyfile(scenario.settings.initrd, scenario.work / "initrd.img")
     cpio.append(initrd, cpio.archive({"conf/conf.d/zz-seeded-fault": "echo c >/proc/sysrq-trigger\n"}, epoch=0))
     kernel = DirectKernel(scenario.settings.kernel, "console=ttyS0 panic=-1", initrd)
@@ -75,13 +75,13 @@ def test_harness_explains_panic(scenario: Scenario) -> None:
     need_in("phase 'boot'", lines[2])
     need_in("event finished from installer", lines[3])
     need_in("qa harness-explains-panic --iso-sha256 ", found["reproduce"])
-    # How many lines a trace has differs from run to run: the tail may begin behind the first one of the crash.
+    # The number of lines of a trace varies: the tail may begin after the first line of the crash.
     need_in("sysrq", found["console_tail"]["panic"])
-    scenario.expected.add("kernel panic")  # it is what this scenario asked for
+    scenario.expected.add("kernel panic")  # this scenario provokes it
 
 
 def wrong_disk(path: Path) -> Path:
-    """Make a disk that is partitioned as the product does it, but for the ESP's size; the guest makes the file systems."""
+    """Make a disk that is partitioned like the product's, except for the ESP's size; the guest makes the file systems."""
     media.blank_disk(path, 4 * GIB)
     parts = ["-n1:0:+1M", "-t1:ef02", f"-n2:0:+{ESP_MIB}M", "-t2:ef00", "-n3:0:+1G", "-n4:0:0", "-t4:8e00"]
     run(["sgdisk", *parts, path])
@@ -101,7 +101,7 @@ def let_in(console: Console, key: str) -> None:
 
 
 def check_partitions(scenario: Scenario, console: Console) -> None:
-    """Look at the wrong disk as at that of an installed host."""
+    """Check the wrong disk like that of an installed host."""
     with scenario.phase("wrong partition"):
         fill_disk(console, "/dev/vda")
         command = "lsblk --json --bytes -o NAME,TYPE,SIZE,FSTYPE,LABEL,PARTTYPE,LOG-SEC /dev/vda"
@@ -109,9 +109,9 @@ def check_partitions(scenario: Scenario, console: Console) -> None:
 
 
 def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
-    """Start the machine; the checks of its partitions and then of its units fail.
+    """Start the machine; the checks of its partitions and of its units fail.
 
-    :raises ScenarioFailed: for the unit.
+    :raises ScenarioFailed: for the failed unit.
     """
     with scenario.machine("live", spec) as machine:
         console = machine.console()
@@ -123,7 +123,7 @@ def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
         need_in(f"the ESP is {ESP_MIB} MiB", lines[0])
         need_in("phase 'wrong partition'", lines[2])
         need_in("need(", lines[3:])
-        if not scenario.settings.interactive:  # nothing is typed on a console that a person wants to see
+        if not scenario.settings.interactive:  # in interactive use nothing is typed on the console
             need_in("serial console", found["guests"]["live"]["asked"])
             need_in(REASON, found["unit_status"]["live"][UNIT])
         let_in(console, scenario.settings.credentials.public)
@@ -134,7 +134,7 @@ def check_units(scenario: Scenario, spec: MachineSpec) -> NoReturn:
 
 @scenario("harness-explains-faults", firmware="bios", minutes=3, tags={"install", "harness"})
 def test_harness_explains_faults(scenario: Scenario) -> None:
-    """A live system with a unit that fails and a disk with a wrong partition; each is named by the first line."""
+    """Explain a failed unit and a wrong partition on a live system, each by its first line."""
     iso = scenario.settings.iso
     label = run(["blkid", "-o", "value", "-s", "LABEL", iso]).output.strip()
     arguments = f"boot=dom0kit dom0kit.image=iso:{label}:/dom0kit dom0kit.mode=live console=ttyS0,115200n8 systemd.wants={UNIT}"
@@ -148,7 +148,7 @@ def test_harness_explains_faults(scenario: Scenario) -> None:
         devices=("-smbios", f"type=11,value={credential}"),
         nics=(Nic(ssh_port=reserve()),),
     )
-    scenario.expected.add("failed unit")  # it is what this scenario asked for
+    scenario.expected.add("failed unit")  # this scenario provokes it
     with pytest.raises(ScenarioFailed) as unit:
         check_units(scenario, spec)
     lines, found = explained(scenario, unit.value, "seeded-unit")

@@ -1,4 +1,4 @@
-"""Where answers come from: a volume's label, https with a pinned certificate, the ISO itself."""
+"""Sources of answers: a volume's label, https with a pinned certificate, the ISO itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN = "qa-token-of-the-webhook"
 
 @scenario("answers-by-label", firmware="bios", minutes=3, tags={"install", "answers"})
 def test_answers_by_label(scenario: Scenario) -> None:
-    """A second stick with a label of its own and the answers in a folder; the plan is of that file, and only shown."""
+    """Read answers from a folder of a second stick with its own label; show the plan and change nothing."""
     disk = media.blank_disk(scenario.work / "disk.img")
     before = media.fingerprint(disk)
     text = answers(scenario.settings.credentials, host_name="by-label.example.org")
@@ -48,7 +48,7 @@ def test_answers_by_label(scenario: Scenario) -> None:
 
 @scenario("answers-https-pinned", firmware="bios", minutes=5, tags={"network", "answers"}, lab=True)
 def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
-    """The right fingerprint gives the plan; a wrong one gives a failure that is reported, and no plan."""
+    """Accept the right fingerprint; report a failure and show no plan with a wrong one."""
     lab.dhcp()
     files = scenario.work / "files"
     files.mkdir()
@@ -88,16 +88,16 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
                     limit=timeouts.COMMAND,
                 )
                 said = f"{event} {report}".lower()
-                need("fingerprint" in said or "certificate" in said, f"the failure does not speak of the certificate: {event}")
+                need("fingerprint" in said or "certificate" in said, f"the failure does not name the certificate: {event}")
                 need("pinned.example.org" not in machine.console_text, "the answers were used though the certificate is wrong")
-    told = {report["authorization"] for report in secure.reports}
-    need(told == {mark(f"Bearer {TOKEN}")}, "the webhook's reports do not all carry its token")
+    marks = {report["authorization"] for report in secure.reports}
+    need(marks == {mark(f"Bearer {TOKEN}")}, "the webhook's reports do not all carry its token")
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
 @scenario("unattended-embedded", firmware="bios", minutes=8, tags={"install", "answers"})
 def test_unattended_embedded(scenario: Scenario) -> None:
-    """``dom0kit answers embed``: the ISO alone installs, and only the files for answers differ from the original."""
+    """Install from an ISO with embedded answers: only the files for answers differ from the original."""
     source, iso = scenario.settings.iso, scenario.work / "unattended.iso"
     file = scenario.work / "host1.yaml"
     file.write_text(answers(scenario.settings.credentials))
@@ -121,11 +121,11 @@ def test_unattended_embedded(scenario: Scenario) -> None:
 
 
 PROBLEMS = {"hots_name": "host_name", "Europe/Berlni": "zone", "path: sda": "/dev/"}
-"""What is wrong in the bad answers, and what the error must say of it."""
+"""The mistakes in the bad answers, and the word that the error must have for each."""
 
 
 def bad(text: str) -> str:
-    """Answers with three mistakes: a misspelt key, a zone that does not exist, a disk that is no path."""
+    """Return answers with three mistakes: a misspelt key, an unknown time zone, a disk that is no path."""
     for right, wrong in (
         ("host_name:", "hots_name:"),
         ("Europe/Berlin", "Europe/Berlni"),
@@ -139,7 +139,7 @@ def bad(text: str) -> str:
 
 @scenario("bad-answers-unattended", firmware="bios", minutes=3, tags={"network", "answers", "refusal"}, lab=True)
 def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
-    """All mistakes arrive at the webhook at once, with a bundle, and not one byte of the disk has changed."""
+    """Report all mistakes at once to the webhook, with a bundle, and write nothing to the disk."""
     lab.dhcp()
     files = scenario.work / "files"
     files.mkdir()
@@ -164,18 +164,18 @@ def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
         machine.screenshot("failed")
     said = str(report)
     missing = [word for word in PROBLEMS.values() if word not in said]
-    need(not missing, f"the report does not name all mistakes; missing: {missing}; it says: {said[:1500]}")
+    need(not missing, f"the report does not name all mistakes; missing: {missing}; it is: {said[:1500]}")
     need(report.get("mac") == MANAGEMENT_MAC, f"the report comes from {report.get('mac')}")
     need(
         f"/report/{MANAGEMENT_MAC.replace(':', '-')}" in {r["path"] for r in web.reports},
         "{mac} in the address was not filled in",
     )
-    need(report.get("log"), "the report has no end of the log")
+    need(report.get("log"), "the report has no part of the log")
     check_bundle(web.bundles[0])
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
 def check_bundle(path: Path) -> None:
-    """A bundle can be unpacked and holds something."""
+    """Check that a bundle can be unpacked and has content."""
     listing = run(["tar", "-tzf", path]).output.split()
     need([name for name in listing if not name.endswith("/")], f"the bundle {path.name} is empty")

@@ -20,7 +20,7 @@ from qa.vm.qemu_args import Drive, Firmware, Nic
 
 SERIALS = ("MIRROR1", "MIRROR2")
 SMALL = 16 * GIB
-"""Bytes of a disk: what a first synchronisation reads and writes is this much."""
+"""Bytes of a disk, all of which the first synchronization reads and writes."""
 DOM0_MIB = 1280
 MIRROR: Values = {
     "target": {"mirror": [{"serial": serial} for serial in SERIALS]},
@@ -30,12 +30,12 @@ MIRROR: Values = {
 
 
 def members(mdstat: str) -> list[str]:
-    """The state of each array's members in ``/proc/mdstat``: ``UU`` is whole, ``U_`` has lost one."""
+    """Return the state of each array's members in ``/proc/mdstat``: ``UU`` is complete, ``U_`` has lost one."""
     return re.findall(r"\[([U_]+)\]\s*$", mdstat, re.MULTILINE)
 
 
 def check_mirror(guest: Guest, *, whole: bool) -> None:
-    """The system and the guests are on arrays, the arrays have both members or each has lost one, somebody watches them."""
+    """Check that system and guests are on monitored arrays with both members, or with one each."""
     source = guest.succeed("findmnt -n -o SOURCE --mountpoint /run/dom0kit/medium").strip()
     kind = guest.succeed(f"lsblk -n -s -o TYPE {source}").split()
     need("raid1" in kind, f"the system partition {source} is on {kind}, not on a mirror")
@@ -50,7 +50,7 @@ def check_mirror(guest: Guest, *, whole: bool) -> None:
 
 
 def check_dom0(guest: Guest) -> None:
-    """dom0 has the memory of the answers."""
+    """Check that dom0 has the memory of the answers."""
     memory = guest.succeed("xl list 0 | tail -n 1").split()
     need(memory[2:3] == [str(DOM0_MIB)], f"dom0 is {memory}, not of {DOM0_MIB} MiB")
 
@@ -58,7 +58,7 @@ def check_dom0(guest: Guest) -> None:
 @scenario("raid1", firmware="bios", minutes=18, tags={"install", "disks"})
 @scenario("raid1-uefi", firmware="uefi", minutes=20, tags={"install", "disks"})
 def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
-    """Install onto two disks; boot with both; boot with each one gone: degraded, and the same host."""
+    """Install onto two disks; boot with both, then with each one missing: degraded, and the same host."""
     paths = [media.blank_disk(scenario.work / f"{serial}.img", SMALL) for serial in SERIALS]
     disks = [Drive(path, serial=serial, bootindex=i) for i, (path, serial) in enumerate(zip(paths, SERIALS, strict=True))]
     variables = scenario.work / "vars.fd" if firmware == "uefi" else None
@@ -72,7 +72,7 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
         ssh.wait_for_login()
         scenario.diagnose("mdstat.txt", ssh, "cat /proc/mdstat; mdadm --detail --scan; lsblk; efibootmgr")
         with scenario.phase("synchronisation"):
-            # What a lost disk would take with it must be on the other one first.
+            # All data must be on both disks before one is lost.
             ssh.succeed("mdadm --wait /dev/md/*; true", limit=timeouts.INSTALL)
         check_mirror(ssh, whole=True)
         check_dom0(ssh)
@@ -94,12 +94,12 @@ def test_raid1(scenario: Scenario, firmware: Firmware) -> None:
             host_checks.check_xen(ssh)
             after = host_checks.identity(ssh)
             changed = [key for key in before if before[key] != after[key]]
-            need(not changed, f"changed by the loss of disk {gone + 1}: {', '.join(changed)}")
+            need(not changed, f"the loss of disk {gone + 1} changed: {', '.join(changed)}")
 
 
 @scenario("nvme-4k", firmware="uefi", minutes=9, tags={"install", "disks"})
 def test_nvme_4k(scenario: Scenario) -> None:
-    """UEFI, one NVMe disk with 4096-byte sectors: partition table, ESP and file system are right for them, and it boots."""
+    """Install under UEFI on an NVMe disk with 4096-byte sectors: partition table, ESP and file system fit, and it boots."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), "nvme", serial=DISK_SERIAL, bootindex=0, sector=4096)
     variables = scenario.work / "vars.fd"
     install_from_cd(scenario, [disk], answers(scenario.settings.credentials), firmware="uefi", variables=variables)
@@ -110,4 +110,4 @@ def test_nvme_4k(scenario: Scenario) -> None:
         ssh = Ssh(scenario.settings.credentials, port)
         check_installed_host(scenario, machine, ssh, firmware="uefi")
         sizes = ssh.succeed("lsblk -n -d -o LOG-SEC,PHY-SEC /dev/nvme0n1").split()
-        need(sizes == ["4096", "4096"], f"the disk's sectors have {sizes} bytes: the scenario tested something else")
+        need(sizes == ["4096", "4096"], f"the disk's sectors have {sizes} bytes, not 4096")

@@ -1,7 +1,7 @@
-"""First boot under power cuts, failing steps that are tried again, and secrets that are forgotten.
+"""First boot under power cuts, failing steps that are retried, and secrets that are erased.
 
-Most boots here are of Linux without Xen and GRUB below, which takes a third of the time under emulation; the last one of
-``firstboot-resume`` is the host's own.
+Most boots here are of Linux without GRUB and Xen, which takes a third of the time under emulation; the last one of
+``firstboot-resume`` is a normal boot of the host.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WRITTEN = (
     "cd /run/dom0kit/overlay/upper && find etc root/.ssh var/lib/dom0kit -type f ! -path 'etc/lvm/archive/*' -exec sh -c '"
     r"""for file; do echo "$file $(stat -c %a "$file") $(sha256sum <"$file" | cut -c1-16)"; done' _ {} + | sort"""
 )
-"""Every file that installer and first boot wrote, with its mode and a hash of its content."""
+"""Command that lists every file that installer and first boot wrote, with its mode and a hash of its content."""
 OF_ONE_HOST = (
     "ssh_host_",
     "machine-id",
@@ -45,35 +45,35 @@ OF_ONE_HOST = (
     "var/lib/dom0kit/",
     "hosts ",
 )
-"""Files whose content no two hosts share, or that tell when something was done."""
+"""Files whose content differs between hosts, or depends on the time."""
 LEFT_OVER = re.compile(r".*/\.[^/]+\.\d+\.new|.*/ssh_host_\w+_key(\.pub)?\.\w{10}|.*/\.#[^/]+|.*~lock~")
-"""What was being written beside a file when the power was cut, by dom0kit, ssh-keygen and systemd; and locks."""
+"""Temporary files of dom0kit, ssh-keygen and systemd that a power cut leaves behind; and locks."""
 
 
 def plain_linux(target: Host, name: str, words: str) -> MachineSpec:
-    """The host's disk with its own kernel, loaded by QEMU."""
+    """Describe a machine with the host's disk and its own kernel, loaded by QEMU."""
     settings = target.scenario.settings
     kernel = DirectKernel(settings.kernel, f"{words} dom0kit.mode=host console=tty0 console=ttyS0,115200", settings.initrd)
     disk = Drive(target.disk, format="qcow2", serial=DISK_SERIAL)
     return target.scenario.spec(name, memory=2048, kernel=kernel, nics=(Nic(ssh_port=target.ssh_port),), drives=(disk,))
 
 
-def told(events: Iterable[Message], state: str) -> list[str]:
-    """The steps of first boot that came to this state, in order."""
+def steps_in_state(events: Iterable[Message], state: str) -> list[str]:
+    """Return the steps of first boot that reached this state, in order."""
     steps = (event for event in events if event.get("source") == "firstboot" and event.get("event") == "step")
     return [str(event["name"]) for event in steps if event.get("state") == state]
 
 
 def ended(machine: Machine) -> Message | None:
-    """The last word of first boot."""
+    """Return the final event of first boot, None when there is none."""
     return next((e for e in machine.events if (e.get("source"), e.get("event")) == ("firstboot", "finished")), None)
 
 
 def cut_after_next(machine: Machine, cut: list[str]) -> str | None:
-    """Cut the power as soon as a step has ended after which it was never cut; None when first boot ended without."""
+    """Cut the power as soon as a step has ended after which it was never cut; return the step, None at the end of first boot."""
 
     def look() -> list[str] | None:
-        names = [name for name in told(machine.events, "finished") if name not in cut]
+        names = [name for name in steps_in_state(machine.events, "finished") if name not in cut]
         return names[:1] or ([""] if ended(machine) else None)
 
     name = machine.wait_until(look, "a step that ends", limit=timeouts.BOOT)[0]
@@ -82,7 +82,7 @@ def cut_after_next(machine: Machine, cut: list[str]) -> str | None:
 
 
 def written(ssh: Ssh) -> dict[str, str]:
-    """Files by their names: mode and hash, without the hash where it is of one host alone."""
+    """Return the files by name: mode and hash, without the hash for files of one host."""
     files = {}
     for line in ssh.succeed(WRITTEN).splitlines():
         name, mode, digest = line.rsplit(" ", 2)
@@ -92,7 +92,7 @@ def written(ssh: Ssh) -> dict[str, str]:
 
 @scenario("firstboot-resume", firmware="bios", minutes=35, stage="installed-bios", tags={"install", "firstboot", "power"})
 def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -> None:
-    """The power is cut after every step; no step that was done runs again, and the host is one that was never cut."""
+    """Cut the power after every step: no finished step runs again, and the host equals one that was never cut."""
     installed = installed_disks.get(scenario, "bios")
     words = boot_words(installed.disk, scenario.work)
     target = own_copy(scenario, installed)
@@ -103,19 +103,19 @@ def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -
             name = f"cut-{number:02}"
             with scenario.machine(name, plain_linux(target, name, words)) as machine:
                 last = cut_after_next(machine, cut)
-            twice = sorted(set(told(machine.events, "started")) & set(done) & ONCE)
-            host_checks.need(not twice, f"{name}: ran again though they were done: {', '.join(twice)}")
-            done += [step for step in told(machine.events, "finished") if step not in done]
+            twice = sorted(set(steps_in_state(machine.events, "started")) & set(done) & ONCE)
+            host_checks.need(not twice, f"{name}: finished steps ran again: {', '.join(twice)}")
+            done += [step for step in steps_in_state(machine.events, "finished") if step not in done]
             if last is None:
                 break
             cut.append(last)
             if len(cut) == len(NAMES):
                 break
     scenario.notes["power cut after"] = cut
-    # A step may end in the instant between another's end and the cut: it was done, and must not run again, all the same.
+    # A step may end between another's end and the cut: it has finished and must not run again either.
     missed = [step for step in NAMES if step not in cut]
-    scenario.notes["ended too fast for a cut of its own"] = missed
-    host_checks.need(len(missed) <= 3, f"there was no cut after {', '.join(missed)}")
+    scenario.notes["ended too fast for a separate cut"] = missed
+    host_checks.need(len(missed) <= 3, f"the power was not cut after {', '.join(missed)}")
     with target.boot("whole") as machine:
         with scenario.phase("boot under Xen"):
             event = machine.wait_for_event("firstboot", limit=timeouts.BOOT)
@@ -126,7 +126,7 @@ def test_firstboot_resume(scenario: Scenario, installed_disks: InstalledDisks) -
 
 
 def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
-    """The host after all cuts: every step is done, only those of every boot ran, and it is well."""
+    """Check the host after all cuts: every step is done, only those of every boot ran, and it is healthy."""
     again = sorted(set(event["ran"]) & ONCE)
     host_checks.need(not again, f"ran again in the last boot: {', '.join(again)}")
     steps = json.loads(ssh.succeed("dom0ctl status --json"))["steps"]
@@ -143,7 +143,7 @@ def check_whole(scenario: Scenario, ssh: Ssh, event: Message) -> None:
 
 
 def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -> dict[str, str]:
-    """What a host has written that came up in one go."""
+    """Return the files of a host that was never cut."""
     (scenario.work / "disk.qcow2").unlink()
     other = own_copy(scenario, installed_disks.get(scenario, "bios"))
     with scenario.machine("never-cut", plain_linux(other, "never-cut", words)) as machine:
@@ -153,9 +153,9 @@ def never_cut(scenario: Scenario, installed_disks: InstalledDisks, words: str) -
 
 
 def compare(scenario: Scenario, files: dict[str, str], wanted: dict[str, str]) -> None:
-    """Both hosts have the same files.
+    """Check that both hosts have the same files.
 
-    :raises ScenarioFailed: with those that differ.
+    :raises ScenarioFailed: with the files that differ.
     """
     left_over = sorted(name for name in files if LEFT_OVER.fullmatch(name))
     scenario.notes["left over from cuts"] = left_over
@@ -169,7 +169,7 @@ def compare(scenario: Scenario, files: dict[str, str], wanted: dict[str, str]) -
 
 
 def change_answers(ssh: Ssh, **changes: Any) -> None:
-    """Put values into host.json; they are on no command line and in no log."""
+    """Put values into host.json without showing them on a command line or in a log."""
     code = base64.b64encode(json.dumps(changes).encode()).decode()
     program = (
         "import base64, json; from firstboot.host import HOST_JSON, Host; host = Host(); "
@@ -183,9 +183,9 @@ FORGET = "PYTHONPATH=/usr/lib/dom0kit python3 -c \"from firstboot.host import Ho
 
 @scenario("firstboot-retry", firmware="bios", minutes=4, stage="installed-bios", tags={"install", "firstboot"})
 def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) -> None:
-    """A step fails: reason and next try are told, log-ins work, it is tried again by itself until it ends well.
+    """Let a step fail: reason and next try are reported, log-ins work, and it is retried until it succeeds.
 
-    Then a secret is forgotten: it is nowhere on the disk any more.
+    Then a secret is erased: it is nowhere on the disk.
     """
     installed = installed_disks.get(scenario, "bios")
     target = own_copy(scenario, installed)
@@ -199,7 +199,7 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
         change_answers(target.ssh, scripts=[{"stage": "first-boot", "content": script}])
         before = len(machine.events)
         target.ssh.succeed("systemctl start --no-block dom0kit-firstboot.service")
-        with scenario.phase("two tries by itself"):
+        with scenario.phase("two automatic retries"):
             first = machine.wait_for_event("firstboot", "retrying", limit=timeouts.BOOT, since=before)
             place = machine.events.index(first) + 1
             status = target.ssh.succeed("dom0ctl status")
@@ -210,25 +210,25 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
         scenario.notes["retrying"] = [first, second]
         host_checks.need((first["tries"], second["tries"]) == (1, 2), f"tries: {first}, {second}")
         waited = second["time"] - first["time"]
-        host_checks.need(30 <= waited < 90, f"the second try came after {waited:.0f} s, announced were {first['seconds']} s")
+        host_checks.need(30 <= waited < 90, f"the second try came after {waited:.0f} s, not {first['seconds']} s")
         host_checks.need("again by itself at" in status and "dom0kit-firstboot-next-" in timers, f"{status}\n{timers}")
-        ran = set(told(machine.events[before:], "started"))
+        ran = set(steps_in_state(machine.events[before:], "started"))
         host_checks.need(ran == {"scripts"}, f"also ran again: {sorted(ran - {'scripts'})}")
         place = machine.events.index(second) + 1
         target.ssh.succeed("touch /root/awake; dom0ctl firstboot retry scripts")
         machine.wait_for_event("firstboot", limit=timeouts.BOOT, since=place)
         host_checks.check_no_failed_unit(target.ssh)
         timers = target.ssh.succeed("systemctl list-timers --all --no-pager")
-        host_checks.need("dom0kit-firstboot-next" not in timers, f"a next try is still planned:\n{timers}")
+        host_checks.need("dom0kit-firstboot-next" not in timers, f"another try is still planned:\n{timers}")
         change_answers(target.ssh, pool={"join": {"token": token}})
         target.ssh.succeed("sync")
         need_on_disk(scenario, target, token, there=True)
-        host_checks.need(target.ssh.succeed(FORGET) == "True", "there was no secret to forget")
+        host_checks.need(target.ssh.succeed(FORGET) == "True", "there was no secret to erase")
         target.ssh.succeed(f"sync; ! grep {token} /etc/dom0kit/host.json")
         need_on_disk(scenario, target, token, there=False)
 
 
 def need_on_disk(scenario: Scenario, target: Host, text: str, *, there: bool) -> None:
-    """Whether a text is anywhere in the disk's own blocks while the machine runs."""
+    """Check whether a text is in the disk's blocks while the machine runs."""
     found = run(["grep", "-c", "--binary-files=text", text, target.disk], check=False).output.strip() != "0"
     host_checks.need(found == there, f"the secret is {'still' if found else 'not'} on the disk {target.disk.name}")

@@ -10,7 +10,7 @@ from qa.scenario import Scenario
 
 @scenario("live-xen", firmware="bios", minutes=3, tags={"install", "live"})
 def test_live_xen(scenario: Scenario) -> None:
-    """A root shell without a log-in on Xen's console, in a working dom0."""
+    """Boot to a root shell without a log-in on Xen's console, in a working dom0."""
     drives = (scenario.cd(0), scenario.stick("live-xen"))
     with scenario.machine("live", scenario.spec("live", drives=drives)) as machine:
         console = machine.console()

@@ -17,7 +17,7 @@ PATH = "/answers/host1.yaml"
 
 @scenario("answers-on-medium", firmware="bios", minutes=3, tags={"install", "answers"})
 def test_answers_on_medium(scenario: Scenario) -> None:
-    """An ISO with a file of answers on it; ``dom0kit.plan-only`` prints the plan and writes nothing."""
+    """Read answers from the ISO; ``dom0kit.plan-only`` prints the plan and writes nothing."""
     file = scenario.work / "host1.yaml"
     file.write_text(answers(scenario.settings.credentials))
     iso = scenario.work / "with-answers.iso"
@@ -30,7 +30,7 @@ def test_answers_on_medium(scenario: Scenario) -> None:
     with scenario.machine("install", scenario.spec("install", drives=drives)) as machine:
         with scenario.phase("boot to the plan"):
             event = machine.wait_for_event("installer", limit=timeouts.INSTALL)
-        machine.sleep(10)  # an installer that writes after all would do it now
+        machine.sleep(10)  # an installer that writes nevertheless would do it now
         machine.screenshot("plan")
     need("nothing was changed" in str(event.get("text")), f"the installer ended with {event}")
     need("dom0kit-system" in machine.console_text, "the plan's table is not on the console")

@@ -1,4 +1,4 @@
-"""A machine that cannot hold the image says so before it fetches anything."""
+"""A machine that cannot hold the image reports it before it fetches anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qa.vm import media
 from qa.vm.qemu_args import Drive
 
 SMALL = 768
-"""MiB of the machine; with 1 GiB there is enough for the image over the network."""
+"""Memory of the machine in MiB; 1 GiB suffices for the image over the network."""
 SENTENCE = re.compile(r"this machine has (\d+\.\d) GiB of RAM, .*needs (\d+\.\d) GiB")
 
 
@@ -24,7 +24,7 @@ SENTENCE = re.compile(r"this machine has (\d+\.\d) GiB of RAM, .*needs (\d+\.\d)
     "too-little-ram", firmware="bios", minutes=3, memory_mib=768, tags={"network", "pxe", "refusal"}, lab=True, needs=("nginx",)
 )
 def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
-    """Console and report name what is there and what is needed; the server was never asked for the image."""
+    """Name the existing and the needed memory on console and in the report; never request the image."""
     name, boot = scenario.name, Boot("bios", rom=True)
     served = serve(lab, scenario, trees.tree, boot)
     path = media.blank_disk(scenario.work / "disk.img")
@@ -47,9 +47,9 @@ def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
         machine.screenshot("refused")
     have, needed = float(said.group(1)), float(said.group(2))
     scenario.notes["memory"] = {"GiB in the machine": have, "GiB needed": needed}
-    need(0.5 <= have <= SMALL / 1024 < needed, f"the machine has {SMALL} MiB, the sentence says {said.group(0)!r}")
+    need(0.5 <= have <= SMALL / 1024 < needed, f"the machine has {SMALL} MiB, the message is {said.group(0)!r}")
     need(SENTENCE.search(str(report)), f"the report does not name the memory: {report}")
     fetched = access_log.fetched(served.requests, "/dom0.squashfs")
-    need(not fetched, f"the image was asked for before the memory was looked at: {fetched}")
+    need(not fetched, f"the image was requested before the memory was checked: {fetched}")
     need(not served.tree.is_done(name), "the host counts as installed")
     need(media.fingerprint(path) == before, "the disk was written to")

@@ -1,4 +1,4 @@
-"""Drivers and programs that the image lacks: from a stick into the installer, onto the host, and into the host's initramfs."""
+"""Drivers and programs that the image lacks: from a stick into the installer, onto the host, and into its initramfs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ test -e /sys/class/net/can0
 {sample_debs.PROGRAM} | grep '{sample_debs.HELLO}'
 test ! -e /usr/sbin/policy-rc.d
 """
-"""Fails the installation unless the drivers have found their card before a disk is touched."""
+"""User script that fails unless the drivers have found their card before a disk is touched."""
 
 
 def check_drivers(guest: Guest) -> None:
-    """The host has the packages, its initramfs has loaded their drivers before the root was there.
+    """Check that the host has the packages and that its initramfs loaded their drivers before the root was mounted.
 
-    :raises ScenarioFailed: for the first thing that is not so.
+    :raises ScenarioFailed: for the first check that fails.
     """
     for name in (sample_debs.DRIVERS, sample_debs.PROGRAM):
         state = guest.succeed(f"dpkg-query --show --showformat='${{db:Status-Abbrev}}' {name}")
         need(state.startswith("ii"), f"{name} is not installed: {state}")
-    need(sample_debs.HELLO in guest.succeed(sample_debs.PROGRAM), "the program of the further package does not run")
+    need(sample_debs.HELLO in guest.succeed(sample_debs.PROGRAM), "the program of the additional package does not run")
     guest.succeed("test -e /sys/class/net/can0")
     messages = guest.succeed("dmesg --notime").splitlines()
     root = next((n for n, line in enumerate(messages) if "EXT4-fs" in line and "mounted filesystem" in line), None)
@@ -46,14 +46,14 @@ def check_drivers(guest: Guest) -> None:
     for word in ("kvaser_pci 0000:", f"{sample_debs.BY_NAME}: "):
         first = next((n for n, line in enumerate(messages) if word in line), None)
         need(first is not None and root is not None and first < root, f"{word!r} is not among the messages before the root")
-    need("as /etc is now" in guest.succeed("dom0ctl initramfs --check"), "dom0ctl initramfs would make another one")
+    need("as /etc is now" in guest.succeed("dom0ctl initramfs --check"), "the initramfs does not match /etc")
     kept = guest.succeed("ls /run/dom0kit/medium/state/*/packages").split()
-    need(len(kept) == 2, f"the host keeps the packages {kept}")
+    need(len(kept) == 2, f"the host has kept the packages {kept}")
 
 
 @scenario("driver-disk", firmware="bios", minutes=9, tags={"install", "drivers"})
 def test_driver_disk(scenario: Scenario) -> None:
-    """Unattended: a card's driver comes from a stick; it works in the installer, and on the host from its initramfs on."""
+    """Install a card's driver from a stick, unattended; it works in the installer, and on the host from its initramfs on."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     script = {"stage": "planned", "content": IN_INSTALLER}
     text = answers(scenario.settings.credentials, packages=[SOURCE], scripts=[script])
@@ -74,7 +74,7 @@ def test_driver_disk(scenario: Scenario) -> None:
 
 @scenario("driver-disk-refused", firmware="bios", minutes=3, tags={"install", "drivers", "refusal"})
 def test_driver_disk_refused(scenario: Scenario) -> None:
-    """A driver for another kernel is refused in a sentence, and not one byte of the disk has changed."""
+    """Refuse a driver for another kernel with a message, and write nothing to the disk."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     before = media.fingerprint(disk.path)
     text = answers(scenario.settings.credentials, packages=[SOURCE])
@@ -85,5 +85,5 @@ def test_driver_disk_refused(scenario: Scenario) -> None:
         machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
         event = next(e for e in machine.events if e.get("event") == "failed")
     said = str(event.get("details"))
-    need("drivers for the kernel 6.1.0-9-amd64" in said, f"the failure does not speak of the kernel: {said}")
+    need("drivers for the kernel 6.1.0-9-amd64" in said, f"the failure does not name the kernel: {said}")
     need(media.fingerprint(disk.path) == before, "the disk was written to")

@@ -1,4 +1,4 @@
-"""A power cut right after the first log-in costs the host nothing."""
+"""A power cut right after the first log-in does not damage the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qa.scenario import Scenario
 
 @scenario("power-cut-after-install", firmware="bios", minutes=8, stage="installed-bios", tags={"install", "power"})
 def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledDisks) -> None:
-    """The host is the same one after the cut: name, machine-id, keys, addresses; nothing failed."""
+    """Cut the power after the first log-in: name, machine-id, keys and addresses stay, and no unit fails."""
     target = own_copy(scenario, installed_disks.get(scenario, "bios"))
     password = scenario.settings.credentials.password
     with target.boot("before") as machine:
@@ -35,4 +35,4 @@ def test_power_cut_after_install(scenario: Scenario, installed_disks: InstalledD
         scenario.diagnose("journal.txt", target.ssh, "journalctl -b --no-pager -o short-monotonic")
     scenario.keep("identity.json", json.dumps({"before": before, "after": after}, indent=2))
     changed = [name for name in before if before[name] != after[name]]
-    host_checks.need(not changed, f"changed by the power cut: {', '.join(changed)}; see identity.json")
+    host_checks.need(not changed, f"the power cut changed: {', '.join(changed)}; see identity.json")

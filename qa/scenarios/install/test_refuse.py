@@ -1,4 +1,4 @@
-"""The installer touches no disk that is in use, unless the answers say so."""
+"""The installer touches no disk that is in use unless the answers allow it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qa.vm.qemu_args import Drive
 
 @scenario("refuse-dirty-disk", firmware="bios", minutes=3, tags={"install", "refusal"})
 def test_refuse_dirty_disk(scenario: Scenario) -> None:
-    """A file system on the disk and no ``wipe: true``: a failure that names both, and not one byte changed."""
+    """Refuse a disk with a file system without ``wipe: true``: the failure names both, and nothing is written."""
     disk = media.ext4_disk(scenario.work / "precious.img")
     before = media.fingerprint(disk)
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=answers(scenario.settings.credentials))
@@ -23,7 +23,7 @@ def test_refuse_dirty_disk(scenario: Scenario) -> None:
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
         with scenario.phase("boot to the refusal"):
             event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
-        machine.sleep(10)  # an installer that writes after all would do it now
+        machine.sleep(10)  # an installer that writes nevertheless would do it now
         machine.screenshot("refused")
     text = f"{event.get('text', '')} {event.get('hint', '')}"
     scenario.notes["refusal"] = text.strip()

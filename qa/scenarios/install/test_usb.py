@@ -13,7 +13,7 @@ from qa.vm.qemu_args import Drive, Firmware
 @scenario("usb-bios", firmware="bios", minutes=3, tags={"install", "live"})
 @scenario("usb-uefi", firmware="uefi", minutes=3, tags={"install", "live"})
 def test_usb(scenario: Scenario, firmware: Firmware) -> None:
-    """A root shell on the serial console, an overlay as root, the stick as the medium, read-only."""
+    """Boot to a root shell on the serial console: an overlay as root, the stick as the medium, read-only."""
     iso = scenario.settings.iso
     if firmware == "uefi":
         # OVMF prefers the El Torito record even on a disk, and then the partition table would not be tested.

@@ -1,4 +1,4 @@
-"""Hosts on other networks than one card with DHCP: bond, VLAN, static addresses, further bridges, IPv6 alone."""
+"""Hosts on other networks than one card with DHCP: bond, VLAN, static addresses, additional bridges, IPv6 only."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ GATEWAY, ADDRESS = "10.77.77.1", "10.77.77.10"
 BEHIND = "10.99.0.1"
 """An address behind the gateway, reached by a route of the answers."""
 GUESTS = "guests0"
-LOOK_AT_BOND = (
+BOND_STATE = (
     "ovs-appctl bond/show; ovs-appctl fdb/show xenbr0; ip -s link; ip neigh; "
     "timeout 10 tcpdump -nei mgmt0 -c 20; timeout 10 tcpdump -nei mgmt1 -c 20; true"
 )
-LOOK_AT_LAB = "bridge fdb show; ip neigh; ip -s link"
+LAB_STATE = "bridge fdb show; ip neigh; ip -s link"
 STATIC_PORT = f"mgmt.{TAG}"
 """The interface with the host's address: a port of the bridge in the VLAN."""
 
 
 def bond_network() -> Values:
-    """The networks of the answers: a bond in a VLAN with a fixed address, and a bridge for guests."""
+    """Return the networks of the answers: a bond in a VLAN with a fixed address, and a bridge for guests."""
     return {
         "management": {
             "bond": {"nics": [{"mac": MACS[0]}, {"mac": MACS[1]}], "mode": "active-backup"},
@@ -51,7 +51,7 @@ def bond_network() -> Values:
 
 
 def active_member(listing: str) -> str:
-    """The MAC address of the bond's working card in the output of ``ovs-appctl bond/show``."""
+    """Return the MAC address of the bond's active card in the output of ``ovs-appctl bond/show``."""
     found = re.search(r"^active (?:slave|member) mac: *([0-9a-f:]{17})", listing, re.MULTILINE)
     need(found, f"the bond has no active member:\n{listing}")
     assert found
@@ -60,7 +60,7 @@ def active_member(listing: str) -> str:
 
 @scenario("network-bond-vlan-static", firmware="bios", minutes=12, tags={"network"}, lab=True)
 def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
-    """Two cards as one in VLAN 77 with a fixed address, a third for guests; a cable is pulled; then a reboot."""
+    """Bond two cards in VLAN 77 with a fixed address, a third for guests; pull a cable; reboot."""
     lab.vlan(netns_commands.BRIDGE, TAG, f"{GATEWAY}/24")
     lab.address("lo", f"{BEHIND}/32")
     lab.bridge("br1")
@@ -78,13 +78,13 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
         with scenario.phase("a cable is pulled"):
             machine.set_link(working, up=False)
             if not lab.reaches(ADDRESS):
-                scenario.diagnose("away-host.txt", console, LOOK_AT_BOND)
-                scenario.keep("away-lab.txt", lab.run(["sh", "-c", LOOK_AT_LAB], check=False).output)
-                raise ScenarioFailed("the host is away though the bond has a second card; see away-host.txt and away-lab.txt")
+                scenario.diagnose("away-host.txt", console, BOND_STATE)
+                scenario.keep("away-lab.txt", lab.run(["sh", "-c", LAB_STATE], check=False).output)
+                raise ScenarioFailed("the bond does not use its second card; see away-host.txt and away-lab.txt")
             other = MACS.index(active_member(ssh.succeed("ovs-appctl bond/show")))
-        need(other != working, f"the bond still works on the card {MACS[working]} without a cable")
+        need(other != working, f"the bond's active card is still {MACS[working]}, which has no cable")
         machine.set_link(working, up=True)
-        need(lab.reaches(ADDRESS), "the host is away after the cable came back")
+        need(lab.reaches(ADDRESS), "the host is not reached after the cable was plugged in again")
         with scenario.phase("shut down"):
             machine.reboot(ssh)
     with scenario.machine("again", scenario.spec("again", drives=(disk,), **machine_is)) as machine:
@@ -99,7 +99,7 @@ def test_network_bond_vlan_static(scenario: Scenario, lab: Lab) -> None:
 
 
 def check_static(guest: Guest) -> dict[str, str]:
-    """Address, routes, names and bridges are those of the answers; what was seen of them."""
+    """Check that address, routes, names and bridges are those of the answers; return them."""
     seen = {
         "address": " ".join(host_checks.addresses(guest, STATIC_PORT)),
         "default": guest.succeed("ip -4 route show default").strip(),
@@ -121,7 +121,7 @@ def check_static(guest: Guest) -> dict[str, str]:
 
 @scenario("ipv6-only", firmware="bios", minutes=9, tags={"network"}, lab=True)
 def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
-    """Answers over IPv6 from a network that has only router advertisements; the host has no IPv4 address."""
+    """Fetch answers over IPv6 in a network with router advertisements only; the host has no IPv4 address."""
     lab.advertise()
     files = scenario.work / "files"
     files.mkdir()
@@ -133,8 +133,8 @@ def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
     machine_is: Values = {"nics": (lab.nic(MANAGEMENT_MAC),), "netns": lab.namespace}
     install_from_cd(scenario, [disk], "", arguments=f"dom0kit.answers={web.url}/host1.yaml", **machine_is)
     need(any(request.client.startswith("fd77:") for request in web.requests), "the answers were not fetched over IPv6")
-    told = [event for event in web.events if event.get("event") == "finished" and event.get("source") == "installer"]
-    need(told, "the installer did not report its end over IPv6")
+    finished = [event for event in web.events if event.get("event") == "finished" and event.get("source") == "installer"]
+    need(finished, "the installer did not report its end over IPv6")
     with scenario.machine("host", scenario.spec("host", drives=(disk,), **machine_is)) as machine:
         console = wait_for_first_boot(scenario, machine)
         found = host_checks.addresses(console)

@@ -1,4 +1,4 @@
-"""Blank machines that boot from the network, are installed, and come up as hosts though the network stays first."""
+"""Blank machines that boot from the network, are installed, and boot as hosts although the network stays first."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ BOOTS = {
     "ipxe-bios": Boot("bios", rom=True),
 }
 LOADERS = {"pxe-bios": "boot/pxe-bios.0", "pxe-uefi": "boot/netx64.efi", "ipxe-bios": "boot/boot.ipxe"}
-"""What the firmware must have loaded; by TFTP or HTTP."""
+"""The files that the firmware must have loaded by TFTP or HTTP."""
 
 
 def check_loader(scenario: Scenario, served: Served) -> None:
-    """The firmware took the way that the scenario is named for."""
+    """Check that the firmware booted in the way that the scenario is named for."""
     if scenario.name == "http-boot-uefi":
         host_checks.need(access_log.fetched(served.requests, "/boot/netx64.efi"), "netx64.efi was not loaded by HTTP")
         return
@@ -70,7 +70,7 @@ def check_loader(scenario: Scenario, served: Served) -> None:
 )
 @scenario("ipxe-bios", firmware="bios", minutes=9, tags={"network", "pxe"}, lab=True, needs=("nginx",), boot=BOOTS["ipxe-bios"])
 def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
-    """Firmware, boot loader, image over HTTP, installer, reset, the local disk by done/HOST, first boot, log-in by ssh."""
+    """Boot firmware, loader and image over the network, install, boot the local disk by done/HOST, log in by ssh."""
     name = scenario.name
     served = serve(lab, scenario, trees.tree, boot)
     nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
@@ -101,7 +101,7 @@ def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
 
 @scenario("no-reinstall-loop", firmware="bios", minutes=7, stage="pxe-bios", tags={"network", "pxe"}, lab=True, needs=("nginx",))
 def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
-    """An installed machine boots twice with the network first: it is the same host each time, and nothing is fetched."""
+    """Boot an installed machine twice with the network first: it is the same host, and nothing is fetched."""
     name, boot = "pxe-bios", BOOTS["pxe-bios"]
     served = serve(lab, scenario, trees.tree, boot)
     nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
@@ -135,7 +135,7 @@ def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
 
 
 def restart(machine: Machine) -> None:
-    """Ask the host to reboot, and wait until it has."""
+    """Reboot the host and wait for the reset."""
     resets = sum(event["event"] == "RESET" for event in machine.channels.qmp_events)
     machine.console().send("systemctl reboot\n")
     machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT, number=resets + 1)

@@ -1,4 +1,4 @@
-"""An operator installs a host by the screens alone: at the serial line of a BIOS machine, at keyboard and display on UEFI."""
+"""Installation by the screens alone: on the serial line of a BIOS machine, at keyboard and display on UEFI."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SECOND = "DISK2"
 
 
 def wanted(scenario: Scenario) -> standard_path.Choices:
-    """What the scenarios' administrator wants."""
+    """Return the choices of the scenarios' administrator."""
     credentials = scenario.settings.credentials
     return standard_path.Choices(credentials.password, credentials.public)
 
 
 @scenario("tui-bios-serial", firmware="bios", minutes=9, tags={"tui"})
 def test_tui_bios_serial(scenario: Scenario) -> None:
-    """From the first screen to a host that an administrator can log in to; nothing but the serial line is used."""
+    """Install by the serial line alone, from the first screen to a host that an administrator can log in to."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
         operator = Operator(machine)
@@ -52,20 +52,20 @@ def test_tui_bios_serial(scenario: Scenario) -> None:
 
 @scenario("tui-uefi-vga", firmware="uefi", minutes=14, tags={"tui"})
 def test_tui_uefi_vga(scenario: Scenario) -> None:
-    """The same at keyboard and display, with a look at every screen; the display shows what the serial line shows."""
+    """Install at keyboard and display, with a screenshot of every screen; the display shows what the serial line shows."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     second = Drive(media.ext4_disk(scenario.work / "second.img"), serial=SECOND)
     variables = scenario.work / "vars.fd"
     before = media.fingerprint(second.path)
     nics = (Nic(mac=MANAGEMENT_MAC), Nic(mac="52:54:00:0d:00:02"))
     spec = scenario.spec("install", firmware="uefi", variables=variables, drives=(disk, scenario.cd(), second), nics=nics)
-    # Without virtualization in the processor there is something to warn of.
+    # Without virtualization in the processor the installer shows a warning.
     spec = replace(spec, cpu=f"{spec.cpu},-svm,-vmx")
     with scenario.machine("install", spec) as machine:
         operator = Operator(machine, at="display")
 
         def look(label: str) -> None:
-            # The installation goes on while the picture is taken.
+            # The installation continues while the screenshot is taken.
             operator.screenshot(label, check=label != "progress")
 
         with scenario.phase("boot to the first screen"):
@@ -84,7 +84,7 @@ def test_tui_uefi_vga(scenario: Scenario) -> None:
             look("summary")
             standard_path.confirm(operator, look)
         standard_path.watch(operator, scenario, look)
-    need(media.fingerprint(second.path) == before, "the second disk, which nobody chose, was written to")
+    need(media.fingerprint(second.path) == before, "the second disk, which was not selected, was written to")
     port = reserve()
     spec = scenario.spec("host", firmware="uefi", variables=variables, drives=(disk,), nics=(Nic(ssh_port=port),))
     check_status_screen(scenario, spec, Ssh(scenario.settings.credentials, port))

@@ -1,4 +1,4 @@
-"""A disk with data must be given up by a word; the answers, saved to a stick, install a second machine to the same result."""
+"""A disk with data is erased only after confirmation; saved answers install a second machine to the same result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from qa.vm.qemu_args import Drive
 
 ASKED = "Type the word erase to continue, or choose Back."
 IDENTITIES = ("created", "id", "identity", "uuid")
-"""Keys of host.json whose values are of one installation alone."""
+"""Keys of host.json whose values differ between installations."""
 
 
 @scenario("tui-dirty-disk", firmware="bios", minutes=4, tags={"tui", "refusal"})
 def test_tui_dirty_disk(scenario: Scenario) -> None:
-    """The last question names what is lost; without the word nothing is written; with it the host is installed."""
+    """Name what is lost in the last question; write nothing without the confirmation, install with it."""
     disk = Drive(media.ext4_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     before = media.fingerprint(disk.path)
     with scenario.machine("install", scenario.spec("install", drives=(disk, scenario.cd()))) as machine:
@@ -47,17 +47,17 @@ def test_tui_dirty_disk(scenario: Scenario) -> None:
             navigation_checks.refused(operator, "Confirmation", ASKED, button="Install")
             operator.press("esc")
             operator.wait_for_screen("Summary")
-            need(media.fingerprint(disk.path) == before, "the disk was written to before anybody allowed it")
+            need(media.fingerprint(disk.path) == before, "the disk was written to before the confirmation")
         scenario.keep("summary.txt", operator.screen.text)
         standard_path.confirm(operator, dirty=True)
         standard_path.watch(operator, scenario)
-    need(media.fingerprint(disk.path) != before, "the installer says that it has installed, and the disk is as it was")
+    need(media.fingerprint(disk.path) != before, "the installer reports success, but the disk is unchanged")
     need(read_host_file(disk.path, scenario.work)["host_name"] == HOST_NAME, "the disk holds another host")
 
 
 @scenario("tui-save-answers", firmware="bios", minutes=7, tags={"tui", "answers"})
 def test_tui_save_answers(scenario: Scenario) -> None:
-    """The file from the summary installs a second machine without questions; both hosts are told the same."""
+    """Install a second machine unattended from the file saved at the summary; both get the same host.json."""
     first = Drive(media.blank_disk(scenario.work / "first.img"), serial=DISK_SERIAL, bootindex=0)
     stick = Drive(media.answers_stick(scenario.work / "usb.img", {"notes.txt": "mine\n"}, "MYSTICK"), "usb", serial="MYSTICK")
     with scenario.machine("by-hand", scenario.spec("by-hand", drives=(first, scenario.cd(), stick))) as machine:
@@ -79,7 +79,7 @@ def test_tui_save_answers(scenario: Scenario) -> None:
         standard_path.watch(operator, scenario)
     text = saved(stick.path, f"{HOST_NAME}.yaml")
     need(saved(stick.path, "notes.txt") == "mine\n", "the stick's own file is gone")
-    need(scenario.settings.credentials.password not in text, "the password stands in the saved file")
+    need(scenario.settings.credentials.password not in text, "the password is in the saved file")
     need("password_hash:" in text, f"the saved file has no hash:\n{text}")
     second = Drive(media.blank_disk(scenario.work / "second.img"), serial=DISK_SERIAL, bootindex=0)
     install_from_cd(scenario, [second], text, name="unattended")
@@ -91,5 +91,5 @@ def test_tui_save_answers(scenario: Scenario) -> None:
 
 
 def saved(stick: Path, name: str) -> str:
-    """A file on a stick."""
+    """Return a file on a stick."""
     return run(["mcopy", "-i", stick, f"::{name}", "-"]).output

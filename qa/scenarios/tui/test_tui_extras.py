@@ -1,4 +1,4 @@
-"""What the screens can do beside installing, on one machine that installs nothing."""
+"""What the screens offer in addition to installing, on one machine that installs nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VLAN_GATEWAY = "10.77.77.1"
 
 
 def disks(scenario: Scenario) -> tuple[Drive, ...]:
-    """A plain disk, two that the same serial number as, a LUN with two paths, and one with a single path."""
+    """Return a plain disk, two with the same serial number, a LUN with two paths, and one with a single path."""
     twins = [Drive(media.blank_disk(scenario.work / f"twin{n}.img"), serial=TWIN) for n in (1, 2)]
     luns = [
         Lun(media.blank_disk(scenario.work / "lun1.img"), boot=None),
@@ -36,7 +36,7 @@ def disks(scenario: Scenario) -> tuple[Drive, ...]:
 
 @scenario("tui-extras", firmware="bios", minutes=8, tags={"tui"}, lab=True)
 def test_tui_extras(scenario: Scenario, lab: Lab) -> None:
-    """Under Xen: log-ins by key and by password, key maps, odd disks, and the network test with each kind of address."""
+    """Under Xen: log in by key and by password, switch key maps, handle odd disks, test each kind of address."""
     lab.dhcp()
     lab.advertise()
     lab.vlan(netns_commands.BRIDGE, TAG, f"{VLAN_GATEWAY}/24")
@@ -74,7 +74,7 @@ def test_tui_extras(scenario: Scenario, lab: Lab) -> None:
 
 
 def under_xen(operator: Operator) -> str:
-    """What Xen says of itself in the shell of the session."""
+    """Return Xen's version from the shell of the session."""
     operator.press("ctrl-t", "ctrl-t")
     operator.wait_for_text("[3 shell]")
     operator.send_line("xl info | grep xen_version")

@@ -1,4 +1,4 @@
-"""The screens bear what people do: going back and forth, other windows, keys that end programs elsewhere, wrong input."""
+"""Navigation and validation of the screens: back and forth, other windows, keys that end other programs, wrong input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIXED = {"address": "10.0.2.15/24", "gateway": "10.0.2.2"}
 
 @scenario("tui-back-and-forth", firmware="bios", minutes=4, tags={"tui"})
 def test_tui_back_and_forth(scenario: Scenario) -> None:
-    """To the summary, back to the first screen and forth again: the same on each screen; nothing disturbs it."""
+    """Go to the summary, back to the first screen and forth again: each screen is unchanged."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     before = media.fingerprint(disk.path)
     credentials = scenario.settings.credentials
@@ -51,7 +51,7 @@ def test_tui_back_and_forth(scenario: Scenario) -> None:
 
 @scenario("tui-bad-input", firmware="bios", minutes=5, tags={"tui"})
 def test_tui_bad_input(scenario: Scenario) -> None:
-    """Each mistake is refused with a sentence that says how to mend it; mended, it goes on to the summary."""
+    """Refuse each mistake with a message that tells how to correct it; corrected, go on to the summary."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     before = media.fingerprint(disk.path)
     choices = wanted(scenario)
@@ -69,7 +69,7 @@ def test_tui_bad_input(scenario: Scenario) -> None:
 
 
 def about_host_from_root(operator: Operator, choices: Choices) -> None:
-    """What was refused before is right now."""
+    """Correct what was refused before."""
     operator.fill("Password", choices.password, hidden=True)
     operator.fill("Repeat password", choices.password, hidden=True)
     operator.press_button("Next")

@@ -1,4 +1,4 @@
-"""The screens that most installations pass by: a driver from a stick, a pool that is asked, a failure whose log gets out."""
+"""Optional screens: a driver from a stick, a pool's preflight check, a failure whose log is saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FETCH = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlo
 
 
 def add_driver(operator: Operator, scenario: Scenario) -> None:
-    """From the first screen to that of the disks, with a driver from a stick."""
+    """Go from the first screen to that of the disks, with a driver from a stick."""
     operator.wait_for_screen(standard_path.FIRST, limit=timeouts.BOOT)
     operator.press("enter")
     operator.wait_for_screen("What to do")
@@ -51,7 +51,7 @@ def add_driver(operator: Operator, scenario: Scenario) -> None:
 
 
 def join(operator: Operator, scenario: Scenario, fake_pool: FakePool, token: str) -> None:
-    """From the question about the pool to the summary: a mangled token, a pool that is away, one that says yes."""
+    """Go from the question about the pool to the summary: a mangled token, an unreachable pool, one that accepts the host."""
     operator.wait_for_screen("Pool")
     operator.choose("Join an existing pool")
     operator.press("enter")
@@ -79,7 +79,7 @@ def join(operator: Operator, scenario: Scenario, fake_pool: FakePool, token: str
 
 
 def fail(operator: Operator) -> None:
-    """Somebody uses the disk in the shell while the installer asks for the last time."""
+    """Use the disk in the shell while the installer shows its last question, so that the installation fails."""
     operator.wait_for_screen("Summary")
     operator.press("ctrl-t", "ctrl-t")
     operator.wait_for_text("[3 shell]")
@@ -94,7 +94,7 @@ def fail(operator: Operator) -> None:
 
 
 def let_out(operator: Operator, scenario: Scenario, lab: Lab, url: str) -> bytes:
-    """The log by a browser, and by HTTP POST; what the browser got."""
+    """Save the log by a browser and by HTTP POST; return what the browser got."""
     operator.press_button("Save log")
     operator.wait_for_screen("Save the log")
     operator.choose("web browser")
@@ -124,7 +124,7 @@ def let_out(operator: Operator, scenario: Scenario, lab: Lab, url: str) -> bytes
 
 @scenario("tui-pool", firmware="bios", minutes=5, tags={"tui", "pool"}, lab=True, needs=("ssh-keygen",))
 def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
-    """A driver from a stick, a real SSH server with the real forced command as the pool, a log over the network."""
+    """Use a driver from a stick, an SSH server with the real forced command as the pool, and save a log over the network."""
     lab.dhcp()
     web = lab.web("web", files=scenario.work)
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
@@ -150,5 +150,5 @@ def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
             data = let_out(operator, scenario, lab, f"{web.url}/report/by-hand")
             machine.screenshot("failed")
     check_bundle(scenario.folder / "fetched.tar.gz")
-    need(web.bundles and web.bundles[0].read_bytes()[:2] == data[:2] == b"\x1f\x8b", "what was sent is no .gz")
+    need(web.bundles and web.bundles[0].read_bytes()[:2] == data[:2] == b"\x1f\x8b", "the sent file is no .gz")
     check_bundle(web.bundles[0])
