@@ -1,6 +1,6 @@
 """Install GRUB for BIOS and UEFI: one image each that contains all modules, so that the disk needs no module folder.
 
-``grub-mkimage`` once for each platform takes a second; ``grub-install`` probes and copies for many.
+``grub-mkimage`` takes a second per platform; ``grub-install`` probes and copies for many.
 """
 
 from __future__ import annotations

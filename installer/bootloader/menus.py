@@ -38,8 +38,8 @@ def installed_menu(
 ) -> str:
     """Return the ``grub.cfg`` of an installed host, for BIOS and UEFI.
 
-    :param device: the system partition's device, in place of the UUID: on a multipath map an initramfs that does not know the
-        map must find nothing, where the UUID would lead it to one of the paths.
+    :param device: the system partition's device in place of the UUID: on a multipath map, an initramfs that does not know the
+        map must find nothing, while the UUID would lead it to one of the paths.
     :param further: additional kernel arguments of this host.
     """
     return _render(

@@ -1,6 +1,6 @@
-"""The iBFT: what firmware that has started over iSCSI leaves for the system, as the kernel shows it below /sys/firmware/ibft.
+"""Read the iBFT: boot settings that iSCSI firmware passes on, in the kernel's format below /sys/firmware/ibft.
 
-Its Documentation/ABI/testing/sysfs-ibft names the files.
+The files are described in Documentation/ABI/testing/sysfs-ibft.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def problems(packages: tuple[Package, ...], kernel: str) -> list[str]:
     for name, count in Counter(package.name for package in packages).items():
         if count > 1:
             versions = ", ".join(package.version for package in packages if package.name == name)
-            found.append(f"{name} is there {count} times: {versions}")
+            found.append(f"{name} is included {count} times: {versions}")
     early = sum(package.early for package in packages)
     if early > IN_INITRAMFS_MOST:
         limit = human_bytes(IN_INITRAMFS_MOST)
@@ -141,7 +141,7 @@ def problems(packages: tuple[Package, ...], kernel: str) -> list[str]:
 
 
 def unmet(text: str) -> list[str]:
-    """The dependencies that ``apt-get install --simulate`` does not find, in its words; or what else it says is wrong."""
+    """Return the unmet dependencies in the output of ``apt-get install --simulate``, or its other errors."""
     found: list[str] = []
     inside = False
     for line in text.splitlines():
@@ -153,17 +153,17 @@ def unmet(text: str) -> list[str]:
 
 
 def parse_dep(text: str) -> dict[str, tuple[str, ...]]:
-    """``modules.dep`` (modules.dep(5)): each module's path below the folder of its kernel, with those that it needs."""
+    """Parse ``modules.dep`` (modules.dep(5)): paths of modules in the kernel's folder, with their dependencies."""
     lines = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {name.strip(): tuple(needs.split()) for name, _, needs in lines}
 
 
 def closure(depends: dict[str, tuple[str, ...]], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Modules with all that they need; ``modules.dep`` names what is needed by what is needed, too."""
+    """Return modules with their dependencies; ``modules.dep`` lists indirect ones too."""
     return tuple(dict.fromkeys(name for module in wanted for name in (module, *depends.get(module, ()))))
 
 
 def load_names(text: str) -> tuple[str, ...]:
-    """The modules that a file of modules-load.d(5) names."""
+    """Return the modules that a file in modules-load.d(5) format lists."""
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and line[0] not in "#;")

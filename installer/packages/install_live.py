@@ -1,6 +1,6 @@
 """Install packages into the running installer, so that a driver's disk or network card appears.
 
-The running system is the same image that the host gets, with its overlay in RAM: what goes well here goes well there.
+The running system is the same image that the host gets, with its overlay in RAM: what works here works there.
 """
 
 from __future__ import annotations

@@ -153,8 +153,8 @@ def policy_text(answers: Answers) -> str:
 @dataclass(frozen=True)
 class Job:
     """Input of all actions.
+
     :param tables: the partitions of each system disk; those of a mirror differ only in their GUIDs.
-        :param tables: the partitions of each disk of the system; those of a mirror differ in their GUIDs alone.
     """
 
     facts: Facts

@@ -1,4 +1,4 @@
-"""What a host keeps of its iSCSI sessions: for its initramfs those that the root is on, for iscsid records of all."""
+"""iSCSI configuration of the installed host: root sessions for its initramfs, records of all for iscsid."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ Put = Callable[[Path, str, str, int], None]
 
 
 def own_macs(answers: Answers) -> frozenset[str]:
-    """The cards of the host's bridges; in resolved answers each has its MAC address."""
+    """Return the MAC addresses of the network cards of the host's bridges, from resolved answers."""
     uplinks = (answers.network.management, *answers.network.bridges)
     return frozenset(selector.mac for uplink in uplinks for selector in uplink.selectors() if selector.mac)
 
 
 def of_disks(sessions: Iterable[IscsiSession], paths: Iterable[str]) -> tuple[IscsiSession, ...]:
-    """The sessions over which these disks come."""
+    """Return the sessions of these disks."""
     wanted = frozenset(paths)
     return tuple(session for session in sessions if wanted & frozenset(session.disks))
 
 
 def boot_sessions(facts: Facts, chosen: Chosen) -> tuple[IscsiSession, ...]:
-    """The sessions that the root is on."""
+    """Return the sessions of the system disks."""
     return of_disks(facts.sessions, [path for disk in chosen.system for path in (disk.path, *disk.paths)])
 
 
 def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | None:
-    """What the host is to know of the sessions that there are; None without any. Pure.
+    """Return the iSCSI sessions that the host must know; None without any (pure).
 
-    :param answers: resolved ones.
+    :param answers: resolved answers, with MAC addresses in place of selectors.
     """
     if not facts.sessions:
         return None
@@ -69,7 +69,7 @@ def make_part(facts: Facts, chosen: Chosen, answers: Answers) -> IscsiPart | Non
 
 
 def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
-    """Cards that carry the root's sessions and are wanted for a bridge: when it is made, the root would be gone."""
+    """Return an error for each bridge card that carries a session of the root, which the bridge would cut."""
     own = own_macs(answers)
     problems = {}
     for session in boot_sessions(facts, chosen):
@@ -82,21 +82,24 @@ def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
 
 
 def warnings(part: IscsiPart | None) -> list[str]:
-    """Addresses that somebody lent: nobody will ask for them again while the root depends on them."""
+    """Return a warning for each leased address: nobody renews it while the root depends on it."""
     cards = part.cards if part else ()
     leased = dict.fromkeys(f"{session.local} of {session.card} {session.mac}" for session in cards if session.leased)
-    return [f"the address {text} came by DHCP and is kept for iSCSI: reserve it, or set san.iscsi.nics" for text in leased]
+    return [
+        f"the address {text} comes from DHCP and is kept for iSCSI without renewal: reserve it, or set san.iscsi.nics"
+        for text in leased
+    ]
 
 
 def idle_cards(facts: Facts, answers: Answers) -> list[str]:
-    """Cards that the answers have for iSCSI and that carry no session: the host would never bring them up. Pure."""
+    """Return a warning for each network card of san.iscsi.nics without a session: the host would not use it (pure)."""
     wanted = answers.san.iscsi.nics if answers.san.iscsi else ()
     used = {session.mac for session in facts.sessions}
-    return [f"no iSCSI session goes over the network card {nic.mac} of san.iscsi.nics" for nic in wanted if nic.mac not in used]
+    return [f"no iSCSI session uses the network card {nic.mac} of san.iscsi.nics" for nic in wanted if nic.mac not in used]
 
 
 def boot_text(part: IscsiPart, chap: Callable[[IscsiSession], dict[str, str]]) -> str:
-    """``/etc/dom0kit/iscsi``, which scripts/dom0kit-iscsi of the initramfs reads and describes."""
+    """Return the text of ``/etc/dom0kit/iscsi``, which scripts/dom0kit-iscsi of the initramfs reads."""
     cards = {s.mac: storage_cards.initramfs_card(StorageCard(s.mac, s.local, s.vlan, s.mtu)) for s in part.cards}
     routes = {s.address: storage_cards.initramfs_route(s.address, s.gateway) for s in part.boot if s.gateway}
     targets = []
@@ -107,33 +110,33 @@ def boot_text(part: IscsiPart, chap: Callable[[IscsiSession], dict[str, str]]) -
 
 
 def chap_of(record: str) -> dict[str, str]:
-    """Users and secrets in a record's text."""
+    """Return the users and secrets in a record's text."""
     lines = (line.partition(" = ") for line in record.splitlines())
     values = {name.removeprefix("node.session.auth."): value for name, _, value in lines}
     return {name: values[name] for name in CHAP if values.get(name)} if values.get("authmethod") == "CHAP" else {}
 
 
 def host_values(session: IscsiSession, part: IscsiPart) -> dict[str, str]:
-    """What a session's record says on the host: the initramfs makes the root's, open-iscsi.service makes the others."""
+    """Return the record values of a session on the host: the initramfs logs in to the root's, open-iscsi to others."""
     values = {"node.tpgt": str(session.group), "node.startup": "onboot" if session in part.boot else "automatic", **dict([TRIES])}
     return values | (dict([NEVER_WAIT]) if session in part.mapped else {})
 
 
 def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> None:
-    """Write the host's files: its name, the records, what the initramfs logs in to, units, and the cards to leave alone.
+    """Write the host's files: initiator name, records, sessions for the initramfs, units, unmanaged network cards.
 
-    :param put: writes a file of the host's root with its permissions.
-    :param root: this system, which has logged in.
-    :raises UserError: when a session has no record here.
+    :param put: writes a file of the host's root with its mode.
+    :param root: root of this system, which has logged in.
+    :raises UserError: when a session has no record.
     """
     put(upper, host_initramfs.INITIATOR, (root / host_initramfs.INITIATOR).read_text(), 0o600)
     texts = {}
     for session in (*part.boot, *part.data):
         files = record_files(root, session.target, session.address, session.port)
         if not files:
-            raise UserError(f"there is no record of {session.describe()}", "log out of it, or name it in san.iscsi.portals")
+            raise UserError(f"no record exists of {session.describe()}", "log out of it, or add its portal to san.iscsi.portals")
         texts[session] = files[0].read_text()
-        # iscsid looks for the record of a session that it has not made by the portal's group.
+        # For sessions that it has not created, iscsid finds the record by the portal group.
         name = f"{RECORDS}/{session.target}/{session.address},{session.port},{session.group}/default"
         put(upper, name, with_values(texts[session], host_values(session, part)), 0o600)
     if part.boot or part.cards:
@@ -148,7 +151,7 @@ def write(part: IscsiPart, upper: Path, put: Put, root: Path = Path("/")) -> Non
 
 
 def problems(files: dict[str, bytes], part: IscsiPart) -> list[str]:
-    """What keeps the initramfs from logging in to the root's targets; nothing when all is well."""
+    """Return why the initramfs could not log in to the root's targets; empty if it can."""
     wrong = []
     if part.boot and not re.search(rb"^InitiatorName=\S+", files.get(host_initramfs.INITIATOR, b""), re.MULTILINE):
         wrong.append(f"/{host_initramfs.INITIATOR} has no name")

@@ -1,6 +1,6 @@
 """Log in to iSCSI targets before disks are probed: those of the firmware (iBFT) and of the answers.
 
-iscsiadm(8). Secrets go into its records as files and not through its command line, which is in the log.
+See iscsiadm(8). Secrets are written into its records and not passed as arguments, which are logged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find disks with several paths and have multipathd create their maps, before disks are probed.
 
-The image's multipath.conf says ``find_multipaths strict``: a disk is a multipath disk when its WWID is in
-``/etc/multipath/wwids``, and not by chance of which path came first. Here, and nowhere else, WWIDs come into that file.
+The image's multipath.conf sets ``find_multipaths strict``: a disk is a multipath disk only if its WWID is in
+``/etc/multipath/wwids``, whichever path appears first. WWIDs are added to that file only here.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ class ProgressSink:
     note: Callable[[str], None]
 
     def __call__(self, event: Event) -> None:
+        """Update the progress, and log steps and the end."""
         self.progress = self.progress.after(event)
         if event["event"] == "step":
             self.note(f"== {event['name']}: {event['state']}")

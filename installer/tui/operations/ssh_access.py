@@ -56,7 +56,7 @@ def one_time_password(choose: Callable[[str], str] = secrets.choice) -> str:
 
 
 def sshd_config(folder: Path, *, password: bool) -> str:
-    """Return a configuration in sshd_config(5) format that permits only root and only the session."""
+    """Return the configuration of the SSH server, which permits only root and only the session."""
     lines = (
         "Port 22",
         f"HostKey {folder}/host_key",

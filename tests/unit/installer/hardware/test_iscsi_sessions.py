@@ -94,7 +94,7 @@ def test_the_plan_of_a_host_on_iscsi() -> None:
 
 
 def test_a_card_of_the_roots_session_is_not_for_a_bridge() -> None:
-    with pytest.raises(PlanError, match="52:54:00:aa:00:01 is selected for a bridge.*nic-carries-root"):
+    with pytest.raises(PlanError, match=r"52:54:00:aa:00:01 is selected for a bridge.*nic-carries-root"):
         make_plan(on_san(), answers("serial: LUN1", more=management(MACS[0])), manifest(), OPTIONS)
 
 
