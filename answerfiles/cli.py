@@ -17,7 +17,7 @@ from dom0kit.fs import write_atomic
 
 
 def register(add: Add) -> None:
-    """Add the room's verbs of ``dom0kit answers``."""
+    """Register this package's verbs of ``dom0kit answers``."""
     add(
         "answers convert",
         "make answers of a XenServer or XCP-ng answer file (XML)",

@@ -172,7 +172,7 @@ def iqn(value: str) -> str:
 
 
 def ip_text(value: Any) -> Any:
-    """Refuse what the ipaddress module would take for an address although nobody means one: numbers, zones."""
+    """Reject numbers and zones, which the ipaddress module accepts as addresses."""
     if isinstance(value, int | bytes) or (isinstance(value, str) and "%" in value):
         raise refuse("ip", "an IP address as text, without a zone")
     return value

@@ -34,7 +34,7 @@ PLAIN: dict[Any, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A type of the model without ``Annotated`` and ``None`` around it, and what was said beside it."""
+    """A type of the model without ``Annotated`` and ``None`` around it, and its annotations."""
 
     type: Any
     metadata: tuple[Any, ...] = ()

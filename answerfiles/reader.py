@@ -33,10 +33,10 @@ Model = TypeVar("Model", bound=BaseModel)
 Place = Callable[[yaml_positions.Path, bool], Position]
 """Where a path is: its key when the second argument is true, else its value."""
 Warn = Callable[[str], None]
-"""Told, in one sentence, what a file of another format says and answers cannot carry."""
+"""Called with one sentence for each setting of another format that answers cannot express."""
 
 HIGHEST = 100
-"""So many errors are printed; whoever has more has one cause for them."""
+"""The number of errors that are printed; more usually have one common cause."""
 
 
 class AnswersError(UserError):
@@ -82,13 +82,13 @@ def read_answers(path: Path, warn: Warn = to_stderr) -> Answers:
 
 
 def is_xml(text: str) -> bool:
-    """Whether a text is XML: no answers in YAML start with ``<``, but somebody may try a merge key, ``<<``."""
+    """Return whether a text is XML: answers in YAML do not start with ``<``, except for a merge key, ``<<``."""
     start = text.lstrip("\ufeff \t\r\n")
     return start.startswith("<") and not start.startswith("<<")
 
 
 def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> Answers:
-    """Read answers from a text; ``file`` is what errors call it.
+    """Read answers from a text; ``file`` is its name in error messages.
 
     :raises AnswersError: with every problem at once.
     """
@@ -115,11 +115,11 @@ def validate(value: Any, place: Place, file: str = "answers", *, problems: list[
 def validate_as(
     model: type[Model], value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None
 ) -> Model:
-    """Make a record of the model of plain values; what is wrong is told at its place.
+    """Build a record of the model from plain values; errors name their place in the file.
 
     :param value: dictionaries, lists, texts, numbers, booleans and None, as :func:`positions.read_document` gives them.
     :param place: where a path of ``value`` came from; asked for wrong paths only.
-    :param problems: what was found wrong before; told together with the rest.
+    :param problems: problems found earlier; reported together with the new ones.
     :raises AnswersError: with every problem at once.
     """
     known = problems or []

@@ -69,7 +69,7 @@ class Secret:
             if REFERENCE.fullmatch(value):
                 return cls(value)
             if value.startswith(("env:", "file:")):
-                # Taken for the secret itself, a mistyped reference would be found out by nobody.
+                # A mistyped reference that counts as the secret itself would go unnoticed.
                 raise PydanticCustomError("secret", "{text}", {"text": "a reference, env:NAME or file:PATH without blanks"})
             if cls.is_valid(value):
                 return cls(value)

@@ -1,13 +1,13 @@
-"""The one kind of error that a user is meant to read."""
+"""The base class of all errors that are shown to the user."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake or an obstacle that the user can mend: one sentence and a hint, never a traceback.
+    """An error that the user can correct, shown as one sentence and a hint, without a traceback.
 
-    :param message: one sentence, what is wrong, with the value that was found.
-    :param hint: what to do about it; empty when there is nothing to advise.
+    :param message: what is wrong, where, what was found and what is allowed, in one sentence.
+    :param hint: what to do about it, beginning with a verb; empty when there is no advice.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -1,12 +1,12 @@
-"""One event stream: every step of a build, an installation or a first boot is an event for any number of sinks.
+"""Events of a build, an installation or a first boot, sent to any number of sinks.
 
-An event is a flat JSON object, one a line wherever it is written::
+An event is a flat JSON object, written as one line::
 
     {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
 
 ``event`` is ``started``, ``step``, ``progress``, ``note``, ``retrying``, ``finished`` or ``failed``. A step has the state
-``started``, ``finished`` or ``failed``; ``retrying`` says of a failed one when it is tried again. No event holds a secret:
-callers pass names and numbers, never answers, and a reporter filters what it is given (:mod:`dom0kit.redact`).
+``started``, ``finished`` or ``failed``; ``retrying`` says when a failed one is tried again. No event holds a secret:
+callers pass names and numbers, never answers, and a reporter redacts every event (:mod:`dom0kit.redact`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
 """A virtio-serial port of this name carries the events out of a virtual machine, clean of console noise."""
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 LISTENER_SECONDS = 2.0
-"""Write an event to a virtual machine's port at which nobody listens.
+"""Write an event to a virtual machine's port without a listener.
 
 Kind: protocol. Reason: the port says by POLLHUP whether its other end is open; one that is opened at the same moment gets this
 time. Expiry: the port gets no more events of this process.
@@ -60,7 +60,7 @@ Kind: pace. Reason: poll(2) may say at once that a port is ready that is not. Ex
 
 
 class Step:
-    """A step under way; call :meth:`progress` as often as you like, it thins the events itself."""
+    """A step in progress. :meth:`progress` may be called at any rate: it limits the rate of events."""
 
     def __init__(self, reporter: Reporter, name: str) -> None:
         self._reporter = reporter
@@ -68,7 +68,7 @@ class Step:
         self._last = 0.0
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Say how far the step is: ``fraction`` from 0 to 1, ``text`` what is happening now."""
+        """Report progress: ``fraction`` from 0 to 1, ``text`` the current activity."""
         now = time.monotonic()
         if now - self._last < 0.2 and fraction < 1:
             return
@@ -78,9 +78,9 @@ class Step:
 
 @dataclass
 class Reporter:
-    """Hands events to sinks and keeps the times of the steps.
+    """Send events to sinks and record the times of the steps.
 
-    :param source: who speaks: ``build``, ``installer`` or ``firstboot``.
+    :param source: the reporting program: ``build``, ``installer`` or ``firstboot``.
     :param redact: filters every event before any sink sees it.
     """
 
@@ -90,7 +90,7 @@ class Reporter:
     redact: Callable[[Event], Event] = lambda event: event
 
     def emit(self, event: str, **values: Any) -> None:
-        """Send one event to every sink; a sink that fails is left out from then on, the work goes on."""
+        """Send one event to every sink; a sink that raises OSError is removed and the work continues."""
         record = self.redact({"event": event, "source": self.source, "time": round(time.time(), 3), **values})
         for sink in list(self.sinks):
             try:
@@ -100,7 +100,7 @@ class Reporter:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Announce a step, time it, and say whether it finished or failed."""
+        """Report a step's start, and its end with the time and whether it finished or failed."""
         self.emit("step", name=name, state="started")
         start = time.monotonic()
         try:
@@ -127,21 +127,21 @@ def first_line(error: BaseException) -> str:
 
 
 def json_sink(path: Path) -> Sink:
-    """Append each event as a line of JSON to a file or a character device, unbuffered.
+    """Return a sink that appends each event as a line of JSON to a file or device, unbuffered.
 
-    A virtual machine's port at which nobody listens keeps a writer waiting for ever; past a limit the
-    sink raises, and is left out.
+    A virtual machine's port without a listener blocks a writer for ever; past a limit the
+    sink raises OSError, and the reporter removes it.
     """
     fd = os.open(path, FLAGS, 0o600)
     return lambda event: _write_line(fd, event, path)
 
 
 def shared_sink(path: Path, *, busy: float = BUSY_SECONDS) -> Sink:
-    """As :func:`json_sink`, for a process that lives long: it has the device open for each event alone.
+    """Return a sink like :func:`json_sink` for long-running processes: the device is open only while an event is written.
 
-    A virtual machine's port takes one process at a time, and refuses any other one (EBUSY).
+    A virtual machine's port can be open in one process at a time; open(2) fails in others (EBUSY).
 
-    :param busy: seconds to wait while another process has it.
+    :param busy: seconds to wait while another process has it open.
     """
 
     def sink(event: Event) -> None:
@@ -182,11 +182,11 @@ def _write_line(fd: int, event: Event, path: Path) -> None:
 
 
 class TerminalSink:
-    """Steps as lines for a person; on a terminal the running step shows a progress bar.
+    """Show steps as lines of text; on a terminal the running step has a progress bar.
 
-    Plain lines elsewhere, so that a log file or CI stays readable.
+    Elsewhere the lines are plain, so that log files and CI stay readable.
 
-    :param every: without bars, the progress of a step is a line of its own once in so many seconds; None: never.
+    :param every: without bars, print the progress of a step as a line every so many seconds; None: never.
     """
 
     BAR = 24

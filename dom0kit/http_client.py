@@ -1,6 +1,6 @@
-"""HTTP and HTTPS by the standard library: limits for time and size, redirects with rules, a pinned certificate.
+"""HTTP client with limits for time and size, restricted redirects and certificate fingerprints.
 
-No proxy and no cookie; a wrong certificate is found before a byte of the request is sent.
+It uses no proxy and no cookies, and checks the certificate before a byte of the request is sent.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CERTIFICATE_HINTS = {
 
 
 class WebError(UserError):
-    """A request that came to nothing; ``status`` is HTTP's number when the server gave one."""
+    """A failed request; ``status`` is the HTTP status if the server sent one, otherwise 0."""
 
     def __init__(self, kind: Kind, message: str, hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint)
@@ -60,11 +60,12 @@ class WebError(UserError):
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom to believe on https: one certificate, one CA, or (with neither) the CAs of the system.
+    """What to trust on https: one certificate, one CA, or (with neither) the system's CAs.
 
-    :param fingerprint: SHA-256 of the server's certificate (DER), 64 hexadecimal digits; names and dates in it do not count then.
+    :param fingerprint: SHA-256 of the server's certificate (DER), 64 hexadecimal digits; its names and dates are not checked
+        then.
     :param ca: certificates in PEM.
-    :param system: believe the system's CAs beside ``ca``.
+    :param system: trust the system's CAs in addition to ``ca``.
     """
 
     fingerprint: str = ""
@@ -74,7 +75,7 @@ class Trust:
     def context(self) -> ssl.SSLContext:
         """Return the TLS settings for a connection.
 
-        :raises WebError: when the CA's file is no PEM.
+        :raises WebError: when ``ca`` is not PEM.
         """
         if self.fingerprint:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -88,7 +89,7 @@ class Trust:
                 context.load_default_certs()
             return context
         except (ssl.SSLError, ValueError) as error:
-            raise WebError("tls", f"the CA to trust is no certificate in PEM: {error}") from error
+            raise WebError("tls", f"the CA certificate is not valid PEM: {error}") from error
 
 
 SYSTEM = Trust()
@@ -96,7 +97,7 @@ SYSTEM = Trust()
 
 @dataclass(frozen=True)
 class Response:
-    """What the server said; ``location`` is where it points to."""
+    """A server's response; ``location`` is the target of a redirect."""
 
     status: int
     body: bytes
@@ -104,15 +105,15 @@ class Response:
 
 
 def parse_trust(text: str) -> Trust:
-    """``sha256:HEX``, with or without colons between the bytes.
+    """Parse ``sha256:HEX``, with or without colons between the bytes.
 
     :raises UserError: for anything else.
     """
     plain = text.lower().removeprefix("sha256:").replace(":", "")
     if not text.lower().startswith("sha256:") or not re.fullmatch(r"[0-9a-f]{64}", plain):
         raise UserError(
-            f"the fingerprint {text!r} cannot be understood",
-            "sha256: and 64 hexadecimal digits, as 'openssl x509 -in cert.pem -noout -fingerprint -sha256' shows them",
+            f"invalid fingerprint {text!r}",
+            "give sha256: and 64 hexadecimal digits, as 'openssl x509 -in cert.pem -noout -fingerprint -sha256' prints them",
         )
     return Trust(fingerprint=plain)
 
@@ -123,7 +124,7 @@ def shown(url: str) -> str:
 
 
 def server_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port: what a certificate stands for."""
+    """Return scheme, host and port of a URL."""
     parts = split(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
@@ -131,24 +132,26 @@ def server_of(url: str) -> tuple[str, str, int]:
 def split(url: str) -> SplitResult:
     """Split a URL into its parts.
 
-    :raises WebError: when it is none of http or https, or has a user or odd characters in it.
+    :raises WebError: when it is not http or https, has a user in it, or characters that must be escaped.
     """
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise WebError("url", f"the address {shown(url)} cannot be understood: {error}") from error
+        raise WebError("url", f"invalid URL {shown(url)}: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise WebError("url", f"the address {shown(url)} is not supported", "give http://SERVER/path or https://SERVER/path")
+        raise WebError(
+            "url", f"unsupported URL {shown(url)}", "use http://SERVER/path or https://SERVER/path, without user and password"
+        )
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise WebError("url", f"the address {shown(url)!r} has characters that must be written as %XX")
+        raise WebError("url", f"the URL {shown(url)!r} has characters that must be written as %XX")
     return parts
 
 
 def get(url: str, *, trust: Trust = SYSTEM, timeout: float = TIMEOUT, total: float = TOTAL, largest: int = LARGEST) -> bytes:
-    """Fetch a file; redirects are followed, but never from https to http, and a pin holds for each server on the way.
+    """Fetch a file; follow redirects, except from https to http; a fingerprint must match each server.
 
-    :raises WebError: when it does not arrive.
+    :raises WebError: when it cannot be fetched.
     """
     first = url
     for _ in range(REDIRECTS + 1):
@@ -157,10 +160,10 @@ def get(url: str, *, trust: Trust = SYSTEM, timeout: float = TIMEOUT, total: flo
             break
         target = urljoin(url, response.location)
         if not response.location or (split(url).scheme == "https" and split(target).scheme != "https"):
-            raise WebError("protocol", f"{shown(url)} sends on to {shown(target)}, from https to http or to nowhere")
+            raise WebError("protocol", f"{shown(url)} redirects to {shown(target)}, from https to http or without a target")
         url = target
     else:
-        raise WebError("protocol", f"{shown(first)} sends on more than {REDIRECTS} times")
+        raise WebError("protocol", f"{shown(first)} redirects more than {REDIRECTS} times")
     if response.status != 200:
         raise status_error(response.status, url)
     return response.body
@@ -170,9 +173,9 @@ def status_error(status: int, url: str) -> WebError:
     """Return the error, with a hint, for an HTTP status other than success."""
     words = http.client.responses.get(status, "")
     hints = {
-        401: "the server wants a password, which is not supported; let it serve these files to this network",
-        403: "the server's rights on the file, or its rules for this network, keep it from us",
-        404: "look at the server's folder and its log for this path",
+        401: "serve these files without a password, which is not supported",
+        403: "check the file's permissions on the server, and its rules for this network",
+        404: "check the server's folder and its log for this path",
     }
     return WebError(
         "status", f"{status} {words} from the server for {shown(url)}".replace("  ", " "), hints.get(status, ""), status
@@ -190,12 +193,12 @@ def request(
     total: float = TOTAL,
     largest: int = LARGEST,
 ) -> Response:
-    """One request on a connection of its own.
+    """Send one request on a new connection.
 
-    :param timeout: seconds for the connection, and between two parts of the answer.
-    :param total: seconds for all of it after the name was resolved.
-    :param largest: bytes of the answer's body that are accepted.
-    :raises WebError: when there is no answer, or too large a one.
+    :param timeout: seconds to connect, and between two parts of the response.
+    :param total: seconds for the whole request after the name was resolved.
+    :param largest: maximum bytes of the response's body.
+    :raises WebError: when there is no response, or one that is too large.
     """
     parts = split(url)
     connection = _connection(parts, trust, timeout)
@@ -223,13 +226,13 @@ def request(
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         if late.is_set():
-            raise WebError("timeout", f"no whole answer from {shown(url)} within {total:.0f} s") from error
+            raise WebError("timeout", f"no complete response from {shown(url)} within {total:.0f} s") from error
         raise explain(error, parts, timeout) from error
     finally:
         watch.cancel()
         connection.close()
     if short or late.is_set():
-        raise WebError("connect", f"the answer of {shown(url)} ends too early")
+        raise WebError("connect", f"the response of {shown(url)} is truncated")
     if len(data) > largest:
         raise WebError("size", f"{shown(url)} is larger than {human_bytes(largest)}")
     return Response(answer.status, data, location)
@@ -243,7 +246,7 @@ def _connection(parts: SplitResult, trust: Trust, timeout: float) -> http.client
 
 
 class PinnedConnection(http.client.HTTPSConnection):
-    """HTTPS that compares the certificate with the one that is expected, before anything is sent."""
+    """HTTPS that compares the server's certificate with a fingerprint before anything is sent."""
 
     def __init__(self, host: str, port: int | None, *, timeout: float, trust: Trust) -> None:
         super().__init__(host, port, timeout=timeout, context=trust.context())
@@ -259,8 +262,8 @@ class PinnedConnection(http.client.HTTPSConnection):
             self.close()
             raise WebError(
                 "tls",
-                f"the server {self.host} has another certificate: expected sha256:{self._pin}, found sha256:{found}",
-                "the server's certificate was renewed, or somebody else answers in its place",
+                f"the certificate of {self.host} does not match: expected sha256:{self._pin}, found sha256:{found}",
+                "check whether the server's certificate was renewed; otherwise another machine may answer in its place",
             )
 
 
@@ -279,7 +282,9 @@ def shown_fingerprint(host: str, port: int = 443, timeout: float = TIMEOUT) -> s
             return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
     except OSError as error:
         why = getattr(error, "reason", None) or error.strerror or error
-        raise WebError("tls", f"{host} shows no certificate: {why}", "is it the right machine, and is it up?") from error
+        raise WebError(
+            "tls", f"{host} presents no certificate: {why}", "check that this is the right machine and that it is up"
+        ) from error
 
 
 def explain(error: Exception, parts: SplitResult, timeout: float) -> WebError:
@@ -288,12 +293,12 @@ def explain(error: Exception, parts: SplitResult, timeout: float) -> WebError:
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error, where)
     if isinstance(error, socket.gaierror):
-        hint = "look at the DNS servers that DHCP gives, or write the server's address in place of its name"
+        hint = "check the DNS servers that DHCP assigns, or use the server's address instead of its name"
         return WebError("dns", f"the name {parts.hostname} cannot be resolved: {error.strerror}", hint)
     if isinstance(error, TimeoutError):
-        return WebError("timeout", f"no answer from {where} within {timeout:.0f} s")
+        return WebError("timeout", f"no response from {where} within {timeout:.0f} s")
     if isinstance(error, OSError):
-        return WebError("connect", f"no connection to {where}: {error.strerror or error}")
+        return WebError("connect", f"cannot connect to {where}: {error.strerror or error}")
     return WebError("protocol", f"{where} does not speak HTTP: {error or type(error).__name__}")
 
 
@@ -302,5 +307,5 @@ def _explain_tls(error: ssl.SSLError, where: str) -> WebError:
         hint = CERTIFICATE_HINTS.get(error.verify_code, "")
         return WebError("tls", f"the certificate of {where} is not trusted: {error.verify_message}", hint)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return WebError("connect", f"{where} ends the connection")
-    return WebError("tls", f"no TLS with {where}: {error.reason or error}", "is this port for https?")
+        return WebError("connect", f"{where} closed the connection")
+    return WebError("tls", f"no TLS with {where}: {error.reason or error}", "check that this port is for https")

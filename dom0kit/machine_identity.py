@@ -1,4 +1,4 @@
-"""Who a machine is, for servers that know it by its MAC address, its UUID or its serial number."""
+"""Machine identity: MAC address, SMBIOS UUID and serial number."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ DMI = "sys/class/dmi/id"
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 NETWORK = "sys/class/net"
 BACKEND_MAC = "fe:ff:ff:ff:ff:ff"
-"""Of a guest's card at the host's side, as Xen's scripts set it."""
+"""The MAC address of the host's side of a guest's network card, set by Xen's scripts."""
 MEANINGLESS = re.compile(r"(.)\1{7}-(\1{4}-){3}\1{12}|03000200-0400-0500-0006-000700080009")
-"""UUIDs of boards whose maker set none: all zeros, all f, and what AMI's firmware brings."""
+"""UUIDs of boards without a UUID of their own: all zeros, all f, and the default of AMI's firmware."""
 PLACE = re.compile(r"\{(mac|uuid|serial|host)\}")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What names a machine; empty texts where it does not say.
+    """A machine's identifiers; empty where the machine has none.
 
     :param mac: lower case with colons.
     :param uuid: SMBIOS's system UUID, lower case.
     :param serial: SMBIOS's serial number of the system.
-    :param host: the host's name, once the answers gave it one.
+    :param host: the host's name, once the answers are known.
     """
 
     mac: str = ""
@@ -51,7 +51,7 @@ class Identity:
 
 
 def read_identity(root: Path = Path("/"), *, mac: str = "", host: str = "") -> Identity:
-    """UUID and serial number as the firmware gives them (sysfs: /sys/class/dmi/id, root alone may read them)."""
+    """Read UUID and serial number of the firmware (/sys/class/dmi/id, readable by root alone)."""
     return Identity(mac, _dmi(root, "product_uuid").lower(), _dmi(root, "product_serial"), host)
 
 

@@ -1,4 +1,4 @@
-"""A block of lines of our own, between two marks, in a text file that others write as well."""
+"""Managed block (begin/end markers) in a shared text file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 def outside(text: str, begin: str, end: str) -> list[str]:
     """Return the lines that are not between the markers.
 
-    A begin mark without its end, as a power cut may leave it, hides nothing: what follows it are somebody's lines.
+    A begin marker without an end marker hides nothing: the lines after it belong to others.
     """
     around: list[str] = []
     held: list[str] | None = None

@@ -1,4 +1,4 @@
-"""The one way to run a command: argv list, built environment, standard input closed, output kept.
+"""Run commands: argv list, built environment, standard input closed, output kept.
 
 >>> run(["true"]).returncode
 0
@@ -53,7 +53,7 @@ BASE_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended; ``output`` is standard output, ``errors`` standard error (empty when streamed)."""
+    """A command's result; ``output`` is standard output, ``errors`` standard error (empty when streamed)."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -63,13 +63,13 @@ class Result:
 
 
 class CommandFailed(UserError):
-    """A command ended with another exit code than 0; shown ready to paste, with its last output."""
+    """A command exited with a code other than 0; shown ready to paste, with its last output."""
 
     def __init__(self, argv: Sequence[str], returncode: int, tail: str, hint: str = "") -> None:
         self.argv = tuple(argv)
         self.returncode = returncode
         self.tail = tail
-        how = f"was ended by signal {-returncode}" if returncode < 0 else f"exited with {returncode}"
+        how = f"was killed by signal {-returncode}" if returncode < 0 else f"exited with {returncode}"
         text = f"{Path(argv[0]).name} {how}: {shlex.join(argv)}"
         if tail:
             text += "\n" + "\n".join(f"    {line}" for line in tail.splitlines()[-TAIL_LINES:])
@@ -98,7 +98,7 @@ class Runner(Protocol):
 def environment(extra: Mapping[str, str] | None = None, *, inherit: Sequence[str] = ()) -> dict[str, str]:
     """Return a command's environment: the base, the variables named in ``inherit``, then ``extra``.
 
-    Proxy settings and HOME always come along: package downloads need them.
+    HOME, TERM and proxy settings are always included: package downloads need them.
     """
     keep = ("HOME", "TERM", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
     env = dict(BASE_ENVIRONMENT)
@@ -119,11 +119,11 @@ def run(
 ) -> Result:
     """Run a command to its end and keep its output.
 
-    :param env: variables beside the base environment (see :func:`environment`).
-    :param stdin: what the command reads; closed when None.
-    :param timeout: seconds; past it the command is killed and CommandFailed is raised.
+    :param env: variables in addition to the base environment (see :func:`environment`).
+    :param stdin: standard input; closed when None.
+    :param timeout: seconds; after them the command is killed and CommandFailed is raised.
     :raises CommandFailed: on a non-zero exit code when ``check`` is set.
-    :raises UserError: when the program is not there.
+    :raises UserError: when the program is not installed.
     """
     words = [os.fspath(word) for word in argv]
     start = time.monotonic()
@@ -142,7 +142,7 @@ def run(
     except FileNotFoundError as error:
         raise _not_started(words, cwd, hint) from error
     except subprocess.TimeoutExpired as error:
-        raise CommandFailed(words, -9, f"no end after {timeout} s", hint) from error
+        raise CommandFailed(words, -9, f"timed out after {timeout} s", hint) from error
     output = done.stdout.decode(errors="replace")
     errors = done.stderr.decode(errors="replace")
     if check and done.returncode != 0:
@@ -160,7 +160,7 @@ def stream(
     hint: str = "",
     terminal: bool = False,
 ) -> Result:
-    """Run a long command; every line of its output goes to ``log`` at once and to ``on_line``.
+    """Run a long command; pass every line of its output immediately to ``log`` and ``on_line``.
 
     Carriage returns count as line ends, so that progress meters can be followed.
 
@@ -220,12 +220,12 @@ def stream(
 def _not_started(words: Sequence[str], cwd: Path | None, hint: str) -> UserError:
     """Return the error for a command that could not be started: its program or its working directory is missing."""
     if cwd is not None and not cwd.is_dir():
-        return UserError(f"there is no folder {cwd} to run {words[0]} in", hint)
-    return UserError(f"the program {words[0]} is not installed", hint or f"looked for it to run: {shlex.join(words)}")
+        return UserError(f"cannot run {words[0]}: the folder {cwd} does not exist", hint)
+    return UserError(f"the program {words[0]} is not installed", hint or f"install it; it was needed to run: {shlex.join(words)}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a command that leads a process group, with all that it has started; return when it has ended."""
+    """Terminate a command that leads a process group, with all its children; return when it has exited."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGTERM)
         try:

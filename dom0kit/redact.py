@@ -1,4 +1,4 @@
-"""Nothing secret in what is written: a filter for the text of logs, events, consoles and bundles."""
+"""Redact secrets from logs, events, consoles and support bundles."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 MASK = "********"
 SHORTEST_ANYWHERE = 6
-"""Secrets of fewer characters are masked only where they stand as words, or every log would be full of holes."""
+"""Secrets with fewer characters are masked only as whole words; otherwise they would mask parts of other words."""
 
-# Hashes as crypt(5) writes them, with any method; and what stands in an Authorization header.
+# Hashes as crypt(5) writes them, with any method; and the value of an Authorization header.
 PATTERNS = (
     re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|gy|md5|sha1|argon2\w*)\$[^\s:'\"\\<>]{8,}"),
     re.compile(r"(?i)(?<=\bbearer )[^\s'\"\\]+"),
@@ -29,13 +29,13 @@ NOT_SECRET = re.compile(r"(?:env:\w+|file:\S+|null|none|true|false|~|\*+|[>|][+-
 
 @dataclass
 class Redactor:
-    """Masks the secrets it was told, in the spellings that logs use, and everything that looks like a password hash."""
+    """Mask known secrets, in the spellings that logs use, and everything that looks like a password hash."""
 
     _secrets: set[str] = field(default_factory=set, repr=False)
     _known: re.Pattern[str] | None = field(default=None, repr=False)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Mask these from now on; references to secrets and empty texts are left out."""
+        """Mask these from now on; references to secrets and empty texts are ignored."""
         for secret in secrets:
             if not NOT_SECRET.fullmatch(secret.strip()):
                 self._secrets |= spellings(secret)

@@ -1,4 +1,4 @@
-"""A ``.tar.gz`` of texts that tells how a run failed: filtered, bounded, the same bytes for the same texts."""
+"""Support bundle: a reproducible ``.tar.gz`` of redacted texts, limited in size."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def last_lines(text: str, count: int) -> list[str]:
 
 
 def pack(files: Mapping[str, str], *, redact: Callable[[str], str], folder: str, clock: int, largest: int = LARGEST) -> bytes:
-    """Pack texts by name below one folder; long ones lose their beginning until the whole fits.
+    """Pack texts by name into one folder; cut the beginning of long ones until the whole fits.
 
-    :param redact: filters every text, before anything is cut: a secret in two pieces would be found no more.
+    :param redact: masks secrets in every text before anything is cut: a secret that is cut in two would not be found.
     :param clock: the files' time, in seconds since 1970.
     :param largest: bytes of the result.
     """

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Units, and numbers as text."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def human_bytes(size: int) -> str:
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes from a text such as ``400 GB`` (decimal) or ``1.5 TiB`` (binary); without a unit, bytes.
+    """Return the bytes of a text such as ``400 GB`` (decimal) or ``1.5 TiB`` (binary); without a unit, bytes.
 
-    :raises ValueError: when it is none.
+    :raises ValueError: when it is not a size.
     """
     found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,6})?)\s*([A-Za-z]*)", text.strip())
     if not found:
-        raise ValueError(f"{text!r} is no number with a unit")
+        raise ValueError(f"{text!r} is not a number with a unit")
     unit = next((unit for unit in UNITS if unit.lower() == (found[2] or "B").lower()), None)
     if unit is None:
         raise ValueError(f"the units are {', '.join(UNITS)}")
@@ -53,7 +53,7 @@ def human_seconds(seconds: float) -> str:
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Columns of text under a header; a column whose every cell begins with a digit is set right."""
+    """Return columns of text under a header; a column whose cells all begin with a digit is right-aligned."""
     cells = [header, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     right = [bool(rows) and all(row[i][:1].isdigit() for row in rows) for i in range(len(header))]

@@ -1,4 +1,4 @@
-"""Run a script of the user's: with a time limit, its output kept, its exit code believed."""
+"""Run a user script with timeout and captured output; a non-zero exit code is an error."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def run_script(
     runner: Runner = run,
     folder: Path = FOLDER,
 ) -> None:
-    """Run it to its end. Processes that it leaves in the background are not waited for.
+    """Run the script to its end; do not wait for processes that it leaves in the background.
 
-    :param title: what errors call it.
-    :param seconds: the time limit; past it the script and what it has started are ended.
+    :param title: the script's name in errors and notes.
+    :param seconds: the time limit; after it the script and its children are killed.
     :param note: takes the output.
-    :raises UserError: when its exit code is not 0, or it does not end in time.
+    :raises UserError: when its exit code is not 0, or it exceeds the time limit.
     """
     with tempfile.TemporaryDirectory(prefix="dom0kit-script-", dir=folder if folder.is_dir() else None) as name:
         script, output = Path(name) / "script", Path(name) / "output"
@@ -66,7 +66,7 @@ def run_script(
     code = result.returncode
     note(f"{title}: exit code {code}, {result.seconds:.1f} s" + (f"\n{said}" if said else ""))
     if code in (TIMED_OUT, 128 + 9, -9) and result.seconds >= seconds:
-        raise UserError(f"{title} did not end within {seconds} s", "give it a longer timeout, or let it do less")
+        raise UserError(f"{title} did not end within {seconds} s", "set a longer timeout for it, or let it do less")
     if code:
         last = said.splitlines()[-1].strip()[:200] if said else "no output"
-        raise UserError(f"{title} ended with exit code {code}: {last}", "its output is in the log")
+        raise UserError(f"{title} ended with exit code {code}: {last}", "read its output in the log")

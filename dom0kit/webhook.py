@@ -1,7 +1,7 @@
-"""Events by HTTP POST, in the background: retried, within limits, and never in the way of the work that is reported.
+"""Send events by HTTP POST in the background, with retries and limits, without delaying the work.
 
 One thread sends one message after the other, so that they arrive in their order. Each has ``run``, random and the same for all
-messages of one run, and ``n`` from 1: a receiver that sees a pair twice had it already, when an answer was lost on its way back.
+messages of one run, and ``n`` from 1: a receiver that sees a pair twice received it before, and its response was lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dom0kit.http_client import SYSTEM, Response, Trust, WebError
 from dom0kit.machine_identity import Identity
 
 QUEUE = 1000
-"""Messages that wait at most; past it the oldest step is given up, never a first or last word."""
+"""Queue limit; when full the oldest non-terminal event is dropped."""
 TRY_SECONDS = 8.0
 """Connect to the webhook, and wait between two parts of its answer.
 
@@ -64,9 +64,9 @@ Post = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Target:
-    """Where reports go.
+    """The receiver of reports.
 
-    :param url: with the places of :class:`dom0kit.machine_identity.Identity` filled in when it is used.
+    :param url: with placeholders that :meth:`dom0kit.machine_identity.Identity.fill` replaces.
     :param token: sent as ``Authorization: Bearer``; in no log and no ``repr``.
     """
 
@@ -86,12 +86,12 @@ class Message:
 
 
 def pause(tries: int) -> float:
-    """Seconds until the next try after so many: 1, 2, 4, ... 30."""
+    """Return the seconds until the next attempt after ``tries`` attempts: 1, 2, 4, ... 30."""
     return float(min(2 ** max(tries - 1, 0), LONGEST_PAUSE))
 
 
 def is_final(error: WebError) -> bool:
-    """Whether the same message would fail again: a wrong certificate or address, or a server that refuses it."""
+    """Return whether a retry cannot succeed: a wrong certificate or URL, or a server that rejects the message."""
     if error.kind == "status":
         return error.status < 500 and error.status not in AGAIN
     return error.kind in ("tls", "url")
@@ -100,10 +100,10 @@ def is_final(error: WebError) -> bool:
 class Webhook:
     """A sink for :class:`dom0kit.events.Reporter`; calling it takes no time and raises nothing.
 
-    Messages wait until there is a target and :meth:`release` was called.
+    Messages are queued until a target is set and :meth:`release` was called.
 
-    :param note: takes what went wrong, for the log; called from the thread.
-    :param redact: filters every event before it is kept.
+    :param note: called from the thread with a description of each failure, for the log.
+    :param redact: masks secrets in every event before it is queued.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Webhook:
         self._thread: threading.Thread | None = None
 
     def __call__(self, event: Event) -> None:
-        """Keep an event for sending; progress is left out."""
+        """Queue an event for sending; ignore progress events."""
         kind = event["event"]
         if kind not in SENT:
             return
@@ -148,18 +148,18 @@ class Webhook:
             self._add(Message(kind, self._number, body))
 
     def bundle(self, data: bytes) -> None:
-        """Send a ``.tar.gz`` after all events so far; its secrets were masked by whoever made it."""
+        """Send a ``.tar.gz`` after all events so far; the caller has masked its secrets."""
         with self._change:
             self._number += 1
             self._add(Message("bundle", self._number, data, "application/gzip"))
 
     @property
     def aimed(self) -> bool:
-        """Whether there is somebody to tell."""
+        """Return whether a target is set."""
         return self._target is not None
 
     def aim(self, target: Target | None) -> None:
-        """Send to this target from now on, what is waiting too."""
+        """Send to this target from now on, including queued messages."""
         with self._change:
             self._target = target
             self._wake()
@@ -171,11 +171,11 @@ class Webhook:
             self._wake()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything is sent or given up, at most so long; what is left then is not tried any more.
+        """Wait until everything is sent or given up, at most ``seconds``; drop what is left then.
 
-        With no time at all, nothing that waits is handed to the thread.
+        With 0 seconds, no queued message is handed to the thread.
 
-        :returns: whether all of it has arrived.
+        :returns: whether everything was delivered.
         """
         with self._change:
             if self._target is None or not self._queue:
@@ -190,7 +190,7 @@ class Webhook:
             self._queue.clear()
             self._end = None
         if left:
-            self._note(f"webhook: {left} reports were not sent within {seconds:.0f} s")
+            self._note(f"webhook: {left} reports could not be delivered within {seconds:.0f} s")
         return not self.lost
 
     def _add(self, message: Message) -> None:
@@ -226,13 +226,13 @@ class Webhook:
     def _deliver(self, message: Message) -> str:
         """Send one message with retries.
 
-        :returns: why it was given up; empty when it has arrived.
+        :returns: why it was given up; empty when it was delivered.
         """
         begin, tries = self._clock(), 0
         while True:
             target = self._target
             if target is None:
-                return "there is no target"
+                return "no target is configured"
             tries += 1
             try:
                 self._send(message, target)
@@ -261,7 +261,7 @@ class Webhook:
         self._change.wait_for(lambda: self._target != target or self._end != end, timeout=seconds)
 
     def _send(self, message: Message, target: Target) -> None:
-        """One try.
+        """Try once to send a message.
 
         :raises WebError: unless the server answers with 2xx.
         """

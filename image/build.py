@@ -202,7 +202,7 @@ class _Steps:
 
 
 def replace(new: Path, target: Path) -> None:
-    """Put a finished folder in the place of the old one."""
+    """Replace the old folder by a finished one."""
     old = target.with_name(target.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
@@ -212,7 +212,7 @@ def replace(new: Path, target: Path) -> None:
 
 
 def forget_old(work: Path, keep: set[str]) -> None:
-    """Keep the two newest cached trees and initramfs images beside those just used: each takes most of a gigabyte."""
+    """Keep the two newest cached trees and initramfs images in addition to those just used; each has most of a gigabyte."""
     for pattern in ("base-*.tar", "initrd-*.img"):
         found = sorted(work.glob(pattern), key=lambda p: p.stat().st_mtime, reverse=True)
         for path in found[2:]:

@@ -14,7 +14,7 @@ from image.recipe import Recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
 TRAVELLING = ("dom0kit", "answerfiles", "network", "pool", "installer", "firstboot", "programs")
-"""The Python rooms that travel into the image."""
+"""The Python packages that the image contains."""
 
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
@@ -61,6 +61,6 @@ def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
     """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains."""
     folders = [PROJECT / "image", *(PROJECT / room for room in TRAVELLING)]
     code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
-    # Further repositories are in the base's key, without the place of their keys on this machine.
+    # Additional repositories are in the base's key, without the paths of their signing keys on this machine.
     settings = recipe.model_dump(mode="json", exclude={"apt"})
     return hash_values(base, settings, release, version, code)[:16]

@@ -15,7 +15,7 @@ CACHE_HELP = "package cache; default: $DOM0KIT_CACHE, or dom0kit in the user's c
 
 
 def register(add: Add) -> None:
-    """Offer the commands of this room."""
+    """Register the commands of this package."""
     add(
         "image",
         "build the dom0 image (Xen, kernel, initramfs, squashfs)",

@@ -1,4 +1,4 @@
-"""What must not be in an image: anything that makes one machine itself, or lets somebody in."""
+"""Audit an image: it must hold nothing that identifies one machine or grants access."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def identities(tree: Path) -> list[str]:
     ):
         if (tree / name).exists():
             found.append(f"{name} is there")
-    found += [f"{path.relative_to(tree)} lets somebody in" for path in sorted(tree.glob("root/.ssh/*"))]
+    found += [f"{path.relative_to(tree)} grants access" for path in sorted(tree.glob("root/.ssh/*"))]
     shadow = tree / "etc/shadow"
     return found + (unlocked_accounts(shadow.read_text()) if shadow.exists() else [])

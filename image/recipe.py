@@ -50,7 +50,7 @@ class Debian(BaseModel):
 
 
 class AptSource(BaseModel):
-    """An apt repository beside Debian's.
+    """An apt repository in addition to Debian's.
 
     :ivar key: a file with the repository's OpenPGP keys, ``.asc`` (armoured) or ``.gpg``; relative to the recipe's folder.
     """
@@ -147,7 +147,7 @@ class Recipe(BaseModel):
     apt: tuple[AptSource, ...] = ()
 
     def sources(self) -> str:
-        """All apt sources, for the build host: further keys are where the recipe says."""
+        """Return all apt sources for the build host, with additional signing keys where the recipe says."""
         return self.debian.sources() + "".join(source.line(source.key) for source in self.apt)
 
     def image_sources(self) -> str:
@@ -178,7 +178,7 @@ def load(path: Path = DEFAULT_RECIPE) -> Recipe:
         key = path.parent.resolve() / source.key
         if not key.is_file():
             where = f"{path.name}:{line_of(text, source.key)}"
-            raise UserError(f"{where}: the key {key} of the repository {source.name} is not there", "put it beside the recipe")
+            raise UserError(f"{where}: the key {key} of the repository {source.name} does not exist", "put it next to the recipe")
         sources.append(source.model_copy(update={"key": str(key)}))
     return recipe.model_copy(update={"apt": tuple(sources)})
 

@@ -15,7 +15,7 @@ from iso.verify import verify
 
 
 def register(add: Add) -> None:
-    """Offer this room's subcommands."""
+    """Register this package's subcommands."""
     add(
         "master",
         "Make a bootable hybrid ISO from an image folder.",
@@ -44,7 +44,7 @@ def configure_master(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE=/PATH",
-        help="put a further file on the ISO, such as answers for dom0kit.answers=/PATH; may be given again",
+        help="put an additional file on the ISO, such as answers for dom0kit.answers=/PATH; may be repeated",
     )
     parser.add_argument(
         "--timeout",

@@ -18,7 +18,7 @@ SERIAL_LAST = "console=tty0 console=ttyS0,115200n8"
 """Linux makes the last console /dev/console: where the installer talks."""
 
 XEN_ARGUMENTS = "console=vga,com1 com1=115200,8n1 ucode=scan noreboot"
-"""``ucode=scan``: the processor's microcode is in the initial RAM disk, and Debian's Xen looks there only when told to.
+"""``ucode=scan``: the processor's microcode is in the initial RAM disk, and Debian's Xen looks there only with this argument.
 ``noreboot``: Xen's last words stay readable, and a machine with a broken medium does not boot in circles."""
 
 

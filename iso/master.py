@@ -77,7 +77,7 @@ def build(
 
     The ISO gets its name only when it was verified; the same folder and options give the same bytes.
 
-    :param added: further files by their absolute paths on the ISO, such as answers.
+    :param added: additional files by their absolute paths on the ISO, such as answers.
     :raises UserError: when the folder is incomplete, the output cannot be written or the verification finds a problem.
     """
     if not output.parent.is_dir():
@@ -119,7 +119,7 @@ def collect(
 
 
 def add_files(contents: Contents, added: Mapping[str, Path]) -> None:
-    """Put further files on the ISO.
+    """Put additional files on the ISO.
 
     :raises UserError: for a path that is not absolute or is taken, and for a file that is not there.
     """

@@ -10,7 +10,7 @@ from dom0kit.errors import UserError
 from iso.grub_menu import SCREEN_LAST, SERIAL_LAST, template
 
 HOST_TIMEOUT = 5
-"""Seconds in which a person at a known host's console may choose something else."""
+"""Seconds in which a user at a known host's console can choose another entry."""
 MENU_TIMEOUT = 60
 """Seconds until an unknown machine starts its disk."""
 URL = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:/[A-Za-z0-9._~+/-]*)?")

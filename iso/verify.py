@@ -49,7 +49,7 @@ def verify(path: Path, expected: Mapping[str, str] | None = None, *, tables: Che
     """Read a whole ISO back and compare.
 
     :param expected: SHA-256 of every file by its path on the ISO, when it is known what was put in.
-    :param tables: an outside judge of the partition tables.
+    :param tables: an external check of the partition tables.
     :raises UserError: naming every problem.
     """
     try:

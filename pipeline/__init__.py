@@ -1,1 +1,1 @@
-"""Joins the build rooms: image, then ISO; and builds twice to prove that the same inputs give the same bytes."""
+"""Run the build packages: image, then ISO; build twice to prove that the same inputs give the same bytes."""

@@ -1,4 +1,4 @@
-"""A finished folder takes another's place in one step."""
+"""Replace a folder by another one atomically."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ RENAME_EXCHANGE = 2
 
 
 def swap(new: Path, place: Path) -> bool:
-    """Give ``new`` the name ``place``; what was there gets the name of ``new`` (renameat2(2), RENAME_EXCHANGE).
+    """Exchange the names of two folders (renameat2(2), RENAME_EXCHANGE); ``place`` need not exist.
 
-    Where the file system cannot exchange, two renames do it, and for a moment ``place`` is not there.
+    Where the file system cannot exchange, use two renames; ``place`` is missing for a moment then.
 
-    :returns: whether there was something in the place before, which now is at ``new``.
+    :returns: whether ``place`` existed before; its old content is at ``new`` now.
     :raises OSError: when neither works.
     """
     if not place.exists():

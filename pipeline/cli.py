@@ -14,7 +14,7 @@ from prepare.machine import require_builder
 
 
 def register(add: Add) -> None:
-    """Offer the commands of this room."""
+    """Register the commands of this package."""
     add(
         "iso",
         "build the ISO: image, boot files, partition tables, verification",

@@ -44,7 +44,7 @@ def read_entry(data: bytes, position: int) -> tuple[Entry, int]:
     :raises ValueError: when there is no entry.
     """
     if data[position : position + 6] not in (b"070701", b"070702"):
-        raise ValueError(f"no cpio entry at byte {position}")
+        raise ValueError(f"not a cpio entry at byte {position}")
     fields = [int(data[position + 6 + 8 * i : position + 14 + 8 * i], 16) for i in range(13)]
     _, mode, owner, group, _, mtime, size, _, _, _, _, name_size, _ = fields
     name_start = position + HEADER

@@ -1,4 +1,4 @@
-"""What a machine must be before anything is begun: each check is a sentence and a hint, all told at once."""
+"""Requirements of the build host, checked first; all problems are reported together, each with a hint."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Problem:
 
 
 def problems(machine: Machine) -> list[Problem]:
-    """Every obstacle, in the order in which a person would remove them."""
+    """Return every problem, in the order in which a user would fix them."""
     found = []
     if not machine.root:
         found.append(Problem("dom0kit builds images as root, and this is not root", "run it again with sudo"))

@@ -18,11 +18,11 @@ from answerfiles.yaml_positions import Document, dotted
 from dom0kit.errors import UserError
 
 MOST_SHOWN = 40
-"""Errors in one message; the same mistake in a thousand hosts is told by its first forty."""
+"""Errors in one message; of a mistake that a thousand hosts share, the first forty are listed."""
 SECTIONS = ("defaults", "groups", "hosts")
 IDENTITY = ("mac", "uuid", "serial")
 EXTRA = ("vars", "boot_arguments")
-"""Beside answers, at every level: values for jinja, and further kernel arguments."""
+"""Keys in addition to answers, at every level: values for Jinja, and additional kernel arguments."""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_HINT = "lower-case letters, digits, '-' and '.'"
@@ -69,7 +69,7 @@ class Inventory:
 
 
 class InventoryError(AnswersError):
-    """An inventory with all that is wrong with it, as many errors as a person reads."""
+    """An inventory's errors, cut to a readable number."""
 
     def __init__(self, file: str, problems: list[Problem], hint: str = "") -> None:
         super().__init__(file, problems, hint)

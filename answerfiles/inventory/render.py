@@ -83,7 +83,7 @@ def load_key(path: Path) -> bytes:
 def render_hosts(inventory: Inventory, site: Site, progress: Progress | None = None) -> list[Rendered]:
     """Every host's answers, checked as the installer will check them.
 
-    :raises InventoryError: with every problem of every host; a problem that hosts share is told once.
+    :raises InventoryError: with every problem of every host; a problem that hosts share is listed once.
     """
     problems: dict[Problem, list[str]] = {}
     references = References(inventory.path.parent)

@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--dhcp",
         default="proxy",
         metavar="proxy|FIRST,LAST",
-        help="beside another DHCP server, or the range to give (default: proxy)",
+        help="proxy: in addition to another DHCP server; or the range to assign (default: proxy)",
     )
     parser.add_argument("--port", type=int, metavar="N", help="HTTP port (default: the URL's, or 80)")
     parser.add_argument("--https", action="store_true", help="also HTTPS, with a certificate of its own")
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answers-url", default="", metavar="URL", help="DHCP option 224; {mac}, {uuid} and {serial} are filled in by hosts"
     )
-    parser.add_argument("--no-ipxe", action="store_true", help="give GRUB to iPXE as well")
+    parser.add_argument("--no-ipxe", action="store_true", help="send GRUB to iPXE clients as well")
     parser.add_argument("--no-tftp", action="store_true", help="no TFTP and no PXE: UEFI HTTP boot and iPXE alone")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="settings, logs, reports, certificate (default: DIR.serve)")
 
@@ -73,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until interrupted.
 
-    :raises UserError: before anything is started, when it could not work; afterwards when a server ended by itself.
+    :raises UserError: before anything is started, when it cannot work; afterwards when a server exits unexpectedly.
     """
     tree = arguments.tree.absolute()
     folder: Path = (arguments.run or tree.with_name(tree.name + ".serve")).absolute()
@@ -115,7 +115,9 @@ def serve(arguments: argparse.Namespace) -> int:
                     if child.poll() is not None:
                         log = folder / f"{name}.log"
                         last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-                        raise UserError(f"{name} ended by itself with {child.returncode}:\n{last}", f"its whole log is {log}")
+                        raise UserError(
+                            f"{name} exited unexpectedly with code {child.returncode}:\n{last}", f"see the whole log: {log}"
+                        )
     print("stopped")
     return 0
 
@@ -235,7 +237,7 @@ def start(stack: ExitStack, name: str, argv: list[str], folder: Path) -> subproc
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
-    """Let a server end by itself, or end it."""
+    """Wait until a server exits, and terminate it after the grace period."""
     child.send_signal(signal.SIGTERM)
     try:
         child.wait(PATIENCE)
@@ -269,6 +271,6 @@ class receiving:  # noqa: N801
 
 
 def say(line: str | None) -> None:
-    """One line for a person, with the time."""
+    """Print one line with the time."""
     if line:
         print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stdout, flush=True)

@@ -22,7 +22,7 @@ class Lab:
 
     :param url: where hosts find the tree, without a slash at its end.
     :param network: the server's address on the interface with the network's length.
-    :param first: the first address that DHCP gives; None for proxy DHCP beside another server.
+    :param first: the first address that DHCP assigns; None for proxy DHCP in addition to another server.
     :param ipv6: a prefix of 64 bits for router advertisements and DHCPv6.
     :param answers_url: what DHCP option 224 says.
     :param ipxe: whether an iPXE that asks gets the script; otherwise GRUB as any other.

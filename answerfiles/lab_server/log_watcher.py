@@ -1,4 +1,4 @@
-"""Turns the servers' logs and the hosts' reports into lines for a person."""
+"""Translate the servers' logs and the hosts' reports into messages for the user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
 QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|done|report)/.*")
-"""Asked for to see whether it is there, or told by the receiver already."""
+"""Files that are requested only to see whether they exist, or that the receiver reports itself."""
 
 
 class Names:
@@ -46,7 +46,7 @@ def dnsmasq_line(line: str, names: Names) -> str | None:
         return f"{address} given to {mac}, {names.host(mac)}"
     if found := PROXY.search(line):
         mac, file = found.groups()
-        return f"{mac}, {names.host(mac)}, told to boot {file}" if file != "proxy" else None
+        return f"{mac}, {names.host(mac)}, is sent {file} to boot" if file != "proxy" else None
     if found := SENT.search(line):
         file, address = found.groups()
         return f"{names.client(address)} fetched {file.removeprefix(names.tree)} by TFTP"

@@ -102,7 +102,7 @@ class Receiver:
             raise Refused(401, "a token is needed")
         record = {**event, "received": round(time.time(), 3), "proven": proven}
         path = self.reports / f"{host}.jsonl"
-        # A stranger must not use up the room of the host itself.
+        # Unauthenticated senders must not use up the space reserved for the host itself.
         if path.exists() and path.stat().st_size > (LARGEST_LOG if proven else LARGEST_LOG // 4):
             raise Refused(507, "this host has reported too much")
         with path.open("a", encoding="utf-8") as file:

@@ -44,7 +44,7 @@ def dnsmasq_conf(lab: Lab) -> str:
         lines += [
             f"dhcp-range={lab.first},{lab.last},{lab.network.network.netmask},1h",
             "dhcp-authoritative",
-            # The lab has no router unless somebody says so.
+            # The lab network has no router unless one is configured.
             "dhcp-option=option:router",
         ]
         if lab.tftp:

@@ -1,4 +1,4 @@
-"""The model of an installation: everything that a host is told, in one frozen value.
+"""The model of an installation: all settings of a host in one frozen value.
 
 Each setting is defined once, here: reader, schema, reference page, installer and first boot derive from it. Answers of a
 later version add fields with defaults, so that an older ``host.json`` stays readable.

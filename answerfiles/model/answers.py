@@ -42,10 +42,10 @@ class Answers(Record):
     dom0: Dom0 = Field(default=Dom0(), description="what dom0 keeps of the machine")
     serial_console: Serial = Field(default=SerialConsole(), description="the serial line, or 'none'")
     packages: tuple[PackageSource, ...] = Field(
-        default=(), description="further Debian packages: drivers of this machine that the image lacks, and others"
+        default=(), description="additional Debian packages: drivers of this machine that the image lacks, and others"
     )
     scripts: tuple[Script, ...] = Field(default=(), description="your own scripts by stage, in this order")
-    reports: Reports = Field(default=Reports(), description="who is told how it goes")
+    reports: Reports = Field(default=Reports(), description="event notification settings")
     finish: Finish = Field(default="reboot", description="what to do after the installation")
     on_failure: OnFailure = Field(
         default="wait", description="what to do when it failed; 'reboot' of a machine that boots from the network starts over"

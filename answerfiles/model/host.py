@@ -29,7 +29,7 @@ class Root(Record):
     @model_validator(mode="after")
     def _a_way_in(self) -> Root:
         if self.password_hash is None and not self.ssh_keys:
-            raise refuse("login", "password_hash, ssh_keys or both, or nobody could log in")
+            raise refuse("login", "password_hash, ssh_keys or both; without either, logging in is impossible")
         if self.lock and (self.password_hash is not None or not self.ssh_keys):
             raise refuse("login", "with 'lock: true' ssh_keys and no password_hash")
         return self
@@ -43,7 +43,7 @@ class Dom0(Record):
 
 
 class SerialConsole(Record):
-    """The serial line that GRUB, Xen and dom0 use beside the screen."""
+    """The serial line that GRUB, Xen and dom0 use in addition to the screen."""
 
     port: Literal["com1", "com2"] = Field(default="com1", description="com1 (ttyS0) or com2 (ttyS1)")
     speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="bits a second")

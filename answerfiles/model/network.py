@@ -1,4 +1,4 @@
-"""Networks: the management network and further bridges, each with its network cards."""
+"""Networks: the management network and additional bridges, each with its network cards."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Bond(Record):
 
 
 class Route(Record):
-    """A route beside the default one."""
+    """A route in addition to the default route."""
 
     to: IpNetwork = Field(description="the network, as 198.51.100.0/24")
     via: IpAddress = Field(description="the gateway")
@@ -189,7 +189,7 @@ class Management(Uplink):
     vlan: Vlan | None = Field(default=None, description="the VLAN of the management network, 1 to 4094; untagged without it")
     dns: tuple[DnsServer, ...] = Field(default=(), description="DNS servers")
     search: tuple[HostName, ...] = Field(default=(), description="DNS search domains")
-    routes: tuple[Route, ...] = Field(default=(), description="further routes")
+    routes: tuple[Route, ...] = Field(default=(), description="additional routes")
     bridge: Interface = Field(default="xenbr0", description="name of the bridge")
 
     @model_validator(mode="after")
@@ -202,7 +202,7 @@ class Management(Uplink):
 
 
 class Bridge(Uplink):
-    """A further bridge for guests; without mac, nic and bond it has no cable and joins guests on this host alone."""
+    """An additional bridge for guests; without mac, nic and bond it has no uplink and connects guests of this host only."""
 
     name: Interface = Field(description="name of the bridge")
 
@@ -211,7 +211,7 @@ class Network(Record):
     """The host's networks."""
 
     management: Management = Field(default=Management(), description="the management network")
-    bridges: tuple[Bridge, ...] = Field(default=(), description="further bridges")
+    bridges: tuple[Bridge, ...] = Field(default=(), description="additional bridges")
 
     @model_validator(mode="after")
     def _names_and_cards_once(self) -> Network:

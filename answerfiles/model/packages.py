@@ -1,4 +1,4 @@
-"""Debian packages beside those of the image: drivers, and whatever else a host shall have."""
+"""Debian packages in addition to those of the image: drivers and any other software for the host."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class PackageSource(Record):
         if (self.folder is None) == (self.url is None):
             raise refuse("packages", "exactly one of folder and url")
         if self.folder is not None and self.sha256 is not None:
-            raise refuse("packages", "sha256 only beside a url, which is one file")
+            raise refuse("packages", "sha256 only together with url, which names one file")
         if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
-            raise refuse("packages", "sha256 beside a plain http url: anybody on the way could change the package")
+            raise refuse("packages", "sha256 together with a plain http url: the package could be changed on the way")
         return self
 
     def __str__(self) -> str:

@@ -48,11 +48,13 @@ class StorageNic(FixedAddress):
 
 
 class Iscsi(Record):
-    """iSCSI beside what the firmware's iBFT says."""
+    """iSCSI settings in addition to the firmware's iBFT."""
 
     initiator: Iqn | None = Field(default=None, description="this host's name; made at random without it")
     portals: tuple[Portal, ...] = Field(default=(), description="where targets are")
-    nics: tuple[StorageNic, ...] = Field(default=(), description="network cards for iSCSI alone, beside those of the iBFT")
+    nics: tuple[StorageNic, ...] = Field(
+        default=(), description="network cards for iSCSI alone, in addition to those of the iBFT"
+    )
 
 
 class AllPathsDown(Record):

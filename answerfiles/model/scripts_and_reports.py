@@ -34,7 +34,7 @@ class Script(Record):
         if (self.content is None) == (self.url is None):
             raise refuse("script", "exactly one of content and url")
         if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
-            raise refuse("script", "sha256 beside a plain http url: anybody on the way could change the script")
+            raise refuse("script", "sha256 together with a plain http url: the script could be changed on the way")
         if self.content is not None and not self.content.startswith("#!"):
             raise refuse("script", "a content whose first line names the interpreter, as #!/bin/sh")
         return self
@@ -49,6 +49,6 @@ class Webhook(Record):
 
 
 class Reports(Record):
-    """Who is told of started, step, finished and failed."""
+    """Event notification settings."""
 
     webhook: Webhook | None = Field(default=None, description="an address for events")

@@ -99,11 +99,11 @@ class Target(Record):
 
 
 class Guests(Record):
-    """Space for guests' disks: the rest of the target disk, and further disks as a whole."""
+    """Space for guests' disks: the rest of the target disk, and additional whole disks."""
 
     volume_group: VolumeGroupName = Field(default="guests", description="name of the LVM volume group")
     thin: Flag = Field(default=False, description="make a thin pool 'thin' of all the space")
-    disks: tuple[DiskSelector, ...] = Field(default=(), description="further disks that the volume group takes as a whole")
+    disks: tuple[DiskSelector, ...] = Field(default=(), description="additional disks that the volume group uses as a whole")
 
 
 def _none_or_guests(value: Any) -> str:

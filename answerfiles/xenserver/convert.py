@@ -62,9 +62,7 @@ def _mode(notes: Notes) -> bool:
     if mode == "fresh":
         return True
     if mode is not None:
-        text = (
-            f"'{mode}' is about a XenServer that is there, which can be neither upgraded nor restored; install anew, mode 'fresh'"
-        )
+        text = f"'{mode}' needs an existing XenServer, which can be neither upgraded nor restored; use mode 'fresh' to reinstall"
         notes.wrong(root, text, attribute="mode" if root.name == "installation" else "")
     notes.broken.add(())
     return False

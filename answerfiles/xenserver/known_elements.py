@@ -1,6 +1,7 @@
 """Which elements and attributes XenServer's answer files have, and where; the rest is an error with a guess.
 
-Facts: the documentation of XenServer and XCP-ng and the files that their installers read. Old names stand beside the new ones.
+Sources: the documentation of XenServer and XCP-ng, and the files that their installers read. Old names are listed together
+with the new ones.
 """
 
 from __future__ import annotations

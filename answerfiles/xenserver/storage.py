@@ -62,7 +62,7 @@ def _storage_type(notes: Notes) -> str:
     for name in names[:1]:
         kind = root.attributes[name]
         if kind == "ext":
-            notes.warn(root, "'ext' becomes a thin LVM pool: thin as well, but volumes instead of files", attribute=name)
+            notes.warn(root, "'ext' becomes a thin LVM pool: also thin, but with volumes instead of files", attribute=name)
             return kind
         if kind != "lvm":
             notes.wrong(

@@ -41,7 +41,7 @@ def _name(notes: Notes) -> None:
 def _password(notes: Notes) -> None:
     element = notes.first("root-password")
     if element is None:
-        notes.wrong(notes.root, "root-password is missing: nobody could log in", breaks=ROOT)
+        notes.wrong(notes.root, "root-password is missing: logging in would be impossible", breaks=ROOT)
         return
     kind = notes.choice(element, "type", ("plaintext", "hash"), required=True)
     if kind is None:
@@ -61,7 +61,7 @@ def _password(notes: Notes) -> None:
 
 def _clock(notes: Notes) -> None:
     zone = notes.first("timezone")
-    # The old default, which is ours as well.
+    # XenServer's default, and dom0kit's.
     if zone is not None:
         notes.put(("time", "zone"), zone.text, zone)
     ntp = notes.first("ntp")
@@ -140,7 +140,9 @@ def _sources(notes: Notes) -> None:
 def _rest(notes: Notes) -> None:
     prompt = notes.first("ui-confirmation-prompt")
     if prompt is not None and notes.word(prompt, ("true", "yes", "false", "no")) in ("true", "yes"):
-        notes.wrong(prompt, "'true': an installation by answers asks nobody; to look first, start it with dom0kit.plan-only")
+        notes.wrong(
+            prompt, "'true': an unattended installation asks no questions; boot with dom0kit.plan-only to see the plan first"
+        )
     ssh = notes.first("ssh-mode")
     if ssh is not None:
         mode = notes.word(ssh, ("on", "off", "auto"))
@@ -160,7 +162,7 @@ def _rest(notes: Notes) -> None:
     _loader(notes)
     for name in ("existing-installation", "backup-disk"):
         for element in notes.all(name):
-            notes.wrong(element, "a XenServer that is there can be neither upgraded nor restored; install anew with mode 'fresh'")
+            notes.wrong(element, "an existing XenServer can be neither upgraded nor restored; use mode 'fresh' to reinstall")
 
 
 def _loader(notes: Notes) -> None:

@@ -1,6 +1,6 @@
-"""Small cpio archives in the "newc" format (cpio(5)), behind an initramfs.
+"""Small cpio archives in the "newc" format (cpio(5)), appended to an initramfs.
 
-The kernel unpacks any number of archives one behind the other; a file of a later one replaces that of an earlier one (its
+The kernel unpacks concatenated archives in order; a file of a later one replaces that of an earlier one (its
 Documentation/driver-api/early-userspace/buffer-format.rst).
 """
 
@@ -17,7 +17,7 @@ UNIT = 4
 
 
 def entry(name: str, mode: int, content: bytes, number: int, epoch: int) -> bytes:
-    """One entry, owned by root.
+    """Return one entry, owned by root.
 
     :param mode: kind and permissions, as in ``st_mode``.
     :param number: the entry's inode number; two of one archive must not share one.
@@ -56,7 +56,7 @@ def archive(files: Mapping[str, str | bytes], epoch: int, modes: Mapping[str, in
 
 
 def append(initramfs: Path, data: bytes) -> None:
-    """Put an archive behind an initramfs, on a multiple of four bytes, where the kernel looks for it."""
+    """Append an archive to an initramfs at a multiple of four bytes, where the kernel looks for it."""
     with initramfs.open("ab") as file:
         file.write(b"\0" * (-file.tell() % UNIT) + data)
 
@@ -66,7 +66,7 @@ def read(data: bytes) -> dict[str, bytes]:
 
     A file of a later archive replaces one of the same name in an earlier archive.
 
-    :raises ValueError: for anything else than such archives, and for one that is cut off.
+    :raises ValueError: for anything but such archives, and for a truncated one.
     """
     files: dict[str, bytes] = {}
     position = 0
@@ -75,13 +75,13 @@ def read(data: bytes) -> dict[str, bytes]:
             position += UNIT
             continue
         if data[position : position + len(MAGIC)] != MAGIC or len(data) < position + HEADER:
-            raise ValueError(f"no cpio entry at byte {position}")
+            raise ValueError(f"not a cpio entry at byte {position}")
         fields = [int(data[position + 6 + 8 * i : position + 14 + 8 * i], 16) for i in range(13)]
         mode, size, name_size = fields[1], fields[6], fields[11]
         start = position + HEADER
         content = (start + name_size + 3) & ~3
         if content + size > len(data):
-            raise ValueError(f"the cpio entry at byte {position} is cut off")
+            raise ValueError(f"the cpio entry at byte {position} is truncated")
         if mode & 0o170000 == 0o100000:
             files[data[start : start + name_size - 1].decode()] = data[content : content + size]
         position = (content + size + 3) & ~3

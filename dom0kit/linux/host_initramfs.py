@@ -1,8 +1,8 @@
-"""What is one host's own in its initramfs: a small cpio archive behind the image's initrd.img.
+"""Host-specific initramfs overlay: a cpio archive appended to the image's initrd.
 
-The image's initramfs is the same for every host. What multipath and iSCSI must know of one host before its root is mounted lies
-behind it: the WWIDs that are multipath disks, the bindings with their header, the initiator's name. Whoever changes these files
-on a host makes the archive anew with ``dom0ctl initramfs``.
+The image's initramfs is the same for every host. The overlay holds what multipath and iSCSI need of one host before its root
+is mounted: the WWIDs of its multipath disks, the bindings with their header, the initiator's name. After a change of these
+files on a host, ``dom0ctl initramfs`` recreates the overlay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BINDINGS = "etc/multipath/bindings"
 WWIDS = "etc/multipath/wwids"
 INITIATOR = "etc/iscsi/initiatorname.iscsi"
 IQN_PREFIX = "iqn.1993-08.org.debian:01"
-"""Before the random part of a name that nobody gave; Debian's open-iscsi makes names with it as well."""
+"""The prefix of generated initiator names, the same as that of Debian's open-iscsi."""
 ISCSI = "etc/dom0kit/iscsi"
 LVM_LOCAL = "etc/lvm/lvmlocal.conf"
 LVM_DEVICES = "etc/lvm/devices/system.devices"
@@ -36,16 +36,16 @@ PATTERNS = (
     LVM_LOCAL,
     LVM_DEVICES,
 )
-"""The files that are taken, below the root, as in ``Path.glob``."""
+"""The files of the overlay, relative to the root, as patterns of ``Path.glob``."""
 FILES = "etc/dom0kit/initramfs.files"
-"""Names further files, a path a line: drivers of packages with the indexes of all modules, firmware, settings of modprobe."""
+"""Lists additional files, one path per line: drivers of packages, module indexes, firmware, modprobe settings."""
 LOAD = "etc/dom0kit/initramfs.modules"
 """Modules that the live-root script loads by name, before it looks for the root."""
 SECRET = 0o600
 HEADER_LINES = 7
 """``multipathd -B`` ends when the bindings lack a line of their header, and with it the host's root."""
 RECORD = "initramfs.json"
-"""Beside the host's state: what the initramfs with the host's part is, see :func:`record`."""
+"""File next to the host's state with sizes and checksums of the initramfs, see :meth:`Written.record`."""
 
 
 def collect(*roots: Path) -> dict[str, bytes]:
@@ -121,7 +121,7 @@ def differing(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]
 
 @dataclass(frozen=True)
 class Written:
-    """An initramfs with the host's part, as it is on the disk; sizes in bytes."""
+    """An initramfs with its overlay, as written to the disk; sizes in bytes."""
 
     image_size: int
     image_sha256: str
@@ -169,7 +169,7 @@ def write(initrd: Path, image_size: int, image_sha256: str, data: bytes) -> Writ
 def read(initrd: Path, image_size: int) -> dict[str, bytes]:
     """Return the files of an initramfs's host-specific overlay; empty when there is none.
 
-    :raises UserError: when what follows the image's initramfs is no archive.
+    :raises UserError: when what follows the image's initramfs is not a cpio archive.
     """
     with initrd.open("rb") as file:
         file.seek(image_size)
@@ -177,4 +177,4 @@ def read(initrd: Path, image_size: int) -> dict[str, bytes]:
     try:
         return cpio.read(data[-image_size % cpio.UNIT :])
     except ValueError as error:
-        raise UserError(f"the host's part of {initrd} is damaged: {error}", "make it anew: dom0ctl initramfs") from error
+        raise UserError(f"the host-specific overlay of {initrd} is damaged: {error}", "recreate it: dom0ctl initramfs") from error

@@ -76,7 +76,7 @@ class Map:
 def parse_maps(text: str) -> tuple[Map, ...]:
     """Parse multipathd's reply to ``show maps json``.
 
-    :raises ValueError: when it is none.
+    :raises ValueError: when the text is not such a reply.
     """
     value = json.loads(text)
     if not isinstance(value, dict) or not isinstance(value.get("maps", []), list):
@@ -122,7 +122,7 @@ def rows(item: Map) -> list[tuple[str, ...]]:
 
 
 def title(item: Map) -> str:
-    """Whose disk it is and how the array's ports are told apart, in a few words."""
+    """Return the disk's array and how its ports are distinguished, in a few words."""
     name = "" if item.name == item.wwid else f" ({item.name})"
     handler = {"1 alua": ", ALUA", "1 rdac": ", RDAC", "1 emc": ", EMC"}.get(item.handler, "")
     return f"{item.wwid}{name}: {item.vendor} {item.product}{handler}"

@@ -31,7 +31,7 @@ class Image:
     extents: Mapping[str, hybrid_mbr_gpt.Extent] | None = None
 
     def write(self, tree: Path, *, old: Path, step: Step) -> dict[str, str]:
-        """Copy and verify all files; those that the old tree has already are linked, and verified as well.
+        """Copy and verify all files; link, and verify, those that the old tree has.
 
         :returns: the SHA-256 of each file by its name in the tree.
         :raises UserError: when a file is not what the manifest says.

@@ -24,7 +24,7 @@ from pipeline.netboot.image_source import Image
 
 ANSWERS_MODE = 0o640
 ANSWERS_FOLDER = 0o750
-"""Answers hold password hashes and tokens: the web server's group reads them, nobody else on its machine does."""
+"""Answers hold password hashes and tokens: only root and the web server's group can read them."""
 WEB_GROUP = "www-data"
 BOOT_FILES = {"boot/pxe-bios.0": "boot/pxe-bios.0", "boot/netx64.efi": "boot/netx64.efi"}
 
@@ -61,7 +61,7 @@ class Writer:
 
 
 def key_path(tree: Path) -> Path:
-    """Where the key of a tree's report tokens is: beside the tree, never in it."""
+    """Return the path of the key for a tree's report tokens: next to the tree, never in it."""
     return tree.with_name(tree.name + ".key")
 
 
@@ -89,7 +89,7 @@ def render(
     trust: str = "",
     group: str | None = None,
 ) -> Result:
-    """Write the tree: everything beside it first, then the names are exchanged.
+    """Write a new tree next to the old one, then exchange their names.
 
     Hosts that are marked as installed stay so, but for those in ``rearm`` and those that the inventory no longer has.
 

@@ -34,8 +34,8 @@ class CommandResult:
 class Guest(ABC):
     """A running system in which commands can be executed as root, by ssh or on the serial console.
 
-            All limits are seconds of machine time (docs/reference/qa.md), stretched by ``DOM0KIT_QA_PATIENCE``.
-        """
+    All limits are seconds of machine time (docs/reference/qa.md), stretched by ``DOM0KIT_QA_PATIENCE``.
+    """
 
     @abstractmethod
     def execute(self, command: str, *, limit: float = timeouts.COMMAND) -> CommandResult:

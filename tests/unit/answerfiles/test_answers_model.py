@@ -77,7 +77,7 @@ def errors(more: str) -> list[str]:
         ("Finish: reboot", "Finish: unknown key, did you mean 'finish'?"),
         ("scripts: [{stage: writen, content: '#!/bin/sh'}]", "scripts[0].stage: found 'writen'; allowed: 'start'"),
         ("scripts: [{stage: start, content: 'echo'}]", "scripts[0]: found the keys stage, content; allowed: a content whose"),
-        ("scripts: [{stage: start, url: 'http://a/b'}]", "sha256 beside a plain http url"),
+        ("scripts: [{stage: start, url: 'http://a/b'}]", "sha256 together with a plain http url"),
         ("scripts: [{stage: start, content: ''}]", "scripts[0].content: found ''; allowed: text that is not empty"),
         ("san: {iscsi: {initiator: xen1}}", "san.iscsi.initiator: found 'xen1'; allowed: an iSCSI name"),
         ("san: {iscsi: {portals: [{address: a, port: 0}]}}", "portals[0].port: found 0; allowed: a whole number from 1 to 65535"),

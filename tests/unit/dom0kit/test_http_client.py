@@ -61,7 +61,7 @@ def test_a_ca_of_ones_own_and_none() -> None:
             http_client.get(f"{url}/a")
     assert caught.value.kind == "tls"
     assert "dom0kit.trust=sha256:HEX" in caught.value.hint
-    with pytest.raises(WebError, match="no certificate in PEM"):
+    with pytest.raises(WebError, match="not valid PEM"):
         Trust(ca="nonsense").context()
 
 
@@ -80,7 +80,7 @@ def test_redirects() -> None:
     with serve(answer, "now.pem") as url:
         trust = Trust(fingerprint=fingerprint("now.pem"))
         assert http_client.get(f"{url}/1", trust=trust) == b"hello /ok"
-        for path, words in (("/loop", "more than 5 times"), ("/away", "from https to http"), ("/none", "to nowhere")):
+        for path, words in (("/loop", "more than 5 times"), ("/away", "from https to http"), ("/none", "without a target")):
             with pytest.raises(WebError, match=words):
                 http_client.get(url + path, trust=trust)
 
@@ -161,7 +161,7 @@ def test_fingerprints() -> None:
 def test_the_certificate_that_a_server_shows() -> None:
     with serve(hello, "now.pem") as url:
         assert http_client.shown_fingerprint("127.0.0.1", int(url.rpartition(":")[2])) == fingerprint("now.pem")
-    with serve(hello) as url, pytest.raises(WebError, match=r"127\.0\.0\.1 shows no certificate"):
+    with serve(hello) as url, pytest.raises(WebError, match=r"127\.0\.0\.1 presents no certificate"):
         http_client.shown_fingerprint("127.0.0.1", int(url.rpartition(":")[2]))
     with pytest.raises(WebError, match="Connection refused"):
         http_client.shown_fingerprint("127.0.0.1", 1)

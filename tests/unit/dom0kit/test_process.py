@@ -27,7 +27,7 @@ def test_a_failure_shows_the_command_ready_to_paste_and_its_last_words() -> None
 
 
 def test_a_signal_is_named() -> None:
-    assert "was ended by signal 9" in str(CommandFailed(["x"], -9, ""))
+    assert "was killed by signal 9" in str(CommandFailed(["x"], -9, ""))
 
 
 def test_a_missing_program_is_a_users_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def test_a_dead_server_is_given_up_in_time() -> None:
     hook({"event": "failed"})
     assert not hook.flush(0.1)
     assert hook.lost == 1
-    assert any("1 reports were not sent" in note for note in notes)
+    assert any("1 reports could not be delivered" in note for note in notes)
 
 
 def test_a_message_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,4 +215,4 @@ def test_a_flush_without_time_hands_nothing_to_the_thread() -> None:
     assert hook._thread is None
     assert server.calls == []
     assert hook.lost == 1
-    assert "1 reports were not sent" in notes[0]
+    assert "1 reports could not be delivered" in notes[0]

@@ -6,8 +6,8 @@ from image.dib_log import Diagnosis
 
 OUTPUT = """\
 2026-11-20 10:07:25.442 | dib-run-parts 50-trees completed
-2026-11-20 10:07:25.442 | dib-run-parts Running /w/tmp/dib_build.7hYJJ7yr/hooks/extra-data.d/60-rooms
-2026-11-20 10:07:25.445 | /w/tmp/hooks/extra-data.d/60-rooms: line 10: install: no such file
+2026-11-20 10:07:25.442 | dib-run-parts Running /w/tmp/dib_build.7hYJJ7yr/hooks/extra-data.d/60-packages
+2026-11-20 10:07:25.445 | /w/tmp/hooks/extra-data.d/60-packages: line 10: install: no such file
 2026-11-20 10:07:25.455 | Unmount /w/tmp/dib_build.7hYJJ7yr/mnt/sys
 2026-11-20 10:07:25.595 | INFO diskimage_builder.block_device.blockdevice [-] State already cleaned
 """
@@ -18,7 +18,8 @@ def test_the_hook_and_its_last_words_are_named_without_the_clean_up() -> None:
     for line in OUTPUT.splitlines():
         diagnosis(line)
     assert diagnosis.sentence() == (
-        "the element hook extra-data.d/60-rooms failed:\n    /w/tmp/hooks/extra-data.d/60-rooms: line 10: install: no such file"
+        "the element hook extra-data.d/60-packages failed:\n"
+        "    /w/tmp/hooks/extra-data.d/60-packages: line 10: install: no such file"
     )
 
 

@@ -87,7 +87,7 @@ def test_xapi_needs_a_repository() -> None:
 def test_a_further_repository(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(XAPI + REPOSITORY)
-    with pytest.raises(UserError, match=r"recipe.toml:\d+: the key .*/keys/kronos.asc of the repository kronos is not there"):
+    with pytest.raises(UserError, match=r"recipe.toml:\d+: the key .*/keys/kronos.asc of the repository kronos does not exist"):
         recipe.load(path)
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/kronos.asc").write_text("key one")

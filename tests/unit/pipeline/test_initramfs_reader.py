@@ -38,5 +38,5 @@ def test_a_listing_shows_changed_content_and_time() -> None:
 
 
 def test_garbage_is_no_entry() -> None:
-    with pytest.raises(ValueError, match="no cpio entry at byte 0"):
+    with pytest.raises(ValueError, match="not a cpio entry at byte 0"):
         initramfs_reader.read_entry(b"garbage" * 40, 0)

@@ -91,7 +91,7 @@ def test_default_warning_goes_to_standard_error(capsys: pytest.CaptureFixture[st
         ('<script stage="installation-complete" type="url">http://a/b</script>', "wants a checksum"),
         ('<script stage="installation-complete" type="nfs">a:/b</script>', "of type nfs; allowed: an https URL"),
         ("<post-install-script>ftp://a/b</post-install-script>", "found 'ftp://a/b' of type url"),
-        ("<ui-confirmation-prompt>true</ui-confirmation-prompt>", "asks nobody"),
+        ("<ui-confirmation-prompt>true</ui-confirmation-prompt>", "asks no questions"),
         ("<ui-confirmation-prompt>1</ui-confirmation-prompt>", "found '1'; allowed: true, yes, false, no"),
         ("<guest-disk>sda,sdb</guest-disk>", "guest-disk (guests.disks[0].path): found '/dev/sda,sdb'; allowed: a disk's path"),
         ("<guest-disk>sdb</guest-disk><guest-disk>/dev/sdb</guest-disk>", "/dev/sdb is there twice"),

@@ -114,7 +114,7 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
     assert read_fetched(got, Redactor()).host_name == "h"
     with pytest.raises(UserError, match=r"cannot read /b\.yaml on the volume A"):
         source.fetch(Arguments(OnLabel("A", "b.yaml"), False), commands, Identity())
-    with pytest.raises(UserError, match="no certificate in PEM"):
+    with pytest.raises(UserError, match="not valid PEM"):
         read_trust(OnLabel("A", "a.yaml"), commands)
     assert [words[0] for words in runner.words] == ["mount", "umount"] * 3
 
