@@ -37,7 +37,7 @@ def build(
     packages: dict[str, str],
     files: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return the manifest as a plain value (see docs/explanation/architecture.md)."""
+    """Return the manifest as a plain value (see docs/reference/files.md)."""
     xen = next((v for name, v in packages.items() if name == "xen-hypervisor-common"), "")
     return {
         "format": FORMAT,

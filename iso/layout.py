@@ -39,7 +39,7 @@ REBUILD = "build the image again: dom0kit image"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The part of ``manifest.json`` that the ISO needs; docs/explanation/architecture.md describes all of it.
+    """The part of ``manifest.json`` that the ISO needs; docs/reference/files.md describes all of it.
 
     :param epoch: seconds since 1970, the time of everything on the ISO.
     :param files: SHA-256 and size in bytes of each file, by its name in the image folder.

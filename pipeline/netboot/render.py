@@ -1,4 +1,4 @@
-"""``dom0kit answers render``: an inventory and an image become the network-boot tree of docs/explanation/architecture.md."""
+"""``dom0kit answers render``: an inventory and an image become the network-boot tree of docs/reference/files.md."""
 
 from __future__ import annotations
 

@@ -77,5 +77,5 @@ def test_every_kernel_argument_of_the_live_root_is_documented() -> None:
     scripts = [path.read_text() for path in sorted(SCRIPTS.iterdir())]
     used = {name for text in scripts for name in re.findall(r"dom0kit_argument (dom0kit\.[a-z-]+)", text)}
     assert {"dom0kit.image", "dom0kit.nic", "dom0kit.report"} <= used
-    table = (PROJECT / "docs/explanation/architecture.md").read_text()
+    table = (PROJECT / "docs/reference/kernel-arguments.md").read_text()
     assert not [name for name in used if f"`{name}=" not in table]
