@@ -86,6 +86,7 @@ docs: prepare ## renew the references that are made from the code: answers, thei
 	@.venv/bin/python -m pipeline.time_limits
 	@.venv/bin/python -m qa.reference_docs
 	@.venv/bin/python -m programs.refusals_page
+	@.venv/bin/python -m qa.scenarios_page
 
 docs-site: build/docs-venv/ready ## build the documentation as a site with search into build/site
 	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs --quiet build --strict --clean

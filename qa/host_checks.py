@@ -126,11 +126,7 @@ def partitions(listing: str) -> list[dict[str, Any]]:
 
 
 def check_layout(listing: str) -> None:
-<<<<<<< HEAD
-    """Check the partitions against docs/explanation/architecture.md; ``listing`` is the output of ``lsblk --json --bytes``."""
-=======
-    """The partitions are those of docs/reference/disk-layout.md; ``listing`` is the output of ``lsblk --json --bytes``."""
->>>>>>> a1c3f70 (Tutorials, how-to guides and first reference pages in plain words)
+    """Check the partitions against docs/reference/disk-layout.md; ``listing`` is the output of ``lsblk --json --bytes``."""
     found = partitions(listing)
     shown = [(p.get("size"), p.get("fstype"), p.get("label")) for p in found]
     need(len(found) == 4, f"there are {len(found)} partitions, not 4: {shown}")

@@ -1,0 +1,86 @@
+"""The page ``docs/reference/qa-scenarios.md``, generated from decorators and docstrings: ``python -m qa.scenarios_page``."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dom0kit.fs import write_atomic
+from qa.metadata import SETS
+
+PAGE = Path("docs/reference/qa-scenarios.md")
+HEAD = """# Scenarios
+
+<!-- made by 'make docs' from the scenarios' decorators and docstrings -->
+
+Every scenario reads the consoles of its machines for panics, failed units and the like
+(`qa/console_scan.py`) and fails on any. It also fails when root's password, its hash or a token is in an
+artifact (`qa/secret_scan.py`). `dom0kit qa --list` shows the expected times; [QA](qa.md) explains how to
+run scenarios.
+"""
+FOLDERS = {
+    "install": "Installation, first boot, disks",
+    "network": "Network boot and networks of hosts",
+    "san": "Fibre Channel and iSCSI",
+    "pool": "Pools",
+    "tui": "The installer's screens",
+    "harness": "The harness itself",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scenario in the page.
+
+    :ivar tags: in alphabetical order, without those that name its folder.
+    :ivar text: the docstring of its test function, without fields.
+    """
+
+    name: str
+    firmware: str
+    tags: tuple[str, ...]
+    text: str
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Yield the scenarios of a file, in the order of the source."""
+    for node in ast.parse(path.read_text()).body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        text = " ".join((ast.get_docstring(node) or "").split("\n:")[0].replace("``", "`").split())
+        for call in node.decorator_list:
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "scenario":
+                values = {word.arg: word.value for word in call.keywords}
+                tags = ast.literal_eval(values["tags"]) if "tags" in values else set()
+                yield Entry(
+                    ast.literal_eval(call.args[0]),
+                    ast.literal_eval(values["firmware"]),
+                    tuple(sorted(set(tags) - {path.parent.name})),
+                    text,
+                )
+
+
+def render(project: Path) -> str:
+    """Return the whole page."""
+    parts = [HEAD, "| set | scenarios |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in SETS.items()), ""]
+    for folder, title in FOLDERS.items():
+        parts += [f"## {title}", "", "| scenario | firmware | tags | what it does |", "|---|---|---|---|"]
+        for path in sorted((project / "qa/scenarios" / folder).glob("test_*.py")):
+            for entry in entries(path):
+                text = entry.text.replace("|", "\\|")
+                parts.append(f"| `{entry.name}` | {entry.firmware} | {' '.join(entry.tags)} | {text} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def main(project: Path) -> int:
+    """Write the page; return the exit code."""
+    write_atomic(project / PAGE, render(project))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path.cwd()))
