@@ -196,7 +196,9 @@ def parse(text: str, name: str) -> Recipe:
         raise UserError("\n".join(lines), "image/recipe.py lists every key with its type") from error
     if recipe.dom0.toolstack == "xapi" and not recipe.apt:
         where = f"{name}:{line_of(text, 'toolstack')}"
-        hint = "name the repository that has it: [[apt]] with name, uri, suite, components and key; see docs/how-to/add-a-package.md"
+        hint = (
+            "name the repository that has it: [[apt]] with name, uri, suite, components and key; see docs/how-to/add-a-package.md"
+        )
         raise UserError(f"{where}: the toolstack xapi is not in Debian, and the recipe names no other repository", hint)
     return recipe
 

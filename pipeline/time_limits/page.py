@@ -26,8 +26,9 @@ HEAD = """# Time limits
 Every time limit of the installer, of first boot, of the pool and of the image. A wait ends on a condition wherever there is one:
 a device that appears, udev's queue, a daemon's own state. No limit is a guess at the speed of the machine.
 
-Limits that the user sets are in the [answers](answers.md): `san.all_paths_down.queue_seconds`, `scripts[].timeout`; on the kernel's command
-line, `dom0kit.network-timeout=` limits the search for the answers.
+Limits that the user sets are in the [answers](answers.md): `san.all_paths_down.queue_seconds`,
+`scripts[].timeout`; on the kernel's command line, `dom0kit.network-timeout=` limits the search for the
+answers.
 
 | kind | what it is | depends on the machine's speed? |
 |---|---|---|
