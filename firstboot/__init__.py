@@ -1,1 +1,1 @@
-"""firstboot."""
+"""First boot of an installed host: ordered steps, their records and retries, status and console."""

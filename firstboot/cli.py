@@ -1,4 +1,4 @@
-"""The subcommands of ``dom0ctl``."""
+"""Subcommands of ``dom0ctl`` on an installed host."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from firstboot.network.apply import arrived
 from firstboot.pool import cli as pool_cli
 from firstboot.pool import selftest
 from firstboot.reporting import NETWORK_STEP, attach
-from firstboot.retry import SERVICE, now, schedule
-from firstboot.runner import Outcome, Wish, next_pause, report, run_steps, tell_systemd
+from firstboot.retry import SERVICE, current_moment, schedule
+from firstboot.runner import Outcome, RunOptions, emit_result, notify_systemd, run_steps, seconds_to_next_retry
 from firstboot.status import LOG, log_text, read_status, status_text
-from firstboot.step_records import Busy, Stamps
-from firstboot.steps.steps import STEPS, Step
+from firstboot.step_records import Busy, StepRecords
+from firstboot.steps.step import Step
+from firstboot.steps.steps import STEPS
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
 
 
 def register(add: Add) -> None:
-    """Add the subcommands of an installed host."""
+    """Register the subcommands of an installed host."""
     add(
         "status",
-        "how this host is: name, version, address, first-boot steps",
+        "show the state of this host: name, version, address, first-boot steps",
         _configure_status,
         status,
         example="dom0ctl status --json",
@@ -47,133 +48,136 @@ def register(add: Add) -> None:
     )
     add(
         "paths",
-        "disks with several paths: groups, states, what is missing",
+        "show multipath disks: path groups, states, missing paths",
         configure_paths,
         paths,
         example="dom0ctl paths --rescan",
     )
     add(
         "initramfs",
-        "put this host's multipath and iSCSI files into its initramfs",
+        "update the host-specific initramfs overlay from the multipath and iSCSI files in /etc",
         configure_initramfs,
         initramfs,
         example="dom0ctl initramfs --check",
     )
     add(
         "console",
-        "the screen of the console: status, and keys for shell, network, restart",
+        "run the console's status screen, with keys for shell, network and restart",
         _configure_none,
         console,
         example="dom0ctl console",
     )
-    add("network", "give this host another address, by questions", _configure_none, network, example="dom0ctl network")
+    add("network", "change the management address interactively", _configure_none, network, example="dom0ctl network")
     pool_cli.register(add)
     selftest.register(add)
-    add("log", "the events of first boot, oldest first", _configure_log, log, example="dom0ctl log --lines 20")
+    add("log", "show the events of first boot, oldest first", _configure_log, log, example="dom0ctl log --lines 20")
 
 
 def _configure_status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("run", "retry"), help="run what is not done; retry: run STEP at once")
+    parser.add_argument("action", choices=("run", "retry"), help="run: all steps that are not done; retry: STEP now")
     parser.add_argument("step", nargs="?", metavar="STEP", help="the step to retry")
-    parser.add_argument("--only", metavar="STEP,...", help="run these steps alone")
+    parser.add_argument("--only", metavar="STEP,...", help="run only these steps")
     parser.add_argument("--due", action="store_true", help=argparse.SUPPRESS)
 
 
 def _configure_log(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="the last N events (default: 100)")
+    parser.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="show the last N events (default: 100)")
 
 
 def _configure_none(parser: argparse.ArgumentParser) -> None:
-    """These take no arguments."""
+    """Add no arguments."""
 
 
 def console(arguments: argparse.Namespace) -> int:
-    """``dom0ctl console``."""
+    """Run ``dom0ctl console``."""
     from firstboot import status_screen as screen  # noqa: PLC0415 - its terminal modules are of no use elsewhere
 
     return screen.main()
 
 
 def network(arguments: argparse.Namespace) -> int:
-    """``dom0ctl network``; the changed steps of first boot run at once."""
+    """Run ``dom0ctl network``, then the first-boot steps that it changed."""
     from firstboot import reconfigure  # noqa: PLC0415
 
     try:
         if not reconfigure.network(Host(), input, print):
             return 0
     except EOFError:
-        raise UserError("nobody answers", "run it on a terminal") from None
+        raise UserError("standard input has ended before all questions were answered", "run this command on a terminal") from None
     return firstboot(argparse.Namespace(action="run", step=None, only=None, due=False))
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """``dom0ctl status``."""
+    """Run ``dom0ctl status``."""
     value = read_status(Host(), STEPS)
     print(json.dumps(value, indent=2, sort_keys=True) if arguments.json else status_text(value))
     return 0
 
 
 def log(arguments: argparse.Namespace) -> int:
-    """``dom0ctl log``."""
+    """Run ``dom0ctl log``."""
     try:
         lines = (Path("/") / LOG).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         lines = []
     except PermissionError as error:
-        raise UserError(f"/{LOG} may be read by root alone", "run this command as root") from error
+        raise UserError(f"/{LOG} is readable by root only", "run this command as root") from error
     if text := log_text(lines[-max(arguments.lines, 1) :]):
         print(text)
     return 0
 
 
 def firstboot(arguments: argparse.Namespace) -> int:
-    """``dom0ctl firstboot run`` and ``dom0ctl firstboot retry STEP``; exit code 1 when a step failed."""
+    """Run ``dom0ctl firstboot run`` or ``dom0ctl firstboot retry STEP``.
+
+    :returns: exit code 1 when a step failed.
+    """
     if (arguments.action == "retry") != (arguments.step is not None):
-        raise UserError("retry takes one step, run takes none", "dom0ctl firstboot retry network")
+        raise UserError("retry requires one step, run accepts none", "use for example: dom0ctl firstboot retry network")
     steps = choose(STEPS, arguments.only)
     again = [step.name for step in (choose(STEPS, arguments.step) if arguments.step else ())]
-    host, stamps = Host(), Stamps(Path("/"))
-    wish = Wish(due=arguments.due or bool(again), again=again)
+    host, records = Host(), StepRecords(Path("/"))
+    options = RunOptions(due=arguments.due or bool(again), force=again)
     try:
-        with stamps.lock():
+        with records.lock():
             for step in again:
-                stamps.clear(step)
-            outcome = _run(host, steps, wish, whole=not arguments.only)
+                records.clear(step)
+            outcome = _run(host, steps, options, whole=not arguments.only)
     except Busy:
         if not arguments.due:
             raise
-        tell_systemd()  # a service of Type=notify that ends without this has failed
-        _say("first boot is running already; it goes on there")
+        notify_systemd()  # a service of Type=notify that ends without this has failed
+        _say("first boot is already running in another process")
         return 0
     except PermissionError as error:
-        raise UserError(f"first boot changes the system: {error}", "run this command as root") from error
-    return 0 if outcome.well else 1
+        raise UserError(f"first boot requires root: {error}", "run this command as root") from error
+    return 0 if outcome.succeeded else 1
 
 
-def _run(host: Host, steps: Sequence[Step], wish: Wish, *, whole: bool) -> Outcome:
-    """One run with its reports, and the timer of the next one.
+def _run(host: Host, steps: Sequence[Step], options: RunOptions, *, whole: bool) -> Outcome:
+    """Run the steps, send the reports, and schedule the next retry.
 
-    :param whole: a part of the steps says nothing about the whole host.
+    :param whole: whether all steps run; a part of them says nothing about the whole host.
     """
     reporter = _reporter()
     reports = attach(host, reporter, _say)
     if online(host):
         reports.release()
     reporter.emit("started", host=host.name, version=host.version)
-    outcome = run_steps(host, reporter, steps, ready=tell_systemd, say=_say, wish=wish)
+    outcome = run_steps(host, reporter, steps, ready=notify_systemd, say=_say, options=options)
     if whole:
         arrived(host)
-        report(host, reporter, outcome)
+        emit_result(host, reporter, outcome)
     try:
-        schedule(host, next_pause(host, STEPS))
+        schedule(host, seconds_to_next_retry(host, STEPS))
     except UserError as error:
         _say(str(error))
-    if whole and outcome.well and "NOTIFY_SOCKET" not in os.environ:
-        # The service may have failed before a person mended it.
+    if whole and outcome.succeeded and "NOTIFY_SOCKET" not in os.environ:
+        # The service may have failed before the cause was fixed.
         host.run(["systemctl", "reset-failed", SERVICE], check=False, timeout=COMMAND_SECONDS)
     if lost := reports.close():
         _say(f"{lost} reports did not reach the webhook")
@@ -181,20 +185,24 @@ def _run(host: Host, steps: Sequence[Step], wish: Wish, *, whole: bool) -> Outco
 
 
 def online(host: Host) -> bool:
-    """Was the network waited for in this boot already?"""
-    stamp = Stamps(host.root).read(NETWORK_STEP)
-    return stamp is not None and stamp.get("boot") == now(host).boot
+    """Whether the step that waits for the network has run in this boot."""
+    record = StepRecords(host.root).read(NETWORK_STEP)
+    return record is not None and record.get("boot") == current_moment(host).boot
 
 
 def choose(steps: Sequence[Step], only: str | None) -> tuple[Step, ...]:
-    """The steps that are named, in their own order; all without names."""
+    """Return the named steps in their own order; all steps without names.
+
+    :param only: names separated by commas.
+    :raises UserError: for an unknown name.
+    """
     if only is None:
         return tuple(steps)
     wanted = [name.strip() for name in only.split(",")]
     known = [step.name for step in steps]
     for name in wanted:
         if name not in known:
-            raise UserError(f"there is no step {name!r}", f"the steps are: {', '.join(known)}")
+            raise UserError(f"there is no step {name!r}", f"use one of: {', '.join(known)}")
     return tuple(step for step in steps if step.name in wanted)
 
 
@@ -210,5 +218,5 @@ def _reporter() -> Reporter:
         try:
             reporter.sinks.append(json_sink(place))
         except OSError as error:
-            _say(f"no events to {place}: {error}")
+            _say(f"cannot write events to {place}: {error}")
     return reporter

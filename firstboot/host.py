@@ -1,4 +1,4 @@
-"""The host that first boot works on: where its files are, how commands run, and what it was told."""
+"""The host that first boot configures: its files, commands and ``host.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dom0kit.process import QUERY_SECONDS
 from firstboot.secret_erasure import masked, secret_at
 from network import observed
 from network.host_json import bond_names, configured_families, management_port
-from pool.host_access import Local
+from pool.host_access import LocalHost
 
 if TYPE_CHECKING:
     from answerfiles.model import Answers
@@ -23,25 +23,28 @@ MANIFEST = "run/dom0kit/image/manifest.json"
 
 
 @dataclass
-class Host(Local):
-    """One host, with its files and commands as a pool's drivers see them.
+class Host(LocalHost):
+    """One host, with its files and commands as pool drivers access them.
 
-    :param warnings: what is not well but keeps no step from its end, in sentences for the console.
+    :param warnings: problems that make no step fail, as sentences for the console.
     """
 
     warnings: list[str] = field(default_factory=list)
 
     @cached_property
-    def told(self) -> dict[str, Any]:
-        """``host.json`` as it stands. A boot with nothing to do reads no more than this: the model takes long to load."""
+    def host_json(self) -> dict[str, Any]:
+        """``host.json`` as JSON.
+
+        A boot with nothing to do reads only this, because the model takes long to import.
+        """
         path = self.path(HOST_JSON)
-        hint = "first boot runs on installed hosts; install this machine, or put the file back"
+        hint = "run this on an installed host, or restore the file"
         try:
             value = json.loads(path.read_bytes())
         except FileNotFoundError as error:
-            raise UserError(f"/{HOST_JSON} is not there", hint) from error
+            raise UserError(f"/{HOST_JSON} does not exist", hint) from error
         except PermissionError as error:
-            raise UserError(f"/{HOST_JSON} may be read by root alone", "run this command as root") from error
+            raise UserError(f"/{HOST_JSON} is readable by root only", "run this command as root") from error
         except ValueError as error:
             raise UserError(f"/{HOST_JSON} is damaged: {error}", hint) from error
         if not isinstance(value, dict):
@@ -50,13 +53,13 @@ class Host(Local):
 
     @cached_property
     def answers(self) -> Answers:
-        """``host.json`` through its model, checked."""
-        # Loaded here alone: at boots with nothing to do, pydantic would be most of the time spent.
+        """``host.json`` as a validated model."""
+        # Imported here: at boots with nothing to do, importing pydantic would take most of the time.
         from pydantic import ValidationError  # noqa: PLC0415
 
         from answerfiles.model import load_host  # noqa: PLC0415
 
-        _ = self.told  # says in words when the file is not there or not JSON
+        _ = self.host_json  # reports a missing file or invalid JSON to the user
         try:
             return load_host(self.path(HOST_JSON))
         except ValidationError as error:
@@ -65,43 +68,49 @@ class Host(Local):
             raise UserError(f"/{HOST_JSON} is damaged at {where}: {first['msg']}", "correct the file as root") from error
 
     def secret(self, path: str) -> str | None:
-        """A secret of ``host.json`` by its path, such as ``pool.join.token``; None when there is none or it was forgotten."""
-        return secret_at(self.told, path)
+        """Return a secret of ``host.json`` by its path; None when there is none or it was erased.
 
-    def forget(self, *paths: str) -> bool:
-        """Mask secrets in ``host.json`` that are used up, on the disk and here; was one there?
-
-        A step need not call it: name the paths in ``Step.secrets``, and the runner forgets them once the step is stamped.
+        :param path: such as ``pool.join.token``.
         """
-        value = masked(self.told, paths)
-        if value is self.told:
+        return secret_at(self.host_json, path)
+
+    def erase_secrets(self, *paths: str) -> bool:
+        """Mask used secrets in ``host.json``, on disk and in this object.
+
+        A step need not call it: the runner erases the paths in ``Step.erase_after`` once the step
+        is recorded as done.
+
+        :returns: whether there were any.
+        """
+        value = masked(self.host_json, paths)
+        if value is self.host_json:
             return False
         replace_secret(self.path(HOST_JSON), json.dumps(value, indent=2, sort_keys=True) + "\n", 0o600)
         self.__dict__.pop("answers", None)
-        self.__dict__["told"] = value
+        self.__dict__["host_json"] = value
         return True
 
     @cached_property
     def port(self) -> str:
-        """The interface with the host's address, without loading the model."""
-        return management_port(self.told)
+        """The interface with the host's address, read without importing the model."""
+        return management_port(self.host_json)
 
     @cached_property
     def families(self) -> tuple[int, ...]:
-        """The address families that the answers ask for: 4, 6 or both."""
-        return configured_families(self.told)
+        """The configured address families: 4, 6 or both."""
+        return configured_families(self.host_json)
 
     @cached_property
     def name(self) -> str:
-        """The host's name; of a host that cannot tell, ``this host``."""
+        """The host's name; ``this host`` when it is unknown."""
         try:
-            return str(self.told.get("host_name", "this host"))
+            return str(self.host_json.get("host_name", "this host"))
         except UserError:
             return "this host"
 
     @cached_property
     def version(self) -> str:
-        """The version of the image that is running."""
+        """The version of the running image."""
         try:
             return str(json.loads(self.read(MANIFEST))["version"])
         except (ValueError, KeyError, TypeError):
@@ -109,22 +118,22 @@ class Host(Local):
 
     @cached_property
     def on_xen(self) -> bool:
-        """Does this system run on Xen?"""
+        """Whether this system runs on Xen."""
         return self.read("sys/hypervisor/type").strip() == "xen"
 
     def addresses(self) -> dict[int, list[str]]:
-        """The addresses that the host's port has now, by family: 4 and 6."""
+        """Return the current addresses of the host's port by family: 4 and 6."""
         return observed.addresses(
             self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=QUERY_SECONDS).output
         )
 
     def address(self) -> str | None:
-        """The address to name the host by, of the families that the answers ask for."""
+        """Return the address to name the host by, of the configured families; None without one."""
         return observed.best(self.addresses(), self.families)
 
     def bonds(self) -> dict[str, dict[str, Any]]:
-        """The bonds of the answers as Open vSwitch has them now."""
-        names = bond_names(self.told)
+        """Return the state of the configured bonds from Open vSwitch."""
+        names = bond_names(self.host_json)
         return {
             name: observed.bond(self.run(["ovs-appctl", "bond/show", name], check=False, timeout=QUERY_SECONDS).output)
             for name in names

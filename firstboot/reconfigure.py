@@ -1,4 +1,4 @@
-"""``dom0ctl network``: give the host another address, by questions on a terminal."""
+"""``dom0ctl network``: change the management address interactively."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from firstboot.host import HOST_JSON, Host
 
 
 def ask_ipv4(ask: Callable[[str], str], now: Any) -> Any:
-    """What the answers shall say about IPv4; an empty line keeps what is there.
+    """Ask for the new IPv4 setting; an empty line keeps the current one.
 
-    :returns: the new value of ``ipv4``, checked by nobody yet.
+    :param ask: prints a prompt and returns the line that was entered.
+    :param now: the current value of ``ipv4``.
+    :returns: the new value of ``ipv4``, not validated.
     """
     static = now if isinstance(now, dict) else {}
     kind = ask(f"IPv4: dhcp, static or none [{'static' if static else now}]: ").strip() or ("static" if static else now)
@@ -25,7 +27,7 @@ def ask_ipv4(ask: Callable[[str], str], now: Any) -> Any:
 
 
 def changed(told: dict[str, Any], ask: Callable[[str], str]) -> dict[str, Any]:
-    """``host.json`` with the new address and DNS servers; the old one is left alone."""
+    """Return a copy of ``host.json`` with the new address and DNS servers."""
     value = copy.deepcopy(told)
     management = value.setdefault("network", {}).setdefault("management", {})
     management["ipv4"] = ask_ipv4(ask, management.get("ipv4", "dhcp"))
@@ -37,9 +39,10 @@ def changed(told: dict[str, Any], ask: Callable[[str], str]) -> dict[str, Any]:
 
 
 def network(host: Host, ask: Callable[[str], str], say: Callable[[str], None]) -> bool:
-    """Ask, check, write. Was anything changed?
+    """Ask for the new settings, validate and write them.
 
-    :raises UserError: when what was typed cannot be; nothing is written then.
+    :returns: whether anything was changed.
+    :raises UserError: when the settings are invalid; nothing is written then.
     """
     import json  # noqa: PLC0415
 
@@ -47,9 +50,9 @@ def network(host: Host, ask: Callable[[str], str], say: Callable[[str], None]) -
 
     from answerfiles.model import Answers  # noqa: PLC0415
 
-    say("An empty line keeps what stands in brackets.")
-    value = changed(host.told, ask)
-    if value == host.told:
+    say("An empty line keeps the value in brackets.")
+    value = changed(host.host_json, ask)
+    if value == host.host_json:
         say("Nothing was changed.")
         return False
     try:
@@ -57,8 +60,8 @@ def network(host: Host, ask: Callable[[str], str], say: Callable[[str], None]) -
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{where}: {first['msg']}", "nothing was changed; try again") from error
-    say("Whoever is logged in over the network may lose the connection.")
+        raise UserError(f"{where}: {first['msg']}", "try again; nothing was changed") from error
+    say("Logins over the network may lose their connection.")
     if ask("Type 'yes' to change it: ").strip().lower() != "yes":
         say("Nothing was changed.")
         return False

@@ -1,4 +1,4 @@
-"""First boot's events to the webhook of ``host.json``. They wait for the network and never for each other."""
+"""Send first boot's events to the webhook of ``host.json`` once the network is up."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from firstboot.host import Host
 
 NETWORK_STEP = "address"
-"""The step after which the network is there."""
+"""The step after which the network is up."""
 FLUSH_SECONDS = 60.0
 """Wait at the end of first boot for reports to reach the webhook.
 
-Kind: protocol. Reason: a webhook that is down must not keep the service running. Expiry: the journal has the number of reports
-that did not arrive.
+Kind: protocol. Reason: a webhook that is down must not keep the service running. Expiry: the
+journal has the number of reports that did not arrive.
 """
 LOG_LINES = 50
 
 
 class Reports:
-    """A sink for the webhook, if the host has one; everything else works without.
+    """An event sink for the webhook; it does nothing on a host without one.
 
-    :param hook: made by :func:`attach`; None in a host without webhook.
+    :param hook: made by :func:`attach`; None on a host without a webhook.
     """
 
     def __init__(self, host: Host, hook: Webhook | None) -> None:
@@ -36,7 +36,7 @@ class Reports:
         self.hook = hook
 
     def __call__(self, event: Event) -> None:
-        """Pass an event on; when the network is there, sending begins."""
+        """Forward an event; start sending when the network is up."""
         if self.hook is None:
             return
         if event["event"] == "failed":
@@ -46,14 +46,14 @@ class Reports:
             self.hook.release()
 
     def release(self) -> None:
-        """The network is there: begin to send."""
+        """Start sending: the network is up."""
         if self.hook is not None:
             self.hook.release()
 
     def close(self) -> int:
-        """Wait for what is under way, within limits; a host without address waits for nothing.
+        """Wait for pending reports within limits; do not wait on a host without an address.
 
-        :returns: how many reports did not arrive.
+        :returns: number of reports that did not arrive.
         """
         if self.hook is None:
             return 0
@@ -62,9 +62,12 @@ class Reports:
 
 
 def attach(host: Host, reporter: Reporter, note: Any = lambda text: None) -> Reports:
-    """Filter secrets from all events from here on, and send them to the webhook if ``host.json`` names one."""
+    """Redact secrets in all further events, and send them to the webhook if ``host.json`` names one.
+
+    :param note: takes messages for the journal.
+    """
     try:
-        told = host.told
+        told = host.host_json
     except UserError:
         return Reports(host, None)
     redactor = Redactor()
@@ -73,7 +76,7 @@ def attach(host: Host, reporter: Reporter, note: Any = lambda text: None) -> Rep
     settings = (told.get("reports") or {}).get("webhook")
     if not settings:
         return Reports(host, None)
-    # Loaded here alone: TLS and HTTP take long to load on a slow machine, and most hosts have no webhook.
+    # Imported here: TLS and HTTP are slow to import, and most hosts have no webhook.
     from dom0kit.http_client import Trust  # noqa: PLC0415
     from dom0kit.webhook import Target, Webhook  # noqa: PLC0415
 

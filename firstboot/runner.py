@@ -1,4 +1,4 @@
-"""Runs the steps that are not done yet, in order, and says how the host is."""
+"""Run the steps that are not done yet, in order, and report the state of the host."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import Any
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, first_line
 from firstboot.host import Host
-from firstboot.retry import SLACK, Moment, NotAgain, first_try, left, next_text, now
-from firstboot.step_records import Stamps, fingerprint
-from firstboot.steps.steps import Step
+from firstboot.retry import TIMER_TOLERANCE, Moment, NoRetry, current_moment, retry_text, seconds_left, seconds_to_first_retry
+from firstboot.step_records import StepRecords, fingerprint
+from firstboot.steps.step import Step
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Outcome:
-    """How a run went: the names of the steps, and for failed ones the first line of why.
+    """Result of a run: names of steps, and the first line of each failure.
 
-    :param later: of the failed ones those that were not tried: their time has not come.
+    :param later: failed steps that were not tried because they are not due.
     """
 
     done: list[str] = field(default_factory=list)
@@ -36,34 +36,37 @@ class Outcome:
     later: list[str] = field(default_factory=list)
 
     @property
-    def well(self) -> bool:
-        """Did everything that was asked for end well?"""
+    def succeeded(self) -> bool:
+        """Whether no step failed or was blocked."""
         return not self.failed and not self.blocked
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a run shall try.
+class RunOptions:
+    """What a run tries.
 
-    :param due: leave out failed steps whose time has not come; a person who says ``run`` wants all of them.
-    :param again: steps to try whatever is known of them.
+    :param due: skip failed steps that are not due; ``dom0ctl firstboot run`` tries all.
+    :param force: steps to run in any case.
     """
 
     due: bool = False
-    again: Collection[str] = ()
+    force: Collection[str] = ()
 
 
-ALL = Wish()
+ALL = RunOptions()
 
 
-def is_done(step: Step, stamp: Mapping[str, Any], mark: str, boot: str, ran: Collection[str] = ()) -> bool:
-    """May a stamped step be skipped: is the stamp for the answers of today, and if it is one for every boot, in this one?
+def is_done(step: Step, record: Mapping[str, Any], mark: str, boot: str, ran: Collection[str] = ()) -> bool:
+    """Whether a recorded step can be skipped.
 
-    :param ran: the steps that ran just now; one for every boot follows those that it needs.
+    The record must match the current answers and, for a step that runs in every boot, this boot.
+
+    :param mark: hash of the current answers.
+    :param ran: steps that ran just now; a step for every boot runs again after those that it needs.
     """
-    if stamp.get("answers") != mark:
+    if record.get("answers") != mark:
         return False
-    return not step.always or (stamp.get("boot") == boot and not any(need in ran for need in step.needs))
+    return not step.always or (record.get("boot") == boot and not any(need in ran for need in step.needs))
 
 
 def run_steps(
@@ -73,14 +76,14 @@ def run_steps(
     *,
     ready: Callable[[], None] = lambda: None,
     say: Say = print,
-    wish: Wish = ALL,
+    options: RunOptions = ALL,
 ) -> Outcome:
     """Run what is not done; a step that fails stops only those that need it.
 
     :param ready: called once when no early step is left to try: logins may begin.
     :param say: takes the reason of a failure, for the console and the journal.
     """
-    work = _Work(host, reporter, say, wish)
+    work = _Run(host, reporter, say, options)
     waiting = [step.name for step in steps if step.early]
     if not waiting:
         ready()
@@ -93,42 +96,42 @@ def run_steps(
     return work.outcome
 
 
-class _Work:
-    """A run under way."""
+class _Run:
+    """A run in progress."""
 
-    def __init__(self, host: Host, reporter: Reporter, say: Say, wish: Wish) -> None:
+    def __init__(self, host: Host, reporter: Reporter, say: Say, options: RunOptions) -> None:
         self.host = host
         self.reporter = reporter
         self.say = say
-        self.wish = wish
-        self.stamps = Stamps(host.root)
+        self.options = options
+        self.records = StepRecords(host.root)
         self.outcome = Outcome()
 
     def step(self, step: Step) -> None:
-        """Run one step, or pass it over."""
+        """Run or skip one step."""
         host, outcome = self.host, self.outcome
         if any(need in outcome.failed or need in outcome.blocked for need in step.needs):
             outcome.blocked.append(step.name)
             return
-        moment = now(host)
+        moment = current_moment(host)
         try:
-            mark = fingerprint(host.told if step.answers else {}, step.answers, step.not_counted)
-            stamp = None if step.name in self.wish.again else self.stamps.read(step.name)
-            if stamp is not None and is_done(step, stamp, mark, moment.boot, outcome.done):
+            mark = fingerprint(host.host_json if step.answers else {}, step.answers, step.excluded_secrets)
+            record = None if step.name in self.options.force else self.records.read(step.name)
+            if record is not None and is_done(step, record, mark, moment.boot, outcome.done):
                 if step.always:
-                    host.warnings += [str(text) for text in stamp.get("warnings", ())]
-                self._forget(step)  # a power cut may have come between the stamp and this
+                    host.warnings += [str(text) for text in record.get("warnings", ())]
+                self._forget(step)  # there may have been a power cut between the record and this
                 outcome.skipped.append(step.name)
                 return
             if (why := self._waits(step, moment)) is not None:
                 outcome.failed[step.name] = why
                 outcome.later.append(step.name)
                 return
-            start, told = time.monotonic(), len(host.warnings)
+            start, warned = time.monotonic(), len(host.warnings)
             with self.reporter.step(step.name):
                 step.function(host)
                 seconds = time.monotonic() - start
-                self.stamps.done(step.name, mark, seconds, boot=moment.boot, warnings=host.warnings[told:])
+                self.records.write_done(step.name, mark, seconds, boot=moment.boot, warnings=host.warnings[warned:])
         except Exception as error:
             self._failed(step, error)
         else:
@@ -137,32 +140,32 @@ class _Work:
 
     def _forget(self, step: Step) -> None:
         try:
-            if step.secrets:
-                self.host.forget(*step.secrets)
+            if step.erase_after:
+                self.host.erase_secrets(*step.erase_after)
         except (OSError, UserError) as error:
-            self.say(f"{step.name} is done, but its secret is still in host.json: {error}")
+            self.say(f"{step.name} is done, but its secret could not be erased from host.json: {error}")
 
     def _waits(self, step: Step, moment: Moment) -> str | None:
-        """The first line of why the step failed, when its time has not come and nobody asked for it."""
-        failure = self.stamps.error(step.name)
-        if failure is None or not self.wish.due or step.name in self.wish.again:
+        """Return the first line of the step's failure when the step is not due; else None."""
+        failure = self.records.error(step.name)
+        if failure is None or not self.options.due or step.name in self.options.force:
             return None
-        pause = left(failure, moment)
-        return None if pause is not None and pause <= SLACK else str(failure.get("error", "")).partition("\n")[0]
+        pause = seconds_left(failure, moment)
+        return None if pause is not None and pause <= TIMER_TOLERANCE else str(failure.get("error", "")).partition("\n")[0]
 
     def _failed(self, step: Step, error: Exception) -> None:
-        text, moment = _reason(error), now(self.host)
+        text, moment = _reason(error), current_moment(self.host)
         self.outcome.failed[step.name] = first_line(error)
         pause = None
-        if step.retry is not None and not isinstance(error, NotAgain):
-            pause = step.retry.pause(self.stamps.row(step.name, moment) + 1, secrets.randbelow(1000) / 1000)
-        plan = next_text(pause, step.name)
+        if step.retry is not None and not isinstance(error, NoRetry):
+            pause = step.retry.pause(self.records.failures_in_boot(step.name, moment) + 1, secrets.randbelow(1000) / 1000)
+        plan = retry_text(pause, step.name)
         self.say(f"{step.name} failed: {text}\n       {plan}")
         tries = 1
         try:
-            tries = self.stamps.failed(step.name, text, moment, pause)["tries"]
+            tries = self.records.write_failed(step.name, text, moment, pause)["tries"]
         except OSError as full:
-            self.say(f"and that could not be written down: {full}")
+            self.say(f"the failure could not be recorded: {full}")
         if pause is not None:
             self.reporter.emit(
                 "retrying",
@@ -182,9 +185,9 @@ def _reason(error: Exception) -> str:
     return "a bug in dom0kit\n" + "".join(traceback.format_exception(error))
 
 
-def report(host: Host, reporter: Reporter, outcome: Outcome) -> None:
-    """The last event: ``finished`` when the host is up, or ``failed`` with one sentence."""
-    if outcome.well:
+def emit_result(host: Host, reporter: Reporter, outcome: Outcome) -> None:
+    """Emit the last event: ``finished`` when the host is up, else ``failed`` with one sentence."""
+    if outcome.succeeded:
         address = host.address()
         text = f"{host.name} is up at {address or 'no address'}, dom0kit {host.version}"
         reporter.emit(
@@ -198,12 +201,12 @@ def report(host: Host, reporter: Reporter, outcome: Outcome) -> None:
             ran=outcome.done,
         )
         return
-    stamps, moment = Stamps(host.root), now(host)
+    records, moment = StepRecords(host.root), current_moment(host)
     texts, pauses = [], {}
     for step, why in outcome.failed.items():
-        failure = stamps.error(step) or {}
-        pauses[step] = left(failure, moment) if failure else None
-        texts.append(f"{step}: {why} ({next_text(pauses[step], step)})")
+        failure = records.error(step) or {}
+        pauses[step] = seconds_left(failure, moment) if failure else None
+        texts.append(f"{step}: {why} ({retry_text(pauses[step], step)})")
     more = f"; not tried: {', '.join(outcome.blocked)}" if outcome.blocked else ""
     text = f"{host.name} is not ready: {'; '.join(texts)}{more}"
     soonest = min((pause for pause in pauses.values() if pause is not None), default=None)
@@ -211,23 +214,27 @@ def report(host: Host, reporter: Reporter, outcome: Outcome) -> None:
     reporter.emit("failed", text=text, failed=list(outcome.failed), blocked=outcome.blocked, next=again)
 
 
-def next_pause(host: Host, steps: Sequence[Step]) -> float | None:
-    """Seconds until the first of the failed steps is due again; None when there is none, or all wait for others or a person."""
-    stamps, moment = Stamps(host.root), now(host)
+def seconds_to_next_retry(host: Host, steps: Sequence[Step]) -> float | None:
+    """Return the seconds until the first failed step is due again.
+
+    :returns: None when no step failed, or all failed steps wait for others or have no automatic
+        retry.
+    """
+    records, moment = StepRecords(host.root), current_moment(host)
     bad: set[str] = set()
     failures = []
     for step in steps:
-        failure = stamps.error(step.name)
+        failure = records.error(step.name)
         waits = any(need in bad for need in step.needs)
         if failure is not None and not waits and failure.get("boot") == moment.boot:
             failures.append(failure)
         if failure is not None or waits:
             bad.add(step.name)
-    return first_try(failures, moment)
+    return seconds_to_first_retry(failures, moment)
 
 
-def tell_systemd(message: str = "READY=1") -> None:
-    """Send a state to the service manager that started this process, if one did (sd_notify(3))."""
+def notify_systemd(message: str = "READY=1") -> None:
+    """Send a state to the service manager that started this process, if any (sd_notify(3))."""
     place = os.environ.get("NOTIFY_SOCKET")
     if not place:
         return
@@ -235,4 +242,4 @@ def tell_systemd(message: str = "READY=1") -> None:
         try:
             channel.sendto(message.encode(), "\0" + place[1:] if place.startswith("@") else place)
         except OSError as error:
-            print(f"the service manager does not listen: {error}", file=sys.stderr)
+            print(f"cannot notify the service manager: {error}", file=sys.stderr)

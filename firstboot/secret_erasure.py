@@ -1,6 +1,7 @@
-"""Secrets of ``host.json`` that are used up: a mask takes their place.
+"""Erase used secrets in ``host.json`` by replacing them with a mask.
 
-The mask is a text that the answers' model takes for a secret, so the file stays whole, and that no filter takes for one.
+The mask is valid as a secret of the answers' model, so the file stays valid, and no redaction
+filter treats it as a secret.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from dom0kit.redact import MASK
 
 
 def secret_at(told: Mapping[str, Any], path: str) -> str | None:
-    """The secret at a path such as ``pool.join.token``; None when there is none, or it was forgotten."""
+    """Return the secret at a path such as ``pool.join.token``.
+
+    None when there is none, or it was erased.
+    """
     value: Any = told
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -21,7 +25,10 @@ def secret_at(told: Mapping[str, Any], path: str) -> str | None:
 
 
 def masked(told: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
-    """The answers with a mask in place of the secrets at these paths; the same object when there are none."""
+    """Return the answers with a mask in place of the secrets at these paths.
+
+    The same object when there are none.
+    """
     found = [path for path in paths if secret_at(told, path) is not None]
     if not found:
         return told

@@ -1,4 +1,4 @@
-"""How the host is, as ``dom0ctl status`` and ``dom0ctl log`` show it."""
+"""State of the host for ``dom0ctl status`` and ``dom0ctl log``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from firstboot.multipath_monitor.cli import count_paths
 from firstboot.multipath_monitor.map_changes import summary
 from firstboot.pool.driver_factory import pool_state
 from firstboot.pool.steps import pool_text
-from firstboot.retry import Moment, clock, left, now
-from firstboot.step_records import Stamps, fingerprint
-from firstboot.steps.steps import Step
+from firstboot.retry import Moment, current_moment, seconds_left, time_text
+from firstboot.step_records import StepRecords, fingerprint
+from firstboot.steps.step import Step
 from network import observed
 from network.host_json import management_settings
 from pool.driver import PoolState
@@ -27,41 +27,46 @@ LOG = "var/log/dom0kit/firstboot-events.jsonl"
 
 
 def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
-    """All that ``status`` knows, as a value for ``--json``."""
-    stamps = Stamps(host.root)
+    """Return the whole status as a JSON value."""
+    records = StepRecords(host.root)
     found = host.addresses()
-    moment = now(host)
+    moment = current_moment(host)
     return {
-        "name": str(host.told.get("host_name", "")),
+        "name": str(host.host_json.get("host_name", "")),
         "version": host.version,
         "xen": host.on_xen,
         "port": host.port,
-        "vlan": management_settings(host.told).get("vlan"),
+        "vlan": management_settings(host.host_json).get("vlan"),
         "address": observed.best(found, host.families),
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
         "pool": asdict(pool_state(host)),
         "paths": count_paths() if host.root == Path("/") else {},
-        "steps": [step_state(step, stamps, fingerprint(host.told, step.answers, step.not_counted), moment) for step in steps],
+        "steps": [
+            step_state(step, records, fingerprint(host.host_json, step.answers, step.excluded_secrets), moment) for step in steps
+        ],
     }
 
 
 def _ssh(host: Host) -> str:
     active = host.run(["systemctl", "is-active", "ssh.service"], check=False, timeout=QUERY_SECONDS).output.strip()
-    if host.told.get("ssh") == "off":
-        return "off" if active != "active" else "running, though the answers say off"
+    if host.host_json.get("ssh") == "off":
+        return "off" if active != "active" else "running, although the answers set ssh: off"
     return "running" if active == "active" else "not running"
 
 
-def step_state(step: Step, stamps: Stamps, mark: str, moment: Moment) -> dict[str, Any]:
-    """One step's state: ``done``, ``failed``, ``changed`` (done for other answers) or ``open``.
+def step_state(step: Step, records: StepRecords, mark: str, moment: Moment) -> dict[str, Any]:
+    """Return one step's state.
 
-    Of a failed one also ``error``, ``tries`` and ``next``: seconds since 1970, None when it waits for a person.
+    ``done``, ``failed``, ``changed`` (done for other answers) or ``open``.
+
+    A failed step also has ``error``, ``tries`` and ``next``: seconds since 1970, None without
+    automatic retry.
     """
-    stamp, error = stamps.read(step.name), stamps.error(step.name)
+    record, error = records.read(step.name), records.error(step.name)
     if error is not None:
-        pause = left(error, moment)
+        pause = seconds_left(error, moment)
         return {
             "name": step.name,
             "state": "failed",
@@ -70,14 +75,14 @@ def step_state(step: Step, stamps: Stamps, mark: str, moment: Moment) -> dict[st
             "error": error["error"],
             "next": None if pause is None else round(time.time() + pause),
         }
-    if stamp is None:
+    if record is None:
         return {"name": step.name, "state": "open"}
-    state = "done" if stamp.get("answers") == mark else "changed"
-    return {"name": step.name, "state": state, "time": stamp.get("time"), "seconds": stamp.get("seconds")}
+    state = "done" if record.get("answers") == mark else "changed"
+    return {"name": step.name, "state": state, "time": record.get("time"), "seconds": record.get("seconds")}
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """The status for a person."""
+    """Return the status as text."""
     rows: list[tuple[str, ...]] = []
     errors = []
     for step in status["steps"]:
@@ -91,26 +96,26 @@ def status_text(status: dict[str, Any]) -> str:
         f"host      {status['name']}",
         f"version   {status['version']}",
         f"xen       {'running' if status['xen'] else 'not running'}",
-        f"address   {', '.join(status['addresses']) or 'none yet'} on {where}",
+        f"address   {', '.join(status['addresses']) or 'none'} on {where}",
         *(f"bond      {name}: {observed.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
         *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
         f"pool      {pool_text(PoolState(**status['pool']))}",
-        *([] if status["pool"]["well"] else [f"          not well: {status['pool']['reason']}"]),
+        *([] if status["pool"]["well"] else [f"          degraded: {status['pool']['reason']}"]),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 
 
 def failure_text(step: dict[str, Any]) -> str:
-    """That a step failed, how often, and when or how it is tried again."""
+    """Return that a step failed, how often, and when or how it is retried."""
     tries = "once" if step.get("tries") == 1 else f"{step.get('tries')} times"
     again = step.get("next")
-    plan = f"again by itself at {clock(again)}" if again is not None else f"again by: dom0ctl firstboot retry {step['name']}"
+    plan = f"automatic retry at {time_text(again)}" if again is not None else f"run dom0ctl firstboot retry {step['name']}"
     return f"{step['name']} failed (tried {tries}; {plan})"
 
 
 def log_text(lines: Iterable[str]) -> str:
-    """The events of the log, one line each; lines that a power cut left broken are passed over."""
+    """Return the events of the log as one line each; damaged lines are skipped."""
     shown = []
     for line in lines:
         try:
@@ -124,5 +129,5 @@ def log_text(lines: Iterable[str]) -> str:
 
 
 def when(seconds: float | None) -> str:
-    """A moment in local time."""
+    """Return a time since 1970 as local date and time."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,7 +1,7 @@
-"""The console of an installed host: how it is, on one screen that renews itself, and what can be done there.
+"""The console of an installed host: a status screen that refreshes itself, and actions by key.
 
-Whoever stands at the machine may look. Everything that changes it asks for root's password first: the commands run through
-su(1) started as nobody, so that PAM decides and nothing here handles a password.
+Viewing needs no login. Every action that changes the host requires root's password: commands run
+through su(1) started as nobody, so that PAM authenticates and this program handles no password.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from firstboot.steps.steps import STEPS
 from pool.driver import PoolState
 
 SECONDS = 15.0
-"""Interval at which the status screen is drawn again.
+"""Interval at which the status screen is refreshed.
 
-Kind: pace. Reason: a drawing costs some commands. Expiry: the next drawing.
+Kind: pace. Reason: a refresh runs several commands. Expiry: the next refresh.
 """
 SOON = 2.0
-"""Pause between a uevent of a path and the next drawing of the status screen.
+"""Pause between a uevent of a path and the next refresh of the status screen.
 
-Kind: pace. Reason: multipathd must have seen the path. Expiry: the drawing.
+Kind: pace. Reason: multipathd must have processed the path. Expiry: the refresh.
 """
 WIDTH, HEIGHT = 80, 24
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "su", "-l", "root")
@@ -47,12 +47,13 @@ FAILED = ("systemctl", "--failed", "--no-legend", "--plain")
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do at the console.
+    """An action of the console.
 
-    :param argv: the command; it has the terminal to itself. Empty: the console ends, and who started it asks for a log-in;
-        login(1) hangs the terminal up and must be the first process of its session.
-    :param question: asked before; empty: not asked.
-    :param stay: what it says stays on the screen until Enter is pressed.
+    :param argv: the command, which has the terminal to itself. Empty: the console ends, and its
+        caller starts a login; login(1) hangs the terminal up and must be the first process of its
+        session.
+    :param question: confirmation question; empty for none.
+    :param stay: keep the output on the screen until Enter is pressed.
     """
 
     key: str
@@ -71,9 +72,10 @@ ACTIONS = (
 
 
 def disk_lines(text: str, paths: Mapping[str, Sequence[int]] = {}) -> list[str]:
-    """Disks, multipath maps with their paths, and arrays, from :data:`LSBLK`; a line each.
+    """Return one line per disk, multipath map and array from :data:`LSBLK`.
 
-    :param paths: how many paths each map has and should have, by WWID: a path that went is not in the listing.
+    :param paths: working and expected paths of each map by WWID: the listing does not contain lost
+        paths.
     """
     try:
         trees = json.loads(text or "{}").get("blockdevices", [])
@@ -96,20 +98,20 @@ def disk_lines(text: str, paths: Mapping[str, Sequence[int]] = {}) -> list[str]:
 
 
 def array_lines(mdstat: str) -> list[str]:
-    """Arrays of /proc/mdstat that miss a disk, or are being made whole."""
+    """Return the arrays of /proc/mdstat that miss a disk or are rebuilding."""
     lines, name = [], ""
     for line in mdstat.splitlines():
         if " : active" in line:
             name = line.split(" ", 1)[0]
         elif name and "[" in line and "_" in line.rsplit("[", 1)[1]:
-            lines.append(f"{name}: one of its disks is missing")
+            lines.append(f"{name}: a disk of the array is missing")
         elif name and ("recovery" in line or "resync" in line):
             lines.append(f"{name}: {' '.join(line.split()[1:4])}")
     return lines
 
 
 def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
-    """What is not well, the most important first."""
+    """Return the problems, the most important first."""
     found = [line for step in status["steps"] if "error" in step for line in _failure_lines(step)]
     found += [f"disk {wwid} has {well} of {wanted} paths" for wwid, (well, wanted) in status["paths"].items() if well < wanted]
     found += list(arrays)
@@ -117,12 +119,12 @@ def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -
         found.append(f"pool: {status['pool']['reason']}")
     found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
     if not status["xen"]:
-        found.append("Xen is not running: no guest can be started")
+        found.append("Xen is not running: guests cannot be started")
     return found
 
 
 def _failure_lines(step: dict[str, Any]) -> list[str]:
-    """A failed step on two rows: why, and what comes next."""
+    """Return a failed step as two rows: the reason, and the retry."""
     return [f"{step['name']}: {str(step['error']).partition(chr(10))[0]}", failure_text(step)]
 
 
@@ -134,7 +136,7 @@ def screen(
     *,
     now: str,
 ) -> list[str]:
-    """The rows of the screen; what does not fit is cut off, and says so."""
+    """Return the rows of the screen; rows that do not fit are marked as cut off."""
     width, height = WIDTH, HEIGHT
     open_steps = [step["name"] for step in status["steps"] if step["state"] in ("open", "changed")]
     lines = [
@@ -148,11 +150,11 @@ def screen(
     lines += [f" {'Disks' if not index else '     '}      {line}" for index, line in enumerate(some(disks, 5))]
     lines.append("")
     if bad:
-        lines += [" Not well:", *(f"  * {line}" for line in some(bad, 6))]
+        lines += [" Problems:", *(f"  * {line}" for line in some(bad, 6))]
     elif open_steps:
-        lines.append(f" The first start is still going on: {', '.join(open_steps)}")
+        lines.append(f" First boot is in progress: {', '.join(open_steps)}")
     else:
-        lines.append(" All is well.")
+        lines.append(" No problems.")
     lines = lines[: height - 2]
     lines += [""] * (height - 2 - len(lines))
     lines += ["-" * width, " " + "   ".join(f"{action.key} {action.label}" for action in ACTIONS)]
@@ -160,12 +162,12 @@ def screen(
 
 
 def some(lines: Sequence[str], most: int) -> list[str]:
-    """The first lines, and how many more there are."""
+    """Return the first lines, and the number of those left out."""
     return list(lines) if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more; see 'dom0ctl status'"]
 
 
 def read_screen(host: Host) -> list[str]:
-    """The screen of this host as it is now."""
+    """Return the current screen of this host."""
     status = read_status(host, STEPS)
     arrays = array_lines(host.read("proc/mdstat"))
     bad = problems(status, host.run(FAILED, check=False, timeout=QUERY_SECONDS).output, arrays)
@@ -174,13 +176,13 @@ def read_screen(host: Host) -> list[str]:
 
 
 def show(lines: Sequence[str]) -> None:
-    """Draw from the upper left corner; the cursor is hidden."""
+    """Draw from the upper left corner, without a cursor."""
     sys.stdout.write("\x1b[?25l\x1b[H" + "\r\n".join(f"{line}\x1b[K" for line in lines) + "\x1b[J")
     sys.stdout.flush()
 
 
-def announcements() -> list[socket.socket]:
-    """The kernel's announcements of devices, when this process may hear them."""
+def uevent_sockets() -> list[socket.socket]:
+    """Return a socket for the kernel's uevents, if this process may open one."""
     try:
         return [uevents.listen()]
     except OSError:
@@ -188,9 +190,10 @@ def announcements() -> list[socket.socket]:
 
 
 def wait_key(seconds: float, lines: Sequence[socket.socket] = ()) -> str:
-    """A key that is pressed within some seconds, or was pressed before; see :func:`keys_at_once`.
+    """Wait for a key; see :func:`unbuffered_keys`.
 
-    Empty without one, and soon after a path to a disk has changed.
+    :param seconds: time limit.
+    :returns: the key; empty without one, and shortly after a path to a disk has changed.
     """
     end = time.monotonic() + seconds
     while True:
@@ -199,15 +202,15 @@ def wait_key(seconds: float, lines: Sequence[socket.socket] = ()) -> str:
             return os.read(sys.stdin.fileno(), 1).decode(errors="replace")
         if not ready:
             return ""
-        if any(uevents.heard(line) for line in lines if line in ready):
+        if any(uevents.receive(line) for line in lines if line in ready):
             end = min(end, time.monotonic() + SOON)
 
 
 @contextmanager
-def keys_at_once() -> Iterator[Callable[[], None]]:
-    """Keys come without Enter and are not shown, also those that are pressed while the screen is being made.
+def unbuffered_keys() -> Iterator[Callable[[], None]]:
+    """Read keys without Enter and without echo, including those pressed while the screen is drawn.
 
-    :returns: a function that gives the terminal back as it was, for somebody who reads lines; the next call takes it again.
+    :returns: a function that restores the terminal for line input; the next call switches it back.
     """
     usual = termios.tcgetattr(sys.stdin)
     taken = False
@@ -215,7 +218,7 @@ def keys_at_once() -> Iterator[Callable[[], None]]:
     def toggle() -> None:
         nonlocal taken
         if taken:
-            # What was typed before a question is no answer to it.
+            # Discard what was typed before a question.
             termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, usual)
         else:
             tty.setcbreak(sys.stdin, termios.TCSANOW)
@@ -229,18 +232,18 @@ def keys_at_once() -> Iterator[Callable[[], None]]:
 
 
 def perform(action: Action, ask: Callable[[str], str] = input) -> None:
-    """Do one of the actions, with the terminal to itself."""
+    """Run an action, with the terminal to itself."""
     sys.stdout.write("\x1b[?25h\x1b[2J\x1b[H")
     sys.stdout.flush()
     try:
         if action.question and ask(f"{action.question} Type 'yes': ").strip().lower() != "yes":
             return
         if action.argv[0] == AS_NOBODY[0]:
-            print(f"{action.label}: the password of root is needed.", flush=True)
+            print(f"{action.label}: root's password is required.", flush=True)
         env = {"TERM": "linux", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}
         code = subprocess.run(action.argv, check=False, env=env).returncode
         if code:
-            ask("It was not done. Press Enter.")
+            ask("The action failed. Press Enter.")
         elif action.stay:
             ask("Press Enter.")
     except (EOFError, KeyboardInterrupt):
@@ -248,15 +251,15 @@ def perform(action: Action, ask: Callable[[str], str] = input) -> None:
 
 
 def main() -> int:
-    """Show the screen until somebody wants to log in: exit code 0. Exit code 1 without a terminal."""
+    """Show the screen until a login is requested: exit code 0. Exit code 1 without a terminal."""
     if not sys.stdin.isatty():
-        print("the console needs a terminal; 'dom0ctl status' prints the same", file=sys.stderr)
+        print("the console requires a terminal; use 'dom0ctl status'", file=sys.stderr)
         return 1
-    lines = announcements()
-    with keys_at_once() as toggle:
+    lines = uevent_sockets()
+    with unbuffered_keys() as toggle:
         while True:
             try:
-                # Each time anew: the host remembers what it was told.
+                # A new object each time, because Host caches host.json.
                 show(read_screen(Host(run=run)))
                 key = wait_key(SECONDS, lines)
             except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The record on the disk of which steps are done, and of why one is not."""
+"""Step records on disk: which steps are done, and why one failed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FOLDER = "var/lib/dom0kit/firstboot"
 
 
 def fingerprint(told: Mapping[str, Any], parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
-    """A hash of the parts of ``host.json`` that a step depends on.
+    """Return a hash of the parts of ``host.json`` that a step depends on.
 
-    :param secrets: paths of those that are used up; they do not count, so that the hash is the same without them.
+    :param secrets: paths of secrets that are erased later; they are masked in the hash.
     """
     told = masked(told, secrets)
     text = json.dumps([told.get(part) for part in parts], sort_keys=True)
@@ -32,35 +32,44 @@ def fingerprint(told: Mapping[str, Any], parts: Sequence[str], secrets: Sequence
 
 
 class Busy(UserError):
-    """Somebody else runs the steps at this moment."""
+    """Another process runs the steps."""
 
 
 @dataclass(frozen=True)
-class Stamps:
-    """The stamps of one host, below its root."""
+class StepRecords:
+    """The step records of one host.
+
+    :param root: of its file system.
+    """
 
     root: Path
 
     @property
     def folder(self) -> Path:
-        """Where the stamps are."""
+        """The folder of the records."""
         return self.root / FOLDER
 
     def read(self, step: str) -> dict[str, Any] | None:
-        """A step's stamp, or None when the step is not done; a stamp that cannot be read counts as none."""
+        """Return a step's record; None when the step is not done or the record is damaged."""
         return _read(self.folder / f"{step}.json")
 
     def error(self, step: str) -> dict[str, Any] | None:
-        """Why the step failed when it was last tried, how often, and when it is due again; or None."""
+        """Return the failure record of a step: reason, number of tries, and when it is due again.
+
+        Or None.
+        """
         return _read(self.folder / f"{step}.error.json")
 
-    def done(self, step: str, mark: str, seconds: float, *, boot: str = "", warnings: Sequence[str] = ()) -> None:
-        """Write the stamp of a step that has truly ended well.
+    def write_done(self, step: str, mark: str, seconds: float, *, boot: str = "", warnings: Sequence[str] = ()) -> None:
+        """Record a step as done.
 
-        :param boot: which boot this is, for steps that run once in each.
-        :param warnings: what is not well all the same, told again when the step is passed over in this boot.
+        What the step wrote is synced to disk first: a record that outlives its step's files would
+        hide their loss.
 
-        What the step wrote goes to the disk first: a stamp that outlives its step's files would hide their loss.
+        :param mark: hash of the answers that the step depends on.
+        :param seconds: duration.
+        :param boot: ID of this boot, for steps that run once per boot.
+        :param warnings: repeated when the step is skipped in this boot.
         """
         os.sync()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,40 +78,41 @@ class Stamps:
         write_json(self.folder / f"{step}.json", value, 0o600)
         (self.folder / f"{step}.error.json").unlink(missing_ok=True)
 
-    def failed(self, step: str, text: str, moment: Moment, pause: float | None) -> dict[str, Any]:
-        """Note why a step failed, and when it is due again; what was noted.
+    def write_failed(self, step: str, text: str, moment: Moment, pause: float | None) -> dict[str, Any]:
+        """Record a failure and when the step is due again.
 
-        :param pause: seconds until then; None: it waits for a person.
+        :param pause: seconds until the retry; None: no automatic retry.
+        :returns: the record.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self.error(step) or {}
         value = {"step": step, "error": text, "tries": int(before.get("tries", 0)) + 1, "time": round(time.time(), 3)}
-        value |= {"boot": moment.boot, "row": self.row(step, moment) + 1}
+        value |= {"boot": moment.boot, "row": self.failures_in_boot(step, moment) + 1}
         value["due"] = None if pause is None else round(moment.seconds + pause, 1)
         write_json(self.folder / f"{step}.error.json", value, 0o600)
         return value
 
-    def row(self, step: str, moment: Moment) -> int:
-        """How often a step has failed in a row in this boot."""
+    def failures_in_boot(self, step: str, moment: Moment) -> int:
+        """Return how often a step has failed in a row in this boot."""
         before = self.error(step) or {}
         return int(before.get("row", 0)) if before.get("boot") == moment.boot else 0
 
     def clear(self, step: str) -> None:
-        """Forget that a step is done."""
+        """Delete a step's record."""
         (self.folder / f"{step}.json").unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the stamps alone: the service and a person must not work at once.
+        """Hold the lock of the records, so that only one process runs steps.
 
-        :raises Busy: when somebody else holds them.
+        :raises Busy: when another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise Busy("first boot is running already", "wait for it: journalctl -fu dom0kit-firstboot") from error
+                raise Busy("first boot is already running", "wait for it: journalctl -fu dom0kit-firstboot") from error
             yield
 
 

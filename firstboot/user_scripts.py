@@ -1,4 +1,4 @@
-"""The first-boot step ``scripts``: the user's own scripts, as the installer wrote them into ``host.json``."""
+"""The first-boot step ``scripts``: the user's scripts, stored in ``host.json`` by the installer."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DONE = "var/lib/dom0kit/firstboot/scripts"
 DEFAULT_SECONDS = 600
 """Run a user's script at first boot.
 
-Kind: configured. Reason: `scripts[].timeout` of the answers sets another value, and this is the model's default. Expiry: the
-step fails and names the script.
+Kind: configured. Reason: `scripts[].timeout` of the answers sets another value, and this is the
+model's default. Expiry: the step fails and names the script.
 """
 
 
 def scripts(host: Host, runner: Runner = run) -> None:
-    """Run them in their order. One that has ended well does not run again, unless its text changes.
+    """Run the scripts in order; a script that succeeded runs again only when its text changes.
 
-    :raises UserError: when one fails; those after it are not tried.
+    :raises UserError: when one fails; those after it are not run.
     """
     redact = Redactor()
-    redact.add(secrets_in(host.told))
+    redact.add(secrets_in(host.host_json))
 
     def note(text: str) -> None:
         path = host.path(LOG)
@@ -40,7 +40,7 @@ def scripts(host: Host, runner: Runner = run) -> None:
         with path.open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {redact(text)}\n")
 
-    for number, entry in enumerate(host.told.get("scripts", ()), 1):
+    for number, entry in enumerate(host.host_json.get("scripts", ()), 1):
         if entry.get("stage") != STAGE:
             continue
         title = f"script {number} ({STAGE})"
@@ -53,17 +53,21 @@ def scripts(host: Host, runner: Runner = run) -> None:
             seconds = int(entry.get("timeout") or DEFAULT_SECONDS)
             run_script(content, title, seconds=seconds, environment=environment, note=note, runner=runner)
         except UserError as error:
-            raise UserError(redact(error.message), f"its output is in /{LOG}; again: dom0ctl firstboot retry scripts") from error
+            raise UserError(
+                redact(error.message), f"read its output in /{LOG}; retry: dom0ctl firstboot retry scripts"
+            ) from error
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
 
 
 def text_of(entry: dict[str, Any], title: str) -> bytes:
-    """A script's content, which the installer has written out and checked.
+    """Return a script's content, which the installer has stored and checked.
 
-    :raises UserError: when host.json holds none.
+    :raises UserError: when host.json has none.
     """
     content = entry.get("content")
     if not isinstance(content, str) or not content:
-        raise UserError(f"/etc/dom0kit/host.json has no content for {title}", "write it there; only the installer follows a URL")
+        raise UserError(
+            f"/etc/dom0kit/host.json has no content for {title}", "add it there; only the installer downloads from a URL"
+        )
     return content.encode()

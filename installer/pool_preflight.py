@@ -16,9 +16,9 @@ from installer.model import refusals
 from installer.model.hardware import Nic
 from installer.network import session
 from installer.selection.nics import Uplink
-from pool.driver import Joiner, PoolAnswer, Problem
+from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join.pool_facts import image_facts
-from pool.join.preflight import ask_pool, question
+from pool.join.preflight import ask_pool, describe_request
 from pool.join.token import read_token
 
 TITLE = "check admission to the pool"
@@ -51,7 +51,7 @@ class AdmissionCheck:
 
     def describe(self) -> str:
         """Return the check in one line, without secrets."""
-        return f"first {question(self.pool)}"
+        return f"first {describe_request(self.pool)}"
 
 
 def make_admission_check(answers: Answers, uplinks: tuple[Uplink, ...]) -> AdmissionCheck | None:
@@ -92,7 +92,7 @@ def secrets(pool: Pool) -> tuple[str, ...]:
     return (token.write(),)
 
 
-def joining_host(check: AdmissionCheck, manifest: str, found: tuple[str, ...]) -> Joiner:
+def joining_host(check: AdmissionCheck, manifest: str, found: tuple[str, ...]) -> JoiningHost:
     """Return the description of this host that the pool checks.
 
     :param manifest: text of the image's manifest.
@@ -101,7 +101,7 @@ def joining_host(check: AdmissionCheck, manifest: str, found: tuple[str, ...]) -
     version, toolstack = image_facts(manifest, check.pool.toolstack)
     both = (check.management.ipv4, check.management.ipv6)
     fixed = tuple(str(record.address.ip) for record in both if isinstance(record, StaticAddress | StaticAddress6))
-    return Joiner(check.name, fixed or found, version, toolstack, machine_uuid())
+    return JoiningHost(check.name, fixed or found, version, toolstack, machine_uuid())
 
 
 def check_admission(
@@ -110,7 +110,7 @@ def check_admission(
     commands: Commands,
     step: Step,
     *,
-    speak: Callable[[Pool, Joiner], PoolAnswer] = ask_pool,
+    speak: Callable[[Pool, JoiningHost], PoolAnswer] = ask_pool,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PoolAnswer:
@@ -132,7 +132,7 @@ def check_admission(
             if not passing or clock() - start >= SECONDS:
                 break
             sleep(PAUSE)
-    if not answer.welcome:
+    if not answer.accepted:
         raise UserError(*problems_text(answer.problems))
     commands.note(f"the pool {answer.pool} accepts this host: {answer.hosts} hosts, master {answer.master}, {answer.version}")
     return answer

@@ -1,1 +1,1 @@
-"""What a host and its pool say to each other, and the drivers of the toolstacks."""
+"""Pools of hosts: the join protocol and the drivers of the toolstacks."""

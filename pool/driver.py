@@ -1,24 +1,21 @@
-"""The one interface to all toolstacks, and the values that go through it."""
+"""The driver interface to toolstacks, and the values that pass through it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Code = Literal[
-    "unreachable", "pin", "token", "expired", "used-up", "version", "clock", "name", "address", "toolstack", "busy", "moved",
-    "failed", "refused",
-]  # fmt: skip
+from pool.refusals import Code
 
 
 @dataclass(frozen=True)
-class Joiner:
-    """What a host that wants to join says of itself.
+class JoiningHost:
+    """What a host that wants to join a pool states about itself.
 
-    :param version: of the image, as its manifest says.
-    :param toolstack: name and version of the package, such as ``ganeti 3.1.0``.
-    :param clock: seconds since 1970 UTC at the moment of asking; None stands for "read it when you ask".
-    :param uuid: of the machine, from DMI; it tells a host that comes again from another one of the same name.
+    :param version: version of its image, from the image's manifest.
+    :param toolstack: name and version of the toolstack's package, such as ``ganeti 3.1.0``.
+    :param uuid: of the machine, from DMI; it distinguishes a host that retries from another machine of the same name.
+    :param clock: seconds since 1970 UTC at the time of the request; None: read when the request is sent.
     """
 
     name: str
@@ -31,7 +28,12 @@ class Joiner:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why the pool would not take the host: one sentence, and how to mend it."""
+    """A reason for which the pool refuses a host.
+
+    :param code: one of :data:`pool.refusals.POOL_REFUSALS`.
+    :param text: one sentence with the details.
+    :param hint: what to do; may be empty.
+    """
 
     code: Code
     text: str
@@ -40,11 +42,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class PoolAnswer:
-    """What the pool said when it was asked.
+    """A pool's reply to a preflight request.
 
-    :param hosts: how many are in it now.
-    :param clock: how many seconds the host's clock is ahead of the pool's.
-    :param problems: empty when the pool would take the host.
+    :param hosts: number of hosts in the pool.
+    :param clock: seconds by which the host's clock is ahead of the pool's.
+    :param problems: reasons to refuse the host; empty when the pool accepts it.
     """
 
     pool: str = ""
@@ -56,17 +58,17 @@ class PoolAnswer:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def welcome(self) -> bool:
-        """Would the pool take the host?"""
+    def accepted(self) -> bool:
+        """Whether the pool accepts the host."""
         return not self.problems
 
 
 @dataclass(frozen=True)
 class PoolState:
-    """How the host's pool is, for the console and ``dom0ctl status``.
+    """State of the host's pool, for the status screen and ``dom0ctl status``.
 
-    :param role: ``alone`` when there is no pool.
-    :param well: False with a reason.
+    :param role: ``alone`` when the host is in no pool.
+    :param well: False when the pool is degraded; ``reason`` then says why.
     """
 
     toolstack: str
@@ -79,27 +81,27 @@ class PoolState:
 
 
 class Driver(Protocol):
-    """A toolstack. Every method may run again after it was cut off at any moment.
+    """A toolstack. Every method may run again after it was interrupted at any moment.
 
-    :raises UserError: from all but ``preflight`` and ``status``, with a sentence and a hint.
+    :raises UserError: from all methods except ``preflight`` and ``status``.
     """
 
-    def preflight(self, joiner: Joiner) -> PoolAnswer:
-        """Ask the pool whether it would take the host; changes nothing on either side."""
+    def preflight(self, host: JoiningHost) -> PoolAnswer:
+        """Ask the pool whether it would accept the host; change nothing on either side."""
         ...
 
     def create(self) -> None:
-        """Make the pool with this host as its first."""
+        """Create the pool with this host as its first member."""
         ...
 
-    def join(self, joiner: Joiner) -> None:
-        """Bring this host into its pool."""
+    def join(self, host: JoiningHost) -> None:
+        """Join this host to its pool."""
         ...
 
     def leave(self) -> None:
-        """Take this host out of its pool."""
+        """Remove this host from its pool."""
         ...
 
     def status(self) -> PoolState:
-        """How the pool is, as this host sees it, within some seconds."""
+        """Return the state of the pool as this host sees it, within a few seconds."""
         ...

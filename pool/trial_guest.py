@@ -1,7 +1,9 @@
-"""A guest of a few MB, made of what every host has anyway: the dom0's own kernel, Debian's busybox, two modules.
+"""A test guest of a few MB, built from files that every host has.
 
-It takes an address, answers ping, counts its boots on its disk, and ends when it is asked to. Its initramfs is a ``newc`` archive
-(cpio(5), Linux: Documentation/driver-api/early-userspace/buffer-format.rst), the same bytes on all hosts of one image.
+It consists of dom0's own kernel, Debian's busybox and two kernel modules. It configures an address,
+answers ping, counts its boots on its disk, and shuts down on request. Its initramfs is a ``newc``
+archive (cpio(5), Linux: Documentation/driver-api/early-userspace/buffer-format.rst), byte for byte
+the same on all hosts of one image.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from dom0kit.fs import write_atomic
 from dom0kit.linux import cpio
 
 if TYPE_CHECKING:
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 KERNEL = "/run/dom0kit/image/vmlinuz"
 INITRAMFS = "/var/lib/dom0kit/guest/initrd.img"
@@ -29,8 +31,8 @@ SHELL = "bin/busybox"
 CARD_SECONDS = 600
 """Wait in the test guest for its network card.
 
-Kind: cap. Reason: the card is the condition; dom0's hotplug scripts bring it, a second on an idle host. Expiry: the guest
-starts without an address, and the test says that it does not answer.
+Kind: cap. Reason: the card is the condition; dom0's hotplug scripts bring it, a second on an idle
+host. Expiry: the guest starts without an address, and the test reports that it does not answer.
 """
 IDLE_SECONDS = 3600
 """Interval at which the test guest wakes.
@@ -73,10 +75,12 @@ REBOOT = "#!/bin/busybox sh\nexec /bin/busybox reboot -f\n"
 
 
 def contents(libraries: Mapping[str, bytes], busybox: bytes, modules: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The whole guest, by path without a leading slash; every file may be executed.
+    """Return the files of the guest's initramfs by path without a leading slash.
 
-    :param libraries: what busybox is linked with, by absolute path.
-    :param modules: kernel modules, unpacked, by name, in the order in which they are loaded.
+    All are executable.
+
+    :param libraries: the libraries that busybox is linked with, by absolute path.
+    :param modules: uncompressed kernel modules by name, in load order.
     """
     found = {path.lstrip("/"): data for path, data in libraries.items()}
     found |= {f"modules/{number}-{name}": data for number, (name, data) in enumerate(modules.items())}
@@ -85,34 +89,35 @@ def contents(libraries: Mapping[str, bytes], busybox: bytes, modules: Mapping[st
 
 
 def linked(text: str) -> list[str]:
-    """The absolute paths in the output of ldd(1)."""
+    """Return the absolute paths in the output of ldd(1)."""
     return sorted({word for line in text.splitlines() for word in line.split() if word.startswith("/")})
 
 
 def unpacked(path: Path) -> bytes:
-    """A kernel module, whose file may be compressed.
+    """Return the content of a kernel module, whose file may be xz-compressed.
 
-    :raises UserError: when it is not there.
+    :raises UserError: when the module does not exist.
     """
     for suffix, reader in (("", bytes), (".xz", lzma.decompress)):
         name = path.with_name(path.name + suffix)
         if name.is_file():
             return reader(name.read_bytes())
-    raise UserError(f"the module {path} is not there", "is this the kernel of the image? uname -r")
+    raise UserError(f"the kernel module {path} does not exist", "check that the kernel of the image runs: uname -r")
 
 
-def build(place: Place, release: str) -> Path:
-    """Make the guest's initramfs on this host unless it is there for the running kernel.
+def build(access: HostAccess, release: str) -> Path:
+    """Build the guest's initramfs on this host, unless it exists for the running kernel.
 
-    :param release: the kernel's, as uname(1) tells it.
+    :param release: kernel release (uname -r).
+    :returns: path of the initramfs.
     """
-    target = place.path(INITRAMFS.lstrip("/"))
-    mark = place.path(f"{INITRAMFS.lstrip('/')}.kernel")
-    if target.is_file() and place.read(f"{INITRAMFS.lstrip('/')}.kernel").strip() == release:
+    target = access.path(INITRAMFS.lstrip("/"))
+    mark = access.path(f"{INITRAMFS.lstrip('/')}.kernel")
+    if target.is_file() and access.read(f"{INITRAMFS.lstrip('/')}.kernel").strip() == release:
         return target
-    busybox = place.path("usr/bin/busybox")
-    libraries = {name: place.path(name.lstrip("/")).read_bytes() for name in linked(place.run(["ldd", str(busybox)]).output)}
-    modules = {Path(name).name: unpacked(place.path(f"usr/lib/modules/{release}/kernel/{name}")) for name in MODULES}
+    busybox = access.path("usr/bin/busybox")
+    libraries = {name: access.path(name.lstrip("/")).read_bytes() for name in linked(access.run(["ldd", str(busybox)]).output)}
+    modules = {Path(name).name: unpacked(access.path(f"usr/lib/modules/{release}/kernel/{name}")) for name in MODULES}
     files = contents(libraries, busybox.read_bytes(), modules)
     data = gzip.compress(cpio.archive(files, 0, dict.fromkeys(files, 0o755)), 6, mtime=0)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +127,15 @@ def build(place: Place, release: str) -> Path:
 
 
 def kernel_release() -> str:
-    """The running kernel's release."""
+    """Return the release of the running kernel."""
     return os.uname().release
 
 
 def arguments(name: str, address: str | None) -> str:
-    """The guest's kernel arguments; no comma may be in them, for they go through Ganeti's own lists.
+    """Return the guest's kernel arguments.
 
-    :param address: with its network's length; None: by DHCP.
+    They contain no comma, because Ganeti passes them inside comma-separated lists.
+
+    :param address: with its prefix length; None: by DHCP.
     """
     return " ".join(["console=hvc0", "quiet", f"guest.name={name}", *([f"guest.address={address}"] if address else [])])

@@ -1,33 +1,42 @@
-"""The toolstack without pools: ``xl`` alone, and no daemon of a pool."""
+"""The driver of the toolstack ``xl``, which has no pools and no daemon."""
 
 from __future__ import annotations
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner, PoolAnswer, PoolState, Problem
+from pool.driver import JoiningHost, PoolAnswer, PoolState, Problem
 
-TEXT = "the toolstack xl knows no pool"
-HINT = "answer pool.toolstack: ganeti, or xapi"
+TEXT = "the toolstack xl does not support pools"
+HINT = "set pool.toolstack to ganeti or xapi"
 
 
 class Xl:
-    """The driver of a host that stands alone."""
+    """The driver of a host that belongs to no pool."""
 
-    def preflight(self, joiner: Joiner) -> PoolAnswer:
-        """Nobody to ask."""
+    def preflight(self, host: JoiningHost) -> PoolAnswer:
+        """Return a refusal: there is no pool to ask."""
         return PoolAnswer(problems=(Problem("toolstack", TEXT, HINT),))
 
     def create(self) -> None:
-        """Refuse."""
+        """Raise an error.
+
+        :raises UserError: always.
+        """
         raise UserError(TEXT, HINT)
 
-    def join(self, joiner: Joiner) -> None:
-        """Refuse."""
+    def join(self, host: JoiningHost) -> None:
+        """Raise an error.
+
+        :raises UserError: always.
+        """
         raise UserError(TEXT, HINT)
 
     def leave(self) -> None:
-        """Refuse."""
+        """Raise an error.
+
+        :raises UserError: always.
+        """
         raise UserError(TEXT, HINT)
 
     def status(self) -> PoolState:
-        """Alone, and well."""
+        """Return the state of a healthy host without a pool."""
         return PoolState("xl")

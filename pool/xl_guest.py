@@ -1,4 +1,4 @@
-"""The tiny guest for ``xl`` alone (xl.cfg(5))."""
+"""Configuration of the test guest for ``xl`` without a pool (xl.cfg(5))."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from pool import trial_guest
 
 if TYPE_CHECKING:
-    from pool.host_access import Member
+    from pool.host_access import ManagedHost
 
 
-def config(name: str, member: Member, address: str | None) -> str:
-    """The guest's configuration; it has no disk."""
-    bridge = member.bridge if member.vlan is None else f"{member.bridge}.{member.vlan}"
+def config(name: str, host: ManagedHost, address: str | None) -> str:
+    """Return the guest's configuration; it has no disk.
+
+    :param address: with its prefix length; None: by DHCP.
+    """
+    bridge = host.bridge if host.vlan is None else f"{host.bridge}.{host.vlan}"
     values = {
         "name": name,
         "type": "pv",

@@ -1,1 +1,4 @@
-"""Paths to disks in a storage network: what multipathd says of them, and what is done when one goes or comes."""
+"""Multipath monitor.
+
+Watch the paths to disks in a storage network, and report lost and returned ones.
+"""

@@ -1,4 +1,7 @@
-"""Tells of a change: the kernel's log first, which needs no disk, then the log of events, then the administrator's programs."""
+"""Report a path change.
+
+To the kernel's log, which needs no disk, the event log and the administrator's hooks.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,24 @@ HOOKS = "etc/dom0kit/hooks/alert.d"
 HOOK_SECONDS = 60.0
 """Run an administrator's program in /etc/dom0kit/hooks/alert.d.
 
-Kind: configured. Reason: hooks run one after the other, and one that hangs would keep the next alerts from all of them. Expiry:
-the program is killed, and the journal names it.
+Kind: configured. Reason: hooks run one after the other, and one that hangs would keep the next
+alerts from all of them. Expiry: the program is killed, and the journal names it.
 """
 STACK = 512 * 1024
-"""Bytes of a thread's stack: all of it stays in memory, where the usual 8 MiB would be a waste."""
+"""Bytes of a thread's stack: it is locked in memory as a whole, where the default of 8 MiB is a
+waste. @ ERROR, NOTICE Levels of the kernel's log (syslog(3)): errors are shown on the console.
+"""
 ERROR, NOTICE = 3, 5
 """Levels of the kernel's log (syslog(3)): errors are shown on the console."""
 
 
 def kmsg_line(change: Change) -> str:
-    """The line for the kernel's log."""
+    """Return the line for the kernel's log."""
     return f"<{ERROR if change.bad else NOTICE}>dom0kit: {change.text}\n"
 
 
 def to_kmsg(change: Change, path: Path | None = None) -> None:
-    """Write into the kernel's log: the console and the journal show it."""
+    """Write into the kernel's log, which the console and the journal show."""
     try:
         with (path or KMSG).open("wb", buffering=0) as file:
             file.write(kmsg_line(change).encode())
@@ -43,7 +48,7 @@ def to_kmsg(change: Change, path: Path | None = None) -> None:
 
 
 def event(change: Change) -> dict[str, object]:
-    """The change as values of an event."""
+    """Return the change as values of an event."""
     return {
         "state": change.kind,
         "disk": change.wwid,
@@ -55,14 +60,14 @@ def event(change: Change) -> dict[str, object]:
 
 
 def hooks(root: Path) -> list[Path]:
-    """The administrator's programs in their order: executable files, the names of editors' copies left out."""
+    """Return the administrator's programs in order: executable files except editors' backups."""
     folder = root / HOOKS
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return [path for path in found if path.is_file() and os.access(path, os.X_OK) and not path.name.endswith(("~", ".dpkg-dist"))]
 
 
 def hook_environment(change: Change) -> dict[str, str]:
-    """What a program is told; its standard input is the event as JSON."""
+    """Return the environment variables of a hook; its standard input is the event as JSON."""
     return {
         "DOM0KIT_EVENT": f"path-{change.kind}",
         "DOM0KIT_DISK": change.wwid,
@@ -74,7 +79,7 @@ def hook_environment(change: Change) -> dict[str, str]:
 
 
 def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], None], runner: Runner = run) -> None:
-    """Run the programs one after the other; what goes wrong in one concerns no other."""
+    """Run the programs one after the other; a failure of one does not affect the others."""
     message = json.dumps({"event": "path", **event(change)}, sort_keys=True) + "\n"
     for program in programs:
         try:
@@ -84,7 +89,7 @@ def run_hooks(programs: Sequence[Path], change: Change, note: Callable[[str], No
 
 
 class Worker:
-    """Does one thing after the other beside everything else; what is asked of it waits its turn."""
+    """A thread that processes changes one after the other."""
 
     def __init__(self, work: Callable[[Change], None]) -> None:
         self.queue: queue.SimpleQueue[Change] = queue.SimpleQueue()
@@ -97,12 +102,13 @@ class Worker:
 
 
 class Alerts:
-    """Tells of changes without ever keeping the watch waiting.
+    """Report changes without blocking the monitor.
 
-    The log of events is a file, which waits as long as the disk that it is on; neither listeners nor hooks wait for it.
+    The event log is a file, which blocks as long as its disk does; listeners and hooks do not wait
+    for it.
 
     :param listeners: gets events that need no disk.
-    :param log: gets events that do.
+    :param log: gets events for the log file.
     """
 
     def __init__(self, root: Path, listeners: Reporter, log: Reporter, note: Callable[[str], None]) -> None:
@@ -114,6 +120,7 @@ class Alerts:
         )
 
     def __call__(self, change: Change) -> None:
+        """Report a change."""
         to_kmsg(change)
         for worker in self._workers:
             worker.queue.put(change)

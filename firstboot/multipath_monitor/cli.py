@@ -26,8 +26,8 @@ from firstboot.multipath_monitor import pin_in_memory
 from firstboot.multipath_monitor.alert_hooks import Alerts
 from firstboot.multipath_monitor.ganeti_tags import NodeTags
 from firstboot.multipath_monitor.map_changes import Change, counts, render
-from firstboot.multipath_monitor.monitor import REST, Watcher, read_expected, write_expected
-from firstboot.multipath_monitor.rescan import look_again, news, read_sizes, resize
+from firstboot.multipath_monitor.monitor import CHECK_INTERVAL, Monitor, read_expected, write_expected
+from firstboot.multipath_monitor.rescan import differences, read_sizes, rescan_devices, resize
 
 ROOT = Path("/")
 LOG = "var/log/dom0kit/paths-events.jsonl"
@@ -38,18 +38,18 @@ THREAD_STACK = MIB
 
 
 def configure_paths(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0ctl paths``."""
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--accept", action="store_true", help="what is there now is all there should be")
-    parser.add_argument("--rescan", action="store_true", help="look for new paths, and for LUNs that the array has grown")
+    """Add the arguments of ``dom0ctl paths``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--accept", action="store_true", help="set the current paths as the expected ones")
+    parser.add_argument("--rescan", action="store_true", help="scan for new paths and for grown LUNs")
     parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
 
 
 def paths(arguments: argparse.Namespace) -> int:
-    """``dom0ctl paths``; exit code 1 when a disk has fewer paths than it should."""
+    """Run ``dom0ctl paths``; exit code 1 when a disk has fewer paths than expected."""
     if arguments.watch:
         return watch()
-    maps = look_for_news() if arguments.rescan else parse_maps(ask("show maps json"))
+    maps = rescan() if arguments.rescan else parse_maps(ask("show maps json"))
     if arguments.accept:
         write_expected(ROOT, {item.wwid: len(item.good) for item in maps})
     expected = read_expected(ROOT)
@@ -58,28 +58,28 @@ def paths(arguments: argparse.Namespace) -> int:
         value = {"expected": expected, "maps": [{**dataclasses.asdict(m), "size": sizes[m.wwid].map} for m in maps]}
         print(json.dumps(value, indent=2, sort_keys=True))
     else:
-        print(render(maps, expected, sizes) or "no disk with several paths")
+        print(render(maps, expected, sizes) or "no multipath disks")
     return 1 if any(len(item.good) < expected.get(item.wwid, 0) for item in maps) else 0
 
 
-def look_for_news() -> tuple[Map, ...]:
-    """Look for new paths and grown LUNs, say what was found, and give the maps as they are then.
+def rescan() -> tuple[Map, ...]:
+    """Scan for new paths and grown LUNs, print what was found, and return the maps afterwards.
 
-    :raises UserError: for others than root, and when multipathd does not answer.
+    :raises UserError: without root, and when multipathd does not answer.
     """
     before = parse_maps(ask("show maps json"))
     try:
-        look_again(ROOT, before, lambda: settle(run, note=note))
+        rescan_devices(ROOT, before, lambda: settle(run, note=note))
     except PermissionError as error:
-        raise UserError("only root may have the adapters look again", "run this command as root") from error
+        raise UserError("rescanning requires root", "run this command as root") from error
     maps = parse_maps(ask("show maps json"))
-    for line in [*news(before, maps), *resize(ROOT, maps, ask)] or ["nothing new"]:
+    for line in [*differences(before, maps), *resize(ROOT, maps, ask)] or ["nothing new"]:
         print(line, file=sys.stderr)
     return maps
 
 
 def count_paths() -> dict[str, tuple[int, int]]:
-    """How many paths each disk has and should have, by WWID; empty when there is no map, or no multipathd."""
+    """Return the working and expected paths of each disk by WWID; empty without maps or multipathd."""
     try:
         return counts(parse_maps(ask("show maps json")), read_expected(ROOT))
     except (UserError, ValueError):
@@ -87,7 +87,7 @@ def count_paths() -> dict[str, tuple[int, int]]:
 
 
 def watch() -> int:
-    """Tell of changes until somebody ends this."""
+    """Report changes until interrupted."""
     listeners, log = Reporter("paths"), Reporter("paths")
     (ROOT / LOG).parent.mkdir(parents=True, exist_ok=True)
     if VIRTIO_PORT.exists():
@@ -95,60 +95,63 @@ def watch() -> int:
     try:
         log.sinks.append(json_sink(ROOT / LOG))
     except OSError as error:
-        note(f"no events to {ROOT / LOG}: {error}")
-    stay_in_memory()
+        note(f"cannot write events to {ROOT / LOG}: {error}")
+    lock_memory()
     if root_wwids():
-        # What the root's disk needs to come back takes seconds to read, and waits for that disk; the watch does not.
-        threading.Thread(target=keep_resident, daemon=True).start()
+        # Reading the files takes seconds and waits for the disk; the monitor must not wait.
+        threading.Thread(target=keep_pinned, daemon=True).start()
     alerts, tags = Alerts(ROOT, listeners, log, note), NodeTags(ROOT, missing_paths, note)
 
-    def tell(change: Change) -> None:
+    def on_change(change: Change) -> None:
         alerts(change)
         tags.changed()
 
-    Watcher(ROOT, ask, tell).run()
+    Monitor(ROOT, ask, on_change).run()
     return 0
 
 
-def keep_resident() -> None:
-    """Hold in memory what the root's disk needs to come back, and what is written anew of it meanwhile."""
-    files = pin_in_memory.Resident(ROOT, os.uname().release)
-    files.hold()
+def keep_pinned() -> None:
+    """Pin the files that recovering the root disk needs, and pin changed ones again."""
+    files = pin_in_memory.PinnedFiles(ROOT, os.uname().release)
+    files.pin()
     while True:
-        time.sleep(REST)
-        files.again()
+        time.sleep(CHECK_INTERVAL)
+        files.refresh()
 
 
 def missing_paths() -> list[str]:
-    """The WWIDs of the disks that have fewer paths than they should."""
+    """Return the WWIDs of the disks with fewer paths than expected."""
     return [wwid for wwid, (good, wanted) in count_paths().items() if good < wanted]
 
 
-def stay_in_memory() -> None:
-    """Keep this process's pages in RAM (mlockall(2)): when the root's last path goes, they could not be read again."""
-    # All of a locked thread's stack is in RAM, which is 8 MiB unless something else is said (pthread_attr_setstacksize(3)).
+def lock_memory() -> None:
+    """Lock this process in RAM (mlockall(2)), because its pages could not be read without the root disk."""
+    # A locked thread's stack is in RAM as a whole, 8 MiB by default (pthread_attr_setstacksize(3)).
     threading.stack_size(THREAD_STACK)
     if ctypes.CDLL(None, use_errno=True).mlockall(MCL_CURRENT | MCL_FUTURE):
-        note(f"cannot stay in memory: errno {ctypes.get_errno()}")
+        note(f"cannot lock memory: errno {ctypes.get_errno()}")
 
 
 def note(text: str) -> None:
-    """Say something in the service's journal."""
+    """Print a line to the service's journal."""
     print(text, file=sys.stderr, flush=True)
 
 
 def configure_initramfs(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``dom0ctl initramfs``."""
-    parser.add_argument("--check", action="store_true", help="only say whether it is as the files in /etc are now")
+    """Add the arguments of ``dom0ctl initramfs``."""
+    parser.add_argument("--check", action="store_true", help="only check whether it matches the files in /etc")
 
 
 def initramfs(arguments: argparse.Namespace) -> int:
-    """``dom0ctl initramfs``: put what is this host's own behind the image's initramfs; exit code 1 when --check finds it old."""
+    """Run ``dom0ctl initramfs``: append the host-specific overlay to the image's initramfs.
+
+    :returns: exit code 1 when ``--check`` finds it outdated.
+    """
     try:
         entry = json.loads((ROOT / MANIFEST).read_text())["files"]["initrd.img"]
         size, sha256 = int(entry["size"]), str(entry["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"/{MANIFEST} cannot be read: {error}", "this command runs on an installed host") from error
+        raise UserError(f"/{MANIFEST} cannot be read: {error}", "run this command on an installed host") from error
     initrd = (IMAGE / "initrd.img").resolve()
     files = host_initramfs.collect(ROOT)
     try:
@@ -158,21 +161,25 @@ def initramfs(arguments: argparse.Namespace) -> int:
             print("\n".join(f"changed: /{name}" for name in changed) or "the initramfs is as /etc is now")
             return 1 if changed else 0
         if wrong := host_initramfs.problems(files, root_wwids()):
-            raise UserError(f"with these files the host would not find its disk: {'; '.join(wrong)}", "nothing was changed")
+            raise UserError(
+                f"with these files the host would not find its disk: {'; '.join(wrong)}", "correct the files; nothing was changed"
+            )
         written = host_initramfs.write(initrd, size, sha256, host_initramfs.make(files, 0))
         if host_initramfs.read(initrd, size) != files:
-            raise UserError(f"{initrd} gives back something else than was written", "the disk loses data")
+            raise UserError(f"{initrd} does not contain what was written", "check the disk for errors")
         write_json(STATE / host_initramfs.RECORD, written.record(files))
     except PermissionError as error:
-        raise UserError(f"{initrd} may be changed by root alone", "run this command as root") from error
+        raise UserError(f"{initrd} is writable by root only", "run this command as root") from error
     except OSError as error:
-        raise UserError(f"cannot write {initrd}: {error.strerror}", "does the host run from its own disk? findmnt") from error
+        raise UserError(
+            f"cannot write {initrd}: {error.strerror}", "check that the host runs from its own disk: findmnt"
+        ) from error
     print(f"{initrd}: {', '.join(sorted(files))}")
     return 0
 
 
 def root_wwids() -> list[str]:
-    """The WWIDs that the host's root is on, by the kernel's command line; none on a plain disk."""
+    """Return the WWIDs of the root disk from the kernel's command line; none on a plain disk."""
     words = (ROOT / "proc/cmdline").read_text().split()
     found = [
         word.removeprefix("dom0kit.image=dev:/dev/mapper/") for word in words if word.startswith("dom0kit.image=dev:/dev/mapper/")

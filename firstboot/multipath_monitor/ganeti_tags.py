@@ -1,4 +1,7 @@
-"""In a Ganeti pool: a disk that misses paths is a tag of the host's node, which ``gnt-node list`` and the RAPI show."""
+"""Tag a host's Ganeti node with its disks that miss paths.
+
+``gnt-node list`` and the RAPI show the tags.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,21 @@ from dom0kit.process import Runner, run
 
 DATA = "var/lib/ganeti"
 TAG = "dom0kit:paths-missing:"
-"""Before the WWID; Ganeti's tags have letters, digits and ``.+*/:@_-``, at most 128 of them (gnt-node(8))."""
+"""Prefix of the WWID; Ganeti's tags consist of letters, digits and ``.+*/:@_-``, at most 128
+(gnt-node(8)).
+"""
 TRY_AGAIN = 60.0
 """Pause between two tries to write the node's tags.
 
-Kind: pace. Reason: a master that is away may be replaced by then. Expiry: the next try; after the last one the next change of a
-path begins again.
+Kind: pace. Reason: a master that is down may be replaced by then. Expiry: the next try; after the
+last one the next change of a path begins again.
 """
 TRIES = 10
 SECONDS = 3600.0
 """Run gnt-node on the pool's master.
 
-Kind: cap. Reason: a job of the pool waits for others that hold the node, as the making of a guest does. Expiry: another try
-after a pause.
+Kind: cap. Reason: a job of the pool waits for others that hold the node, such as the creation of a
+guest. Expiry: another try after a pause.
 """
 CONNECT_SECONDS = 60
 """Connect to the pool's master by ssh (ConnectTimeout of ssh_config(5)).
@@ -36,9 +41,10 @@ after a pause.
 
 
 def on_master(root: Path, argv: list[str]) -> list[str]:
-    """The command as it must be run from here: Ganeti's commands work on the master alone. Empty in no pool.
+    """Return the command to run on the master, where Ganeti's commands work; empty without a pool.
 
-    Hosts that may become the master have the key to it; all hosts of a pool are known by the pool's name (ganeti(7)).
+    Master candidates have the key for it; all hosts of a pool have host keys under the pool's name
+    (ganeti(7)).
     """
 
     def text(name: str) -> str:
@@ -64,21 +70,25 @@ def on_master(root: Path, argv: list[str]) -> list[str]:
 
 
 def node_name() -> str:
-    """What Ganeti calls this host."""
+    """Return Ganeti's name of this host."""
     return socket.getfqdn()
 
 
 def difference(listed: str, missing: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The tags to add, and those to remove; ``listed`` is the output of ``gnt-node list-tags``."""
+    """Return the tags to add and those to remove.
+
+    :param listed: output of ``gnt-node list-tags``.
+    :param missing: WWIDs of the disks that miss paths.
+    """
     there = {word for word in listed.split() if word.startswith(TAG)}
     wanted = {TAG + wwid for wwid in missing}
     return sorted(wanted - there), sorted(there - wanted)
 
 
-def bring(root: Path, missing: Iterable[str], runner: Runner = run) -> None:
-    """Make the node's tags say which disks miss paths.
+def update_tags(root: Path, missing: Iterable[str], runner: Runner = run) -> None:
+    """Update the node's tags.
 
-    :raises UserError: when the master cannot be reached, or does not know this host.
+    :raises UserError: when the master cannot be reached, or does not have this host.
     """
     if not on_master(root, ["true"]):
         return
@@ -90,9 +100,9 @@ def bring(root: Path, missing: Iterable[str], runner: Runner = run) -> None:
 
 
 class NodeTags:
-    """Keeps the tags true beside everything else; a master that cannot be reached is asked again.
+    """Keep the tags current in a thread, with retries while the master cannot be reached.
 
-    :param missing: the WWIDs of the disks that miss paths at this moment.
+    :param missing: returns the WWIDs of the disks that miss paths now.
     """
 
     def __init__(self, root: Path, missing: Callable[[], Iterable[str]], note: Callable[[str], None]) -> None:
@@ -102,7 +112,7 @@ class NodeTags:
         self.changed()
 
     def changed(self) -> None:
-        """Something may have changed; returns at once."""
+        """Request an update; return at once."""
         self._wake.set()
 
     def _run(self) -> None:
@@ -111,8 +121,8 @@ class NodeTags:
             for _ in range(TRIES):
                 self._wake.clear()
                 try:
-                    bring(self._root, self._missing())
+                    update_tags(self._root, self._missing())
                     break
                 except (OSError, UserError) as error:
-                    self._note(f"the pool was not told of paths: {first_line(error)}")
+                    self._note(f"cannot update the node tags of missing paths: {first_line(error)}")
                 self._wake.wait(TRY_AGAIN)

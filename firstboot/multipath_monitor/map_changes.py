@@ -1,4 +1,4 @@
-"""What has changed between two looks at the multipath maps, and the maps for a person. Pure."""
+"""Changes between two states of the multipath maps, and the maps as text. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from firstboot.multipath_monitor.rescan import Sizes, size_line
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to a map.
+    """A change of a map.
 
-    :param kind: ``lost`` (a path), ``returned`` (a path), ``down`` (the last path), ``degraded`` (fewer than known before).
-    :param left: paths that can carry data now; ``expected``: the most there ever were.
+    :param kind: ``lost`` (a path), ``returned`` (a path), ``down`` (the last path), ``degraded``
+        (fewer paths than before).
+    :param left: paths that can carry data now.
+    :param expected: the most paths there ever were.
     """
 
     kind: str
@@ -26,7 +28,7 @@ class Change:
 
     @property
     def bad(self) -> bool:
-        """Whether somebody should do something."""
+        """Whether the change needs attention."""
         return self.kind != "returned"
 
     @property
@@ -43,7 +45,7 @@ class Change:
 
 
 def grow(expected: Mapping[str, int], maps: Iterable[Map]) -> dict[str, int]:
-    """How many paths each disk should have: the most that were ever seen."""
+    """Return the expected number of paths of each disk: the most that were ever observed."""
     grown = dict(expected)
     for item in maps:
         grown[item.wwid] = max(grown.get(item.wwid, 0), len(item.good))
@@ -51,10 +53,10 @@ def grow(expected: Mapping[str, int], maps: Iterable[Map]) -> dict[str, int]:
 
 
 def changes(before: Mapping[str, Map] | None, now: Iterable[Map], expected: Mapping[str, int]) -> list[Change]:
-    """What has changed.
+    """Return what has changed.
 
-    :param before: maps by WWID at the last look; None at the first, which only tells of what is missing.
-    :param expected: see :func:`grow`, with ``now`` in it.
+    :param before: previous maps by WWID; None at the first check, which reports only missing paths.
+    :param expected: see :func:`grow`, including ``now``.
     """
     found = []
     for item in now:
@@ -73,12 +75,12 @@ def changes(before: Mapping[str, Map] | None, now: Iterable[Map], expected: Mapp
 
 
 def counts(maps: Iterable[Map], expected: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """How many paths of each disk carry data, and how many should."""
+    """Return the working and expected paths of each disk."""
     return {item.wwid: (len(item.good), max(expected.get(item.wwid, 0), len(item.paths))) for item in maps}
 
 
 def summary(found: Mapping[str, tuple[int, int]]) -> str:
-    """All disks in one line, for the status; empty without maps."""
+    """Return all disks in one line for the status; empty without maps."""
     if not found:
         return ""
     bad = [f"{wwid} has {good} of {wanted}" for wwid, (good, wanted) in found.items() if good < wanted]
@@ -86,7 +88,7 @@ def summary(found: Mapping[str, tuple[int, int]]) -> str:
 
 
 def render(maps: Iterable[Map], expected: Mapping[str, int], sizes: Mapping[str, Sizes]) -> str:
-    """The maps with their groups and paths, for a person.
+    """Return the maps with their groups and paths as text.
 
     :param sizes: by WWID.
     """

@@ -1,7 +1,8 @@
-"""What a host needs to take in a disk, kept in memory: when all paths of the root's disk are gone, it could not be read again.
+"""Pin in memory the files that adding a disk needs, for when all paths of the root disk are lost.
 
-udev runs programs for each new disk. One whose pages are on the disk that has gone waits for that disk, and the disk waits for
-the program. A mapping of a file that is locked in memory (mlockall(2)) keeps its pages; the open file keeps its name.
+udev runs programs for each new disk. A program whose pages are on the lost disk waits for that
+disk, and the disk waits for the program. A file mapping that is locked in memory (mlockall(2))
+keeps its pages; the open file keeps its name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ PROGRAMS = (
     *("sbin/modprobe", "sbin/multipath", "sbin/multipathd"),
     *("lib/systemd/systemd", "lib/systemd/systemd-executor", "lib/systemd/systemd-udevd", "lib/systemd/systemd-journald"),
 )
-"""What udev's rules for disks and maps run (dm, multipath, kpartx, lvm2, mdadm, sg3-utils, systemd), and what runs them."""
+"""Programs of udev's rules for disks and maps (dm, multipath, kpartx, lvm2, mdadm, sg3-utils,
+systemd), and those that run them.
+"""
 PATTERNS = (
     *(f"usr/{name}" for name in PROGRAMS),
     "usr/lib/udev/*",
@@ -39,17 +42,17 @@ PATTERNS = (
     "etc/group",
 )
 MODULES = ("modules.*.bin", "modules.softdep", "modules.weakdep")
-"""The indexes that udev's own modprobe reads for each device."""
+"""The indexes that udev's built-in modprobe reads for each device."""
 LIBRARIES = ("usr/lib/*-linux-gnu", "usr/lib", "usr/lib64")
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_RPATH, DT_RUNPATH = 0, 1, 5, 15, 29
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 LINKS = 40
-"""So many symbolic links a path may have (path_resolution(7))."""
+"""Maximum number of symbolic links in a path (path_resolution(7))."""
 
 
 @dataclass(frozen=True)
 class Linked:
-    """What a program names that must be there for it to run: its loader or interpreter, its libraries, where they may be."""
+    """What a program requires to run: its loader or interpreter, libraries, and their folders."""
 
     interpreter: str = ""
     libraries: tuple[str, ...] = ()
@@ -57,9 +60,9 @@ class Linked:
 
 
 def linked(data: bytes) -> Linked:
-    """Read it from a file's content: a script's first line or a 64-bit little-endian ELF file's dynamic section (elf(5)).
+    """Parse a script's first line, or the dynamic section of a 64-bit little-endian ELF file (elf(5)).
 
-    Anything else, also a damaged file, names nothing.
+    Other files and damaged ones require nothing.
     """
     if data.startswith(b"#!"):
         words = data[2:].split(b"\n", 1)[0].split()
@@ -96,7 +99,10 @@ def _text(data: bytes, start: int) -> str:
 
 
 def follow(root: Path, path: PurePosixPath) -> tuple[PurePosixPath | None, list[PurePosixPath]]:
-    """Where an absolute path of a tree ends, None when nothing is there, and the symbolic links on the way."""
+    """Resolve an absolute path in a tree.
+
+    :returns: the target, None when it does not exist, and the symbolic links on the way.
+    """
     links: list[PurePosixPath] = []
     here, todo = PurePosixPath("/"), list(path.parts[1:])
     while todo:
@@ -115,9 +121,9 @@ def follow(root: Path, path: PurePosixPath) -> tuple[PurePosixPath | None, list[
 
 
 def needed(root: Path, release: str) -> tuple[list[str], list[str]]:
-    """The files that taking in a disk needs, and the symbolic links on the way to them, both absolute within a tree.
+    """Return the files that adding a disk needs, and the symbolic links to them, as absolute paths in a tree.
 
-    :param release: the kernel's, as uname(2) says it.
+    :param release: kernel release (uname(2)).
     """
     files: dict[PurePosixPath, None] = {}
     links: dict[PurePosixPath, None] = {}
@@ -146,10 +152,12 @@ def _inside(root: Path, path: Path) -> PurePosixPath:
     return PurePosixPath("/") / path.relative_to(root).as_posix()
 
 
-class Resident:
-    """The files of a tree that are kept; the caller has called mlockall(2) with MCL_FUTURE. What cannot be read is left out.
+class PinnedFiles:
+    """The pinned files of a tree; the caller has called mlockall(2) with MCL_FUTURE.
 
-    :param release: the kernel's, as uname(2) says it.
+    Files that cannot be read are left out.
+
+    :param release: kernel release (uname(2)).
     """
 
     def __init__(self, root: Path, release: str) -> None:
@@ -157,8 +165,8 @@ class Resident:
         self.held: dict[str, tuple[tuple[int, int], mmap.mmap]] = {}
         """By absolute path: device and inode of the file, and its mapping."""
 
-    def hold(self) -> None:
-        """Map each needed file, read-only, and open each symbolic link as such, for as long as the process lives."""
+    def pin(self) -> None:
+        """Map each file read-only and open each symbolic link as such, for the lifetime of the process."""
         files, links = needed(self._root, self._release)
         for name in links:
             try:
@@ -168,8 +176,11 @@ class Resident:
         for name in files:
             self._hold(name)
 
-    def again(self) -> list[str]:
-        """Map what has been written anew since, as LVM does with its list of devices; their names."""
+    def refresh(self) -> list[str]:
+        """Map files that were rewritten since, such as LVM's list of devices.
+
+        :returns: their names.
+        """
         settings = [path for pattern in PATTERNS if pattern.startswith("etc/") for path in self._root.glob(pattern)]
         names = {**self.held, **{str(_inside(self._root, path)): None for path in settings if path.is_file()}}
         return [name for name in names if self._hold(name)]

@@ -1,4 +1,4 @@
-"""What is new on the storage network: paths that were cabled, LUNs that were grown. ``dom0ctl paths --rescan``."""
+"""Scan for new paths and grown LUNs: ``dom0ctl paths --rescan``."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dom0kit.units import SECTOR, human_bytes
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a map, and of each of its good paths by name."""
+    """Bytes of a map, and of each of its working paths by name."""
 
     map: int
     paths: tuple[tuple[str, int], ...]
 
     @property
     def grown(self) -> int:
-        """What the map could have; 0 when it has that already, or when its paths do not agree."""
+        """The size that the map could grow to; 0 when it has that size, or when its paths differ."""
         found = {size for _, size in self.paths}
         return found.pop() if len(found) == 1 and min(found) > self.map else 0
 
 
 def read_sizes(root: Path, item: Map) -> Sizes:
-    """As the kernel knows them; 0 for what it does not know."""
+    """Return the kernel's sizes; 0 for unknown ones."""
 
     def size(name: str) -> int:
         try:
@@ -39,19 +39,19 @@ def read_sizes(root: Path, item: Map) -> Sizes:
 
 
 def size_line(sizes: Sizes) -> str:
-    """Whether the LUN has another size than the map, in a sentence; empty when all is of one size."""
+    """Return a sentence when the LUN's size differs from the map's; else empty."""
     if sizes.grown:
-        return f"the array has grown it to {human_bytes(sizes.grown)}: 'dom0ctl paths --rescan' takes that in"
+        return f"the array has grown it to {human_bytes(sizes.grown)}: apply with 'dom0ctl paths --rescan'"
     if {size for _, size in sizes.paths} - {sizes.map}:
         said = ", ".join(f"{dev} has {human_bytes(size)}" for dev, size in sizes.paths)
-        return f"its paths do not agree about its size of {human_bytes(sizes.map)}: {said}"
+        return f"its paths report other sizes than {human_bytes(sizes.map)}: {said}"
     return ""
 
 
-def look_again(root: Path, maps: Iterable[Map], settle: Callable[[], object]) -> None:
-    """Have each adapter look for LUNs, and each path for its size; wait until the system has taken them in.
+def rescan_devices(root: Path, maps: Iterable[Map], settle: Callable[[], object]) -> None:
+    """Rescan each adapter for LUNs and each path for its size, and wait for udev.
 
-    :raises PermissionError: for others than root.
+    :raises PermissionError: without root.
     """
     for scan in sorted(root.glob("sys/class/scsi_host/host*/scan")):
         scan.write_text("- - -")
@@ -64,9 +64,11 @@ def look_again(root: Path, maps: Iterable[Map], settle: Callable[[], object]) ->
 
 
 def resize(root: Path, maps: Iterable[Map], ask: Callable[[str], str]) -> list[str]:
-    """Give maps the size that all of their paths have; what was done, or not, in sentences.
+    """Grow maps to the size that all of their paths have.
 
-    A map is never made smaller: what is behind its end would be lost.
+    A map is never shrunk: the data behind its end would be lost.
+
+    :returns: what was done or failed, as sentences.
     """
     said = []
     for item in maps:
@@ -75,17 +77,17 @@ def resize(root: Path, maps: Iterable[Map], ask: Callable[[str], str]) -> list[s
             continue
         answer = ask(f"resize map {item.name}").strip()
         if answer != "ok":
-            said.append(f"{item.wwid} could not be resized: multipathd says {answer!r}")
+            said.append(f"{item.wwid} could not be resized: multipathd replied {answer!r}")
             continue
         said.append(
             f"{item.wwid} has grown from {human_bytes(sizes.map)} to {human_bytes(sizes.grown)}; "
-            f"a physical volume on all of it takes the space with 'pvresize /dev/mapper/{item.name}'"
+            f"resize a physical volume on it with 'pvresize /dev/mapper/{item.name}'"
         )
     return said
 
 
-def news(before: Iterable[Map], after: Iterable[Map]) -> list[str]:
-    """Maps and paths that were not there before."""
+def differences(before: Iterable[Map], after: Iterable[Map]) -> list[str]:
+    """Return sentences about maps and paths that are new."""
     known = {item.wwid: {path.dev for path in item.paths} for item in before}
     said = []
     for item in after:

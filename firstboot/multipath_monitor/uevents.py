@@ -1,4 +1,4 @@
-"""The kernel's own announcements of devices (uevents), without udev: they come when a path fails, and need no disk."""
+"""The kernel's uevents without udev: they arrive when a path fails, and need no disk."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ from dom0kit.units import MIB
 KERNEL_GROUP = 1
 NETLINK_KOBJECT_UEVENT = 15
 LARGEST = 65536
-ROOM = MIB
-"""Bytes of announcements that may wait: a storage network that goes takes many disks with it at once."""
+RECEIVE_BUFFER = MIB
+"""Bytes of pending uevents: a storage network that fails takes many disks with it at once."""
 
 
 def listen() -> socket.socket:
-    """A socket on which each uevent is one message (netlink(7)).
+    """Return a socket on which each uevent is one message (netlink(7)).
 
-    :raises PermissionError: without the right to it.
+    :raises PermissionError: without the required capability.
     """
     line = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT)
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     line.bind((0, KERNEL_GROUP))
     return line
 
 
 def parse(data: bytes) -> dict[str, str]:
-    """The variables of a uevent; the message is ``ACTION@DEVPATH`` and ``NAME=VALUE``, each closed by a zero."""
+    """Parse the variables of a uevent.
+
+    ``ACTION@DEVPATH`` and ``NAME=VALUE``, each terminated by a zero byte.
+    """
     words = data.decode(errors="replace").split("\0")
     return dict(word.split("=", 1) for word in words[1:] if "=" in word)
 
 
 def concerns_paths(event: Mapping[str, str]) -> bool:
-    """Whether paths may have changed: a disk came or went, or device-mapper tells of a map."""
+    """Whether paths may have changed: a disk was added or removed, or device-mapper reports a map."""
     if event.get("SUBSYSTEM") != "block":
         return False
     if event.get("DEVNAME", "").startswith("dm-"):
@@ -40,8 +43,11 @@ def concerns_paths(event: Mapping[str, str]) -> bool:
     return event.get("DEVTYPE") == "disk" and event.get("ACTION") in ("add", "remove", "offline", "online")
 
 
-def heard(line: socket.socket) -> bool:
-    """Take a uevent that has come; whether paths may have changed. When some were lost (ENOBUFS), they may."""
+def receive(line: socket.socket) -> bool:
+    """Receive a uevent.
+
+    :returns: whether paths may have changed; True when uevents were lost (ENOBUFS).
+    """
     try:
         return concerns_paths(parse(line.recv(LARGEST)))
     except OSError:
@@ -49,7 +55,7 @@ def heard(line: socket.socket) -> bool:
 
 
 def last_path(event: Mapping[str, str]) -> str:
-    """The map that has just lost its last path, as device-mapper itself says; empty otherwise."""
+    """Return the map that has lost its last path by device-mapper's report; else empty."""
     if event.get("DM_ACTION") == "PATH_FAILED" and event.get("DM_NR_VALID_PATHS") == "0":
         return event.get("DM_UUID", "").removeprefix("mpath-") or event.get("DM_NAME", "")
     return ""

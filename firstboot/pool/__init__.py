@@ -1,1 +1,1 @@
-"""The host and its pool: first boot's steps, and what is done by hand."""
+"""The host and its pool: first-boot steps and commands."""

@@ -1,4 +1,4 @@
-"""``dom0ctl pool create|join|leave|status``: a pool by hand, by the same code as at first boot."""
+"""``dom0ctl pool create|join|leave|status``: manage the pool manually, by the code of first boot."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from firstboot.host import Host
-from firstboot.pool.driver_factory import driver, pool_state, with_new, with_token
-from firstboot.pool.member import told_pool
-from firstboot.pool.steps import joiner, pool_text
+from firstboot.pool.driver_factory import driver, ganeti_creating, ganeti_joining, pool_state
+from firstboot.pool.managed_host import pool_settings
+from firstboot.pool.steps import joining_host, pool_text
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
@@ -21,30 +21,31 @@ if TYPE_CHECKING:
 LIST_SECONDS = 600
 """List the pool's hosts for `dom0ctl pool status`.
 
-Kind: cap. Reason: gnt-node list asks luxid alone. Expiry: the command is killed, and the error names it and the time.
+Kind: cap. Reason: gnt-node list queries luxid only. Expiry: the command is killed, and the error
+names it and the time.
 """
 
 
 def register(add: Add) -> None:
-    """Add the subcommands."""
+    """Register the subcommands."""
     add(
         "pool status",
-        "the pool that this host is in: its hosts, its master, what is wrong",
+        "show the pool of this host: hosts, master, problems",
         _configure_status,
         status,
         example="dom0ctl pool status",
     )
     add(
         "pool create",
-        "make a new pool with this host as its first",
+        "create a pool with this host as its first member",
         _configure_create,
         create,
         example="dom0ctl pool create pool.dc1.example --address 10.77.0.10",
     )
-    add("pool join", "bring this host into a pool by a join token", _configure_join, join, example="dom0ctl pool join")
+    add("pool join", "join this host to a pool by a join token", _configure_join, join, example="dom0ctl pool join")
     add(
         "pool leave",
-        "take this host out of its pool; the last host takes the pool with it",
+        "remove this host from its pool; the last host destroys the pool",
         _configure_leave,
         leave,
         example="dom0ctl pool leave",
@@ -60,65 +61,73 @@ def register(add: Add) -> None:
 
 
 def _configure_none(parser: argparse.ArgumentParser) -> None:
-    """No arguments."""
+    """Add no arguments."""
 
 
 def _configure_status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="as JSON, without the list of hosts")
+    parser.add_argument("--json", action="store_true", help="print JSON, without the list of hosts")
 
 
 def _configure_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the pool's name, with its domain")
-    parser.add_argument("--address", help="the pool's own free address; without it the name must be in the DNS")
+    parser.add_argument("--address", help="free address for the pool (default: the name is resolved)")
 
 
 def _configure_join(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("token", nargs="?", default="", metavar="TOKEN", help="what the master printed; asked for without it")
+    parser.add_argument(
+        "token",
+        nargs="?",
+        default="",
+        metavar="TOKEN",
+        help="the token that the master printed (default: read from the terminal or standard input)",
+    )
 
 
 def _configure_leave(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """``dom0ctl pool status``; exit code 1 when something is wrong."""
+    """Run ``dom0ctl pool status``; exit code 1 when the pool is degraded."""
     host = Host()
     found = pool_state(host)
     if arguments.json:
         print(json.dumps(asdict(found), indent=2, sort_keys=True))
         return 0 if found.well else 1
-    print(pool_text(found) + ("" if found.well else f"\nnot well: {found.reason}"))
-    if found.role == "master" and found.toolstack == "ganeti" and found.well:  # otherwise Ganeti's command waits for a minute
+    print(pool_text(found) + ("" if found.well else f"\ndegraded: {found.reason}"))
+    if (
+        found.role == "master" and found.toolstack == "ganeti" and found.well
+    ):  # Ganeti's command would wait for a minute otherwise
         argv = ["gnt-node", "list", "--output=name,role,pinst_cnt,mfree,dfree"]
         print(host.run(argv, check=False, timeout=LIST_SECONDS).output.rstrip())
     return 0 if found.well else 1
 
 
 def create(arguments: argparse.Namespace) -> int:
-    """``dom0ctl pool create NAME``."""
+    """Run ``dom0ctl pool create NAME``."""
     host = _ganeti()
     from pool.ganeti import daemons  # noqa: PLC0415
 
     daemons.prepare(host)
-    with_new(host, arguments.name, arguments.address).create()
+    ganeti_creating(host, arguments.name, arguments.address).create()
     print(pool_text(pool_state(host)))
     return 0
 
 
 def join(arguments: argparse.Namespace) -> int:
-    """``dom0ctl pool join TOKEN``."""
+    """Run ``dom0ctl pool join TOKEN``."""
     host = _ganeti()
     token = arguments.token or _ask_token()
     from pool.ganeti import daemons  # noqa: PLC0415
 
     daemons.prepare(host)
-    with_token(host, token).join(joiner(host))
+    ganeti_joining(host, token).join(joining_host(host))
     print(pool_text(pool_state(host)))
     return 0
 
 
 def leave(arguments: argparse.Namespace) -> int:
-    """``dom0ctl pool leave``."""
+    """Run ``dom0ctl pool leave``."""
     host = Host()
     found = pool_state(host)
     if not arguments.yes and input(f"Take {host.name} out of its pool {found.pool}? Type 'yes': ").strip().lower() != "yes":
@@ -130,7 +139,7 @@ def leave(arguments: argparse.Namespace) -> int:
 
 
 def names(arguments: argparse.Namespace) -> int:
-    """``dom0ctl pool names``."""
+    """Run ``dom0ctl pool names``."""
     from pool.ganeti.daemons import follow  # noqa: PLC0415
 
     follow(Host())
@@ -139,10 +148,10 @@ def names(arguments: argparse.Namespace) -> int:
 
 def _ganeti() -> Host:
     host = Host()
-    toolstack = told_pool(host.told)["toolstack"]
+    toolstack = pool_settings(host.host_json)["toolstack"]
     if toolstack != "ganeti":
         raise UserError(
-            f"this host was installed with the toolstack {toolstack}", "pools by hand are Ganeti's; see docs/reference/pools.md"
+            f"this host was installed with the toolstack {toolstack}", "use this command with Ganeti; see docs/reference/pools.md"
         )
     return host
 
@@ -151,4 +160,4 @@ def _ask_token() -> str:
     try:
         return getpass.getpass("Join token: ").strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
     except EOFError:
-        raise UserError("nobody answers", "dom0ctl pool join TOKEN") from None
+        raise UserError("no join token on standard input", "run: dom0ctl pool join TOKEN") from None

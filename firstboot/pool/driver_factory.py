@@ -1,11 +1,11 @@
-"""Which driver a host's answers ask for."""
+"""Select the driver that a host's answers configure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from firstboot.pool.member import member, told_pool
+from firstboot.pool.managed_host import managed_host, pool_settings
 from pool.driver import Driver, PoolState
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def driver(host: Host) -> Driver:
-    """The driver of the host's toolstack, with the pool that the answers name.
+    """Return the driver of the host's toolstack, for the pool in the answers.
 
-    The drivers are loaded here, each alone: a host without pool pays for none of them at its boot.
+    Drivers are imported here, so that a host without a pool does not import any at boot.
     """
-    told = told_pool(host.told)
+    told = pool_settings(host.host_json)
     if told["toolstack"] == "xl":
         from pool.xl import Xl  # noqa: PLC0415
 
@@ -27,28 +27,28 @@ def driver(host: Host) -> Driver:
 
         return Xapi(join_as=host.answers.pool.join, create_as=host.answers.pool.create)
     if new := told.get("create"):
-        return with_new(host, str(new["name"]), new.get("address"))
-    return with_token(host, host.secret("pool.join.token") or "")
+        return ganeti_creating(host, str(new["name"]), new.get("address"))
+    return ganeti_joining(host, host.secret("pool.join.token") or "")
 
 
-def with_new(host: Host, name: str, address: str | None) -> Driver:
-    """Ganeti's driver for a new pool."""
+def ganeti_creating(host: Host, name: str, address: str | None) -> Driver:
+    """Return Ganeti's driver for a new pool."""
     from pool.ganeti.create import NewPool  # noqa: PLC0415
     from pool.ganeti.driver import Ganeti  # noqa: PLC0415
 
-    return Ganeti(host, member(host), new=NewPool(name, address))
+    return Ganeti(host, managed_host(host), new=NewPool(name, address))
 
 
-def with_token(host: Host, token: str) -> Driver:
-    """Ganeti's driver for a pool that is there."""
+def ganeti_joining(host: Host, token: str) -> Driver:
+    """Return Ganeti's driver for joining an existing pool."""
     from pool.ganeti.driver import Ganeti  # noqa: PLC0415
 
-    return Ganeti(host, member(host), token=token)
+    return Ganeti(host, managed_host(host), token=token)
 
 
 def pool_state(host: Host) -> PoolState:
-    """How the host's pool is, for screens: within seconds, whatever is wrong."""
-    told = told_pool(host.told)
+    """Return the state of the host's pool for screens, within seconds and without raising UserError."""
+    told = pool_settings(host.host_json)
     if told["toolstack"] != "ganeti":
         try:
             return driver(host).status()

@@ -1,4 +1,4 @@
-"""``dom0ctl selftest``: a guest is made, pinged and removed, in the pool or by ``xl`` alone."""
+"""``dom0ctl selftest``: create, ping and remove a guest, in the pool or by ``xl``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dom0kit.errors import UserError
 from dom0kit.polling import poll
 from dom0kit.process import COMMAND_SECONDS
 from firstboot.host import Host
-from firstboot.pool.member import member
+from firstboot.pool.managed_host import managed_host
 from pool import trial_guest
 from pool.ganeti import instance_commands
 from pool.ganeti.ssconf import Ssconf, read_ssconf
@@ -22,13 +22,13 @@ from pool.xl_guest import config
 
 if TYPE_CHECKING:
     from dom0kit.cli import Add
-    from pool.host_access import Member
+    from pool.host_access import ManagedHost
 
 JOB_SECONDS = 7200
-"""Make, list or remove a guest by Ganeti.
+"""Create, list or remove a guest by Ganeti.
 
-Kind: cap. Reason: a job waits for others that hold the node. Expiry: the command is killed, and the error names it and the
-time.
+Kind: cap. Reason: a job waits for others that hold the node. Expiry: the command is killed, and the
+error names it and the time.
 """
 PING_SECONDS = 1200.0
 """Wait for a new guest to answer ping.
@@ -58,10 +58,10 @@ Say = Callable[[str], None]
 
 
 def register(add: Add) -> None:
-    """Add the subcommand."""
+    """Register the subcommand."""
     add(
         "selftest",
-        "make a tiny guest, ping it, remove it: can this host, or its pool, run guests?",
+        "test whether this host or its pool can run guests: create a small guest, ping it, remove it",
         _configure,
         selftest,
         example="dom0ctl selftest --host xen2.dc1.example",
@@ -69,27 +69,29 @@ def register(add: Add) -> None:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", metavar="NAME", help="the host of the pool that shall run the guest (default: this one)")
-    parser.add_argument("--partner", metavar="NAME", help="mirror its disk to this host of the pool (DRBD)")
+    parser.add_argument("--host", metavar="NAME", help="host of the pool to run the guest on (default: this one)")
+    parser.add_argument("--partner", metavar="NAME", help="mirror the guest's disk to this host of the pool (DRBD)")
     parser.add_argument(
-        "--address", metavar="ADDRESS/LENGTH", help="a free address for the guest (default: a link-local one, 169.254.x.y)"
+        "--address", metavar="ADDRESS/LENGTH", help="free address for the guest (default: a link-local one, 169.254.x.y)"
     )
     parser.add_argument("--name", metavar="NAME", help="the guest's name (default: selftest-XXXX)")
-    parser.add_argument("--keep", action="store_true", help="leave the guest running; its removal is then yours")
+    parser.add_argument("--keep", action="store_true", help="do not remove the guest")
 
 
 def selftest(arguments: argparse.Namespace) -> int:
-    """``dom0ctl selftest``."""
+    """Run ``dom0ctl selftest``."""
     host = Host()
     if not host.on_xen:
-        raise UserError("this host runs without Xen: it can run no guest", "boot the entry with Xen")
+        raise UserError("this host runs without Xen and cannot run guests", "boot the entry with Xen")
     name = arguments.name or f"selftest-{secrets.token_hex(2)}"
     pool = read_ssconf(host)
-    me = member(host)
+    me = managed_host(host)
     if pool is not None and pool.master != host.name:
-        raise UserError(f"guests of the pool are made on its master {pool.master}", f"there: dom0ctl selftest --host {host.name}")
+        raise UserError(
+            f"guests of the pool are created on its master {pool.master}", f"run there: dom0ctl selftest --host {host.name}"
+        )
     if pool is None and (arguments.host or arguments.partner):
-        raise UserError("this host is in no pool: --host and --partner say nothing here", "dom0ctl selftest")
+        raise UserError("--host and --partner require a pool, and this host is in no pool", "run: dom0ctl selftest")
     with _own_address(host, me, arguments.address) as address:
         trial_guest.build(host, trial_guest.kernel_release())
         if pool is None:
@@ -103,10 +105,10 @@ def selftest(arguments: argparse.Namespace) -> int:
 def _in_pool(host: Host, pool: Ssconf, wanted: instance_commands.Wanted, *, keep: bool) -> None:
     for name in (wanted.host, *([wanted.partner] if wanted.partner else [])):
         if name not in pool.hosts:
-            raise UserError(f"{name} is not in the pool {pool.pool}", f"its hosts are: {', '.join(sorted(pool.hosts))}")
+            raise UserError(f"{name} is not in the pool {pool.pool}", f"use one of: {', '.join(sorted(pool.hosts))}")
     made = False
     try:
-        with _step(f"make the guest {wanted.name} on {wanted.host}"):
+        with _step(f"create the guest {wanted.name} on {wanted.host}"):
             made = True
             host.run(instance_commands.add_command(wanted), timeout=JOB_SECONDS)
         _ping(host, str(wanted.address))
@@ -117,7 +119,7 @@ def _in_pool(host: Host, pool: Ssconf, wanted: instance_commands.Wanted, *, keep
                 host.run(instance_commands.remove_command(wanted.name), timeout=JOB_SECONDS)
 
 
-def _by_xl(host: Host, me: Member, name: str, address: str, *, keep: bool) -> None:
+def _by_xl(host: Host, me: ManagedHost, name: str, address: str, *, keep: bool) -> None:
     path = f"{FOLDER}/{name}.cfg"
     host.write(path, config(name, me, address))
     try:
@@ -137,13 +139,16 @@ def _by_xl(host: Host, me: Member, name: str, address: str, *, keep: bool) -> No
 
 
 @contextmanager
-def _own_address(host: Host, me: Member, wanted: str | None) -> Iterator[str]:
-    """The guest's address; without one that is given, a link-local pair (RFC 3927), of which this host has one for so long."""
+def _own_address(host: Host, me: ManagedHost, wanted: str | None) -> Iterator[str]:
+    """Provide the guest's address: the given one, or one of a link-local pair (RFC 3927).
+
+    The other address of the pair is assigned to this host for the duration.
+    """
     if wanted is not None:
         try:
             yield str(ipaddress.IPv4Interface(wanted))
         except ValueError:
-            raise UserError(f"{wanted} is no IPv4 address with its network's length", "as 192.0.2.77/24") from None
+            raise UserError(f"{wanted} is not an IPv4 address with prefix length", "use for example 192.0.2.77/24") from None
         return
     first = ipaddress.IPv4Address("169.254.1.0") + 4 * secrets.randbelow(253 * 64)
     mine = [f"{first + 1}/30", "scope", "link", "dev", me.port]
@@ -162,7 +167,7 @@ def _ping(host: Host, address: str) -> None:
         def answered() -> bool:
             return host.run(argv, check=False, timeout=COMMAND_SECONDS).returncode == 0
 
-        hint = "its console: xl console NAME; ovs-vsctl show; xl list"
+        hint = "check: xl console NAME; ovs-vsctl show; xl list"
         poll(answered, PING_SECONDS, PAUSE_SECONDS, f"the guest to answer at {target}", hint=hint)
 
 

@@ -1,1 +1,1 @@
-"""The driver of Ganeti's pools."""
+"""The driver of Ganeti pools."""

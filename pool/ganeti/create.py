@@ -1,4 +1,4 @@
-"""A new pool with this host as its first."""
+"""Create a pool with this host as its first member."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 from dom0kit.errors import UserError
 from dom0kit.process import COMMAND_SECONDS
 from pool.ganeti import daemons, rapi
-from pool.ganeti.cleanup import forget_pool, left_overs
-from pool.ganeti.daemons import MAKING
+from pool.ganeti.cleanup import leftover_files, remove_pool_files
+from pool.ganeti.daemons import CREATING
 from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import read_ssconf
 
 if TYPE_CHECKING:
-    from pool.host_access import Member, Place
+    from pool.host_access import HostAccess, ManagedHost
 
 INIT_SECONDS = 7200
-"""Make a pool with gnt-cluster init.
+"""Create a pool with gnt-cluster init.
 
-Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the step `pool` fails and is tried again.
+Kind: cap. Reason: Ganeti's own limits for its requests apply below it. Expiry: the step `pool`
+fails and is retried.
 """
 KERNEL = "/run/dom0kit/image/vmlinuz"
 RSA_HOST_KEY = "etc/ssh/ssh_host_rsa_key.pub"
@@ -35,14 +36,17 @@ LIMITS = {
         "cpu-count": 128, "disk-count": 16, "disk-size": 2**26, "memory-size": 2**22, "nic-count": 8, "spindle-use": 64,
     },
 }  # fmt: skip
-"""The instance policy, sizes in MiB. Ganeti's own refuses disks below 1 GiB, memory above 32 GiB and diskless guests."""
+"""The instance policy, sizes in MiB.
+
+Ganeti's default policy refuses disks below 1 GiB, memory above 32 GiB and diskless guests.
+"""
 
 
 @dataclass(frozen=True)
 class NewPool:
-    """What the pool shall be.
+    """Settings of a new pool.
 
-    :param address: its own address; None: its name is resolved.
+    :param address: the pool's own address; None: the name is resolved.
     """
 
     name: str
@@ -50,26 +54,29 @@ class NewPool:
 
 
 def mac_prefix(pool: str) -> str:
-    """The first three bytes of guests' MAC addresses, locally administered, another one for each pool name: two pools in one
-    network with Ganeti's fixed default would give the same addresses to their guests."""
+    """Return the first three bytes of guests' MAC addresses, derived from the pool's name.
+
+    They are locally administered. With Ganeti's fixed default two pools in one
+    network would give their guests the same addresses.
+    """
     digest = hashlib.sha256(pool.encode()).digest()
     return f"aa:{digest[0]:02x}:{digest[1]:02x}"
 
 
 def bounds(limits: Mapping[str, Mapping[str, int]]) -> str:
-    """The words of ``--ipolicy-bounds-specs`` (gnt-cluster(8))."""
+    """Return the value of ``--ipolicy-bounds-specs`` (gnt-cluster(8))."""
     return "/".join(f"{end}:" + ",".join(f"{key}={value}" for key, value in specs.items()) for end, specs in limits.items())
 
 
-def init_command(pool: NewPool, member: Member, group: str | None) -> list[str]:
-    """``gnt-cluster init`` (gnt-cluster(8)); it starts the daemons by their units."""
+def init_command(pool: NewPool, host: ManagedHost, group: str | None) -> list[str]:
+    """Return the ``gnt-cluster init`` command (gnt-cluster(8)), which starts the daemons' units."""
     templates = ["plain", "drbd", "sharedfile"] if group else ["sharedfile"]
     hypervisor = {"kernel_path": KERNEL, "vif_script": "/etc/xen/scripts/vif-openvswitch", "migration_mode": "live"}
     lvm = [f"--vg-name={group}", "--drbd-usermode-helper=/bin/true"] if group else []
     return [
         *("gnt-cluster", "init", "--enabled-hypervisors=xen-pvm", *lvm),
-        f"--master-netdev={member.port}",
-        "--nic-parameters", f"mode=openvswitch,link={member.bridge}",
+        f"--master-netdev={host.port}",
+        "--nic-parameters", f"mode=openvswitch,link={host.bridge}",
         f"--enabled-disk-templates={','.join(templates)}",
         f"--shared-file-storage-dir={SHARED}",
         "--hypervisor-parameters", "xen-pvm:" + ",".join(f"{key}={value}" for key, value in hypervisor.items()),
@@ -81,67 +88,68 @@ def init_command(pool: NewPool, member: Member, group: str | None) -> list[str]:
     ]  # fmt: skip
 
 
-def create(place: Place, member: Member, pool: NewPool) -> None:
-    """Make the pool, or bring one that was cut off in the making to its end.
+def create(access: HostAccess, host: ManagedHost, pool: NewPool) -> None:
+    """Create the pool, or complete a creation that was interrupted.
 
     :raises UserError: when this host is in another pool, has no address, or Ganeti refuses.
     """
-    there = read_ssconf(place)
-    if there is not None and not place.path(MAKING).exists():
+    there = read_ssconf(access)
+    if there is not None and not access.path(CREATING).exists():
         if there.pool != pool.name:
-            raise UserError(f"this host is in the pool {there.pool} already", "take it out first: dom0ctl pool leave")
-        daemons.start(place, there)
+            raise UserError(f"this host is already in the pool {there.pool}", "remove it first: dom0ctl pool leave")
+        daemons.start(access, there)
         return
-    if place.path(MAKING).exists():
-        forget_pool(place)
-    elif found := left_overs(place):
-        raise UserError(
-            f"/var/lib/ganeti holds a pool that is not whole: {', '.join(found[:5])}", "dom0ctl pool leave removes it"
-        )
-    address = own_address(place, member, pool)
-    group = daemons.volume_group(place, member)
-    place.write(MAKING, json.dumps({"pool": pool.name}) + "\n", 0o600)
-    write_hosts(place, {pool.name: address})
-    place.path(SHARED.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    rapi.give_user(place)
-    give_rsa_host_key(place)
-    place.run(init_command(pool, member, group), timeout=INIT_SECONDS, hint="see /var/log/ganeti/commands.log")
+    if access.path(CREATING).exists():
+        remove_pool_files(access)
+    elif found := leftover_files(access):
+        raise UserError(f"/var/lib/ganeti contains an incomplete pool: {', '.join(found[:5])}", "remove it: dom0ctl pool leave")
+    address = own_address(access, host, pool)
+    group = daemons.volume_group(access, host)
+    access.write(CREATING, json.dumps({"pool": pool.name}) + "\n", 0o600)
+    write_hosts(access, {pool.name: address})
+    access.path(SHARED.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    rapi.create_user(access)
+    create_rsa_host_key(access)
+    access.run(init_command(pool, host, group), timeout=INIT_SECONDS, hint="read /var/log/ganeti/commands.log")
     os.sync()
-    place.path(MAKING).unlink()
-    write_hosts(place)
-    if (made := read_ssconf(place)) is not None:
-        daemons.start(place, made)
+    access.path(CREATING).unlink()
+    write_hosts(access)
+    if (made := read_ssconf(access)) is not None:
+        daemons.start(access, made)
 
 
-def give_rsa_host_key(place: Place) -> None:
-    """Make the RSA host key that gnt-cluster init asks for, and that hosts which join get from here; first boot makes none."""
-    if not place.path(RSA_HOST_KEY).exists():
-        place.run(["ssh-keygen", "-A"], timeout=COMMAND_SECONDS)
-        # Ganeti's known_hosts names this key alone.
-        place.run(["systemctl", "try-reload-or-restart", "ssh.service"], timeout=daemons.SERVICE_SECONDS)
+def create_rsa_host_key(access: HostAccess) -> None:
+    """Create the RSA host key, which first boot does not create.
 
-
-def own_address(place: Place, member: Member, pool: NewPool) -> str:
-    """The pool's address.
-
-    :raises UserError: when nobody knows it, or it cannot be the pool's.
+    gnt-cluster init requires it, and joining hosts get it from this host.
     """
-    if member.address is None:
-        raise UserError(f"{member.port} has no IPv4 address, which a pool needs", f"networkctl status {member.port}")
-    address = pool.address or resolved(place, pool.name)
+    if not access.path(RSA_HOST_KEY).exists():
+        access.run(["ssh-keygen", "-A"], timeout=COMMAND_SECONDS)
+        # Ganeti's known_hosts contains only this key.
+        access.run(["systemctl", "try-reload-or-restart", "ssh.service"], timeout=daemons.SERVICE_SECONDS)
+
+
+def own_address(access: HostAccess, host: ManagedHost, pool: NewPool) -> str:
+    """Return the pool's address.
+
+    :raises UserError: when it is unknown or invalid.
+    """
+    if host.address is None:
+        raise UserError(f"{host.port} has no IPv4 address, which a pool needs", f"check: networkctl status {host.port}")
+    address = pool.address or resolved(access, pool.name)
     if not address:
         raise UserError(
-            f"no address is known for the pool {pool.name}",
-            "give it one of its own in the management network, pool.create.address, or a name in the DNS",
+            f"the pool {pool.name} has no address",
+            "set pool.create.address to a free address in the management network, or add its name to the DNS",
         )
     if ipaddress.ip_address(address).version != 4:
-        raise UserError(f"the pool's address {address} is not IPv4", "Ganeti's pools here are IPv4; give pool.create.address one")
-    if address == member.address:
-        raise UserError(f"the pool's address {address} is this host's own", "it must be a free one: it moves to the next master")
+        raise UserError(f"the pool's address {address} is not IPv4", "set pool.create.address to an IPv4 address")
+    if address == host.address:
+        raise UserError(f"the pool's address {address} is this host's own", "use a free address: it moves with the master role")
     return address
 
 
-def resolved(place: Place, name: str) -> str:
-    """A name's first IPv4 address, as the system knows it; empty without one."""
-    words = place.run(["getent", "ahostsv4", name], check=False, timeout=COMMAND_SECONDS).output.split()
+def resolved(access: HostAccess, name: str) -> str:
+    """Return a name's first IPv4 address from the system's resolver; empty without one."""
+    words = access.run(["getent", "ahostsv4", name], check=False, timeout=COMMAND_SECONDS).output.split()
     return words[0] if words else ""

@@ -1,4 +1,4 @@
-"""A host made ready for a pool, and its part in a pool at each boot."""
+"""Prepare a host for a pool, and start its daemons at each boot."""
 
 from __future__ import annotations
 
@@ -14,179 +14,187 @@ from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
 
 if TYPE_CHECKING:
-    from pool.host_access import Member, Place
+    from pool.host_access import HostAccess, ManagedHost
 
 UNIT = "ganeti.target"
-"""All daemons."""
+"""The target of all daemons."""
 NODE_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("noded", "confd", "mond"))
 MASTER_DAEMONS = tuple(f"ganeti-{name}.service" for name in ("wconfd", "luxid", "rapi"))
 DAEMONS = (*NODE_DAEMONS, *MASTER_DAEMONS)
-MAKING = "var/lib/dom0kit/pool/making.json"
-"""There while a pool is being made: what is found beside it after a power cut is a half-made pool, and ours to remove."""
+CREATING = "var/lib/dom0kit/pool/making.json"
+"""Exists while a pool is being created: pool files found next to it after a power cut may be
+removed.
+"""
 JOINING = "var/lib/dom0kit/pool/joining.json"
-"""There while this host joins: what Ganeti has left beside it after a power cut is not yet to be relied on."""
-FOLLOWED = (f"{DATA}/ssconf_node_primary_ips", f"{DATA}/ssconf_master_ip")
-"""What dom0kit-pool-names.path looks at."""
+"""Exists while this host joins: pool files found next to it after a power cut are incomplete."""
+FOLLOWED_FILES = (f"{DATA}/ssconf_node_primary_ips", f"{DATA}/ssconf_master_ip")
+"""The files that dom0kit-pool-names.path watches."""
 CRON = "etc/cron.d/ganeti"
 CRON_SOURCE = "usr/share/dom0kit/ganeti/cron"
 SERVICE_SECONDS = 7200
 """Start all daemons of Ganeti.
 
-Kind: cap. Reason: the state of the units is the condition: each has its own start limit, at the end of which systemctl returns.
-Expiry: the step fails and is tried again.
+Kind: cap. Reason: the state of the units is the condition: each has its own start limit, at the end
+of which systemctl returns. Expiry: the step fails and is retried.
 """
 COMMAND_SECONDS = 1800
-"""Run systemctl, modprobe or vgs before a pool is made or joined.
+"""Run systemctl, modprobe or vgs before a pool is created or joined.
 
-Kind: cap. Reason: none of them waits for a daemon of Ganeti. Expiry: the command is killed, and the error names it and the
-time.
+Kind: cap. Reason: none of them waits for a daemon of Ganeti. Expiry: the command is killed, and the
+error names it and the time.
 """
 ADDRESS_TRIES = 3
 ADDRESS_SECONDS = 1800
-"""Bring the pool's address to its master.
+"""Activate the pool's address on its master.
 
-Kind: cap. Reason: the address is the condition, and it is looked at after each try. Expiry: another try; after the last one an
-error that names the address.
+Kind: cap. Reason: the address is the condition, and it is checked after each attempt. Expiry:
+another attempt; after the last one an error that names the address.
 """
 START_TRIES = 3
-CALLED_OFF = re.compile(r"^\s*Job for \S+ cancell?ed\.", re.MULTILINE)
-"""What systemctl(1) says when another job took the place of the one that it waits for."""
-LEAST_GROUP = 20480
-"""MiB: Ganeti takes no smaller volume group (its constant MIN_VG_SIZE)."""
+JOB_CANCELED = re.compile(r"^\s*Job for \S+ cancell?ed\.", re.MULTILINE)
+"""systemctl(1)'s message when another job replaced the one that it waits for."""
+MIN_VG_MIB = 20480
+"""Ganeti accepts no smaller volume group (its constant MIN_VG_SIZE)."""
 
 
-def installed(place: Place) -> bool:
-    """Is Ganeti in this image?"""
-    return place.path("usr/sbin/gnt-cluster").exists()
+def is_installed(access: HostAccess) -> bool:
+    """Whether the image contains Ganeti."""
+    return access.path("usr/sbin/gnt-cluster").exists()
 
 
-def prepare(place: Place) -> None:
-    """What a host needs before it makes or joins a pool; in a pool, its daemons run afterwards.
+def prepare(access: HostAccess) -> None:
+    """Prepare this host for creating or joining a pool; start its daemons when it is in a pool.
 
     :raises UserError: when the image has no Ganeti, or the daemons cannot be started.
     """
-    if not installed(place):
+    if not is_installed(access):
         raise UserError(
-            "this image has no Ganeti, and the answers ask for it",
-            'build it with toolstack = "ganeti" in the recipe, or answer pool.toolstack: xl',
+            "the answers set pool.toolstack to ganeti, and this image has no Ganeti",
+            'build the image with toolstack = "ganeti" in the recipe, or set pool.toolstack to xl',
         )
-    if place.path(f"etc/systemd/system/{UNIT}").is_symlink():  # the command is slow; hosts are seldom masked
-        place.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
-    # The module's parameters are in /etc/modprobe.d; Ganeti refuses to make a pool while the module is not there.
-    place.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
-    pool = settled(place)
+    if access.path(f"etc/systemd/system/{UNIT}").is_symlink():  # only when masked: the command is slow
+        access.run(["systemctl", "unmask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
+    # The module's parameters are in /etc/modprobe.d; Ganeti refuses to create a pool without the module.
+    access.run(["modprobe", "drbd"], check=False, timeout=COMMAND_SECONDS)
+    pool = settled_pool(access)
     if pool is None:
-        return  # the step that makes or joins a pool starts what there is in the end
-    write_hosts(place)
-    start(place, pool)
+        return  # the step that creates or joins a pool starts the daemons itself
+    write_hosts(access)
+    start(access, pool)
 
 
-def start(place: Place, pool: Ssconf) -> None:
-    """The daemons of a host in a pool, and Ganeti's cron jobs."""
-    by_its_files = is_master(place, pool)
-    replaced = by_its_files and connections.replaced(pool)
-    # A master that was replaced would wait for votes that the pool, which lets it in no more, does not give it;
-    # and ganeti-watcher, which goes by the same files, would start the daemons that wait.
+def start(access: HostAccess, pool: Ssconf) -> None:
+    """Start the daemons of a host in a pool, and enable Ganeti's cron jobs."""
+    by_its_files = is_master(access, pool)
+    replaced = by_its_files and connections.is_replaced(pool)
+    # The master daemons of a replaced master would wait for votes that the pool no longer gives it, and
+    # ganeti-watcher, which reads the same files, would start them again.
     if replaced:
-        place.path(CRON).unlink(missing_ok=True)
+        access.path(CRON).unlink(missing_ok=True)
     else:
-        place.write(CRON, place.read(CRON_SOURCE))
+        access.write(CRON, access.read(CRON_SOURCE))
     as_master = by_its_files and not replaced
-    # By name as well: systemctl does not wait for what a target brings that is active already.
+    # By name as well: systemctl does not wait for the units of a target that is active already.
     units = (UNIT, *DAEMONS) if as_master else ("ganeti-node.target", *NODE_DAEMONS)
-    start_units(place, units)
+    start_units(access, units)
     if as_master and pool.address:
-        take_address(place, pool)
+        activate_master_address(access, pool)
 
 
-def start_units(place: Place, units: Iterable[str]) -> None:
-    """Start daemons, and again those whose start somebody else called off: ganeti-watcher, which cron runs at any time in a boot,
-    stops a remote API that does not answer yet in order to start it anew (systemctl(1): a job that another one replaces).
+def start_units(access: HostAccess, units: Iterable[str]) -> None:
+    """Start units, and repeat when another job canceled the start.
 
-    :raises UserError: when one does not start.
+    ganeti-watcher, which cron may run during boot, stops a remote API that does not answer yet in
+    order to restart it (systemctl(1): a job that another one replaces).
+
+    :raises UserError: when a unit does not start.
     """
     argv = ["systemctl", "start", *units]
     for left in reversed(range(START_TRIES)):
         try:
-            place.run(argv, timeout=SERVICE_SECONDS, hint="systemctl status 'ganeti*'; see /var/log/ganeti")
+            access.run(argv, timeout=SERVICE_SECONDS, hint="check: systemctl status 'ganeti*'; /var/log/ganeti")
             return
         except CommandFailed as error:
-            if not left or not CALLED_OFF.search(error.tail):
+            if not left or not JOB_CANCELED.search(error.tail):
                 raise
 
 
-def is_master(place: Place, pool: Ssconf) -> bool:
-    """Is this host the pool's master by what Ganeti told it last?"""
-    return pool.master == place.read("etc/hostname").strip()
+def is_master(access: HostAccess, pool: Ssconf) -> bool:
+    """Whether this host is the pool's master by its own copy of Ganeti's files."""
+    return pool.master == access.read("etc/hostname").strip()
 
 
-def follow(place: Place) -> None:
-    """Ganeti has written its files anew: names, and the daemons and cron jobs of a host whose master is another.
+def follow(access: HostAccess) -> None:
+    """Apply a change of Ganeti's files.
 
-    ``gnt-node add --readd`` stops all daemons of a host that comes back, and starts two of them again; and the watcher of a
-    master that was replaced comes back by this.
+    Names, and the daemons and cron jobs of a host that is not the master.
+
+    ``gnt-node add --readd`` stops all daemons of a host that comes back and starts only two of
+    them; this also restores the watcher of a master that was replaced.
     """
     seen: list[int] | None = None
-    # systemd starts no second run for what is written during this one.
-    while (now := written(place)) != seen:
+    # systemd starts no second run for a change during this one.
+    while (now := ssconf_mtimes(access)) != seen:
         seen = now
-        write_hosts(place, keep=True)
-        pool = settled(place)
-        if pool is not None and not is_master(place, pool):
-            start(place, pool)
+        write_hosts(access, keep=True)
+        pool = settled_pool(access)
+        if pool is not None and not is_master(access, pool):
+            start(access, pool)
 
 
-def written(place: Place) -> list[int]:
-    """When Ganeti wrote the files that are followed, in nanoseconds since 1970; without those that are not there."""
+def ssconf_mtimes(access: HostAccess) -> list[int]:
+    """Return the modification times of the followed files that exist, in nanoseconds since 1970."""
     times = []
-    for name in FOLLOWED:
+    for name in FOLLOWED_FILES:
         with suppress(FileNotFoundError):
-            times.append(place.path(name).stat().st_mtime_ns)
+            times.append(access.path(name).stat().st_mtime_ns)
     return times
 
 
-def settled(place: Place) -> Ssconf | None:
-    """The pool of this host; none while it is being made or joined."""
-    return None if place.path(MAKING).exists() or place.path(JOINING).exists() else read_ssconf(place)
+def settled_pool(access: HostAccess) -> Ssconf | None:
+    """Return the pool of this host; None while it is being created or joined."""
+    return None if access.path(CREATING).exists() or access.path(JOINING).exists() else read_ssconf(access)
 
 
-def take_address(place: Place, pool: Ssconf) -> None:
-    """The master has the pool's address: Ganeti asks for it once, at the start, and only logs a node daemon that was too late.
+def activate_master_address(access: HostAccess, pool: Ssconf) -> None:
+    """Ensure that the master has the pool's address.
 
-    :raises UserError: when it cannot be brought here.
+    Ganeti requests it once at start, and only logs that the node daemon was too slow.
+
+    :raises UserError: when it cannot be activated.
     """
     argv = ["gnt-cluster", "activate-master-ip"]
     for _ in range(ADDRESS_TRIES):
         if connections.has_address(pool.address):
             return
-        with suppress(CommandFailed):  # it took too long: the address may be here all the same
-            place.run(argv, check=False, timeout=ADDRESS_SECONDS)
+        with suppress(CommandFailed):  # after a timeout the address may be active nevertheless
+            access.run(argv, check=False, timeout=ADDRESS_SECONDS)
     if not connections.has_address(pool.address):
         raise UserError(
-            f"the pool's address {pool.address} is not on its master", f"by hand: {' '.join(argv)}; see /var/log/ganeti"
+            f"the pool's address {pool.address} is not active on its master", f"run: {' '.join(argv)}; check /var/log/ganeti"
         )
 
 
-def quiet(place: Place) -> None:
-    """Nothing of Ganeti runs on this host, now and after a boot."""
-    place.path(CRON).unlink(missing_ok=True)
-    if installed(place):
-        place.run(["systemctl", "stop", UNIT], check=False, timeout=SERVICE_SECONDS)
-        place.run(["systemctl", "mask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
+def disable(access: HostAccess) -> None:
+    """Stop all of Ganeti on this host, and keep it from starting at boot."""
+    access.path(CRON).unlink(missing_ok=True)
+    if is_installed(access):
+        access.run(["systemctl", "stop", UNIT], check=False, timeout=SERVICE_SECONDS)
+        access.run(["systemctl", "mask", "--quiet", UNIT], timeout=COMMAND_SECONDS)
 
 
-def volume_group(place: Place, member: Member) -> str | None:
-    """The volume group for the pool's guests; None for a host without any.
+def volume_group(access: HostAccess, host: ManagedHost) -> str | None:
+    """Return the volume group for the pool's guests; None for a host without one.
 
-    :raises UserError: when it is smaller than Ganeti takes.
+    :raises UserError: when it is smaller than Ganeti accepts.
     """
-    if member.volume_group is None:
+    if host.volume_group is None:
         return None
-    argv = ["vgs", "--noheadings", "--nosuffix", "--units", "m", "--options", "vg_size", member.volume_group]
-    size = int(float(place.run(argv, timeout=COMMAND_SECONDS, hint="lsblk; vgs").output.strip()))
-    if size < LEAST_GROUP:
+    argv = ["vgs", "--noheadings", "--nosuffix", "--units", "m", "--options", "vg_size", host.volume_group]
+    size = int(float(access.run(argv, timeout=COMMAND_SECONDS, hint="check: lsblk; vgs").output.strip()))
+    if size < MIN_VG_MIB:
         raise UserError(
-            f"the volume group {member.volume_group} has {size} MiB, and Ganeti takes none below {LEAST_GROUP} MiB",
-            "give it another disk (guests.disks in the answers), or answer guests: none",
+            f"the volume group {host.volume_group} has {size} MiB; Ganeti requires at least {MIN_VG_MIB} MiB",
+            "add a disk (guests.disks in the answers), or set guests to none",
         )
-    return member.volume_group
+    return host.volume_group

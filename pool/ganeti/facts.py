@@ -1,4 +1,4 @@
-"""A Ganeti cluster's facts, from the ssconf files that it keeps on every node (ganeti(7), "Cluster configuration")."""
+"""Facts about a Ganeti cluster, from the ssconf files on every node (ganeti(7))."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pool.join.pool_facts import Member, PoolFacts, read_image
 
 SSCONF = "var/lib/ganeti"
 SOCKET = "run/ganeti/socket/ganeti-query"
-"""Where luxid listens; it runs on the master alone, and only when the cluster's vote confirmed it."""
+"""Socket of luxid, which runs on the master only, after the cluster's vote has confirmed it."""
 NODED_PORT = 1811
 
 
 def read_facts(root: Path = Path("/")) -> PoolFacts:
-    """Look at the cluster from this host.
+    """Read the facts about the cluster from this host's files.
 
-    :raises UserError: when this host is in none.
+    :raises UserError: when this host is in no cluster.
     """
     name = _read(root, "cluster_name")
     if not name:
-        raise UserError("this host is in no pool", "make one with pool.create in its answers, or ask another host")
+        raise UserError("this host is in no pool", "create one (pool.create in the answers), or run this on another host")
     offline = set(_read(root, "offline_nodes").splitlines())
     members = []
     for line in _read(root, "node_primary_ips").splitlines():
@@ -43,12 +43,17 @@ def read_facts(root: Path = Path("/")) -> PoolFacts:
 
 
 def candidates(root: Path = Path("/")) -> tuple[str, ...]:
-    """The names of the master candidates, the master among them."""
+    """Return the names of the master candidates, including the master."""
     return tuple(_read(root, "master_candidates").splitlines())
 
 
 def is_live(address: str, seconds: float = SECONDS) -> bool:
-    """Does a node's daemon answer there? An installer at the same address has none."""
+    """Whether a node daemon accepts connections at the address.
+
+    An installer at the same address has none.
+
+    :param seconds: time limit.
+    """
     try:
         with socket.create_connection((address, NODED_PORT), timeout=seconds):
             return True
@@ -64,7 +69,7 @@ def _read(root: Path, key: str) -> str:
 
 
 def _own_name(root: Path, members: list[Member]) -> str:
-    """This host's name as the cluster has it: with or without its domain."""
+    """Return this host's name as the cluster has it, with or without its domain."""
     try:
         own = (root / "etc/hostname").read_text().strip()
     except OSError:

@@ -1,4 +1,7 @@
-"""How the pool is, as one of its hosts sees it: from files and sockets, within some seconds and without Ganeti's commands."""
+"""Health of the pool as one of its hosts sees it.
+
+From files and sockets, within seconds and without Ganeti's commands.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from pool.driver import PoolState
-from pool.ganeti.cleanup import left_overs
-from pool.ganeti.daemons import JOINING, MAKING
-from pool.ganeti.peers.connections import NODED_PORT, answers, replaced
+from pool.ganeti.cleanup import leftover_files
+from pool.ganeti.daemons import CREATING, JOINING
+from pool.ganeti.peers.connections import NODED_PORT, answers, is_replaced
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 NODE_DAEMON = "run/ganeti/ganeti-noded.pid"
 CONFD = "run/ganeti/ganeti-confd.pid"
@@ -21,67 +24,71 @@ QUERY_SOCKET = "run/ganeti/socket/ganeti-query"
 SECONDS = 60.0
 """Connect to a daemon's socket of this host.
 
-Kind: cap. Reason: the kernel accepts for the daemon unless its queue is full. Expiry: the daemon counts as not answering.
+Kind: cap. Reason: the kernel accepts for the daemon unless its queue is full. Expiry: the daemon
+counts as not answering.
 """
 
 
 def role(pool: Ssconf, name: str) -> Literal["master", "candidate", "member"]:
-    """What a host is in its pool."""
+    """Return the role of a host in its pool."""
     if pool.master == name:
         return "master"
     return "candidate" if name in pool.candidates else "member"
 
 
-def state(place: Place, name: str) -> PoolState:
-    """The pool, and what is wrong with it."""
-    pool = read_ssconf(place)
-    if place.path(JOINING).exists():
-        return PoolState("ganeti", pool=pool.pool if pool else "", well=False, reason="the join did not come to its end yet")
-    if place.path(MAKING).exists():
-        return PoolState("ganeti", well=False, reason="the pool is not made yet")
+def state(access: HostAccess, name: str) -> PoolState:
+    """Return the state of the pool, with the reason when it is degraded."""
+    pool = read_ssconf(access)
+    if access.path(JOINING).exists():
+        return PoolState("ganeti", pool=pool.pool if pool else "", well=False, reason="the join is not complete")
+    if access.path(CREATING).exists():
+        return PoolState("ganeti", well=False, reason="the creation of the pool is not complete")
     if pool is None:
-        found = left_overs(place)
-        reason = "the pool on this host is not whole: dom0ctl firstboot retry pool" if found else ""
+        found = leftover_files(access)
+        reason = "the pool on this host is incomplete: run dom0ctl firstboot retry pool" if found else ""
         return PoolState("ganeti", well=not found, reason=reason)
-    reason = trouble(place, pool, name)
+    reason = problem_text(access, pool, name)
     return PoolState(
         "ganeti", pool=pool.pool, role=role(pool, name), master=pool.master, hosts=len(pool.hosts), well=not reason, reason=reason
     )
 
 
-def trouble(place: Place, pool: Ssconf, name: str) -> str:
-    """What keeps this host's part in the pool from working; empty when it does."""
+def problem_text(access: HostAccess, pool: Ssconf, name: str) -> str:
+    """Return what keeps this host's part of the pool from working; empty when it is healthy."""
     if name not in pool.hosts:
         return f"the pool {pool.pool} does not know this host {name}"
     for daemon, path in (("node daemon", NODE_DAEMON), ("configuration daemon", CONFD)):
-        if not runs(place, path):
-            return f"Ganeti's {daemon} does not run: systemctl restart ganeti.target"
+        if not is_running(access, path):
+            return f"Ganeti's {daemon} does not run: run systemctl restart ganeti.target"
     if name in pool.offline:
         return "the pool has marked this host as offline"
     if pool.master == name:
-        return trouble_of_master(place, pool)
+        return master_problem(access, pool)
     if not answers(pool.master_address, NODED_PORT):
         return f"the master {pool.master} does not answer"
     return ""
 
 
-def trouble_of_master(place: Place, pool: Ssconf) -> str:
-    """What is wrong with the master's own daemons; one that comes back to life may be the master by its own files alone."""
-    if answers_locally(str(place.path(QUERY_SOCKET))):
+def master_problem(access: HostAccess, pool: Ssconf) -> str:
+    """Return what is wrong with the master's daemons; empty when they are healthy.
+
+    A host that was down may be the master by its own files although it was replaced.
+    """
+    if is_socket_open(str(access.path(QUERY_SOCKET))):
         return ""
-    if replaced(pool):
-        return f"another host is the master now; there: gnt-node add --readd --no-ssh-key-check {pool.master}"
-    return "the master's daemons do not answer: gnt-cluster info"
+    if is_replaced(pool):
+        return f"another host is the master now; run there: gnt-node add --readd --no-ssh-key-check {pool.master}"
+    return "the master's daemons do not answer: check gnt-cluster info"
 
 
-def runs(place: Place, pid_file: str) -> bool:
-    """Does the process of a pid file run?"""
-    number = place.read(pid_file).strip()
-    return number.isdigit() and place.path(f"proc/{number}").exists()
+def is_running(access: HostAccess, pid_file: str) -> bool:
+    """Whether the process of a pid file runs."""
+    number = access.read(pid_file).strip()
+    return number.isdigit() and access.path(f"proc/{number}").exists()
 
 
-def answers_locally(path: str) -> bool:
-    """Does somebody listen on a socket of this host?"""
+def is_socket_open(path: str) -> bool:
+    """Whether a process listens on a Unix socket of this host."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
         client.settimeout(SECONDS)
         client.connect(path)

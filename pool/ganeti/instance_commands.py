@@ -1,4 +1,4 @@
-"""The tiny guest (:mod:`pool.trial_guest`) in a Ganeti pool: commands as pure functions."""
+"""Commands for the test guest (:mod:`pool.trial_guest`) in a Ganeti pool, as pure functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pool import trial_guest
 
 SYSTEM = "dom0kit-guest"
-"""In /usr/share/ganeti/os; Ganeti makes no guest without naming one."""
+"""Folder in /usr/share/ganeti/os; Ganeti creates no guest without one."""
 DISK = "64M"
 STOP_SECONDS = 30
 """Let a test guest shut down before it is destroyed.
@@ -18,12 +18,13 @@ Kind: configured. Reason: the guest holds no data. Expiry: Ganeti destroys it.
 
 @dataclass(frozen=True)
 class Wanted:
-    """A guest to make.
+    """A guest to create.
 
-    :param host: where it shall run.
-    :param partner: the host with the other half of its disk; None: a disk on its host alone.
-    :param bridge: with ``vlan`` for a management network that is tagged.
-    :param address: with its network's length; None: by DHCP.
+    :param host: the host to run it on.
+    :param partner: the host with the mirror of its disk; None: an unmirrored disk.
+    :param bridge: of the management network.
+    :param address: with its prefix length; None: by DHCP.
+    :param vlan: of the management network; None for untagged.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Wanted:
 
 
 def add_command(wanted: Wanted) -> list[str]:
-    """``gnt-instance add``, which starts it as well; the operating system is one that installs nothing."""
+    """Return ``gnt-instance add``, which also starts the guest; its OS definition installs nothing."""
     network = f"0:mode=openvswitch,link={wanted.bridge}" + ("" if wanted.vlan is None else f",vlan=.{wanted.vlan}")
     hypervisor = {
         "kernel_path": trial_guest.KERNEL,
@@ -56,10 +57,10 @@ def add_command(wanted: Wanted) -> list[str]:
 
 
 def remove_command(name: str) -> list[str]:
-    """Stop a guest and remove it with its disks."""
+    """Return the command that stops a guest and removes it with its disks."""
     return ["gnt-instance", "remove", "--force", f"--shutdown-timeout={STOP_SECONDS}", name]
 
 
 def list_command() -> list[str]:
-    """The names of all guests."""
+    """Return the command that lists the names of all guests."""
     return ["gnt-instance", "list", "--no-headers", "--output=name"]

@@ -1,4 +1,4 @@
-"""The joiner's side, without the conversation: what is done before and after the master has added this host."""
+"""The joining host's actions before and after the master adds it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,31 @@ from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
-    from pool.host_access import Member, Place
+    from pool.host_access import HostAccess, ManagedHost
 
 
-def is_member(place: Place, name: str) -> bool:
-    """Is this host in a pool by what Ganeti told it last?"""
-    pool = read_ssconf(place)
-    return pool is not None and name in pool.hosts
+def before(access: HostAccess, host: ManagedHost, public_keys: Iterable[str]) -> None:
+    """Authorize the master's keys on this host.
 
-
-def before(place: Place, member: Member, public_keys: Iterable[str]) -> None:
-    """Let the master in.
-
-    :raises UserError: when this host cannot be in a pool: no address, or what came are no keys.
+    :raises UserError: when this host has no address, its volume group is too small, or the keys are
+        invalid.
     """
-    if member.address is None:
-        raise UserError(f"{member.port} has no IPv4 address, which a pool needs", f"networkctl status {member.port}")
-    daemons.volume_group(place, member)
-    ssh_keys.let_in(place, public_keys)
+    if host.address is None:
+        raise UserError(f"{host.port} has no IPv4 address, which a pool needs", f"check: networkctl status {host.port}")
+    daemons.volume_group(access, host)
+    ssh_keys.authorize_keys(access, public_keys)
 
 
-def after(place: Place, member: Member) -> Ssconf:
-    """The master has added this host: its daemons, confd among them, names and cron jobs.
+def after(access: HostAccess, host: ManagedHost) -> Ssconf:
+    """Complete the join after the master has added this host: names, daemons, cron jobs.
 
     :raises UserError: when the pool's files did not arrive, or do not name this host.
     """
-    pool = read_ssconf(place)
-    # The master has looked for them (add.hand_over); when it could not, waiting here would not bring them.
-    if pool is None or member.name not in pool.hosts:
-        raise UserError("the pool has added this host, and its files did not come here", "again: dom0ctl firstboot retry pool")
-    write_hosts(place)
-    # The master has started the node daemon here, and no other.
-    daemons.start(place, pool)
+    pool = read_ssconf(access)
+    # The master has checked for them (add_node.ensure_files); if it failed, waiting here would not help.
+    if pool is None or host.name not in pool.hosts:
+        raise UserError("the pool has added this host, but its files did not arrive", "retry: dom0ctl firstboot retry pool")
+    write_hosts(access)
+    # The master has started only the node daemon here.
+    daemons.start(access, pool)
     return pool

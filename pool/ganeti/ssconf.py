@@ -1,4 +1,4 @@
-"""What Ganeti has written on every host of a pool: the ``ssconf_*`` files, which need no daemon to be read."""
+"""The ``ssconf_*`` files that Ganeti writes on every host of a pool; reading them needs no daemon."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 DATA = "var/lib/ganeti"
 CONFIG = f"{DATA}/config.data"
@@ -17,9 +17,9 @@ KNOWN_HOSTS = f"{DATA}/known_hosts"
 
 @dataclass(frozen=True)
 class Ssconf:
-    """The pool as this host was told last.
+    """The pool as of Ganeti's last update on this host.
 
-    :param hosts: names with their addresses.
+    :param hosts: addresses by name.
     """
 
     pool: str
@@ -31,18 +31,21 @@ class Ssconf:
 
     @property
     def master_address(self) -> str:
-        """The master's own address; empty when it is not told."""
+        """The master's own address; empty when unknown."""
         return self.hosts.get(self.master, "")
 
 
-def read_ssconf(place: Place) -> Ssconf | None:
-    """The pool's state on this host; None when the host is in no pool, or only half in one."""
+def read_ssconf(access: HostAccess) -> Ssconf | None:
+    """Read the pool's files on this host.
+
+    None when the host is in no pool or its files are incomplete.
+    """
 
     def text(name: str) -> str:
-        return place.read(f"{DATA}/ssconf_{name}").strip()
+        return access.read(f"{DATA}/ssconf_{name}").strip()
 
     pool, master = text("cluster_name"), text("master_node")
-    if not pool or not master or not place.path(SERVER_PEM).exists():
+    if not pool or not master or not access.path(SERVER_PEM).exists():
         return None
     return Ssconf(
         pool=pool,
@@ -55,7 +58,11 @@ def read_ssconf(place: Place) -> Ssconf | None:
 
 
 def addresses(primary: str, names: str) -> dict[str, str]:
-    """Names and addresses from the lines ``NAME ADDRESS``; a name without a line has an empty address."""
+    """Parse lines ``NAME ADDRESS``; a name without a line has an empty address.
+
+    :param primary: the lines.
+    :param names: all names.
+    """
     found = dict.fromkeys(names.split(), "")
     for line in primary.splitlines():
         words = line.split()

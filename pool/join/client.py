@@ -1,10 +1,10 @@
-"""The joiner's side of the conversation with a pool: ask, fetch the keys, join.
+"""Client for the join protocol: preflight, fetch keys, join.
 
->>> with Conversation(read_token(text)) as pool:  # doctest: +SKIP
-...     answer = pool.join.preflight(joiner)
-...     if answer.welcome:
-...         authorize(pool.keys(joiner))
-...         pool.join(joiner, print)
+>>> with PoolClient(read_token(text)) as pool:  # doctest: +SKIP
+...     answer = pool.ask(host)
+...     if answer.accepted:
+...         authorize(pool.keys(host))
+...         pool.join(host, print)
 """
 
 from __future__ import annotations
@@ -16,53 +16,58 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pool.driver import Joiner, PoolAnswer, Problem
+from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join import ssh_transport
-from pool.join.messages import Refused, answer_from_json, joiner_to_json
+from pool.join.messages import JoinRefused, answer_from_json, host_to_json
 from pool.join.token import JoinToken
+from pool.refusals import codes
 
-MOVES = 3
-"""How often a pool may send the host on to another master."""
-TELLING = ("unreachable", "busy", "pin", "token")
-"""What is said when several addresses fail in different ways: the last of these, for it comes from the one that got furthest."""
-AGAIN = ("unreachable", "busy", "moved")
-"""Problems that pass by themselves: a host in the queue waits and comes again."""
-SHORTEST = 5.0
+MAX_REDIRECTS = 3
+"""Number of times that a pool may redirect the host to another master in one request."""
+INFORMATIVE = ("unreachable", "busy", "pin", "token")
+"""Codes by increasing information: when addresses fail differently, the last of these is reported."""
+TRANSIENT = codes("wait")
+"""Codes after which a host in the queue waits and asks again."""
+FIRST_PAUSE = 5.0
 """Pause after the first failed request to the pool; doubled after each further one.
 
 Kind: pace. Reason: many hosts may ask one master. Expiry: the next request.
 """
-LONGEST = 300.0
-"""Pause after a failed request to the pool.
+LONGEST_PAUSE = 300.0
+"""Longest pause after a failed request to the pool.
 
 Kind: pace. Reason: as for the first pause. Expiry: the next request.
 """
-REST = 3.0
-"""A host rests so many times as long as its last request took, so that asking takes a quarter of a slow master's time at most."""
+REST_FACTOR = 3.0
+"""Pause as a multiple of the last request's duration, so that requests take at most a quarter of a
+slow master's time.
+"""
 LONGEST_REST = 60.0
-"""Pause after a request that took the master long.
+"""Longest pause after a slow request to the master.
 
-Kind: pace. Reason: longer, and the host would count as away (pool.join.queue.GRACE). Expiry: the next request.
+Kind: pace. Reason: after a longer pause the host would count as absent (pool.join.queue.GRACE).
+Expiry: the next request.
 """
 PATIENCE_SECONDS = 3600.0
-"""Go on with a join while the pool cannot be asked.
+"""Continue a join while the pool is unreachable.
 
-Kind: protocol. Reason: a master that is replaced or repaired is back within the hour; the queue itself may last for hours.
-Expiry: the step `pool` fails and is tried again.
+Kind: protocol. Reason: a master that is replaced or repaired is back within the hour; the queue
+itself may last for hours. Expiry: the step `pool` fails and is retried.
 """
-LONGEST_AGAIN_SECONDS = 3600.0
-"""Accept the pool's word when to come again.
+LONGEST_REQUESTED_PAUSE_SECONDS = 3600.0
+"""Longest pause that the pool may request before the next request.
 
-Kind: protocol. Reason: a pool that errs must not send a host away for days. Expiry: the host comes after this time.
+Kind: protocol. Reason: a faulty pool must not send a host away for days. Expiry: the host sends its
+request.
 """
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How a join stands.
+    """Progress of a join.
 
-    :param place: in the queue; 0 when the host is being added now, -1 when the pool could not be asked.
-    :param seconds: how long it may take until the host is in; 0 when nobody can say.
+    :param place: in the queue; 0 while the host is being added, -1 when the pool is unreachable.
+    :param seconds: estimated time until the host is added; 0 when unknown.
     """
 
     place: int
@@ -70,13 +75,14 @@ class Progress:
     text: str
 
 
-Speak = Callable[..., dict[str, Any]]
+SendRequest = Callable[..., dict[str, Any]]
 
 
-class Conversation:
-    """Everything that a host says to its pool, by one token; used in a ``with``.
+class PoolClient:
+    """A client that talks to a pool by one token; used in a ``with``.
 
-    :param patience: seconds for which a join goes on while the pool cannot be asked; the queue itself may last for hours.
+    :param patience: seconds for which a join continues while the pool is unreachable; waiting in
+        the queue does not count.
     """
 
     def __init__(
@@ -84,91 +90,95 @@ class Conversation:
         token: JoinToken,
         *,
         patience: float = PATIENCE_SECONDS,
-        speak: Speak = ssh_transport.speak,
-        keys: Callable[[JoinToken], Any] = ssh_transport.Keys,
+        send: SendRequest = ssh_transport.send_request,
+        keys: Callable[[JoinToken], Any] = ssh_transport.KeyFiles,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = token
-        self._patience, self._speak, self._clock, self._sleep, self._timer = patience, speak, clock, sleep, timer
+        self._patience, self._send, self._clock, self._sleep, self._timer = patience, send, clock, sleep, timer
         self._keys = keys(token)
         self._addresses = list(token.addresses)
 
-    def __enter__(self) -> Conversation:
+    def __enter__(self) -> PoolClient:
         self._keys.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._keys.__exit__()
 
-    def ask(self, joiner: Joiner) -> PoolAnswer:
-        """Would the pool take this host? Changes nothing on either side; what went wrong is in the answer."""
+    def ask(self, host: JoiningHost) -> PoolAnswer:
+        """Ask the pool whether it would accept the host; change nothing on either side.
+
+        :returns: an answer; failures are among its problems.
+        """
         try:
-            return answer_from_json(self._request("ask", joiner))
-        except Refused as error:
+            return answer_from_json(self._request("ask", host))
+        except JoinRefused as error:
             return PoolAnswer(problems=(error.problem,))
 
-    def keys(self, joiner: Joiner) -> tuple[str, ...]:
-        """The public keys with which the pool's master comes to the host, for root's ``authorized_keys``.
+    def keys(self, host: JoiningHost) -> tuple[str, ...]:
+        """Return the public keys of the pool's master, for root's ``authorized_keys``.
 
-        :raises Refused: when the pool does not give them.
+        :raises JoinRefused: when the pool does not send any.
         """
-        keys = self._request("keys", joiner).get("keys")
+        keys = self._request("keys", host).get("keys")
         lines = tuple(line for line in keys if isinstance(line, str) and line.isprintable()) if isinstance(keys, list) else ()
         if not lines:
-            raise Refused(Problem("refused", "the pool gave no keys", "look for root's keys in /root/.ssh on its master"))
+            raise JoinRefused(Problem("refused", "the pool sent no SSH keys", "check root's keys in /root/.ssh on the master"))
         return lines
 
-    def join(self, joiner: Joiner, on_progress: Callable[[Progress], None]) -> PoolAnswer:
-        """Stand in the pool's queue until this host is in. A host that comes again keeps its place.
+    def join(self, host: JoiningHost, on_progress: Callable[[Progress], None]) -> PoolAnswer:
+        """Wait in the pool's queue until this host is added; a host that retries keeps its place.
 
-        :raises Refused: when the pool does not take it, or cannot be asked for longer than the patience.
+        :param on_progress: called after each request.
+        :raises JoinRefused: when the pool refuses the host, or is unreachable for longer than the
+            patience.
         """
         away, tries = 0.0, 0
         stale = True
         while True:
             start = self._timer()
             try:
-                said = self._request("join", joiner)
-            except Refused as error:
+                said = self._request("join", host)
+            except JoinRefused as error:
                 if error.problem.code == "failed" and stale:
-                    # What an earlier attempt came to, of which this host has not heard, or the end of one that went on
-                    # without it: its power was cut meanwhile.
+                    # The result of an earlier attempt that this host has not fetched, for example after a power cut.
                     stale = False
                     continue
-                if error.problem.code not in AGAIN or away >= self._patience:
+                if error.problem.code not in TRANSIENT or away >= self._patience:
                     raise
                 tries += 1
-                pause = backoff(tries)
-                on_progress(Progress(-1, 0, f"{error.problem.text}; tried again in {pause:.0f} s"))
+                pause = backoff_seconds(tries)
+                on_progress(Progress(-1, 0, f"{error.problem.text}; retry in {pause:.0f} s"))
             else:
                 if "joined" in said:
                     return answer_from_json(said["joined"])
-                progress, pause = queued(said.get("queued"))
-                pause = max(pause, rest(self._timer() - start))
+                progress, pause = parse_queued(said.get("queued"))
+                pause = max(pause, rest_seconds(self._timer() - start))
                 away, tries, stale = 0.0, 0, stale and progress.place == 0
                 on_progress(progress)
             self._sleep(pause)
             away += pause if tries else 0.0
 
-    def _request(self, word: str, joiner: Joiner) -> dict[str, Any]:
-        """One request at the first address that answers; ``moved`` is followed.
+    def _request(self, word: str, host: JoiningHost) -> dict[str, Any]:
+        """Send a request to the first address that answers, and follow ``moved``.
 
-        :raises Refused: with the most telling problem.
+        :raises JoinRefused: with the most informative problem.
         """
-        worst: Refused | None = None
+        worst: JoinRefused | None = None
         waiting, moves = list(self._addresses), 0
         while waiting:
             address = waiting.pop(0)
             try:
-                said = self._speak(self.token, self._keys, address, word, lambda: joiner_to_json(joiner, self._clock()))
-            except Refused as error:
-                if error.problem.code == "moved" and moves < MOVES and is_address(error.address):
+                said = self._send(self.token, self._keys, address, word, lambda: host_to_json(host, self._clock()))
+            except JoinRefused as error:
+                if error.problem.code == "moved" and moves < MAX_REDIRECTS and is_address(error.address):
                     moves += 1
                     waiting.insert(0, error.address)
                     worst = worst or error
-                elif error.problem.code in (*TELLING, "moved"):
+                elif error.problem.code in (*INFORMATIVE, "moved"):
                     worst = worst if worst and rank(worst) >= rank(error) else error
                 else:
                     self._prefer(address)
@@ -177,29 +187,32 @@ class Conversation:
             self._prefer(address)
             return said
         assert worst is not None
-        raise several(worst, self._addresses)
+        raise naming_all_addresses(worst, self._addresses)
 
     def _prefer(self, address: str) -> None:
         self._addresses = [address, *(other for other in self._addresses if other != address)]
 
 
-def rank(error: Refused) -> int:
-    """How much a problem tells; least of all ``moved``, for the one that it sent us to has said something since."""
+def rank(error: JoinRefused) -> int:
+    """Return the position of an error in :data:`INFORMATIVE`.
+
+    ``moved`` ranks lowest: the address that it redirects to has answered since.
+    """
     code = error.problem.code
-    return TELLING.index(code) if code in TELLING else -1
+    return INFORMATIVE.index(code) if code in INFORMATIVE else -1
 
 
-def several(error: Refused, addresses: list[str]) -> Refused:
-    """The problem of the whole request, with the other addresses when it holds for all of them."""
+def naming_all_addresses(error: JoinRefused, addresses: list[str]) -> JoinRefused:
+    """Return the error; its text names all addresses when the pool is unreachable at all of them."""
     others = [address for address in addresses if address not in error.problem.text]
     if error.problem.code != "unreachable" or not others:
         return error
-    text = f"{error.problem.text}, nor can the pool be asked at {', '.join(others)}"
-    return Refused(replace(error.problem, text=text))
+    text = f"{error.problem.text}; the pool is also unreachable at {', '.join(others)}"
+    return JoinRefused(replace(error.problem, text=text))
 
 
 def is_address(text: str) -> bool:
-    """Is this an IP address, and safe in a command?"""
+    """Whether the text is an IP address that is safe in a command."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -207,18 +220,22 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
-def backoff(tries: int, spread: Callable[[], float] = random.random) -> float:
-    """Seconds until the next try after so many failed ones: doubling, up to five minutes, and no two hosts at once."""
-    return float(min(SHORTEST * 2 ** min(tries - 1, 10), LONGEST)) * (0.5 + spread())
+def backoff_seconds(tries: int, spread: Callable[[], float] = random.random) -> float:
+    """Return the pause after a number of failed requests: doubling, limited, with jitter."""
+    return float(min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)) * (0.5 + spread())
 
 
-def rest(took: float) -> float:
-    """Seconds to leave the master alone after a request that took so many: SSH and Python cost a slow one dearly."""
-    return min(REST * took, LONGEST_REST)
+def rest_seconds(took: float) -> float:
+    """Return the pause that spares the master after a request that took a number of seconds."""
+    return min(REST_FACTOR * took, LONGEST_REST)
 
 
-def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Progress, float]:
-    """The progress that the pool told, and the seconds until the host comes again."""
+def parse_queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Progress, float]:
+    """Parse the pool's ``queued`` reply.
+
+    :param value: as received; invalid fields are replaced by their lowest value.
+    :returns: the progress, and the seconds until the next request.
+    """
     given = value if isinstance(value, dict) else {}
 
     def number(name: str, least: float, most: float) -> float:
@@ -226,13 +243,13 @@ def queued(value: Any, spread: Callable[[], float] = random.random) -> tuple[Pro
         return float(min(max(found, least), most)) if isinstance(found, int | float) else least
 
     place, seconds = int(number("place", 0, 1e6)), number("seconds", 0, 1e7)
-    again = number("again", 1.0, LONGEST_AGAIN_SECONDS)
-    # Rather too early than too late: one that is overdue counts as away.
-    return Progress(place, seconds, place_text(place, seconds)), again * (0.7 + 0.3 * spread())
+    again = number("again", 1.0, LONGEST_REQUESTED_PAUSE_SECONDS)
+    # Jitter only shortens the pause: an overdue host counts as absent.
+    return Progress(place, seconds, queue_text(place, seconds)), again * (0.7 + 0.3 * spread())
 
 
-def place_text(place: int, seconds: float) -> str:
-    """A place in the queue in words."""
+def queue_text(place: int, seconds: float) -> str:
+    """Return a place in the queue as a sentence."""
     if place <= 0:
         return "the pool is adding this host now"
     minutes = round(seconds / 60)
@@ -240,6 +257,6 @@ def place_text(place: int, seconds: float) -> str:
 
 
 def ordinal(number: int) -> str:
-    """``1st``, ``2nd``, ``11th``."""
+    """Return ``1st``, ``2nd``, ``11th``."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

@@ -1,4 +1,7 @@
-"""What goes over the wire, as JSON objects: to and from the values of :mod:`pool.driver`. Pure; what comes in is not believed."""
+"""The messages of the join protocol: JSON objects from and to the values of :mod:`pool.driver`.
+
+Pure functions; every received value is validated.
+"""
 
 from __future__ import annotations
 
@@ -8,82 +11,83 @@ from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
 from dom0kit.errors import UserError
-from pool.driver import Code, Joiner, PoolAnswer, Problem
+from pool.driver import JoiningHost, PoolAnswer, Problem
+from pool.refusals import Code
 
 WORDS = ("ask", "keys", "join")
-"""The requests."""
+"""Names of the requests."""
 LARGEST = 65536
 """Bytes of a line."""
 NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 TEXT = re.compile(r"[\x20-\x7e]{0,128}")
 LONGEST = 2000
-"""Characters of a sentence that a pool may say to a host."""
+"""Characters of a text that a pool may send to a host."""
 
 
-class Refused(UserError):
-    """The pool would not, or could not be asked.
+class JoinRefused(UserError):
+    """The pool refused a request, or is unreachable.
 
-    :param problem: why, with its code.
-    :param address: where to ask instead, with the code ``moved``.
+    :param problem: the reason with its code.
+    :param address: where the master is, with the code ``moved``.
     """
 
     def __init__(self, problem: Problem, address: str = "") -> None:
-        super().__init__(problem.text, problem.hint)
+        super().__init__(f"{problem.text} [{problem.code}]", problem.hint)
         self.problem = problem
         self.address = address
 
 
-def joiner_to_json(joiner: Joiner, clock: float) -> dict[str, Any]:
-    """A joiner with its clock of this moment, unless it says another itself."""
-    return asdict(joiner if joiner.clock is not None else replace(joiner, clock=clock))
+def host_to_json(host: JoiningHost, clock: float) -> dict[str, Any]:
+    """Return a joining host as a JSON object; its clock is set unless it has one."""
+    return asdict(host if host.clock is not None else replace(host, clock=clock))
 
 
-def joiner_from_json(value: Any) -> Joiner:
-    """A joiner from what somebody sent.
+def host_from_json(value: Any) -> JoiningHost:
+    """Validate a received joining host; its name and addresses are safe in a command afterwards.
 
-    :raises ValueError: with the reason, when it is not one; a name or an address of a good one is safe in a command.
+    :raises ValueError: with the reason.
     """
     if not isinstance(value, dict):
-        raise ValueError("no object")
+        raise ValueError("not an object")
     texts: dict[str, str] = {}
     for name in ("name", "version", "toolstack", "uuid"):
         text = value.get(name)
         if not isinstance(text, str) or not TEXT.fullmatch(text):
-            raise ValueError(f"{name} is no plain text of at most 128 characters")
+            raise ValueError(f"{name} is not a text of at most 128 printable characters")
         texts[name] = text
     if not NAME.fullmatch(texts["name"]):
-        raise ValueError("name is no host name in small letters")
+        raise ValueError("name is not a lower-case host name")
     addresses = value.get("addresses")
     if not isinstance(addresses, list) or len(addresses) > 16 or not all(isinstance(text, str) for text in addresses):
-        raise ValueError("addresses is no list of texts")
+        raise ValueError("addresses is not a list of at most 16 texts")
     clock = value.get("clock")
     if isinstance(clock, bool) or not isinstance(clock, int | float) or not 0 <= clock < 1e11:
-        raise ValueError("clock is no time")
-    return Joiner(addresses=tuple(str(ipaddress.ip_address(text)) for text in addresses), clock=float(clock), **texts)
+        raise ValueError("clock is not a time")
+    return JoiningHost(addresses=tuple(str(ipaddress.ip_address(text)) for text in addresses), clock=float(clock), **texts)
 
 
 def problem_to_json(problem: Problem, address: str = "") -> dict[str, Any]:
-    """A problem as the last line."""
+    """Return a problem as the last line of a reply."""
     value = asdict(problem)
     return {"problem": {**value, "address": address} if address else value}
 
 
 def problem_from_json(value: Any) -> Problem:
-    """A problem from what the pool sent; a code that this side does not know is ``refused``."""
+    """Parse a received problem; an unknown code becomes ``refused``."""
     if not isinstance(value, dict):
-        return Problem("refused", "the pool refuses and does not say why")
+        return Problem("refused", "the pool refused the request without a reason")
     code = value.get("code")
     known = cast(Code, code if code in get_args(Code) else "refused")
-    return Problem(known, _sentence(value.get("text")) or "the pool refuses", _sentence(value.get("hint")))
+    return Problem(known, _sentence(value.get("text")) or "the pool refused the request", _sentence(value.get("hint")))
 
 
 def answer_to_json(answer: PoolAnswer) -> dict[str, Any]:
-    """An answer to ``ask``."""
+    """Return a preflight answer as a JSON object."""
     return asdict(answer)
 
 
 def answer_from_json(value: Any) -> PoolAnswer:
-    """An answer to ``ask`` from what the pool sent; what is missing in it is empty."""
+    """Parse a received preflight answer; missing fields are empty."""
     given = value if isinstance(value, dict) else {}
     problems = given.get("problems")
     hosts, clock = given.get("hosts"), given.get("clock")
@@ -96,5 +100,5 @@ def answer_from_json(value: Any) -> PoolAnswer:
 
 
 def _sentence(value: Any) -> str:
-    """A text for a screen: no control characters, not endless."""
+    """Return a received text without control characters and of limited length."""
     return "".join(c for c in value if c.isprintable())[:LONGEST] if isinstance(value, str) else ""

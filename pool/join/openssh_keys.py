@@ -1,7 +1,9 @@
-"""OpenSSH's files as pure functions over bytes: a private key, public keys, a host key in its short form.
+"""OpenSSH key formats as pure functions.
 
-Formats: PROTOCOL.key of OpenSSH (private key), RFC 8709 (ed25519), RFC 5656 (ECDSA), RFC 8410 (PKCS #8 of ed25519), SEC 1
-(short points).
+Private key, public keys, and a host key in its short form.
+
+Formats: PROTOCOL.key of OpenSSH (private key), RFC 8709 (ed25519), RFC 5656 (ECDSA), RFC 8410 (PKCS
+#8 of ed25519), SEC 1 (compressed points).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ P256 = "ecdsa-sha2-nistp256"
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
-"""RFC 8410: what stands before the seed of a private key of ed25519."""
+"""RFC 8410: the bytes in front of the seed of an ed25519 private key."""
 
 
 def _string(data: bytes) -> bytes:
@@ -26,19 +28,20 @@ def _string(data: bytes) -> bytes:
 
 
 def ed25519_line(public: bytes) -> str:
-    """A public key of 32 bytes as in ``authorized_keys``, without a comment."""
+    """Return a public key of 32 bytes as in ``authorized_keys``, without a comment."""
     blob = _string(ED25519.encode()) + _string(public)
     return f"{ED25519} {base64.b64encode(blob).decode()}"
 
 
 def private_key(seed: bytes, public: bytes, comment: str = "") -> str:
-    """The file of an ed25519 key without a passphrase.
+    """Return the file of an ed25519 key without a passphrase.
 
     :param seed: 32 bytes.
-    :param public: the 32 bytes that follow from it; ssh takes them as they are, and signs in vain with wrong ones.
+    :param public: the matching public key, 32 bytes; ssh does not verify it, and signatures with a
+        wrong one are rejected.
     """
     name = _string(ED25519.encode())
-    # Two equal numbers that tell a wrong passphrase; there is none.
+    # Two equal numbers by which a wrong passphrase is detected; there is none here.
     secret = struct.pack(">II", 0, 0) + name + _string(public) + _string(seed + public) + _string(comment.encode())
     secret += bytes(range(1, -len(secret) % 8 + 1))
     blob = b"openssh-key-v1\0" + _string(b"none") + _string(b"none") + _string(b"") + struct.pack(">I", 1)
@@ -48,23 +51,25 @@ def private_key(seed: bytes, public: bytes, comment: str = "") -> str:
 
 
 def public_of(seed: bytes, runner: Runner = run) -> bytes:
-    """The public key that follows from a seed, computed by openssl: Python's library has no elliptic curves.
+    """Return the public key of an ed25519 seed, computed by openssl.
 
-    :raises UserError: when openssl is not there or fails.
+    Python's library has no elliptic curves.
+
+    :raises UserError: when openssl is not installed or fails.
     """
     body = base64.b64encode(_PKCS8 + seed).decode()
     pem = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
     text = runner(["openssl", "pkey", "-pubout"], stdin=pem, timeout=COMMAND_SECONDS).output
     raw = base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-----")))
     if len(raw) != 44:
-        raise UserError("openssl gave no public key of ed25519", "openssl version")
+        raise UserError("openssl printed no ed25519 public key", "check that openssl supports ed25519: openssl version")
     return raw[-32:]
 
 
 def short_host_key(line: str) -> bytes:
-    """A P-256 host key's 33 bytes from the text of its ``.pub`` file.
+    """Return a P-256 host key as 33 bytes (a compressed point) from the text of its ``.pub`` file.
 
-    :raises ValueError: when it is none.
+    :raises ValueError: when it is not such a key.
     """
     words = line.split()
     if len(words) < 2 or words[0] != P256:
@@ -72,30 +77,33 @@ def short_host_key(line: str) -> bytes:
     try:
         blob = base64.b64decode(words[1], validate=True)
     except binascii.Error as error:
-        raise ValueError("no base64") from error
+        raise ValueError("not base64") from error
     head = _string(P256.encode()) + _string(b"nistp256") + struct.pack(">I", 65) + b"\x04"
     if len(blob) != len(head) + 64 or not blob.startswith(head):
         raise ValueError(f"no {P256} key")
     x, y = blob[-64:-32], blob[-32:]
     short = bytes([2 + (y[-1] & 1)]) + x
     if _point(short) != x + y:
-        raise ValueError("no point of the curve")
+        raise ValueError("not a point of the curve")
     return short
 
 
 def host_key_line(short: bytes) -> str:
-    """A P-256 host key as in ``known_hosts``, from its 33 bytes.
+    """Return a P-256 host key as in ``known_hosts`` from its 33 bytes.
 
-    :raises ValueError: when they are no point of the curve.
+    :raises ValueError: when they are not a point of the curve.
     """
     blob = _string(P256.encode()) + _string(b"nistp256") + _string(b"\x04" + _point(short))
     return f"{P256} {base64.b64encode(blob).decode()}"
 
 
 def _point(short: bytes) -> bytes:
-    """Both coordinates, 64 bytes: y is the root of x^3 - 3x + b with the parity that the first byte says (SEC 1, 2.3.4)."""
+    """Return both coordinates of a compressed point, 64 bytes.
+
+    y is the root of x^3 - 3x + b whose parity the first byte gives (SEC 1, 2.3.4).
+    """
     if len(short) != 33 or short[0] not in (2, 3):
-        raise ValueError("no short point")
+        raise ValueError("not a compressed point")
     x = int.from_bytes(short[1:], "big")
     square = (pow(x, 3, _P) - 3 * x + _B) % _P
     y = pow(square, (_P + 1) // 4, _P)

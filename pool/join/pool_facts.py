@@ -1,4 +1,7 @@
-"""What a pool knows of itself when it is asked: read within milliseconds, without locks, by the toolstack's own part."""
+"""Facts about a pool for a request.
+
+Read within milliseconds, without locks, by the toolstack's driver.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MANIFEST = "run/dom0kit/image/manifest.json"
 class Member:
     """A host of the pool.
 
-    :param offline: the pool itself says that it is away.
+    :param offline: the pool has marked it as offline.
     """
 
     name: str
@@ -24,12 +27,13 @@ class Member:
 
 @dataclass(frozen=True)
 class PoolFacts:
-    """One look at the pool, from one of its hosts.
+    """The pool as one of its hosts sees it.
 
-    :param address: the pool's own address, which follows the master; empty without one.
-    :param me: the name of the host that looks.
-    :param master: the name of the master as this host knows it.
-    :param serving: whether the toolstack takes jobs here; False on all but the master, and there when it is not up.
+    :param address: the pool's own address, which moves with the master; empty without one.
+    :param me: name of the host that read the facts.
+    :param master: name of the master as this host knows it.
+    :param serving: whether the toolstack accepts jobs on this host; True only on a master whose
+        daemons are up.
     :param version: of the image that this host runs.
     :param toolstack: name and version, such as ``ganeti 3.1.0~rc2``.
     """
@@ -45,24 +49,27 @@ class PoolFacts:
 
     @property
     def is_master(self) -> bool:
-        """Is the host that looks the master?"""
+        """Whether the host that read the facts is the master."""
         return self.me == self.master
 
     def member(self, name: str) -> Member | None:
-        """The host of this name."""
+        """Return the host with this name, or None."""
         return next((member for member in self.members if member.name == name), None)
 
     @property
     def master_address(self) -> str:
-        """The master's own address; empty when nobody knows."""
+        """The master's own address; empty when unknown."""
         found = self.member(self.master)
         return found.address if found else ""
 
 
 def image_facts(manifest: str, toolstack: str) -> tuple[str, str]:
-    """The version of an image, and its toolstack's as ``ganeti 3.1.0~rc2``, from the text of its manifest.
+    """Return the version of an image and of its toolstack from the text of its manifest.
 
-    What the manifest does not say is empty. Debian's part of the version is left out: it says nothing of what fits.
+    The Debian revision is left out, because it does not affect compatibility.
+
+    :returns: such as ``("0.1.0", "ganeti 3.1.0~rc2")``; what the manifest does not contain is
+        empty.
     """
     try:
         value = json.loads(manifest)
@@ -75,12 +82,12 @@ def image_facts(manifest: str, toolstack: str) -> tuple[str, str]:
 
 
 def _is_package(name: str, toolstack: str, packages: dict[str, object]) -> bool:
-    # Debian's ganeti is a package that needs ganeti-3.1; both have the same version.
+    # Debian's ganeti depends on ganeti-3.1; both have the same version.
     return name in packages and re.fullmatch(rf"{re.escape(toolstack)}(-[0-9.]+)?", name) is not None
 
 
 def read_image(root: Path, toolstack: str) -> tuple[str, str]:
-    """The same of the image that runs here."""
+    """Return :func:`image_facts` of the running image."""
     try:
         return image_facts((root / MANIFEST).read_text(), toolstack)
     except OSError:

@@ -1,8 +1,9 @@
-"""Who waits to be added to the pool: a folder at the master with a file for each host, in the order of their arrival.
+"""The join queue: a folder on the master with one file per host, in order of arrival.
 
-A file's name says all that others need to know, so that a thousand of them cost one listing: ``00000017-<key>.waiting``. Its
-time of modification is when the host is expected again: one that is overdue keeps its number, but those behind it need not wait.
-``adding`` is the one that is at it, ``done`` and ``failed`` wait for the host to hear of it.
+All state that other hosts need is in the file name, so that a thousand entries cost one directory
+listing: ``00000017-<key>.waiting``. The modification time is when the host is expected to ask
+again; an overdue host keeps its number, but those behind it need not wait. State ``adding`` marks
+the host that is being added; ``done`` and ``failed`` remain until the host has fetched its result.
 """
 
 from __future__ import annotations
@@ -19,52 +20,55 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.fs import sync_folder, write_atomic
-from pool.driver import Joiner, Problem
-from pool.join.messages import joiner_from_json, problem_from_json
+from pool.driver import JoiningHost, Problem
+from pool.join.messages import host_from_json, problem_from_json
 
 NAME = re.compile(r"([0-9]{8})-([0-9a-f]{16})\.(waiting|adding|done|failed)")
 GRACE = 540.0
-"""Wait for a host in the queue that did not come back when it should have.
+"""Wait for a host in the queue that is overdue.
 
-Kind: protocol. Reason: it may be restarting, and its request may take a busy master minutes; nothing but its turn depends on
-it. Expiry: the host counts as away and the next one has its turn; it keeps its place.
+Kind: protocol. Reason: it may be restarting, and its request may take a busy master minutes;
+nothing but its turn depends on it. Expiry: the host counts as absent and the next one has its turn;
+it keeps its place.
 """
-FORGOTTEN = 86400.0
+ABANDONED = 86400.0
 """Keep the place of a host that never came back.
 
-Kind: protocol. Reason: a host that is repaired within a day keeps its place. Expiry: the place is removed; the host gets a new
-one when it comes.
+Kind: protocol. Reason: a host that is repaired within a day keeps its place. Expiry: the place is
+removed; the host gets a new one when it asks again.
 """
-FIRST_GUESS = 150.0
-"""Estimate the time of one join as long as none was measured.
+FIRST_ESTIMATE = 150.0
+"""Estimate the time of one join before any was measured.
 
-Kind: pace. Reason: the estimate is shown and spreads the hosts' requests; nothing fails by it. Expiry: the measured times
-replace it.
+Kind: pace. Reason: the estimate is shown and spreads the hosts' requests; nothing fails by it.
+Expiry: the measured times replace it.
 """
 MEASURED = 8
-SOON = 5.0
-"""Pause before a host at the front of the queue comes again.
+FRONT_PAUSE = 5.0
+"""Pause before a host at the front of the queue asks again.
 
 Kind: pace. Reason: a request costs the master a log-in. Expiry: the next request.
 """
-GUESSED = 180.0
-"""Pause before a host in the queue comes again while no join was measured.
+UNMEASURED_PAUSE = 180.0
+"""Longest pause before a host in the queue asks again while no join was measured.
 
 Kind: pace. Reason: the estimate may be wrong. Expiry: the next request.
 """
-LATE = 900.0
-"""Pause before a host far behind in the queue comes again.
+LONGEST_PAUSE = 900.0
+"""Longest pause before a host far behind in the queue asks again.
 
-Kind: pace. Reason: a thousand hosts must not ask at once; the queue may be faster than estimated. Expiry: the next request.
+Kind: pace. Reason: a thousand hosts must not ask at once; the queue may be faster than estimated.
+Expiry: the next request.
 """
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """A host's place.
+class QueueEntry:
+    """A host's place in the queue.
 
     :param number: a lower one is earlier.
-    :param due: when the host is expected again, seconds since 1970.
+    :param state: ``waiting``, ``adding``, ``done`` or ``failed``.
+    :param due: when the host is expected to ask again, seconds since 1970.
     """
 
     number: int
@@ -74,145 +78,153 @@ class Ticket:
 
     @property
     def file(self) -> str:
-        """The file's name."""
+        """The entry's file name."""
         return f"{self.number:08d}-{self.key}.{self.state}"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a host's join stands.
+class QueueStatus:
+    """The reply to a host in the queue.
 
-    :param state: as in :class:`Ticket`.
+    :param state: as in :class:`QueueEntry`, or ``refused``.
     :param place: 0 while it is being added, 1 for the next one.
-    :param seconds: an estimate of the time until it is in.
-    :param again: seconds after which it is to come again.
+    :param seconds: estimated time until it is added.
+    :param again: seconds after which it is to ask again.
     """
 
     state: str
     place: int = 0
     seconds: float = 0.0
-    again: float = SOON
+    again: float = FRONT_PAUSE
     problem: Problem | None = None
 
 
-def key_of(joiner: Joiner) -> str:
-    """What tells a host that comes again: its name and its machine."""
-    return hashlib.sha256(f"{joiner.name}\0{joiner.uuid}".encode()).hexdigest()[:16]
+def host_key(host: JoiningHost) -> str:
+    """Return the key that identifies a host that retries: a hash of its name and machine."""
+    return hashlib.sha256(f"{host.name}\0{host.uuid}".encode()).hexdigest()[:16]
 
 
-def place_of(ticket: Ticket, tickets: list[Ticket], now: float) -> int:
-    """A waiting host's place: how many are before it that are there, and itself."""
-    before = (other for other in tickets if other.number < ticket.number)
+def place_in_queue(entry: QueueEntry, entries: list[QueueEntry], now: float) -> int:
+    """Return a waiting host's place: the number of present hosts in front of it, plus one."""
+    before = (other for other in entries if other.number < entry.number)
     return 1 + sum(other.state == "adding" or (other.state == "waiting" and not is_away(other, now)) for other in before)
 
 
-def is_away(ticket: Ticket, now: float) -> bool:
-    """Did the host not come back when it was told to?"""
-    return now > ticket.due + GRACE
+def is_away(entry: QueueEntry, now: float) -> bool:
+    """Whether the host is overdue by more than the grace period."""
+    return now > entry.due + GRACE
 
 
-def come_again(place: int, each: float, *, measured: bool = True) -> float:
-    """After how many seconds a host is to ask again: a quarter of the time until its turn, so that a thousand make no crowd.
+def next_request_seconds(place: int, each: float, *, measured: bool = True) -> float:
+    """Return the seconds after which a host is to ask again.
 
-    Not longer, for it hears of its end only then: the queue may be faster than was thought.
+    A quarter of the time until its turn, so that a thousand hosts do not overload the master;
+    limited, because the host learns of its result only then and the queue may be faster than
+    estimated.
+
+    :param each: seconds of one join.
+    :param measured: whether ``each`` was measured.
     """
-    return min(max(SOON, (place - 1) * each / 4), LATE if measured else GUESSED)
+    return min(max(FRONT_PAUSE, (place - 1) * each / 4), LONGEST_PAUSE if measured else UNMEASURED_PAUSE)
 
 
 class Queue:
-    """The folder. Every method takes the lock for itself; none waits for a join."""
+    """The queue's folder. Every method takes the lock for itself; none waits for a join."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def enter(self, joiner: Joiner, now: float, admit: Callable[[], Problem | None] = lambda: None) -> Standing:
-        """Take a place, or hear how the old one stands. A host that hears of its end gives the place back.
+    def enter(self, host: JoiningHost, now: float, admit: Callable[[], Problem | None] = lambda: None) -> QueueStatus:
+        """Enqueue the host, or return the existing entry's status.
 
-        :param admit: called before a new place is given; a problem keeps the host out.
-        :returns: with state ``refused`` and a problem, when it has no place.
+        Finished entries are removed once reported.
+
+        :param admit: called before a new entry is made; a problem keeps the host out.
+        :returns: state ``refused`` with a problem when the host was not enqueued.
         """
         with self._lock():
-            tickets = self._tickets(now)
-            mine = next((ticket for ticket in tickets if ticket.key == key_of(joiner)), None)
+            entries = self._entries(now)
+            mine = next((entry for entry in entries if entry.key == host_key(host)), None)
             if mine is None:
-                if any(self._read(other).get("name") == joiner.name for other in tickets if other.state in ("waiting", "adding")):
-                    text = f"another machine with the name {joiner.name} is in the pool's queue"
-                    return Standing("refused", problem=Problem("name", text, "give each host a host_name of its own"))
+                if any(self._read(other).get("name") == host.name for other in entries if other.state in ("waiting", "adding")):
+                    text = f"another machine with the name {host.name} is in the pool's queue"
+                    return QueueStatus("refused", problem=Problem("name", text, "give each host its own host_name"))
                 if problem := admit():
-                    return Standing("refused", problem=problem)
-                mine = Ticket(max((t.number for t in tickets), default=0) + 1, key_of(joiner), "waiting", now)
-                self._write(mine, {**asdict(joiner), "arrived": round(now, 3)})
-                tickets.append(mine)
+                    return QueueStatus("refused", problem=problem)
+                mine = QueueEntry(max((t.number for t in entries), default=0) + 1, host_key(host), "waiting", now)
+                self._write(mine, {**asdict(host), "arrived": round(now, 3)})
+                entries.append(mine)
             if mine.state in ("done", "failed"):
                 problem = problem_from_json(self._read(mine).get("problem")) if mine.state == "failed" else None
                 (self.folder / mine.file).unlink()
-                return Standing(mine.state, problem=problem)
+                return QueueStatus(mine.state, problem=problem)
             each = self.seconds_each()
-            place = 0 if mine.state == "adding" else place_of(mine, tickets, now)
-            again = come_again(max(place, 1), each, measured=bool(self._times()))
+            place = 0 if mine.state == "adding" else place_in_queue(mine, entries, now)
+            again = next_request_seconds(max(place, 1), each, measured=bool(self._times()))
             os.utime(self.folder / mine.file, (now, now + again))
-        return Standing(mine.state, place, max(place, 1) * each, again)
+        return QueueStatus(mine.state, place, max(place, 1) * each, again)
 
-    def has(self, joiner: Joiner) -> bool:
-        """Does the host have a place, or an end to hear of?"""
-        return any(NAME.fullmatch(path.name) for path in self.folder.glob(f"*-{key_of(joiner)}.*"))
+    def has(self, host: JoiningHost) -> bool:
+        """Whether the host has an entry, finished or not."""
+        return any(NAME.fullmatch(path.name) for path in self.folder.glob(f"*-{host_key(host)}.*"))
 
-    def adding(self, joiner: Joiner) -> Joiner | None:
-        """The host as it came, when it is being added at the moment."""
-        path = next(self.folder.glob(f"*-{key_of(joiner)}.adding"), None)
+    def adding(self, host: JoiningHost) -> JoiningHost | None:
+        """Return the host as it enqueued itself, if it is being added now."""
+        path = next(self.folder.glob(f"*-{host_key(host)}.adding"), None)
         match = NAME.fullmatch(path.name) if path else None
         if match is None:
             return None
         try:
-            return joiner_from_json(self._read(Ticket(int(match[1]), match[2], match[3], 0.0)))
+            return host_from_json(self._read(QueueEntry(int(match[1]), match[2], match[3], 0.0)))
         except ValueError:
             return None
 
-    def take(self, now: float) -> tuple[Ticket, Joiner] | None:
-        """The next host that is there, which becomes ``adding``; None when there is none.
+    def take(self, now: float) -> tuple[QueueEntry, JoiningHost] | None:
+        """Mark the next present host as ``adding`` and return it; None when there is none.
 
-        Only one may take at a time (see :mod:`pool.join.queue_worker`): one that is ``adding`` already is left from a power cut,
-        and first.
+        Only one worker may take at a time (see :mod:`pool.join.queue_worker`). An entry that is
+        ``adding`` already is left from a power cut, and is taken first.
         """
         with self._lock():
-            for ticket in self._tickets(now):
-                if ticket.state not in ("waiting", "adding") or (ticket.state == "waiting" and is_away(ticket, now)):
+            for entry in self._entries(now):
+                if entry.state not in ("waiting", "adding") or (entry.state == "waiting" and is_away(entry, now)):
                     continue
                 try:
-                    joiner = joiner_from_json(self._read(ticket))
+                    host = host_from_json(self._read(entry))
                 except ValueError:
-                    (self.folder / ticket.file).unlink()
+                    (self.folder / entry.file).unlink()
                     continue
-                return self._move(ticket, "adding"), joiner
+                return self._move(entry, "adding"), host
         return None
 
-    def finish(self, ticket: Ticket, problem: Problem | None, seconds: float, now: float) -> None:
-        """A join has ended: the host hears of it when it comes again.
+    def finish(self, entry: QueueEntry, problem: Problem | None, seconds: float, now: float) -> None:
+        """Record the result of a join, which the host fetches by its next request.
 
-        :param seconds: how long it took.
+        :param problem: None for success.
+        :param seconds: duration of the join.
         """
         with self._lock():
             if problem is not None:
-                self._write(ticket, {**self._read(ticket), "problem": asdict(problem)})
-            done = self._move(ticket, "failed" if problem else "done")
+                self._write(entry, {**self._read(entry), "problem": asdict(problem)})
+            done = self._move(entry, "failed" if problem else "done")
             os.utime(self.folder / done.file, (now, now))
             if problem is None:
                 last = [*self._times(), round(seconds, 1)][-MEASURED:]
                 write_atomic(self.folder / "times.json", json.dumps(last) + "\n")
 
     def seconds_each(self) -> float:
-        """How long a join takes: the mean of the last ones."""
+        """Return the estimated duration of one join: the mean of the last measured ones."""
         times = self._times()
-        return sum(times) / len(times) if times else FIRST_GUESS
+        return sum(times) / len(times) if times else FIRST_ESTIMATE
 
-    def tickets(self, now: float) -> list[Ticket]:
-        """Everybody, in order."""
+    def entries(self, now: float) -> list[QueueEntry]:
+        """Return all entries in order."""
         with self._lock():
-            return self._tickets(now)
+            return self._entries(now)
 
-    def name(self, ticket: Ticket) -> str:
-        """The host's name; empty when it is gone."""
-        return str(self._read(ticket).get("name", ""))
+    def name(self, entry: QueueEntry) -> str:
+        """Return the host name of an entry; empty when its file is gone."""
+        return str(self._read(entry).get("name", ""))
 
     def _times(self) -> list[float]:
         try:
@@ -221,30 +233,30 @@ class Queue:
             return []
         return [float(seconds) for seconds in value if isinstance(seconds, int | float)] if isinstance(value, list) else []
 
-    def _tickets(self, now: float) -> list[Ticket]:
+    def _entries(self, now: float) -> list[QueueEntry]:
         found = []
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                if match := NAME.fullmatch(entry.name):
-                    found.append(Ticket(int(match[1]), match[2], match[3], entry.stat().st_mtime))
-        for ticket in found:
-            if ticket.state != "adding" and now > ticket.due + FORGOTTEN:
-                (self.folder / ticket.file).unlink(missing_ok=True)
-        return sorted((t for t in found if t.state == "adding" or now <= t.due + FORGOTTEN), key=lambda ticket: ticket.number)
+        with os.scandir(self.folder) as files:
+            for file in files:
+                if match := NAME.fullmatch(file.name):
+                    found.append(QueueEntry(int(match[1]), match[2], match[3], file.stat().st_mtime))
+        for entry in found:
+            if entry.state != "adding" and now > entry.due + ABANDONED:
+                (self.folder / entry.file).unlink(missing_ok=True)
+        return sorted((t for t in found if t.state == "adding" or now <= t.due + ABANDONED), key=lambda entry: entry.number)
 
-    def _read(self, ticket: Ticket) -> dict[str, Any]:
+    def _read(self, entry: QueueEntry) -> dict[str, Any]:
         try:
-            value = json.loads((self.folder / ticket.file).read_text())
+            value = json.loads((self.folder / entry.file).read_text())
         except (OSError, ValueError):
             return {}
         return value if isinstance(value, dict) else {}
 
-    def _write(self, ticket: Ticket, value: dict[str, Any]) -> None:
-        write_atomic(self.folder / ticket.file, json.dumps(value, sort_keys=True) + "\n", 0o600)
+    def _write(self, entry: QueueEntry, value: dict[str, Any]) -> None:
+        write_atomic(self.folder / entry.file, json.dumps(value, sort_keys=True) + "\n", 0o600)
 
-    def _move(self, ticket: Ticket, state: str) -> Ticket:
-        moved = Ticket(ticket.number, ticket.key, state, ticket.due)
-        os.rename(self.folder / ticket.file, self.folder / moved.file)
+    def _move(self, entry: QueueEntry, state: str) -> QueueEntry:
+        moved = QueueEntry(entry.number, entry.key, state, entry.due)
+        os.rename(self.folder / entry.file, self.folder / moved.file)
         sync_folder(self.folder)
         return moved
 

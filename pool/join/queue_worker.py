@@ -1,4 +1,4 @@
-"""Works on the queue at the master: one host after the other, by itself, whether or not the hosts are connected at the moment."""
+"""The worker of the join queue on the master: it adds one host after the other, connected or not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner, Problem
+from pool.driver import JoiningHost, Problem
 from pool.join.queue import Queue
 
 UNIT = "dom0kit-pool-queue.service"
-Add = Callable[[Joiner], None]
+Add = Callable[[JoiningHost], None]
 
 
-def work(
+def run_worker(
     queue: Queue,
     add: Add,
     say: Callable[[str], None],
@@ -23,11 +23,12 @@ def work(
     *,
     ending: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Add every host that waits and is there; a second worker beside the first has nothing to do.
+    """Add every host that is waiting and present; return at once when another worker is running.
 
-    :param add: adds a host to the pool, and may be run again for one that it was cut off at.
-    :param ending: whether to stop after the one that is at it.
-    :returns: how many were added.
+    :param add: adds a host to the pool; called again for a host whose addition was interrupted.
+    :param say: takes log lines.
+    :param ending: whether to stop after the current host.
+    :returns: number of hosts added.
     """
     queue.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     added = 0
@@ -37,21 +38,21 @@ def work(
         except BlockingIOError:
             return 0
         while not ending() and (taken := queue.take(clock())):
-            ticket, joiner = taken
-            say(f"adding {joiner.name}")
+            entry, host = taken
+            say(f"adding {host.name}")
             start = time.monotonic()
             problem = None
             try:
-                add(joiner)
+                add(host)
             except UserError as error:
-                problem = Problem("failed", f"the pool could not add {joiner.name}: {error.message.splitlines()[0]}", error.hint)
+                problem = Problem("failed", f"the pool could not add {host.name}: {error.message.splitlines()[0]}", error.hint)
             seconds = time.monotonic() - start
-            queue.finish(ticket, problem, seconds, clock())
-            say(f"{joiner.name}: {problem.text if problem else f'added in {seconds:.0f} s'}")
+            queue.finish(entry, problem, seconds, clock())
+            say(f"{host.name}: {problem.text if problem else f'added in {seconds:.0f} s'}")
             added += problem is None
     return added
 
 
 def queue_folder(root: Path) -> Path:
-    """Where the queue is; on this host alone."""
+    """Return the folder of the queue, which exists on the master only."""
     return root / "var/lib/dom0kit/pool/queue"

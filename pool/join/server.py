@@ -1,6 +1,6 @@
-"""The pool's side of a conversation: what sshd runs for a token's key, and nothing else (``dom0ctl pool answer ID``).
+"""The join server: the only command that sshd runs for a token's key (``dom0ctl pool answer ID``).
 
-What comes in is bounded in size and time and believed in nothing; what goes out is a JSON object a line.
+Input is limited in size and time and validated; output is one JSON object per line.
 """
 
 from __future__ import annotations
@@ -15,116 +15,120 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner, PoolAnswer, Problem
-from pool.join.admission import judge, master_problem
-from pool.join.messages import LARGEST, WORDS, Refused, answer_to_json, joiner_from_json, problem_to_json
+from pool.driver import JoiningHost, PoolAnswer, Problem
+from pool.join.admission import admission_problems, master_problem
+from pool.join.messages import LARGEST, WORDS, JoinRefused, answer_to_json, host_from_json, problem_to_json
 from pool.join.pool_facts import PoolFacts
 from pool.join.queue import Queue
-from pool.join.token import NEW
-from pool.join.token_store import Ledger
+from pool.join.token import NEW_HINT
+from pool.join.token_store import TokenStore
 
 READ_SECONDS = 300.0
 """Wait for the one line of a host that has logged in with a join token.
 
-Kind: cap. Reason: the host computes its facts after the pool's greeting, with a Python program that is running already. Expiry:
-the connection is closed; the host comes again.
+Kind: cap. Reason: the host computes its facts after the pool's greeting, with a Python program that
+is running already. Expiry: the connection is closed; the host asks again.
 """
 
 
 @dataclass
-class Desk:
-    """Where a pool answers.
+class JoinServer:
+    """The pool's side of the join protocol.
 
-    :param facts: looks at the pool; raises UserError when this host is in none.
+    :param facts: reads the pool's facts; raises UserError when this host is in no pool.
     :param live: whether the member at an address is up.
-    :param wake: sees to it that somebody works on the queue.
-    :param began_anew: called for a host that is being added and begins from the start: its power was cut, and what the master
-        has asked it meanwhile gets no answer.
+    :param wake: starts the queue worker.
+    :param restarted: called for a host that is being added and starts over after a power cut: the
+        master's open requests to it will never be answered.
     """
 
     root: Path
-    ledger: Ledger
+    tokens: TokenStore
     queue: Queue
     facts: Callable[[], PoolFacts]
     live: Callable[[str], bool]
     wake: Callable[[], None] = field(default=lambda: None)
-    began_anew: Callable[[Joiner], None] = field(default=lambda joiner: None)
+    restarted: Callable[[JoiningHost], None] = field(default=lambda host: None)
     clock: Callable[[], float] = time.time
 
-    def answer(self, name: str, word: str, line: Callable[[], bytes]) -> dict[str, Any]:
-        """One request to its last object.
+    def handle(self, name: str, word: str, line: Callable[[], bytes]) -> dict[str, Any]:
+        """Process one request and return the last object of the reply.
 
-        :param name: the token's.
-        :param line: reads what the host sends.
+        :param name: ID of the token.
+        :param word: the request: ``ask``, ``keys`` or ``join``.
+        :param line: reads the host's line.
         """
         try:
             if word not in WORDS:
-                raise Refused(
-                    Problem("refused", "this key is for joining the pool and for nothing else", f"requests: {', '.join(WORDS)}")
+                raise JoinRefused(
+                    Problem("refused", "this key allows only requests for joining the pool", f"use one of: {', '.join(WORDS)}")
                 )
             try:
-                joiner = joiner_from_json(json.loads(line()))
+                host = host_from_json(json.loads(line()))
             except (ValueError, RecursionError) as error:
-                text = f"the request cannot be understood: {error}"
-                raise Refused(Problem("refused", text, "use an image as new as the pool's")) from error
-            return {"answer": getattr(self, word)(self._admit(name, joiner), name, joiner)}
-        except Refused as error:
+                text = f"the request is invalid: {error}"
+                raise JoinRefused(Problem("refused", text, "use an image as new as the pool's")) from error
+            return {"answer": getattr(self, word)(self._admit(name, host), name, host)}
+        except JoinRefused as error:
             return problem_to_json(error.problem, error.address)
         except UserError as error:
             return problem_to_json(Problem("refused", error.message, error.hint))
 
-    def ask(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
-        """Would the pool take the host?"""
-        return answer_to_json(replace(self._answer(facts, joiner), problems=self._problems(facts, joiner)))
+    def ask(self, facts: PoolFacts, name: str, host: JoiningHost) -> dict[str, Any]:
+        """Run the admission check."""
+        return answer_to_json(replace(self._answer(facts, host), problems=self._problems(facts, host)))
 
-    def keys(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
-        """The public keys with which this master logs in on its nodes. A host asks for them once, before it joins."""
-        if before := self.queue.adding(joiner):
-            self.began_anew(before)
+    def keys(self, facts: PoolFacts, name: str, host: JoiningHost) -> dict[str, Any]:
+        """Return the public keys by which this master logs in to its nodes.
+
+        A host requests them once, before it joins.
+        """
+        if before := self.queue.adding(host):
+            self.restarted(before)
         lines = [path.read_text().strip() for path in sorted((self.root / "root/.ssh").glob("id_*.pub"))]
         return {"keys": [line for line in lines if line and "\n" not in line]}
 
-    def join(self, facts: PoolFacts, name: str, joiner: Joiner) -> dict[str, Any]:
-        """Stand in the queue, and hear how it stands."""
+    def join(self, facts: PoolFacts, name: str, host: JoiningHost) -> dict[str, Any]:
+        """Enqueue the host and return its queue status."""
 
         def admit() -> Problem | None:
-            # A place in the queue and a use of the token go together; one that has its place is not judged again.
-            problems = self._problems(facts, joiner)
-            return problems[0] if problems else self.ledger.use(name, joiner, self.clock())
+            # An entry in the queue and a use of the token go together; a host with an entry is not checked again.
+            problems = self._problems(facts, host)
+            return problems[0] if problems else self.tokens.use(name, host, self.clock())
 
-        standing = self.queue.enter(joiner, self.clock(), admit)
-        if standing.problem is not None:
-            raise Refused(standing.problem)
-        if standing.state == "done":
-            return {"joined": answer_to_json(self._answer(facts, joiner))}
+        status = self.queue.enter(host, self.clock(), admit)
+        if status.problem is not None:
+            raise JoinRefused(status.problem)
+        if status.state == "done":
+            return {"joined": answer_to_json(self._answer(facts, host))}
         self.wake()
-        return {"queued": {"place": standing.place, "seconds": round(standing.seconds), "again": round(standing.again, 1)}}
+        return {"queued": {"place": status.place, "seconds": round(status.seconds), "again": round(status.again, 1)}}
 
-    def _admit(self, name: str, joiner: Joiner) -> PoolFacts:
-        """The ledger's word on the token, then whether this host may speak for the pool at all.
+    def _admit(self, name: str, host: JoiningHost) -> PoolFacts:
+        """Check the token, then whether this host may act for the pool.
 
-        A host in the queue came in time: it stays welcome while the token runs out, which many joins may take longer than, and
-        so does one that starts anew meanwhile, which begins by asking.
+        A host in the queue stays admitted when its token expires meanwhile, which many joins may
+        outlast; so does one that starts over.
 
-        :raises Refused: when not.
+        :raises JoinRefused: when either check fails.
         """
-        entry = self.ledger.read(name)
+        entry = self.tokens.read(name)
         if entry is None:
-            raise Refused(Problem("token", f"the pool does not know the join token {name}", NEW))
-        problem = entry.problem(self.clock(), joiner)
-        if problem and not (problem.code == "expired" and self.queue.has(joiner)):
-            raise Refused(problem)
+            raise JoinRefused(Problem("token", f"the pool does not know the join token {name}", NEW_HINT))
+        problem = entry.problem(self.clock(), host)
+        if problem and not (problem.code == "expired" and self.queue.has(host)):
+            raise JoinRefused(problem)
         facts = self.facts()
         if problem := master_problem(facts):
-            raise Refused(problem, facts.master_address if problem.code == "moved" else "")
+            raise JoinRefused(problem, facts.master_address if problem.code == "moved" else "")
         return facts
 
-    def _problems(self, facts: PoolFacts, joiner: Joiner) -> tuple[Problem, ...]:
-        member = facts.member(joiner.name)
+    def _problems(self, facts: PoolFacts, host: JoiningHost) -> tuple[Problem, ...]:
+        member = facts.member(host.name)
         live = member is not None and not member.offline and self.live(member.address)
-        return judge(joiner, facts, self.clock(), live=live, known=self.ledger.uuids())
+        return admission_problems(host, facts, self.clock(), live=live, known=self.tokens.uuids())
 
-    def _answer(self, facts: PoolFacts, joiner: Joiner) -> PoolAnswer:
+    def _answer(self, facts: PoolFacts, host: JoiningHost) -> PoolAnswer:
         now = self.clock()
         return PoolAnswer(
             pool=facts.pool,
@@ -132,24 +136,25 @@ class Desk:
             address=facts.master_address,
             version=facts.toolstack,
             hosts=len(facts.members),
-            clock=round((joiner.clock or now) - now, 1),
+            clock=round((host.clock or now) - now, 1),
         )
 
 
 def read_line(fd: int, seconds: float = READ_SECONDS) -> bytes:
-    """The first line that comes.
+    """Read the first line.
 
-    :raises ValueError: when it is too long, or does not come in time.
+    :param seconds: time limit.
+    :raises ValueError: when it is too long, or does not arrive in time.
     """
     end = time.monotonic() + seconds
     data = b""
     while b"\n" not in data:
         ready, _, _ = select.select([fd], [], [], max(end - time.monotonic(), 0.0))
         if not ready:
-            raise ValueError(f"nothing came within {seconds:.0f} s")
+            raise ValueError(f"nothing arrived within {seconds:.0f} s")
         more = os.read(fd, 65536)
         if not more:
-            raise ValueError("it ends too early")
+            raise ValueError("it ends before the line is complete")
         data += more
         if len(data) > LARGEST:
             raise ValueError(f"it is longer than {LARGEST} bytes")

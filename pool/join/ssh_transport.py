@@ -1,7 +1,10 @@
-"""One request to a pool by ssh: with a pinned host key and a one-purpose key, and nothing of the user's own configuration.
+"""One request to a pool over ssh, with a pinned host key and a single-purpose key.
 
-This is the one place beside :mod:`dom0kit.process` that starts a process: a request waits for the pool's first line, so that the
-clock that it carries is that of its arrival and not of the minute that a slow machine needs for ssh's key exchange.
+The user's ssh configuration is ignored.
+
+Besides :mod:`dom0kit.process` this is the only module that starts a process: a request waits for
+the pool's greeting, so that the clock in it is the one at arrival and not a minute old after a slow
+machine's key exchange.
 """
 
 from __future__ import annotations
@@ -23,66 +26,77 @@ from dom0kit.errors import UserError
 from dom0kit.process import environment
 from pool.driver import Problem
 from pool.join import openssh_keys
-from pool.join.messages import LARGEST, Refused, problem_from_json
-from pool.join.token import NEW, JoinToken
+from pool.join.messages import LARGEST, JoinRefused, problem_from_json
+from pool.join.token import NEW_HINT, JoinToken
 
 ALIAS = "dom0kit-pool"
-PRIVATE = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - a private folder is made in the first of them; both are in RAM
+RAM_FOLDERS = (Path("/run"), Path("/dev/shm"))  # noqa: S108 - a private folder is made in the first of them; both are in RAM
 CONNECT_SECONDS = 60
 """Connect to the pool's master by ssh (ConnectTimeout of ssh_config(5)).
 
-Kind: protocol. Reason: covers the key exchange of a busy master as well; one that is silent longer is down, and the next
-address is asked. Expiry: the pool counts as unreachable, and the host comes again.
+Kind: protocol. Reason: covers the key exchange of a busy master as well; one that is silent longer
+is down, and the next address is tried. Expiry: the pool counts as unreachable, and the host asks
+again.
 """
-SECONDS = 480.0
+REQUEST_SECONDS = 480.0
 """Make one request to the pool's master by ssh.
 
-Kind: cap. Reason: an emulated master needs half a minute to start the program that answers; ssh notices a master that has
-gone by ServerAliveInterval. Expiry: the pool counts as unreachable, and the host comes again.
+Kind: cap. Reason: an emulated master needs half a minute to start the program that answers; ssh
+notices a master that is down by ServerAliveInterval. Expiry: the pool counts as unreachable, and
+the host asks again.
 """
 ALIVE_SECONDS = 15
-"""Interval of ssh's questions whether the master is there (ServerAliveInterval of ssh_config(5)).
+"""Interval of ssh's keepalive messages to the master (ServerAliveInterval of ssh_config(5)).
 
-Kind: protocol. Reason: with the number of questions it makes two minutes until a master whose power was cut is given up; sshd
-answers before any program of the master's. Expiry: ssh ends, and the host comes again.
+Kind: protocol. Reason: with their number it makes two minutes until a master whose power was cut is
+given up; sshd answers before any program of the master's. Expiry: ssh ends, and the host asks
+again.
 """
-AGAIN = "the pool is asked by many hosts now; this one comes again by itself"
-OTHER_PIN = (
-    "another machine answers at this address, or the pool's host key was changed on purpose: compare with 'ssh-keygen -lf "
-    "/etc/ssh/ssh_host_ecdsa_key.pub' on the master, and make a new token there"
+RETRY_HINT = "wait: the pool serves many hosts now, and this host retries automatically"
+WRONG_KEY_HINT = (
+    "check that the address is the pool's; if its host key was changed on purpose, compare it on the master "
+    "(ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub) and create a new token there"
 )
-SERVER = "is the pool's master up, and this its address? look at its SSH server"
+SERVER_HINT = "check that the pool's master is up at this address, and its SSH server"
 FAILED = 255
-"""ssh's exit code when it is ssh that failed (ssh(1)); others are those of the command."""
-WHY = (
-    (r"host key verification failed|identification has changed", "pin", "{where} has another host key than the pool", OTHER_PIN),
-    (r"no matching host key type", "pin", "{where} has no host key of the pool's kind", OTHER_PIN),
+"""Exit code of ssh when ssh itself failed (ssh(1)); other codes are those of the command."""
+SSH_ERRORS = (
+    (
+        r"host key verification failed|identification has changed",
+        "pin",
+        "the host key of {where} is not the pool's",
+        WRONG_KEY_HINT,
+    ),
+    (r"no matching host key type", "pin", "{where} has no host key of the pool's type", WRONG_KEY_HINT),
     (
         r"permission denied \(|too many authentication failures",
         "token",
-        "the pool at {where} does not let the join token {id} in",
-        f"it was revoked, or belongs to another pool; {NEW}",
+        "the pool at {where} does not accept the join token {id}",
+        f"{NEW_HINT} (this one was revoked, or belongs to another pool)",
     ),
     (
         r"not allowed at this time|exceeded maxstartups|connection (closed|reset) by|kex_exchange_identification|broken pipe",
         "busy",
-        "the pool at {where} ended the connection before it had answered",
-        AGAIN,
+        "the pool at {where} closed the connection before it answered",
+        RETRY_HINT,
     ),
-    (r"connection refused", "unreachable", "nobody listens at {where}", SERVER),
+    (r"connection refused", "unreachable", "{where} refuses the connection", SERVER_HINT),
     (
         r"no route to host|network is unreachable",
         "unreachable",
-        "there is no way to {where}",
-        "look at cable, VLAN, address and gateway of this host",
+        "no route to {where}",
+        "check cable, VLAN, address and gateway of this host",
     ),
-    (r"timed out|timeout", "unreachable", "{where} does not answer", "is the pool's master up, and is a firewall between?"),
+    (r"timed out|timeout", "unreachable", "{where} does not answer", "check that the pool's master is up, and firewalls"),
 )
-"""What ssh says (a pattern), the problem's code, its text and its hint."""
+"""Pattern of ssh's message, and the code, text and hint of the problem."""
 
 
 def options(folder: Path) -> list[str]:
-    """ssh's options (ssh_config(5)): what is not said here may not come from a file."""
+    """Return ssh's options (ssh_config(5)).
+
+    Settings that are not given here must not come from a file.
+    """
     values = {
         "UserKnownHostsFile": folder / "known_hosts",
         "GlobalKnownHostsFile": "none",
@@ -108,15 +122,15 @@ def options(folder: Path) -> list[str]:
     return ["-F", "none", "-T", "-x", "-a", *(word for name, value in values.items() for word in ("-o", f"{name}={value}"))]
 
 
-class Keys:
-    """The key and the pinned host key as files in RAM, for as long as the ``with`` lasts."""
+class KeyFiles:
+    """The private key and the pinned host key as files in RAM, for the duration of the ``with``."""
 
     def __init__(self, token: JoinToken, public: Callable[[bytes], bytes] = openssh_keys.public_of) -> None:
         self._token, self._public = token, public
         self.folder = Path()
 
-    def __enter__(self) -> Keys:
-        above = next((path for path in PRIVATE if os.access(path, os.W_OK)), None)
+    def __enter__(self) -> KeyFiles:
+        above = next((path for path in RAM_FOLDERS if os.access(path, os.W_OK)), None)
         self.folder = Path(tempfile.mkdtemp(prefix="dom0kit-pool-", dir=above))
         try:
             text = openssh_keys.private_key(self._token.seed, self._public(self._token.seed))
@@ -133,47 +147,56 @@ class Keys:
 
 
 def explain(errors: str, where: str, token: JoinToken) -> Problem:
-    """What went wrong, from what ssh said."""
-    for pattern, code, text, hint in WHY:
+    """Return the problem for ssh's error output.
+
+    :param where: address and port, for the text.
+    """
+    for pattern, code, text, hint in SSH_ERRORS:
         if re.search(pattern, errors, re.IGNORECASE):
             value = {"code": code, "text": text.format(where=where, id=token.id), "hint": hint}
             return problem_from_json(value)
-    return Problem("unreachable", f"the pool at {where} could not be asked: {last_line(errors)}", SERVER)
+    return Problem("unreachable", f"the pool at {where} cannot be reached: {last_line(errors)}", SERVER_HINT)
 
 
 def last_line(text: str) -> str:
-    """What a program said last."""
-    return text.strip().splitlines()[-1].strip()[:200] if text.strip() else "it said nothing"
+    """Return the last line of a program's output."""
+    return text.strip().splitlines()[-1].strip()[:200] if text.strip() else "no output"
 
 
-def shown(address: str, port: int) -> str:
-    """An address for a sentence; the usual port is left out."""
+def address_text(address: str, port: int) -> str:
+    """Return an address for a sentence, without the default port."""
     if port == 22:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def speak(
-    token: JoinToken, keys: Keys, address: str, word: str, request: Callable[[], dict[str, Any]], *, seconds: float = SECONDS
+def send_request(
+    token: JoinToken,
+    keys: KeyFiles,
+    address: str,
+    word: str,
+    request: Callable[[], dict[str, Any]],
+    *,
+    seconds: float = REQUEST_SECONDS,
 ) -> dict[str, Any]:
-    """One request.
+    """Send one request and return the pool's reply.
 
-    :param request: makes the object to send, at the moment when the pool listens.
-    :returns: the last line's ``answer``.
-    :raises Refused: when there is none, with the pool's problem or one of the way to it.
+    :param request: builds the object to send, called when the pool listens.
+    :returns: the ``answer`` of the last line.
+    :raises JoinRefused: when there is none, with the pool's problem or a transport problem.
     """
-    where = shown(address, token.port)
+    where = address_text(address, token.port)
     argv = ["ssh", *options(keys.folder), "-p", str(token.port), "-l", "root", "--", address, word]
     try:
         child = subprocess.Popen(
             argv, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
     except FileNotFoundError as error:
-        raise UserError("the program ssh is not installed", "apt-get install openssh-client") from error
+        raise UserError("ssh is not installed", "install it: apt-get install openssh-client") from error
     with child:
         try:
-            talk = Talk(child, time.monotonic() + seconds)
-            last = talk.run(request)
+            exchange = Exchange(child, time.monotonic() + seconds)
+            last = exchange.run(request)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -182,23 +205,21 @@ def speak(
     if "problem" in last:
         value = last["problem"]
         address = value.get("address", "") if isinstance(value, dict) else ""
-        raise Refused(problem_from_json(value), address if isinstance(address, str) else "")
-    if talk.late:
-        raise Refused(
-            Problem("unreachable", f"no answer from {where} within {seconds:.0f} s", "is the master overloaded? try again")
+        raise JoinRefused(problem_from_json(value), address if isinstance(address, str) else "")
+    if exchange.late:
+        raise JoinRefused(
+            Problem("unreachable", f"no answer from {where} within {seconds:.0f} s", "check the load of the master and retry")
         )
-    if talk.greeted:
-        raise Refused(Problem("busy", f"the connection to {where} was lost before the pool had answered", AGAIN))
+    if exchange.greeted:
+        raise JoinRefused(Problem("busy", f"the connection to {where} was lost before the pool answered", RETRY_HINT))
     if child.returncode != FAILED:
-        text = f"{where} lets the join token in, and does not answer as a pool: {last_line(talk.errors)}"
-        raise Refused(
-            Problem("refused", text, "is dom0kit on the master as new as on this image? on the master: dom0ctl pool token list")
-        )
-    raise Refused(explain(talk.errors, where, token))
+        text = f"{where} accepts the join token but does not answer as a pool: {last_line(exchange.errors)}"
+        raise JoinRefused(Problem("refused", text, "compare the dom0kit versions; check on the master: dom0ctl pool token list"))
+    raise JoinRefused(explain(exchange.errors, where, token))
 
 
-class Talk:
-    """The lines of one conversation, within a time."""
+class Exchange:
+    """The lines of one request within a time limit."""
 
     def __init__(self, child: subprocess.Popen[bytes], end: float) -> None:
         self._child, self._end = child, end
@@ -206,9 +227,9 @@ class Talk:
         self.late = self.greeted = False
 
     def run(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Greet, send, and read to the end.
+        """Wait for the greeting, send the request, and read to the end.
 
-        :returns: the last object; an empty one when there was none.
+        :returns: the last object; empty when there was none.
         """
         out, err = self._child.stdout, self._child.stderr
         assert out is not None
@@ -239,7 +260,7 @@ class Talk:
         try:
             value = json.loads(line[:LARGEST])
         except (ValueError, RecursionError):
-            # A banner, or a login script that talks; kept for the case that nothing else comes.
+            # A banner or the output of a login script; kept in case that there is no other output.
             self.errors += line.decode(errors="replace") + "\n"
             return {}
         if not isinstance(value, dict):

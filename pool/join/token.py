@@ -1,7 +1,8 @@
-"""The join token: one line of text with all that a host needs to find its pool, to know it again, and to be let in.
+"""The join token: one line of text by which a host finds its pool, verifies it and is admitted.
 
-Bytes: checksum (4, of all that follows), the pool's SSH host key (33), the seed of a one-purpose key (32), then fields of one
-byte for the kind and their content: ``04`` IPv4 address (4), ``06`` IPv6 address (16), ``10`` port (2; 22 without it).
+Bytes: checksum (4, of all that follows), the pool's SSH host key (33), the seed of a single-purpose
+key (32), then fields of one byte for the kind and their content: ``04`` IPv4 address (4), ``06``
+IPv6 address (16), ``10`` port (2; 22 without it).
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ PREFIX = "d0k1-"
 KEY, SEED, CHECK = 33, 32, 4
 V4, V6, PORT = 0x04, 0x06, 0x10
 SIZES = {V4: 4, V6: 16, PORT: 2}
-MOST = 8
-"""Addresses; a host tries one after the other."""
-WHOLE = "copy all of it again, from 'd0k1-' to the end; capital and small letters differ"
-NEW = "make one on the pool's master: dom0ctl pool token create"
+MAX_ADDRESSES = 8
+"""A host tries the addresses in order."""
+COPY_HINT = "copy the whole token again, from 'd0k1-' to the end; it is case-sensitive"
+NEW_HINT = "create a token on the pool's master: dom0ctl pool token create"
 
 
 @dataclass(frozen=True)
 class JoinToken:
-    """A token; ``str`` and ``repr`` do not show the secret, :meth:`write` does.
+    """A join token; ``str`` and ``repr`` do not contain the secret, :meth:`write` does.
 
-    :param host_key: the pool's SSH host key, a P-256 point in its short form.
-    :param seed: of the ed25519 key that the pool lets in.
-    :param addresses: where to ask, in this order; IPv4 and IPv6.
+    :param host_key: the pool's SSH host key, a compressed P-256 point.
+    :param seed: of the ed25519 key that the pool accepts.
+    :param addresses: addresses of the pool in order, IPv4 and IPv6.
     """
 
     host_key: bytes = field(repr=False)
@@ -42,23 +43,28 @@ class JoinToken:
 
     @property
     def id(self) -> str:
-        """Eight letters and digits that name the token in the open: they follow from the seed, and tell nothing of it."""
+        """Eight letters and digits that identify the token in public.
+
+        Derived from the seed by a hash.
+        """
         return token_id(self.seed)
 
     def write(self) -> str:
-        """The token's text. It is a secret.
+        """Return the token's text, which is a secret.
 
-        :raises UserError: when an address is none, or there are none or too many.
+        :raises UserError: when an address is invalid, or there are none or too many.
         """
-        if not 1 <= len(self.addresses) <= MOST:
-            raise UserError(f"a join token has 1 to {MOST} addresses, not {len(self.addresses)}", "give --address ADDRESS")
+        if not 1 <= len(self.addresses) <= MAX_ADDRESSES:
+            raise UserError(
+                f"a join token has 1 to {MAX_ADDRESSES} addresses, not {len(self.addresses)}", "use --address ADDRESS"
+            )
         body = self.host_key + self.seed
         for text in self.addresses:
             try:
                 address = ipaddress.ip_address(text)
             except ValueError as error:
-                hint = "a token takes addresses, not names: a host that installs may have no name server"
-                raise UserError(f"{text!r} is no IP address", hint) from error
+                hint = "use an address, not a name: during an installation there may be no name server"
+                raise UserError(f"{text!r} is not an IP address", hint) from error
             body += bytes([V4 if address.version == 4 else V6]) + address.packed
         if self.port != 22:
             body += bytes([PORT]) + self.port.to_bytes(2, "big")
@@ -70,43 +76,44 @@ class JoinToken:
 
 
 def token_id(seed: bytes) -> str:
-    """A token's name: base32 of the first 40 bits of a hash of its seed."""
+    """Return a token's ID: base32 of the first 40 bits of a hash of its seed."""
     return base64.b32encode(hashlib.sha256(b"dom0kit join token\0" + seed).digest()[:5]).decode().lower()
 
 
 def is_id(text: str) -> bool:
-    """Can this be a token's name?"""
+    """Whether the text can be a token's ID."""
     return re.fullmatch(r"[a-z2-7]{8}", text) is not None
 
 
 def read_token(text: str) -> JoinToken:
-    """A token from its text; white space and line breaks are of no account.
+    """Parse a token; white space and line breaks are ignored.
 
-    :raises UserError: when it is none, or mangled. What is wrong is said without the token's text.
+    :raises UserError: when the text is not a token or is damaged; the message does not contain the
+        token.
     """
     packed = "".join(text.split())
     if not packed.startswith(PREFIX):
         if re.match(r"d0k[0-9]+-", packed):
             raise UserError(
-                "this join token is of a newer form than this image knows", "install with an image as new as the pool's"
+                "this join token has a newer format than this image supports", "install with an image as new as the pool's"
             )
-        raise UserError("this is no join token: it does not begin with 'd0k1-'", NEW)
+        raise UserError("this is not a join token: it does not begin with 'd0k1-'", NEW_HINT)
     body = packed.removeprefix(PREFIX)
     if wrong := re.sub(r"[A-Za-z0-9_-]", "", body):
-        raise UserError(f"the join token is mangled: {wrong[0]!r} cannot be in it", WHOLE)
+        raise UserError(f"the join token is damaged: it contains {wrong[0]!r}", COPY_HINT)
     try:
         raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     except binascii.Error as error:
-        raise UserError("the join token is mangled: a part of it is missing", WHOLE) from error
+        raise UserError("the join token is damaged: a part of it is missing", COPY_HINT) from error
     check, rest = raw[:CHECK], raw[CHECK:]
     if len(rest) < KEY + SEED + 5:
-        raise UserError("the join token is mangled: a part of it is missing", WHOLE)
+        raise UserError("the join token is damaged: a part of it is missing", COPY_HINT)
     if hashlib.sha256(rest).digest()[:CHECK] != check:
-        raise UserError("the join token is mangled: its checksum is wrong", WHOLE)
-    return _understood(rest)
+        raise UserError("the join token is damaged: its checksum is wrong", COPY_HINT)
+    return _parse_body(rest)
 
 
-def _understood(rest: bytes) -> JoinToken:
+def _parse_body(rest: bytes) -> JoinToken:
     host_key, seed, fields = rest[:KEY], rest[KEY : KEY + SEED], rest[KEY + SEED :]
     addresses: list[str] = []
     port = 22
@@ -116,7 +123,7 @@ def _understood(rest: bytes) -> JoinToken:
             size = SIZES[fields[0]]
             content, fields = fields[1 : size + 1], fields[size + 1 :]
             if len(content) != size:
-                raise ValueError("a field is cut off")
+                raise ValueError("a field is incomplete")
             if size == SIZES[PORT]:
                 port = int.from_bytes(content, "big")
             else:
@@ -124,6 +131,6 @@ def _understood(rest: bytes) -> JoinToken:
         if not addresses or not port:
             raise ValueError("no address")
     except (ValueError, KeyError) as error:
-        # The checksum is right: another program than ours has made it.
-        raise UserError("this join token cannot be understood", NEW) from error
+        # The checksum is correct: the token was made by another program.
+        raise UserError("the content of this join token is invalid", NEW_HINT) from error
     return JoinToken(host_key, seed, tuple(addresses), port)

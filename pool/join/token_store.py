@@ -1,7 +1,7 @@
-"""The pool's book of tokens: what each is good for, who used it, and the file of keys that follows from it.
+"""Join-token store: validity and uses of each token, and the file of keys derived from them.
 
-The tokens themselves are not kept: the book has their public keys. The keys have a file of their own beside root's
-``authorized_keys``, which Ganeti and administrators write as well: sshd reads both (``AuthorizedKeysFile`` in
+The store holds public keys, not the tokens. sshd reads the keys from a file of their own, next to
+root's ``authorized_keys`` that Ganeti and administrators write (``AuthorizedKeysFile`` in
 ``/etc/ssh/sshd_config.d/50-dom0kit-pool.conf``).
 """
 
@@ -17,23 +17,23 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic, write_json
-from pool.driver import Joiner, Problem
-from pool.join.token import NEW, is_id
+from pool.driver import JoiningHost, Problem
+from pool.join.token import NEW_HINT, is_id
 
 FOLDER = "var/lib/dom0kit/pool"
 KEPT = 30 * 86400
 """Keep a token that has expired or was revoked.
 
-Kind: protocol. Reason: a host that comes late is told why its token is of no use. Expiry: the pool says only that it does not
-know the token.
+Kind: protocol. Reason: a late host gets the reason why its token is invalid. Expiry: the pool
+reports an unknown token.
 """
-Spread = Callable[[list[Path]], None]
-"""Brings files to the other master candidates; the files may be gone, then they go there too."""
+Replicate = Callable[[list[Path]], None]
+"""Copies files to the other master candidates; files that do not exist are deleted there."""
 
 
 @dataclass(frozen=True)
-class Use:
-    """A host that joined, or stands in the queue, by a token."""
+class TokenUse:
+    """A host that joined, or waits in the queue, by a token."""
 
     name: str
     uuid: str
@@ -41,11 +41,11 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A token as the pool knows it; times in seconds since 1970.
+class TokenRecord:
+    """A token as the pool stores it; times in seconds since 1970.
 
-    :param key: the public key's line.
-    :param uses: how many hosts may join by it; None: any number.
+    :param key: line of the public key.
+    :param uses: number of hosts that may join by it; None: any number.
     """
 
     id: str
@@ -54,70 +54,78 @@ class Entry:
     expires: float
     uses: int | None = 1
     revoked: float | None = None
-    used: tuple[Use, ...] = ()
+    used: tuple[TokenUse, ...] = ()
 
-    def problem(self, now: float, joiner: Joiner | None = None) -> Problem | None:
-        """Why the token does not let this host in; a host that comes again has its use already."""
+    def problem(self, now: float, host: JoiningHost | None = None) -> Problem | None:
+        """Return why the token does not admit this host, or None.
+
+        :param host: a host that has used the token already may use it again.
+        """
         if self.revoked is not None:
-            return Problem("token", f"the join token {self.id} was revoked", NEW)
+            return Problem("token", f"the join token {self.id} was revoked", NEW_HINT)
         if now >= self.expires:
-            return Problem("expired", f"the join token {self.id} expired {since(now - self.expires)} ago", NEW)
-        if self.uses is not None and len(self.used) >= self.uses and not (joiner and self.has(joiner)):
+            return Problem("expired", f"the join token {self.id} expired {span_text(now - self.expires)} ago", NEW_HINT)
+        if self.uses is not None and len(self.used) >= self.uses and not (host and self.has(host)):
             hosts = "one host" if self.uses == 1 else f"{self.uses} hosts"
-            return Problem("used-up", f"the join token {self.id} was good for {hosts} and is used up", f"{NEW} --uses N")
+            return Problem("used-up", f"the join token {self.id} allows {hosts} and is used up", f"{NEW_HINT} --uses N")
         return None
 
-    def has(self, joiner: Joiner) -> bool:
-        """Did this host use it already?"""
-        return any(use.name == joiner.name and use.uuid == joiner.uuid for use in self.used)
+    def has(self, host: JoiningHost) -> bool:
+        """Whether this host has used the token."""
+        return any(use.name == host.name and use.uuid == host.uuid for use in self.used)
 
 
-def since(seconds: float) -> str:
-    """A span of time for a person."""
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+def span_text(seconds: float) -> str:
+    """Return a duration as text, in its largest unit that fits twice."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 
-class Ledger:
-    """The book on this host.
+class TokenStore:
+    """The token store on this host.
 
-    :param root: where the file system begins; ``/`` but in tests and laboratories.
-    :param command: what a key runs; the token's name is appended.
-    :param spread: called with the changed files after each change.
+    :param root: root of the file system; ``/`` except in tests and test networks.
+    :param command: the command that a key runs; the token's ID is appended.
+    :param replicate: called with the changed files after each change.
     """
 
-    def __init__(self, root: Path, command: str = "/usr/bin/dom0ctl pool answer", spread: Spread = lambda files: None) -> None:
+    def __init__(
+        self, root: Path, command: str = "/usr/bin/dom0ctl pool answer", replicate: Replicate = lambda files: None
+    ) -> None:
         self.folder = root / FOLDER
-        self._command, self._spread = command, spread
+        self._command, self._replicate = command, replicate
 
     @property
     def keys_file(self) -> Path:
-        """What sshd reads for root."""
+        """The file of keys that sshd reads for root."""
         return self.folder / "keys/root"
 
     def path(self, name: str) -> Path:
-        """A token's page."""
+        """Return the path of a token's record.
+
+        :raises UserError: when the name is not a token's ID.
+        """
         if not is_id(name):
-            raise UserError(f"{name!r} is no token's name", "dom0ctl pool token list")
+            raise UserError(f"{name!r} is not a token's ID", "list the tokens: dom0ctl pool token list")
         return self.folder / f"tokens/{name}.json"
 
-    def read(self, name: str) -> Entry | None:
-        """A token's page; None when there is none.
+    def read(self, name: str) -> TokenRecord | None:
+        """Return a token's record; None when there is none.
 
         :raises UserError: when it is damaged.
         """
         path = self.path(name)
         try:
-            return parse_entry(json.loads(path.read_text()))
+            return parse_record(json.loads(path.read_text()))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged: {error}", f"dom0ctl pool token revoke {name}, and make a new one") from error
+            raise UserError(f"{path} is damaged: {error}", f"delete it, and create a new token ({name} is lost)") from error
 
-    def all(self) -> list[Entry]:
-        """Every token, the oldest first; damaged pages are left out."""
+    def records(self) -> list[TokenRecord]:
+        """Return all token records, the oldest first; damaged ones are left out."""
         found = []
         for path in sorted((self.folder / "tokens").glob("*.json")):
             try:
@@ -128,87 +136,90 @@ class Ledger:
                 found.append(entry)
         return sorted(found, key=lambda entry: (entry.made, entry.id))
 
-    def add(self, entry: Entry, now: float) -> None:
-        """Write a new token down and let its key in."""
+    def add(self, entry: TokenRecord, now: float) -> None:
+        """Store a new token and authorize its key."""
         with self.lock():
             write_json(self.path(entry.id), asdict(entry), 0o600)
             self._finish(now, [self.path(entry.id)])
 
-    def revoke(self, name: str, now: float) -> Entry:
-        """Let a token's key in no more.
+    def revoke(self, name: str, now: float) -> TokenRecord:
+        """Revoke a token's key.
 
-        :raises UserError: when there is none of the name.
+        :raises UserError: when there is no such token.
         """
         with self.lock():
             entry = self.read(name)
             if entry is None:
-                raise UserError(f"there is no join token {name}", "dom0ctl pool token list")
+                raise UserError(f"there is no join token {name}", "list the tokens: dom0ctl pool token list")
             entry = replace(entry, revoked=entry.revoked or now)
             write_json(self.path(name), asdict(entry), 0o600)
             self._finish(now, [self.path(name)])
         return entry
 
-    def use(self, name: str, joiner: Joiner, now: float) -> Problem | None:
-        """Count a host for a token, once however often it comes.
+    def use(self, name: str, host: JoiningHost, now: float) -> Problem | None:
+        """Count a host for a token; a host that asks again is counted once.
 
-        :returns: why it may not join by it.
+        :returns: why it may not join by the token, or None.
         """
         with self.lock():
             entry = self.read(name)
             if entry is None:
-                return Problem("token", f"the pool does not know the join token {name}", NEW)
-            problem = entry.problem(now, joiner)
-            if problem is not None or entry.has(joiner):
+                return Problem("token", f"the pool does not know the join token {name}", NEW_HINT)
+            problem = entry.problem(now, host)
+            if problem is not None or entry.has(host):
                 return problem
-            changed = replace(entry, used=(*entry.used, Use(joiner.name, joiner.uuid, round(now, 3))))
+            changed = replace(entry, used=(*entry.used, TokenUse(host.name, host.uuid, round(now, 3))))
             write_json(self.path(name), asdict(changed), 0o600)
         return None
 
-    def spread(self, name: str) -> None:
-        """Bring a token's page to the other candidates."""
-        self._spread([self.path(name)])
+    def replicate(self, name: str) -> None:
+        """Copy a token's record to the other master candidates."""
+        self._replicate([self.path(name)])
 
     def uuids(self) -> dict[str, str]:
-        """The machine that joined last under each name."""
-        uses = sorted((use for entry in self.all() for use in entry.used), key=lambda use: use.time)
+        """Return the UUID of the machine that joined last under each name."""
+        uses = sorted((use for entry in self.records() for use in entry.used), key=lambda use: use.time)
         return {use.name: use.uuid for use in uses}
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """One writer at a time."""
+        """Hold the store's lock, for one writer at a time."""
         for path in (self.folder, self.folder / "tokens", self.keys_file.parent):
-            # sshd passes over a file of keys below a folder that others may write to (StrictModes).
+            # sshd ignores a file of keys below a folder that is writable by others (StrictModes).
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _finish(self, now: float, changed: list[Path]) -> None:
-        for entry in self.all():
+        for entry in self.records():
             if now > (entry.revoked or entry.expires) + KEPT and not entry.used:
                 self.path(entry.id).unlink()
                 changed.append(self.path(entry.id))
-        write_atomic(self.keys_file, keys_text(self.all(), now, self._command), 0o600)
-        self._spread([*changed, self.keys_file])
+        write_atomic(self.keys_file, keys_text(self.records(), now, self._command), 0o600)
+        self._replicate([*changed, self.keys_file])
 
 
-def keys_text(entries: list[Entry], now: float, command: str) -> str:
-    """The file of keys: a line for each token that is not revoked; one that has expired may still ask, and is told so."""
-    lines = ["# Written by 'dom0ctl pool token'; what is changed here by hand is lost."]
+def keys_text(entries: list[TokenRecord], now: float, command: str) -> str:
+    """Return the file of keys: one line for each token that is not revoked.
+
+    Expired tokens stay in it for a while, so that their hosts get the reason.
+    """
+    lines = ["# Written by 'dom0ctl pool token'; manual changes are lost."]
     for entry in entries:
         if entry.revoked is None and now < entry.expires + KEPT:
             lines.append(f'restrict,command="{command} {entry.id}" {entry.key} dom0kit-pool-{entry.id}')
     return "\n".join(lines) + "\n"
 
 
-def parse_entry(value: Any) -> Entry:
-    """A page from its JSON.
+def parse_record(value: Any) -> TokenRecord:
+    """Parse a token record from JSON.
 
-    :raises ValueError, KeyError, TypeError: when it is none.
+    :raises ValueError, KeyError, TypeError: when it is invalid.
     """
-    used = tuple(Use(str(use["name"]), str(use["uuid"]), float(use["time"])) for use in value["used"])
+    used = tuple(TokenUse(str(use["name"]), str(use["uuid"]), float(use["time"])) for use in value["used"])
     uses, revoked = value["uses"], value["revoked"]
-    return Entry(
+    return TokenRecord(
         id=str(value["id"]),
         key=str(value["key"]),
         made=float(value["made"]),

@@ -1,6 +1,6 @@
-"""The toolstack xapi: a pool of XCP, XenServer, XCP-ng or Kronos, spoken to by the XenAPI.
+"""The toolstack xapi: pools of XCP, XenServer, XCP-ng or Kronos over the XenAPI.
 
-Nothing of the toolstack itself is here; it comes from the apt repository that the operator's recipe names.
+The toolstack itself comes from the apt repository that the operator's recipe names.
 """
 
 from pool.xapi.driver import Xapi

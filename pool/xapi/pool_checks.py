@@ -1,4 +1,7 @@
-"""The pool is asked: a session with its master, what it says of itself, and whether it would take a host."""
+"""Preflight of an xapi pool.
+
+A session with its master, facts about the pool, and the admission check.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
 from dom0kit.units import human_seconds
-from pool.driver import Joiner, PoolAnswer, Problem
-from pool.xapi.client import Door, HttpsDoor, Session, is_pin
-from pool.xapi.errors import explain
-from pool.xapi.rpc_codec import NotThisFormat, Refusal, seconds
+from pool.driver import JoiningHost, PoolAnswer, Problem
+from pool.xapi.client import Endpoint, HttpsEndpoint, Session, is_certificate_error
+from pool.xapi.errors import problem_of
+from pool.xapi.rpc_codec import WireFormatError, XenApiError, seconds
 
 if TYPE_CHECKING:
     from answerfiles.model.pool import PoolJoin
 
-MOST_HOPS = 3
-LARGEST_SKEW = 60.0
-"""Seconds that the clocks of host and pool may differ: certificates and sessions are judged by them."""
+MAX_HOPS = 3
+CLOCK_SECONDS = 60.0
+"""Difference between the clocks of an xapi pool and a joining host.
+
+Kind: protocol. Reason: certificates and sessions depend on the clocks. Expiry: the host is refused,
+and the text names the difference.
+"""
 SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
-Open = Callable[[str], Door]
+Open = Callable[[str], Endpoint]
 Records = dict[str, dict[str, Any]]
 
 
-class Moved(Exception):
-    """The master is elsewhere, and the certificate there is another one."""
+class MasterMoved(Exception):
+    """Another host is the master, and its certificate is not the pinned one."""
 
     def __init__(self, master: str, error: UserError) -> None:
         super().__init__(master)
@@ -39,9 +46,9 @@ class Moved(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """How to get to the pool.
+    """Address and credentials of the pool.
 
-    :param open: makes the way to an address; it pins the certificate.
+    :param open: makes the endpoint for an address; it pins the certificate.
     """
 
     address: str
@@ -50,29 +57,30 @@ class Login:
     open: Open
 
     def session(self) -> tuple[Session, str]:
-        """A session with the master, and where that is: a member names it (``HOST_IS_SLAVE``).
+        """Open a session with the master, following the redirect of a member (``HOST_IS_SLAVE``).
 
-        :raises Refusal: when the pool refuses.
-        :raises UserError: when nobody answers, or with another certificate.
+        :returns: the session and the master's address.
+        :raises XenApiError: when the pool refuses.
+        :raises UserError: when the pool does not answer, or has another certificate.
         """
         address, tried = self.address, [self.address]
         while True:
             try:
                 return Session(self.open(address), self.user, self.password), address
-            except Refusal as refusal:
-                master = refusal.parameters[0] if refusal.code == "HOST_IS_SLAVE" and refusal.parameters else ""
-                if not is_server(master) or master in tried or len(tried) > MOST_HOPS:
+            except XenApiError as error:
+                master = error.parameters[0] if error.code == "HOST_IS_SLAVE" and error.parameters else ""
+                if not is_server(master) or master in tried or len(tried) > MAX_HOPS:
                     raise
                 tried.append(master)
                 address = master
             except UserError as error:
-                if len(tried) > 1 and is_pin(error):
-                    raise Moved(address, error) from error
+                if len(tried) > 1 and is_certificate_error(error):
+                    raise MasterMoved(address, error) from error
                 raise
 
 
 def is_server(text: str) -> bool:
-    """Is this an address or a name that may stand in a URL?"""
+    """Whether the text is an address or a name that is safe in a URL."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -81,51 +89,55 @@ def is_server(text: str) -> bool:
 
 
 def login_of(join: PoolJoin, port: int = 443) -> Login:
-    """The way to the pool that the answers name; their secrets are no references any more."""
+    """Return the login for the pool of the answers, whose secrets are resolved."""
     assert join.address is not None
     assert join.user is not None
     assert join.password is not None
     assert join.fingerprint is not None
     pin = join.fingerprint
-    return Login(join.address, join.user, join.password.reveal(), lambda address: HttpsDoor(address, pin, port))
+    return Login(join.address, join.user, join.password.reveal(), lambda address: HttpsEndpoint(address, pin, port))
 
 
-def preflight(join: PoolJoin, joiner: Joiner, *, port: int = 443) -> PoolAnswer:
-    """Ask the pool whether it would take the host; changes nothing on either side, and raises nothing."""
-    return ask(login_of(join, port), joiner)
+def preflight(join: PoolJoin, host: JoiningHost, *, port: int = 443) -> PoolAnswer:
+    """Ask the pool whether it would accept the host.
+
+    Change nothing on either side, and raise nothing.
+    """
+    return ask(login_of(join, port), host)
 
 
-def ask(login: Login, joiner: Joiner) -> PoolAnswer:
-    """See :func:`preflight`."""
+def ask(login: Login, host: JoiningHost) -> PoolAnswer:
+    """Ask the pool by a login; see :func:`preflight`."""
     try:
         session, address = login.session()
         with session:
-            return _look(session, address, joiner)
-    except Refusal as refusal:
-        return PoolAnswer(problems=(explain(refusal),))
-    except Moved as moved:
+            return _look(session, address, host)
+    except XenApiError as error:
+        return PoolAnswer(problems=(problem_of(error),))
+    except MasterMoved as moved:
         return PoolAnswer(master=moved.master, problems=(moved_problem(login.address, moved),))
     except UserError as error:
-        return PoolAnswer(problems=(Problem("pin" if is_pin(error) else "unreachable", error.message, error.hint),))
+        return PoolAnswer(problems=(Problem("pin" if is_certificate_error(error) else "unreachable", error.message, error.hint),))
 
 
-def moved_problem(address: str, moved: Moved) -> Problem:
-    text = f"{address} is a member of the pool; the certificate of its master {moved.master} is not the one under pool.join"
-    return Problem("moved", text, "name the master's address and fingerprint under pool.join")
+def moved_problem(address: str, moved: MasterMoved) -> Problem:
+    """Return the problem of a redirect to a master with another certificate."""
+    text = f"{address} is a pool member; the certificate of its master {moved.master} does not match pool.join.fingerprint"
+    return Problem("moved", text, "set the master's address and fingerprint under pool.join")
 
 
-def _look(session: Session, address: str, joiner: Joiner) -> PoolAnswer:
+def _look(session: Session, address: str, host: JoiningHost) -> PoolAnswer:
     name, master, hosts = read_pool(session)
     before = time.time()
     told = seconds(str(session.call("host.get_servertime", master)))
-    # The server's time has whole seconds; half of one is its best guess, as is the middle of the question.
-    clock = joiner.clock if joiner.clock is not None else (before + time.time()) / 2
+    # The server's time has whole seconds: half a second is added, and the middle of the request is compared.
+    clock = host.clock if host.clock is not None else (before + time.time()) / 2
     skew = clock - (told + 0.5)
     record = hosts.get(master, {})
     version = str((record.get("software_version") or {}).get("product_version", ""))
-    problems = [*_toolstack(joiner, record), *_clock(skew), *taken(joiner, hosts)]
+    problems = [*_toolstack(host, record), *_clock(skew), *conflicts(host, hosts)]
     if not record.get("enabled", True):
-        problems.append(explain(Refusal("HOST_DISABLED", [master])))
+        problems.append(problem_of(XenApiError("HOST_DISABLED", [master])))
     return PoolAnswer(
         pool=name,
         master=str(record.get("hostname") or record.get("name_label", "")),
@@ -138,57 +150,64 @@ def _look(session: Session, address: str, joiner: Joiner) -> PoolAnswer:
 
 
 def read_pool(session: Session) -> tuple[str, str, Records]:
-    """The pool's name, the reference of its master, and the records of its hosts."""
+    """Return the pool's name, the reference of its master, and the records of its hosts."""
     pools = records(session.call("pool.get_all_records"))
     pool = next(iter(pools.values()), {})
     return str(pool.get("name_label", "")), str(pool.get("master", "")), records(session.call("host.get_all_records"))
 
 
 def records(value: Any) -> Records:
+    """Return a reply that must be a map of records.
+
+    :raises WireFormatError: when it is not.
+    """
     if not isinstance(value, dict) or not all(isinstance(record, dict) for record in value.values()):
-        raise NotThisFormat("records were expected")
+        raise WireFormatError("the reply is not a map of records")
     return value
 
 
-def _toolstack(joiner: Joiner, master: dict[str, Any]) -> list[Problem]:
-    """The host's package and the master's build of xapi have the same upstream version."""
-    name, _, version = joiner.toolstack.partition(" ")
+def _toolstack(host: JoiningHost, master: dict[str, Any]) -> list[Problem]:
+    """Compare the upstream versions of the host's package and the master's xapi."""
+    name, _, version = host.toolstack.partition(" ")
     if name != "xapi":
         hint = 'build the image with toolstack = "xapi", or join a pool of its own toolstack'
-        return [Problem("toolstack", f"the host has the toolstack {name or 'none'}, the pool is one of xapi", hint)]
+        return [Problem("toolstack", f"the host has the toolstack {name or 'none'}; the pool runs xapi", hint)]
     software = master.get("software_version") or {}
     build = str(software.get("xapi_build", ""))
     own = upstream(version)
     if own and build and own != upstream(build):
-        text = f"the host has xapi {own}, the pool's master {build}"
+        text = f"the host has xapi {own}; the pool's master has {build}"
         return [Problem("version", text, "build the image from the same repository, or update the pool first")]
     return []
 
 
 def upstream(version: str) -> str:
-    """A Debian version without epoch and revision."""
+    """Return a Debian version without epoch and revision."""
     return version.partition(":")[2].partition("-")[0] if ":" in version else version.partition("-")[0]
 
 
 def _clock(skew: float) -> list[Problem]:
-    if abs(skew) <= LARGEST_SKEW:
+    if abs(skew) <= CLOCK_SECONDS:
         return []
     days = abs(skew) / 86400
     amount = f"{days:.0f} days" if days > 2 else human_seconds(abs(skew))
     text = f"the host's clock is {amount} {'ahead of' if skew > 0 else 'behind'} the pool's"
-    return [Problem("clock", text, "name the pool's time servers under time.ntp, and set the clock in the firmware")]
+    return [Problem("clock", text, "set the pool's time servers under time.ntp, and correct the hardware clock")]
 
 
-def taken(joiner: Joiner, hosts: Records) -> list[Problem]:
-    """Names and addresses that a host of the pool has. Its identifier is not known before it is installed."""
+def conflicts(host: JoiningHost, hosts: Records) -> list[Problem]:
+    """Return the conflicts of the host's name and addresses with hosts of the pool.
+
+    The host's identifier does not exist before it is installed.
+    """
     problems = []
     for record in hosts.values():
         names = {str(record.get(key, "")).lower() for key in ("name_label", "hostname")}
-        if joiner.name.lower() in names:
-            text = f"the pool has a host {joiner.name} already (uuid {record.get('uuid', '?')})"
-            hint = "when it is this machine before it was installed anew: xe host-forget uuid=UUID, on the master"
+        if host.name.lower() in names:
+            text = f"the pool already has a host {host.name} (uuid {record.get('uuid', '?')})"
+            hint = "choose another host_name; if this machine was reinstalled, run on the master: xe host-forget uuid=UUID"
             problems.append(Problem("name", text, hint))
-        elif record.get("address") in joiner.addresses:
-            text = f"the address {record['address']} is that of {record.get('name_label', 'another host')} in the pool"
+        elif record.get("address") in host.addresses:
+            text = f"the address {record['address']} belongs to {record.get('name_label', 'another host')} in the pool"
             problems.append(Problem("address", text, "give the host another address"))
     return problems

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner
-from pool.join.client import Conversation, Progress
-from pool.join.messages import Refused
+from pool.driver import JoiningHost
+from pool.join.client import PoolClient, Progress
+from pool.join.messages import JoinRefused
 from pool.join.token import read_token
 
 
@@ -52,9 +52,9 @@ def main() -> int:
         print(json.dumps({"error": error.message, "hint": error.hint}))
         return 1
     clock = time.time() + arguments.ahead if arguments.ahead else None
-    joiner = Joiner(arguments.name, (arguments.address,), arguments.version, arguments.toolstack, arguments.uuid, clock)
+    joiner = JoiningHost(arguments.name, (arguments.address,), arguments.version, arguments.toolstack, arguments.uuid, clock)
     value: dict[str, Any]
-    with Conversation(token) as pool:
+    with PoolClient(token) as pool:
         try:
             if arguments.word == "ask":
                 value = asdict(pool.ask(joiner))
@@ -64,7 +64,7 @@ def main() -> int:
                 value = asdict(pool.join(joiner, print_progress if not arguments.once else leave))
         except Left as left:
             value = {"place": left.place, "problems": []}
-        except Refused as error:
+        except JoinRefused as error:
             value = {"problems": [asdict(error.problem)]}
     print(json.dumps(value))
     return 0

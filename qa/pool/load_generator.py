@@ -12,9 +12,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from pool.driver import Joiner
-from pool.join.client import Conversation, Progress
-from pool.join.messages import Refused
+from pool.driver import JoiningHost
+from pool.join.client import PoolClient, Progress
+from pool.join.messages import JoinRefused
 from pool.join.token import JoinToken, read_token
 
 LOCK = threading.Lock()
@@ -52,11 +52,11 @@ def join(token: JoinToken, number: int, start: float) -> None:
     time.sleep(max(start - time.time(), 0.0))
     result = JoinResult(f"h{number:04d}.example.net", time.time())
     address = f"10.78.{number // 200}.{number % 200 + 1}"
-    joiner = Joiner(result.name, (address,), "0.1.0", "ganeti 3.1.0~rc2", f"d0000000-0000-4000-8000-{number:012d}")
+    joiner = JoiningHost(result.name, (address,), "0.1.0", "ganeti 3.1.0~rc2", f"d0000000-0000-4000-8000-{number:012d}")
     try:
-        with Conversation(token) as pool:
+        with PoolClient(token) as pool:
             pool.join(joiner, result.record)
-    except Refused as error:
+    except JoinRefused as error:
         result.problem = f"{error.problem.code}: {error.problem.text}"
     except Exception as error:
         result.problem = f"{type(error).__name__}: {error}"

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.units import human_seconds, table
-from pool.driver import Joiner
-from pool.join.client import queued
-from pool.join.messages import joiner_to_json
+from pool.driver import JoiningHost
+from pool.join.client import parse_queued
+from pool.join.messages import host_to_json
 from pool.join.pool_facts import Member, PoolFacts
-from pool.join.queue import Queue, Ticket
-from pool.join.server import Desk
-from pool.join.token_store import Entry, Ledger
+from pool.join.queue import Queue, QueueEntry
+from pool.join.server import JoinServer
+from pool.join.token_store import TokenRecord, TokenStore
 
 NAME = "aaaabbbb"
 START = 1_800_000_000.0
@@ -66,11 +66,13 @@ class World:
     def __init__(self, root: Path, hosts: int, each: float, lost: float, seed: int) -> None:
         self.random = random.Random(seed)
         self.now, self.each = START, each
-        self.ledger, self.queue = Ledger(root), Queue(root / "queue")
-        self.ledger.add(Entry(NAME, "ssh-ed25519 AAAA", START, START + 3600, hosts), START)
-        self.desk = Desk(root, self.ledger, self.queue, lambda: FACTS, lambda address: True, self.wake, clock=lambda: self.now)
+        self.tokens, self.queue = TokenStore(root), Queue(root / "queue")
+        self.tokens.add(TokenRecord(NAME, "ssh-ed25519 AAAA", START, START + 3600, hosts), START)
+        self.server = JoinServer(
+            root, self.tokens, self.queue, lambda: FACTS, lambda address: True, self.wake, clock=lambda: self.now
+        )
         self.outcome = Outcome()
-        self.working: tuple[Ticket, str] | None = None
+        self.working: tuple[QueueEntry, str] | None = None
         self.events: list[tuple[float, int, Callable[[], None]]] = []
         self.count = 0
         for number in range(hosts):
@@ -93,10 +95,10 @@ class World:
         """Return the event of a host's next request."""
 
         def come() -> None:
-            joiner = Joiner(
+            joiner = JoiningHost(
                 f"h{number:04d}", (f"10.0.{number // 250}.{number % 250 + 1}",), "0.1.0", "ganeti 3.1.0", f"u{number}"
             )
-            said: dict[str, Any] = self.desk.answer(NAME, "join", lambda: to_line(joiner, self.now))
+            said: dict[str, Any] = self.server.handle(NAME, "join", lambda: to_line(joiner, self.now))
             self.outcome.requests.append(self.now)
             if "problem" in said:
                 self.outcome.refused.append(f"{joiner.name}: {said['problem']['text']}")
@@ -105,7 +107,7 @@ class World:
                 self.outcome.arrived.append(joiner.name)
             if "joined" in said["answer"]:
                 return
-            pause = queued(said["answer"]["queued"], self.random.random)[1]
+            pause = parse_queued(said["answer"]["queued"], self.random.random)[1]
             if goes:
                 self.outcome.left.add(joiner.name)
                 pause += self.random.random() * 3600
@@ -122,19 +124,19 @@ class World:
     def finish(self) -> None:
         """Finish the addition of a host and start the next."""
         assert self.working is not None
-        ticket, name = self.working
-        self.queue.finish(ticket, None, self.each, self.now)
+        entry, name = self.working
+        self.queue.finish(entry, None, self.each, self.now)
         self.outcome.added.append(name)
         self.outcome.waits[name] = self.now - START
         self.working = None
         self.wake()
 
 
-def to_line(joiner: Joiner, now: float) -> bytes:
+def to_line(joiner: JoiningHost, now: float) -> bytes:
     """Return a request as it is sent."""
     import json  # noqa: PLC0415
 
-    return json.dumps(joiner_to_json(joiner, now)).encode()
+    return json.dumps(host_to_json(joiner, now)).encode()
 
 
 def simulate(hosts: int, each: float, lost: float, seed: int = 1) -> Outcome:

@@ -72,7 +72,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
 
     :raises ScenarioFailed: when a key does something else, or works without root's password.
     """
-    display.wait_for_text("1 Shell", "4 Power off", "All is well.")
+    display.wait_for_text("1 Shell", "4 Power off", "No problems.")
     display.press("1")
     display.wait_for_text("login:")
     display.type_line("root")
@@ -88,7 +88,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
     display.press("2")
     display.wait_for_text("root is needed", "Password:")
     display.type_hidden_line("not-the-password")
-    display.wait_for_text("It was not done. Press Enter.")
+    display.wait_for_text("The action failed. Press Enter.")
     display.press(QCODES["enter"])
     display.wait_for_text("1 Shell")
     display.press("2")
@@ -120,7 +120,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
 def power_off(display: HostDisplay, password: str) -> None:
     """Power the host off by its key."""
     shown = display.wait_for_text("1 Shell", "4 Power off")
-    need(not re.search("Not well", shown), f"after the restart the host is not well:\n{shown}")
+    need(not re.search("Problems:", shown), f"after the restart the host is not well:\n{shown}")
     display.press("4")
     display.wait_for_text("Power this host off?")
     display.type_hidden_line("yes")

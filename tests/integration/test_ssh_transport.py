@@ -19,9 +19,9 @@ from loop_devices import output
 from dom0kit.errors import UserError
 from dom0kit.process import BASE_ENVIRONMENT
 from pool.join import openssh_keys, ssh_transport
-from pool.join.messages import Refused
+from pool.join.messages import JoinRefused
 from pool.join.token import JoinToken
-from pool.join.token_store import Entry, keys_text
+from pool.join.token_store import TokenRecord, keys_text
 
 ADDRESS = "127.0.0.1"
 HELLO = """import json, sys
@@ -74,7 +74,7 @@ class Pool:
         entries = []
         if token is not None:
             key = openssh_keys.ed25519_line(openssh_keys.public_of(token.seed))
-            entries.append(Entry(token.id, key, time.time(), time.time() + 3600))
+            entries.append(TokenRecord(token.id, key, time.time(), time.time() + 3600))
         (self.folder / "keys").write_text(keys_text(entries, time.time(), f"{sys.executable} {self.program}"))
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -114,13 +114,13 @@ def ask(
 ) -> dict[str, Any]:
     """Make one request with a token's key, by default the right one."""
     token = token or pool.token
-    with ssh_transport.Keys(token) as keys:
-        return ssh_transport.speak(token, keys, ADDRESS, word, request, seconds=seconds)
+    with ssh_transport.KeyFiles(token) as keys:
+        return ssh_transport.send_request(token, keys, ADDRESS, word, request, seconds=seconds)
 
 
 def refusal(pool: Pool, token: JoinToken | None = None, **settings: Any) -> tuple[str, str]:
     """Return the code and the text of the problem that a request ends with."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(JoinRefused) as caught:
         ask(pool, token, **settings)
     return caught.value.problem.code, caught.value.problem.text
 
@@ -138,7 +138,7 @@ def test_the_request_is_made_when_the_pool_listens(pool: Pool) -> None:
 
 
 def test_the_key_is_private_and_gone_afterwards(pool: Pool) -> None:
-    with ssh_transport.Keys(pool.token) as keys:
+    with ssh_transport.KeyFiles(pool.token) as keys:
         folder = keys.folder
         assert (folder / "key").stat().st_mode & 0o777 == 0o600
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -199,7 +199,7 @@ def test_a_key_that_is_not_let_in(pool: Pool) -> None:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     code, text = refusal(Pool(tmp_path))
-    assert (code, text.startswith("nobody listens at 127.0.0.1:")) == ("unreachable", True)
+    assert (code, text.startswith("127.0.0.1:")) == ("unreachable", True)
 
 
 def test_a_server_that_is_silent_costs_no_more_than_the_time_given(pool: Pool) -> None:
@@ -218,7 +218,7 @@ def test_a_connection_that_is_lost_after_the_greeting(pool: Pool) -> None:
 def test_the_pools_own_problem_with_the_address_of_its_master(pool: Pool) -> None:
     problem = {"problem": {"code": "moved", "text": "the master is elsewhere", "address": "192.0.2.9"}}
     pool.answer(HELLO + f"sys.stdin.readline()\nprint(json.dumps({problem!r}))\n")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(JoinRefused) as caught:
         ask(pool)
     assert (caught.value.problem.code, caught.value.address) == ("moved", "192.0.2.9")
 
@@ -242,7 +242,7 @@ def test_more_than_a_line_may_hold_is_no_answer(pool: Pool) -> None:
 
 def test_a_client_that_is_not_there(pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
-    with ssh_transport.Keys(pool.token) as keys:
+    with ssh_transport.KeyFiles(pool.token) as keys:
         monkeypatch.setitem(BASE_ENVIRONMENT, "PATH", str(tmp_path))
-        with pytest.raises(UserError, match="the program ssh is not installed"):
-            ssh_transport.speak(pool.token, keys, ADDRESS, "ask", dict)
+        with pytest.raises(UserError, match="ssh is not installed"):
+            ssh_transport.send_request(pool.token, keys, ADDRESS, "ask", dict)

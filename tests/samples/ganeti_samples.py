@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_runner import FakeRunner
 
-from pool.host_access import Local, Member
+from pool.host_access import LocalHost, ManagedHost
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def commands() -> FakeRunner:
 
 
 @pytest.fixture
-def place(tmp_path: Path, commands: FakeRunner) -> Local:
+def access(tmp_path: Path, commands: FakeRunner) -> LocalHost:
     """Return a host that is ready for a pool."""
-    value = Local(tmp_path, commands)
+    value = LocalHost(tmp_path, commands)
     value.write("usr/sbin/gnt-cluster", "#!")
     value.write("usr/share/dom0kit/ganeti/cron", "*/5 * * * * root ganeti-watcher\n")
     value.write("etc/hostname", "h1.example.org\n")
@@ -28,18 +28,18 @@ def place(tmp_path: Path, commands: FakeRunner) -> Local:
 
 
 @pytest.fixture
-def member() -> Member:
-    return Member("h1.example.org", "10.0.0.11", volume_group="guests")
+def own() -> ManagedHost:
+    return ManagedHost("h1.example.org", "10.0.0.11", volume_group="guests")
 
 
 @pytest.fixture
-def in_pool(place: Local) -> Local:
+def in_pool(access: LocalHost) -> LocalHost:
     """Return the same host as the master of a pool of two."""
-    make_pool(place)
-    return place
+    make_pool(access)
+    return access
 
 
-def make_pool(place: Local, master: str = "h1.example.org") -> None:
+def make_pool(access: LocalHost, master: str = "h1.example.org") -> None:
     """Write the files that Ganeti writes on each host of a pool."""
     files = {
         "cluster_name": "pool.example.org",
@@ -51,5 +51,5 @@ def make_pool(place: Local, master: str = "h1.example.org") -> None:
         "offline_nodes": "",
     }
     for name, text in files.items():
-        place.write(f"var/lib/ganeti/ssconf_{name}", text + "\n")
-    place.write("var/lib/ganeti/server.pem", "certificate")
+        access.write(f"var/lib/ganeti/ssconf_{name}", text + "\n")
+    access.write("var/lib/ganeti/server.pem", "certificate")

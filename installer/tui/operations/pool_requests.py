@@ -21,7 +21,7 @@ from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Update, Values
 from installer.tui.toolkit.wizard import Terminal, show_form
-from pool.driver import Joiner, PoolAnswer, Problem
+from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join.preflight import ask_pool
 from pool.join.token import read_token
 
@@ -31,14 +31,14 @@ LARGEST = 64 * 1024
 """Maximum size in bytes of a file that is searched for a token."""
 
 
-def joining_host(state: State, addresses: tuple[str, ...]) -> Joiner:
+def joining_host(state: State, addresses: tuple[str, ...]) -> JoiningHost:
     """Return the description of this host that the pool checks.
 
     :param addresses: current addresses; replaced by static ones of the answers, if any.
     """
     kinds = (("ip.v4", "static.address"), ("ip.v6", "static6.address"))
     fixed = tuple(state.text(name).partition("/")[0] for kind, name in kinds if state.text(kind) == "static")
-    return Joiner(
+    return JoiningHost(
         name=state.text("name.host"),
         addresses=fixed or addresses,
         version=state.manifest.version,
@@ -76,7 +76,7 @@ class PoolOperations:
     def __init__(self, terminal: Terminal, commands: Commands, *, demo: bool = False) -> None:
         self.terminal, self.commands, self.demo = terminal, commands, demo
         self._job: Job[PoolAnswer] | None = None
-        self._asked: Joiner | None = None
+        self._asked: JoiningHost | None = None
         self._by: object = None
 
     def check_again(self, state: State, values: Values) -> State:
@@ -133,7 +133,7 @@ class PoolOperations:
             return "pool-answer"
         answer = self._result(self._job)
         self.commands.note(f"admission check: {answer_text(answer)}")
-        if answer.welcome:
+        if answer.accepted:
             return ""
         self.terminal.show_message(TITLE, "The pool rejects this host. Fix the reported problems, or choose 'Join later'.")
         return "pool-answer"

@@ -39,7 +39,7 @@ def answer(state: State) -> Form:
 
 def answer_text(answer: PoolAnswer) -> str:
     """Return the result of the admission check as text."""
-    if not answer.welcome:
+    if not answer.accepted:
         lines = ["[!!] The pool rejects this host:" if answer.pool else "[!!] The admission check failed:"]
         for problem in answer.problems:
             lines.append(f"* {field_validators.sentence(problem.text)}")

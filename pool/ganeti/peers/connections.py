@@ -1,4 +1,4 @@
-"""A host's connections to the pool's other hosts, without Ganeti's commands."""
+"""Connections to the pool's other hosts, without Ganeti's commands."""
 
 from __future__ import annotations
 
@@ -12,49 +12,50 @@ from dom0kit.process import COMMAND_SECONDS
 
 if TYPE_CHECKING:
     from pool.ganeti.ssconf import Ssconf
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 NODED_PORT, SSH_PORT = 1811, 22
 SECONDS = 8.0
 """Connect to another host of the pool by TCP.
 
-Kind: protocol. Reason: the kernel answers, not the daemon: four SYN packets are sent within it (RFC 6298), and the status
-screen waits for it. Expiry: the host counts as away in this answer.
+Kind: protocol. Reason: the kernel answers, not the daemon: four SYN packets are sent within it (RFC
+6298), and the status screen waits for it. Expiry: the host counts as down in this answer.
 """
 
 
-def replaced(pool: Ssconf) -> bool:
-    """Has another host the pool's address? Then a host that is the master by its own files was replaced while it was away.
+def is_replaced(pool: Ssconf) -> bool:
+    """Whether another host has the pool's address.
 
-    A master gives itself the address when it starts its daemons, and not before.
+    If so, a host that is the master by its own files was replaced while it was down. A
+    master takes the address only when it starts its daemons.
     """
     return bool(pool.address) and not has_address(pool.address) and answers(pool.address, NODED_PORT)
 
 
 def answers(address: str, port: int) -> bool:
-    """Does somebody listen there?"""
+    """Whether a process accepts connections at the address."""
     with suppress(OSError), socket.create_connection((address, port), timeout=SECONDS):
         return True
     return False
 
 
 def has_address(address: str) -> bool:
-    """Is it one of this host's own?"""
+    """Whether this host has the address."""
     with suppress(OSError), socket.socket() as here:
         here.bind((address, 0))
         return True
     return False
 
 
-def hang_up(place: Place, addresses: Iterable[str]) -> None:
-    """End what this host has to say to another one, whose power was cut: to the one that is up there now it is nothing.
+def close_connections(access: HostAccess, addresses: Iterable[str]) -> None:
+    """Close this host's connections to a host whose power was cut.
 
-    A request that Ganeti sent before the cut is waited for by the kernel for two hours, by Ganeti for a quarter of one.
-    See ss(8), --kill: the kernel's INET_DIAG_DESTROY.
+    Requests that Ganeti sent before the cut never get an answer; the kernel would wait for two
+    hours, Ganeti for a quarter of an hour. See ss(8), --kill: the kernel's INET_DIAG_DESTROY.
     """
     for address in map(ipaddress.ip_address, addresses):
         doors = f"( dport = :{NODED_PORT} or dport = :{SSH_PORT} )"
-        place.run(
+        access.run(
             ["ss", "--kill", "--tcp", "state", "connected", "dst", str(address), "and", *doors.split()],
             check=False,
             timeout=COMMAND_SECONDS,

@@ -1,7 +1,9 @@
-"""The pool's names in ``/etc/hosts``: Ganeti names hosts, and a data centre's DNS may not know them (yet).
+"""The pool's names in ``/etc/hosts``.
 
-Every host writes its own block from the files that Ganeti hands to all of them; Ganeti's own way is to copy the
-master's whole file to every host.
+Ganeti uses host names, which a data center's DNS may not have.
+
+Every host writes its own block from the files that Ganeti distributes; Ganeti's own way is to copy
+the master's whole file to every host.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dom0kit.managed_block import outside
 from pool.ganeti.ssconf import Ssconf, read_ssconf
 
 if TYPE_CHECKING:
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 HOSTS = "etc/hosts"
 BEGIN = "# dom0kit pool: begin"
@@ -21,7 +23,7 @@ END = "# dom0kit pool: end"
 
 
 def block(names: Mapping[str, str]) -> list[str]:
-    """Lines for names with their addresses, each with its short name."""
+    """Return the lines for names with their addresses, each with its short name."""
     lines = []
     for name, address in sorted(names.items()):
         short = name.partition(".")[0]
@@ -31,9 +33,11 @@ def block(names: Mapping[str, str]) -> list[str]:
 
 
 def hosts_text(text: str, names: Mapping[str, str]) -> str:
-    """``/etc/hosts`` with the pool's block replaced or appended; without names it goes away.
+    """Return ``/etc/hosts`` with the pool's block replaced or appended.
 
-    Names that a line outside of the block has already, as the host's own, are left to that line.
+    Without names the block is removed.
+
+    Names that a line outside of the block has, such as the host's own, are left out of the block.
     """
     around = outside(text, BEGIN, END)
     taken = {word for line in around for word in line.partition("#")[0].split()[1:]}
@@ -42,12 +46,12 @@ def hosts_text(text: str, names: Mapping[str, str]) -> str:
 
 
 def names_of(ssconf: Ssconf | None) -> dict[str, str]:
-    """The names of a pool: its own and those of its hosts."""
+    """Return the addresses of a pool's names: its own and those of its hosts."""
     return {} if ssconf is None else {**ssconf.hosts, ssconf.pool: ssconf.address}
 
 
 def inside(text: str) -> dict[str, str]:
-    """The names of the block with their addresses."""
+    """Return the addresses of the names in the block."""
     lines = text.splitlines()
     if BEGIN not in lines or END not in lines:
         return {}
@@ -55,12 +59,14 @@ def inside(text: str) -> dict[str, str]:
     return {words[1]: words[0] for words in found if len(words) > 1}
 
 
-def write_hosts(place: Place, more: Mapping[str, str] | None = None, *, keep: bool = False) -> bool:
-    """Bring ``/etc/hosts`` to what the pool is now, and ``more``. Was anything changed?
+def write_hosts(access: HostAccess, more: Mapping[str, str] | None = None, *, keep: bool = False) -> bool:
+    """Update the pool's block in ``/etc/hosts``.
 
-    :param keep: leave names that are in the block already: Ganeti's files change in the middle of a job that was told of a name
-        which is not in them yet, or not any more.
+    :param more: additional names.
+    :param keep: keep names that are in the block already: Ganeti's files may change in the middle
+        of a job that uses a name which is not in them yet, or no longer.
+    :returns: whether the file was changed.
     """
-    text = place.read(HOSTS)
-    names = {**(inside(text) if keep else {}), **names_of(read_ssconf(place)), **(more or {})}
-    return place.write(HOSTS, hosts_text(text, names))
+    text = access.read(HOSTS)
+    names = {**(inside(text) if keep else {}), **names_of(read_ssconf(access)), **(more or {})}
+    return access.write(HOSTS, hosts_text(text, names))

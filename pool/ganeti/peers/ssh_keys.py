@@ -1,7 +1,7 @@
-"""SSH keys between the hosts of a pool, as pure functions on the lines of files, and their writing.
+"""SSH keys between the hosts of a pool: pure functions on lines of files, and atomic writes.
 
-Ganeti appends to ``authorized_keys`` without fsync: a power cut left hundreds of NUL bytes there, and no later join could log
-in. What is written here is written whole.
+Ganeti appends to ``authorized_keys`` without fsync: a power cut left hundreds of NUL bytes there,
+and no later join could log in.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ from dom0kit.errors import UserError
 from pool.ganeti.ssconf import PUBLIC_KEYS
 
 if TYPE_CHECKING:
-    from pool.host_access import Place
+    from pool.host_access import HostAccess
 
 AUTHORIZED = "root/.ssh/authorized_keys"
-OWN_KEYS = ("root/.ssh/id_rsa.pub", "root/.ssh/id_ecdsa.pub")
-"""Where Ganeti keeps the key of a host, by its key types; the first one that is there counts."""
 KINDS = ("ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-ed25519")
 
 
 def is_public_key(text: str) -> bool:
-    """Is this one line with a plain public key, without options in front of it?"""
+    """Whether the text is one line with a plain public key, without options in front of it."""
     words = text.split()
     return "\n" not in text.strip() and "\0" not in text and len(words) >= 2 and words[0] in KINDS
 
 
 def with_keys(text: str, keys: Iterable[str]) -> str:
-    """``authorized_keys`` with these keys; lines that a power cut spoilt go, everything else stays as it is."""
+    """Return ``authorized_keys`` with these keys added; lines damaged by a power cut are removed."""
     lines = [line for line in text.split("\n") if line.strip() and "\0" not in line]
     known = {tuple(line.split()[:2]) for line in lines}
     lines += [key.strip() for key in keys if tuple(key.split()[:2]) not in known]
@@ -36,40 +34,38 @@ def with_keys(text: str, keys: Iterable[str]) -> str:
 
 
 def without_owner(text: str, owner: str) -> str:
-    """``ganeti_pub_keys`` (lines ``UUID KEY``, ``NAME KEY`` while a host is being added) without the lines of one owner."""
+    """Return ``ganeti_pub_keys`` without the lines of one owner.
+
+    Its lines are ``UUID KEY``, and ``NAME KEY`` while a host is being added.
+    """
     return "".join(line for line in text.splitlines(keepends=True) if line.split(" ", 1)[0] != owner)
 
 
-def own_key(place: Place) -> str:
-    """This host's public key in the pool.
+def authorize_keys(access: HostAccess, keys: Iterable[str]) -> bool:
+    """Authorize keys to log in as root.
 
-    :raises UserError: when there is none.
-    """
-    for name in OWN_KEYS:
-        if is_public_key(key := place.read(name)):
-            return key.strip()
-    raise UserError("this host has no SSH key of the pool's", "is it in a pool? dom0ctl pool status")
-
-
-def let_in(place: Place, keys: Iterable[str]) -> bool:
-    """Let the holders of these keys log in as root. Was the file changed?
-
-    :raises UserError: for what is no plain public key.
+    :returns: whether the file was changed.
+    :raises UserError: when a key is not a plain public key.
     """
     wanted = list(keys)
     for key in wanted:
         if not is_public_key(key):
-            raise UserError("the pool sent something that is no public SSH key", "is its software the same as this host's?")
-    folder = place.path(AUTHORIZED).parent
+            raise UserError("the pool sent an invalid public SSH key", "compare the dom0kit versions of the master and this host")
+    folder = access.path(AUTHORIZED).parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return place.write(AUTHORIZED, with_keys(place.read(AUTHORIZED), wanted), 0o600)
+    return access.write(AUTHORIZED, with_keys(access.read(AUTHORIZED), wanted), 0o600)
 
 
-def forget_half_added(place: Place, name: str) -> bool:
-    """On the master: the keys that an addition which was cut off has left under the host's name.
+def remove_partial_keys(access: HostAccess, name: str) -> bool:
+    """Remove the keys that an interrupted addition has left under the host's name.
 
-    The next addition would give the host two keys, and ``gnt-cluster verify`` says ENODESSH from then on. Were there any?
+    Runs on the master.
+
+    Otherwise the next addition would give the host two keys, and ``gnt-cluster verify`` reports
+    ENODESSH from then on.
+
+    :returns: whether there were any.
     """
-    before = place.read(PUBLIC_KEYS)
+    before = access.read(PUBLIC_KEYS)
     after = without_owner(before, name)
-    return after != before and place.write(PUBLIC_KEYS, after, 0o600)
+    return after != before and access.write(PUBLIC_KEYS, after, 0o600)

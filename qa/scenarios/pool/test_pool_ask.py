@@ -82,7 +82,7 @@ def test_pool_wrong_token(scenario: Scenario, lab: Lab) -> None:
             expect_problems(preflight(lab, revoked))
             fake_pool.command("token", "revoke", name)
             expect_problems(preflight(lab, revoked), "token")
-        refused_by_installer(scenario, lab, revoked, Refusal("token", f"does not let the join token {name} in"))
+        refused_by_installer(scenario, lab, revoked, Refusal("token", f"does not accept the join token {name}"))
 
 
 @scenario("pool-expired-token", firmware="bios", minutes=2, tags={"pool", "refusal"}, lab=True, needs=("sshd",))

@@ -14,9 +14,9 @@ from typing import Any
 
 from dom0kit.process import environment
 from dom0kit.units import human_seconds, table
-from pool.driver import Joiner
+from pool.driver import JoiningHost
 from pool.join.queue import Queue
-from pool.join.queue_worker import queue_folder, work
+from pool.join.queue_worker import queue_folder, run_worker
 from qa import timeouts
 from qa.host_checks import need
 from qa.lab import netns_commands
@@ -48,9 +48,9 @@ class Master:
     def work(self) -> None:
         """Work whenever the queue has entries; in an image systemd starts the worker."""
         while not self.over.wait(0.2):
-            work(Queue(queue_folder(self.root)), self.add, lambda text: None)
+            run_worker(Queue(queue_folder(self.root)), self.add, lambda text: None)
 
-    def add(self, joiner: Joiner) -> None:
+    def add(self, joiner: JoiningHost) -> None:
         """Spend the time of an addition."""
         time.sleep(EACH)
         self.added.append(joiner.name)

@@ -15,9 +15,9 @@ import XenAPI
 from answerfiles.model.pool import PoolCreate, PoolJoin
 from answerfiles.secret import Secret
 from dom0kit.errors import UserError
-from pool.driver import Joiner, PoolAnswer
+from pool.driver import JoiningHost, PoolAnswer
 from pool.xapi import PoolRefused, Xapi, preflight
-from pool.xapi.client import UnixDoor
+from pool.xapi.client import UnixSocketEndpoint
 from qa.host_checks import need
 from qa.metadata import scenario
 from qa.pool.fake_xapi import PASSWORD, Database, Double, Member, alone, pool_of
@@ -26,7 +26,7 @@ from qa.scenario import Scenario
 from qa.vm.ports import reserve
 
 MASTER, MEMBER, NEW = "127.0.0.2", "127.0.0.3", "127.0.0.4"
-JOINER = Joiner("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "4c4c4544-0042-3110-8052-b4c04f4d3432")
+JOINER = JoiningHost("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "4c4c4544-0042-3110-8052-b4c04f4d3432")
 
 
 @dataclass
@@ -55,16 +55,16 @@ class Play:
 
     def driver(self, join: PoolJoin | None = None) -> Xapi:
         """Return the driver on the host that is to join."""
-        local = UnixDoor(self.folder / "xapi")
+        local = UnixSocketEndpoint(self.folder / "xapi")
         return Xapi(join or self.join(), PoolCreate(name="dc2.example.org"), local, self.folder / "inventory", self.port)
 
-    def ask(self, act: str, join: PoolJoin, joiner: Joiner = JOINER) -> PoolAnswer:
+    def ask(self, act: str, join: PoolJoin, joiner: JoiningHost = JOINER) -> PoolAnswer:
         """Ask the pool; the answer is kept."""
         answer = preflight(join, joiner, port=self.port)
         self.said[act] = [f"{p.code}: {p.text} ({p.hint})" for p in answer.problems] or f"welcome in {answer.pool}"
         return answer
 
-    def refused(self, act: str, code: str, join: PoolJoin, joiner: Joiner = JOINER) -> None:
+    def refused(self, act: str, code: str, join: PoolJoin, joiner: JoiningHost = JOINER) -> None:
         """Check that the pool refuses the host for this reason alone."""
         codes = [problem.code for problem in self.ask(act, join, joiner).problems]
         need(codes == [code], f"{act}: the pool's problems are {codes}, not {code}")
@@ -134,7 +134,7 @@ def official_bindings(act: Play) -> None:
 def questions(act: Play) -> None:
     """Check the answers before a disk is touched."""
     answer = act.ask("a welcome", act.join())
-    need(answer.welcome and (answer.pool, answer.hosts, answer.address) == ("dc1", 2, MASTER), f"the answer is {answer}")
+    need(answer.accepted and (answer.pool, answer.hosts, answer.address) == ("dc1", 2, MASTER), f"the answer is {answer}")
     act.refused("a member whose master has another certificate", "moved", act.join(MEMBER))
     need("session.login_with_password" in act.doubles[MEMBER].calls, "the member was not asked")
     before = len(act.doubles[MASTER].calls)
@@ -187,7 +187,7 @@ def refusals(act: Play) -> None:
         act.new.refuse["pool.join"] = [[code, "CPUs differ"]]
         with pytest.raises(PoolRefused) as caught:
             act.driver().join(JOINER)
-        act.said[f"refused: {code}"] = f"{caught.value.message} ({caught.value.hint}); lasting: {caught.value.lasting}"
+        act.said[f"refused: {code}"] = f"{caught.value.message} ({caught.value.hint}); permanent: {caught.value.permanent}"
     need(act.database.created == 0 and not act.new.slave_of, "a refused host is in the pool")
 
 

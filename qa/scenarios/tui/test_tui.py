@@ -102,7 +102,7 @@ def check_status_screen(scenario: Scenario, spec: MachineSpec, ssh: Ssh) -> None
             ssh.wait_for_boot()
         check_installed_host(scenario, machine, ssh, firmware="uefi")
         display = host_display.HostDisplay(machine, ssh)
-        display.wait_for_text(HOST_NAME, "10.0.2.", "All is well.")
+        display.wait_for_text(HOST_NAME, "10.0.2.", "No problems.")
         Operator(machine, at="display").screenshot("host-console", check=False)
         with scenario.phase("keys of the console"):
             host_display.check_keys(display, password)

@@ -13,7 +13,7 @@ from firstboot.cli import choose, firstboot
 from firstboot.host import Host
 from firstboot.runner import run_steps
 from firstboot.status import log_text, read_status, status_text
-from firstboot.step_records import Stamps
+from firstboot.step_records import StepRecords
 from firstboot.steps.steps import STEPS
 from programs.dom0ctl import PROGRAM
 
@@ -26,7 +26,7 @@ def test_arguments() -> None:
 
 @pytest.mark.parametrize("words", [["firstboot", "retry"], ["firstboot", "run", "network"]])
 def test_retry_takes_a_step_and_run_none(words: list[str]) -> None:
-    with pytest.raises(UserError, match="retry takes one step"):
+    with pytest.raises(UserError, match="retry requires one step"):
         firstboot(build_parser(PROGRAM).parse_args(words))
 
 
@@ -46,10 +46,10 @@ def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
     assert states["confirm"] == "open"
     text = status_text(status)
     assert "address   10.0.2.15 on xenbr0" in text
-    assert re.search(r"storage failed \(tried once; again by itself at [0-9:]{8}\): vgs exited with 1", text)
-    host.told["time"]["zone"] = "UTC"
+    assert re.search(r"storage failed \(tried once; automatic retry at [0-9:]{8}\): vgs exited with 1", text)
+    host.host_json["time"]["zone"] = "UTC"
     assert {step["name"]: step["state"] for step in read_status(host, STEPS)["steps"]}["time"] == "changed"
-    Stamps(host.root).clear("identity")
+    StepRecords(host.root).clear("identity")
     assert read_status(host, STEPS)["steps"][0] == {"name": "identity", "state": "open"}
 
 
@@ -65,7 +65,7 @@ def test_status_of_bond_vlan_and_closed_ssh(host: Host, told: dict[str, Any]) ->
     text = status_text(read_status(host, STEPS))
     assert "address   10.0.2.15 on mgmt.100 (VLAN 100)\nbond      mgmt-bond: active-backup: mgmt0 active\nssh       off\n" in text
     outputs["systemctl"] = "active\n"
-    assert read_status(host, STEPS)["ssh"] == "running, though the answers say off"
+    assert read_status(host, STEPS)["ssh"] == "running, although the answers set ssh: off"
 
 
 def test_the_log_passes_over_broken_lines() -> None:

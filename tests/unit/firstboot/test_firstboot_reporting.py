@@ -15,7 +15,7 @@ from dom0kit.http_client import Response
 from firstboot import user_scripts
 from firstboot.host import Host
 from firstboot.reporting import Reports, attach
-from firstboot.step_records import Stamps
+from firstboot.step_records import StepRecords
 from firstboot.steps.steps import STEPS
 
 TOKEN = "tok-SECRET-12345678"
@@ -43,7 +43,7 @@ def attached(host: Host) -> tuple[Reporter, Reports, Posts, list[Event]]:
 
 
 def test_events_wait_for_the_network(host: Host, told: dict[str, Any]) -> None:
-    host.told["reports"] = {"webhook": {"url": "http://s/{mac}", "token": TOKEN, "fingerprint": None}}
+    host.host_json["reports"] = {"webhook": {"url": "http://s/{mac}", "token": TOKEN, "fingerprint": None}}
     reporter, reports, posts, seen = attached(host)
     reporter.emit("started", host=host.name)
     with reporter.step("identity"):
@@ -62,7 +62,7 @@ def test_events_wait_for_the_network(host: Host, told: dict[str, Any]) -> None:
 
 
 def test_a_host_without_address_waits_for_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.told["reports"] = {"webhook": {"url": "http://s/", "token": TOKEN}}
+    host.host_json["reports"] = {"webhook": {"url": "http://s/", "token": TOKEN}}
     monkeypatch.setattr(Host, "address", lambda self: None)
     reporter, reports, posts, _ = attached(host)
     with reporter.step("address"):
@@ -73,7 +73,7 @@ def test_a_host_without_address_waits_for_nothing(host: Host, monkeypatch: pytes
 
 def test_a_host_without_webhook_and_one_without_answers(host: Host, tmp_path: Path) -> None:
     reporter, reports, _, seen = attached(host)
-    reporter.emit("started", hash=host.told["root"]["password_hash"])
+    reporter.emit("started", hash=host.host_json["root"]["password_hash"])
     assert reports.close() == 0
     assert seen[0]["hash"] == "********"
     assert attach(Host(tmp_path / "none"), Reporter("firstboot")).hook is None
@@ -93,8 +93,8 @@ class Scripts:
 
 
 def test_scripts_run_once_each_and_a_failure_is_tried_again(host: Host) -> None:
-    host.told["reports"] = {"webhook": {"token": TOKEN}}
-    host.told["scripts"] = [
+    host.host_json["reports"] = {"webhook": {"token": TOKEN}}
+    host.host_json["scripts"] = [
         {"stage": "start", "content": "#!/bin/sh\nnever"},
         {"stage": "first-boot", "content": "#!/bin/sh\none", "timeout": 5},
         {"stage": "first-boot", "content": "#!/bin/sh\ntwo"},
@@ -112,7 +112,7 @@ def test_scripts_run_once_each_and_a_failure_is_tried_again(host: Host) -> None:
 
 
 def test_a_script_without_content(host: Host) -> None:
-    host.told["scripts"] = [{"stage": "first-boot", "url": "http://s/x"}]
+    host.host_json["scripts"] = [{"stage": "first-boot", "url": "http://s/x"}]
     with pytest.raises(UserError, match="no content for script 1"):
         user_scripts.scripts(host, FakeRunner())
 
@@ -121,4 +121,4 @@ def test_the_step_comes_after_services_and_before_the_confirmation(host: Host) -
     names = [step.name for step in STEPS]
     assert names.index("services") < names.index("scripts") < names.index("confirm")
     assert "scripts" in STEPS[-1].needs
-    assert Stamps(host.root).read("scripts") is None
+    assert StepRecords(host.root).read("scripts") is None

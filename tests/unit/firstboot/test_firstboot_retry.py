@@ -16,14 +16,26 @@ from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from dom0kit.redact import MASK
 from firstboot.host import HOST_JSON, Host
-from firstboot.retry import BOOT_ID, TRANSIENT, Backoff, Moment, NotAgain, clock, first_try, left, now, schedule
-from firstboot.runner import Outcome, Wish, next_pause, run_steps
+from firstboot.retry import (
+    BOOT_ID,
+    TRANSIENT,
+    Backoff,
+    Moment,
+    NoRetry,
+    current_moment,
+    schedule,
+    seconds_left,
+    seconds_to_first_retry,
+    time_text,
+)
+from firstboot.runner import Outcome, RunOptions, run_steps, seconds_to_next_retry
 from firstboot.status import read_status, status_text
-from firstboot.step_records import Stamps
-from firstboot.steps.steps import STEPS, Step
+from firstboot.step_records import StepRecords
+from firstboot.steps.step import Step
+from firstboot.steps.steps import STEPS
 
 TOKEN = "d0k1-THE-SECRET-OF-THE-POOL"
-DUE = Wish(due=True)
+DUE = RunOptions(due=True)
 
 
 class Work:
@@ -44,10 +56,10 @@ class Work:
 
         return Step(name, function, **settings)
 
-    def run(self, host: Host, steps: Sequence[Step], wish: Wish = DUE) -> Outcome:
+    def run(self, host: Host, steps: Sequence[Step], options: RunOptions = DUE) -> Outcome:
         self.ran.clear()
         self.events.clear()
-        return run_steps(host, Reporter("firstboot", [self.events.append]), steps, say=self.said.append, wish=wish)
+        return run_steps(host, Reporter("firstboot", [self.events.append]), steps, say=self.said.append, options=options)
 
 
 @pytest.fixture
@@ -57,7 +69,7 @@ def work() -> Work:
 
 def make_due(host: Host, step: str) -> None:
     """As if the pause were over."""
-    path = Stamps(host.root).folder / f"{step}.error.json"
+    path = StepRecords(host.root).folder / f"{step}.error.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "due": 0}))
 
 
@@ -93,20 +105,20 @@ def test_a_person_tries_all_or_one_at_once(host: Host, work: Work) -> None:
     steps = (work.step("a"), work.step("b"))
     work.broken = {name: UserError("no") for name in "ab"}
     work.run(host, steps)
-    work.run(host, steps, Wish(due=True, again=["b"]))
+    work.run(host, steps, RunOptions(due=True, force=["b"]))
     assert work.ran == ["b"]
-    work.run(host, steps, Wish())
+    work.run(host, steps, RunOptions())
     assert work.ran == ["a", "b"]
 
 
 @pytest.mark.parametrize("step", ["told", "told by the error"])
 def test_what_waits_for_a_person_is_tried_at_the_next_start(host: Host, work: Work, step: str) -> None:
     steps = (work.step("a", retry=None) if step == "told" else work.step("a"),)
-    work.broken["a"] = UserError("no") if step == "told" else NotAgain("the token has expired", "make another")
+    work.broken["a"] = UserError("no") if step == "told" else NoRetry("the token has expired", "make another")
     work.run(host, steps)
     assert [event["event"] for event in work.events] == ["step", "step"]
-    assert "not tried again by itself: dom0ctl firstboot retry a" in work.said[0]
-    assert next_pause(host, steps) is None
+    assert "no automatic retry; run dom0ctl firstboot retry a" in work.said[0]
+    assert seconds_to_next_retry(host, steps) is None
     work.run(host, steps)
     assert work.ran == []
     work.run(restart(host), steps)
@@ -114,30 +126,30 @@ def test_what_waits_for_a_person_is_tried_at_the_next_start(host: Host, work: Wo
 
 
 def test_pauses_begin_anew_with_a_boot_while_tries_are_counted_on(host: Host) -> None:
-    stamps = Stamps(host.root)
-    stamps.failed("a", "no", Moment("one", 10), 5)
-    second = stamps.failed("a", "no", Moment("one", 20), 10)
+    records = StepRecords(host.root)
+    records.write_failed("a", "no", Moment("one", 10), 5)
+    second = records.write_failed("a", "no", Moment("one", 20), 10)
     assert {key: second[key] for key in ("tries", "boot", "row", "due")} == {"tries": 2, "boot": "one", "row": 2, "due": 30.0}
-    assert stamps.row("a", Moment("two", 1)) == 0
-    assert stamps.failed("a", "no", Moment("two", 1), 5)["tries"] == 3
+    assert records.failures_in_boot("a", Moment("two", 1)) == 0
+    assert records.write_failed("a", "no", Moment("two", 1), 5)["tries"] == 3
 
 
 def test_left() -> None:
     failure = {"boot": "one", "due": 30.0}
-    assert left(failure, Moment("one", 10)) == 20
-    assert left(failure, Moment("one", 99)) == 0
-    assert left(failure, Moment("two", 1)) == 0
-    assert left({"boot": "one", "due": None}, Moment("one", 1)) is None
-    assert first_try([failure, {"boot": "one", "due": 15}, {"boot": "one", "due": None}], Moment("one", 10)) == 5
+    assert seconds_left(failure, Moment("one", 10)) == 20
+    assert seconds_left(failure, Moment("one", 99)) == 0
+    assert seconds_left(failure, Moment("two", 1)) == 0
+    assert seconds_left({"boot": "one", "due": None}, Moment("one", 1)) is None
+    assert seconds_to_first_retry([failure, {"boot": "one", "due": 15}, {"boot": "one", "due": None}], Moment("one", 10)) == 5
 
 
 def test_the_timer_ignores_steps_that_wait_for_another(host: Host, work: Work) -> None:
     """A failure of old whose needs fail by now would be due for ever."""
     steps = (work.step("a"), work.step("b", needs=("a",)), work.step("c", needs=("b",)))
-    moment = now(host)
-    Stamps(host.root).failed("c", "no", moment, 0)
-    Stamps(host.root).failed("a", "no", moment, 100)
-    assert next_pause(host, steps) == pytest.approx(100, abs=5)
+    moment = current_moment(host)
+    StepRecords(host.root).write_failed("c", "no", moment, 0)
+    StepRecords(host.root).write_failed("a", "no", moment, 100)
+    assert seconds_to_next_retry(host, steps) == pytest.approx(100, abs=5)
 
 
 def test_the_timer(host: Host, calls: list[str]) -> None:
@@ -161,8 +173,8 @@ def test_status_says_when(host: Host, work: Work) -> None:
     assert value["steps"][0]["next"] > value["steps"][0]["time"]
     assert value["steps"][1]["next"] is None
     text = status_text(value)
-    assert f"a failed (tried once; again by itself at {clock(value['steps'][0]['next'])}): no\n  hint: do this" in text
-    assert "b failed (tried once; again by: dom0ctl firstboot retry b): no" in text
+    assert f"a failed (tried once; automatic retry at {time_text(value['steps'][0]['next'])}): no\n  hint: do this" in text
+    assert "b failed (tried once; run dom0ctl firstboot retry b): no" in text
 
 
 def join(host: Host) -> Host:
@@ -176,12 +188,12 @@ def test_a_secret_that_was_used_is_forgotten_and_the_step_stays_done(host: Host,
     host = join(host)
     seen: list[str | None] = []
     look = lambda host: seen.append(host.secret("pool.join.token"))  # noqa: E731
-    step = work.step("pool", look, answers=("pool",), secrets=("pool.join.token", "pool.join.password"))
+    step = work.step("pool", look, answers=("pool",), erase_after=("pool.join.token", "pool.join.password"))
     work.broken["pool"] = UserError("no")
     work.run(host, (step,))
     assert host.secret("pool.join.token") == TOKEN
     work.broken.clear()
-    work.run(host, (step,), Wish())
+    work.run(host, (step,), RunOptions())
     assert seen == [TOKEN]
     text = host.path(HOST_JSON).read_text()
     assert TOKEN not in text
@@ -191,7 +203,7 @@ def test_a_secret_that_was_used_is_forgotten_and_the_step_stays_done(host: Host,
     assert work.run(again, (step,)).skipped == ["pool"]
     assert again.answers.pool.join is not None
     assert load_host(host.path(HOST_JSON)).host_name == "xen1.example.net"
-    work.run(again, (step,), Wish(again=["pool"]))
+    work.run(again, (step,), RunOptions(force=["pool"]))
     assert seen == [TOKEN, None]
 
 
@@ -208,13 +220,13 @@ def test_no_step_counts_as_open_after_another_one_s_secret_was_masked(host: Host
 
 def test_a_power_cut_between_stamp_and_forgetting(host: Host, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     host = join(host)
-    step = work.step("pool", answers=("pool",), secrets=("pool.join.token",))
+    step = work.step("pool", answers=("pool",), erase_after=("pool.join.token",))
 
     def cut(self: Host, *paths: str) -> bool:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(Host, "forget", cut)
+        context.setattr(Host, "erase_secrets", cut)
         with pytest.raises(KeyboardInterrupt):
             work.run(host, (step,))
     assert TOKEN in host.path(HOST_JSON).read_text()
@@ -225,7 +237,7 @@ def test_a_power_cut_between_stamp_and_forgetting(host: Host, work: Work, monkey
 
 def test_other_answers_of_the_pool_run_the_step_again(host: Host, work: Work) -> None:
     host = join(host)
-    step = work.step("pool", answers=("pool",), secrets=("pool.join.token",))
+    step = work.step("pool", answers=("pool",), erase_after=("pool.join.token",))
     work.run(host, (step,))
     path = host.path(HOST_JSON)
     path.write_text(json.dumps({**json.loads(path.read_text()), "pool": {"toolstack": "xl"}}))
@@ -233,6 +245,6 @@ def test_other_answers_of_the_pool_run_the_step_again(host: Host, work: Work) ->
 
 
 def test_the_kernel_tells_the_boot(host: Host) -> None:
-    assert now(host).boot == "first-boot"
+    assert current_moment(host).boot == "first-boot"
     host.path(BOOT_ID).unlink()
-    assert now(host).boot == ""
+    assert current_moment(host).boot == ""

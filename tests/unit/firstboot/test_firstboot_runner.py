@@ -9,10 +9,11 @@ from boots import restart
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from firstboot.host import Host
-from firstboot.retry import clock, now
-from firstboot.runner import Outcome, report, run_steps
-from firstboot.step_records import FOLDER, Stamps
-from firstboot.steps.steps import STEPS, Step
+from firstboot.retry import current_moment, time_text
+from firstboot.runner import Outcome, emit_result, run_steps
+from firstboot.step_records import FOLDER, StepRecords
+from firstboot.steps.step import Step
+from firstboot.steps.steps import STEPS
 
 
 class Recorder:
@@ -69,15 +70,15 @@ def test_a_failure_stops_only_what_needs_it_and_the_next_run_resumes(host: Host,
     record.broken["b"] = UserError("the disk is gone", "plug it in")
     outcome = record.run(host, *steps)
     assert record.ran == ["READY", "a", "b", "e"]
-    assert (outcome.failed, outcome.blocked, outcome.well) == ({"b": "the disk is gone"}, ["c", "d"], False)
+    assert (outcome.failed, outcome.blocked, outcome.succeeded) == ({"b": "the disk is gone"}, ["c", "d"], False)
     assert "plug it in" in record.said[0]
-    assert Stamps(host.root).error("b") is not None
+    assert StepRecords(host.root).error("b") is not None
     record.broken.clear()
     outcome = record.run(host, *steps)
     assert record.ran == ["READY", "b", "c", "d"]
     assert outcome.skipped == ["a", "e"]
-    assert outcome.well
-    assert Stamps(host.root).error("b") is None
+    assert outcome.succeeded
+    assert StepRecords(host.root).error("b") is None
 
 
 def test_changed_answers_run_the_step_again(host: Host, record: Recorder, told: dict[str, Any]) -> None:
@@ -99,7 +100,7 @@ def test_a_step_for_every_boot_runs_at_every_boot(host: Host, record: Recorder) 
 def test_a_step_for_every_boot_follows_those_that_it_needs(host: Host, record: Recorder) -> None:
     steps = (record.step("a"), record.step("b", needs=("a",), always=True), record.step("c", always=True))
     record.run(host, *steps)
-    Stamps(host.root).clear("a")
+    StepRecords(host.root).clear("a")
     record.run(host, *steps)
     assert record.ran == ["READY", "a", "b"]
 
@@ -140,7 +141,7 @@ def test_missing_answers_fail_only_the_steps_that_ask(host: Host, record: Record
 
 def test_the_last_event_of_a_host_that_is_up(host: Host, record: Recorder) -> None:
     host.warnings.append("the cat sleeps on the keyboard")
-    report(host, record.reporter, Outcome(done=["a"]))
+    emit_result(host, record.reporter, Outcome(done=["a"]))
     event = record.events[-1]
     assert event["event"] == "finished"
     assert event["text"] == "xen1.example.net is up at 10.0.2.15, dom0kit 0.1.0; the cat sleeps on the keyboard"
@@ -148,19 +149,19 @@ def test_the_last_event_of_a_host_that_is_up(host: Host, record: Recorder) -> No
 
 
 def test_the_last_event_of_a_host_that_is_not(host: Host, record: Recorder) -> None:
-    Stamps(host.root).failed("storage", "no disk", now(host), 90.4)
-    report(host, record.reporter, Outcome(failed={"storage": "no disk"}, blocked=["confirm"]))
+    StepRecords(host.root).write_failed("storage", "no disk", current_moment(host), 90.4)
+    emit_result(host, record.reporter, Outcome(failed={"storage": "no disk"}, blocked=["confirm"]))
     event = record.events[-1]
     assert event["event"] == "failed"
     assert event["text"] == (
         "xen1.example.net is not ready: storage: no disk (next try at "
-        + clock(event["next"])
+        + time_text(event["next"])
         + ", in 1 min 30 s); not tried: confirm"
     )
 
 
 def test_the_lock_keeps_a_second_one_out(host: Host) -> None:
-    with Stamps(host.root).lock(), pytest.raises(UserError, match="running already"), Stamps(host.root).lock():
+    with StepRecords(host.root).lock(), pytest.raises(UserError, match="already running"), StepRecords(host.root).lock():
         pass
 
 

@@ -32,7 +32,7 @@ class Hypervisor:
         return ""
 
 
-def wish(**values: object) -> argparse.Namespace:
+def options(**values: object) -> argparse.Namespace:
     base: dict[str, object] = {"host": None, "partner": None, "address": None, "name": "t", "keep": False}
     return argparse.Namespace(**{**base, **values})
 
@@ -56,7 +56,7 @@ def in_pool(host: Host, master: str) -> None:
 
 
 def test_without_a_pool_by_xl_and_nothing_is_left(host: Host, hypervisor: Hypervisor) -> None:
-    assert selftest.selftest(wish()) == 0
+    assert selftest.selftest(options()) == 0
     order = [call.split()[0] + call.split()[1] for call in hypervisor.calls if call.split()[0] in ("xl", "ping", "ip")]
     assert order == ["ip-json", "ipaddress", "xlcreate", "ping-n", "xldestroy", "ipaddress"]
     assert not host.path("run/dom0kit/t.cfg").exists()
@@ -64,7 +64,7 @@ def test_without_a_pool_by_xl_and_nothing_is_left(host: Host, hypervisor: Hyperv
 
 def test_a_guest_in_the_pool_is_made_pinged_and_removed(host: Host, hypervisor: Hypervisor) -> None:
     in_pool(host, host.name)
-    assert selftest.selftest(wish(host="other.example.net", address="10.0.0.9/24")) == 0
+    assert selftest.selftest(options(host="other.example.net", address="10.0.0.9/24")) == 0
     assert hypervisor.guests == []
     assert not [call for call in hypervisor.calls if call.startswith("ip address")], "the address was given"
     assert [call for call in hypervisor.calls if call.startswith("gnt-instance add") and "--node=other.example.net" in call]
@@ -74,13 +74,13 @@ def test_a_guest_that_does_not_answer_is_removed_all_the_same(host: Host, hyperv
     in_pool(host, host.name)
     hypervisor.silent = True
     with pytest.raises(UserError, match="waiting for the guest to answer"):
-        selftest.selftest(wish(keep=True))
+        selftest.selftest(options(keep=True))
     assert hypervisor.guests == []
 
 
 def test_a_guest_that_shall_be_kept_is_kept(host: Host, hypervisor: Hypervisor) -> None:
     in_pool(host, host.name)
-    selftest.selftest(wish(keep=True, address="10.0.0.9/24"))
+    selftest.selftest(options(keep=True, address="10.0.0.9/24"))
     assert hypervisor.guests == ["t"]
 
 
@@ -90,12 +90,12 @@ def test_a_guest_that_shall_be_kept_is_kept(host: Host, hypervisor: Hypervisor) 
         ("other.example.net", {}, "on its master other"),
         ("", {"host": "x"}, "in no pool"),
         ("xen1.example.net", {"host": "stranger"}, "stranger is not in the pool"),
-        ("xen1.example.net", {"address": "10.0.0.300/24"}, "no IPv4 address"),
+        ("xen1.example.net", {"address": "10.0.0.300/24"}, "not an IPv4 address"),
     ],
 )
 def test_what_cannot_be(host: Host, hypervisor: Hypervisor, master: str, values: dict[str, object], text: str) -> None:
     if master:
         in_pool(host, master)
     with pytest.raises(UserError, match=text):
-        selftest.selftest(wish(**values))
+        selftest.selftest(options(**values))
     assert hypervisor.guests == []

@@ -78,7 +78,7 @@ def test_a_well_host_says_so() -> None:
     text = "\n".join(lines)
     assert "xen1.example.org" in lines[0]
     assert "192.0.2.10/24 on xenbr0" in text
-    assert "All is well." in text
+    assert "No problems." in text
     assert "1 Shell   2 Network   3 Restart   4 Power off" in lines[-1]
 
 
@@ -101,7 +101,7 @@ def test_a_missing_path_is_counted_and_told() -> None:
 
 def test_first_boot_that_is_not_over() -> None:
     steps = [{"name": "identity", "state": "done"}, {"name": "storage", "state": "open"}]
-    assert "still going on: storage" in "\n".join(draw({**STATUS, "steps": steps}))
+    assert "in progress: storage" in "\n".join(draw({**STATUS, "steps": steps}))
 
 
 def test_disks_maps_and_their_paths() -> None:
@@ -123,7 +123,7 @@ def test_how_to_log_in_is_said_when_it_is_possible() -> None:
 
 
 def test_arrays_that_are_not_whole() -> None:
-    assert array_lines(MDSTAT) == ["md127: one of its disks is missing", "md125: resync = 12.6%"]
+    assert array_lines(MDSTAT) == ["md127: a disk of the array is missing", "md125: resync = 12.6%"]
     assert array_lines("") == []
 
 
@@ -132,10 +132,10 @@ def test_what_is_not_well() -> None:
         "pool: the master does not answer"
     ]
     status = {**STATUS, "xen": False, "steps": [{"name": "network", "state": "failed", "error": "no card"}]}
-    found = problems(status, "foo.service loaded failed failed Foo\n", ["md127: one of its disks is missing"])
+    found = problems(status, "foo.service loaded failed failed Foo\n", ["md127: a disk of the array is missing"])
     assert found[0] == "network: no card"
     assert "service foo.service failed" in found
-    assert "Xen is not running: no guest can be started" in found
+    assert "Xen is not running: guests cannot be started" in found
     assert problems(STATUS, "", []) == []
 
 
@@ -158,7 +158,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def test_a_key_that_is_pressed_while_the_screen_is_made_counts(terminal: int) -> None:
-    with status_screen.keys_at_once():
+    with status_screen.unbuffered_keys():
         os.write(terminal, b"3")
         # Time passes, the screen is drawn, then the key is asked for.
         assert status_screen.wait_key(5) == "3"
@@ -167,7 +167,7 @@ def test_a_key_that_is_pressed_while_the_screen_is_made_counts(terminal: int) ->
 
 def test_what_was_typed_before_a_question_is_no_answer(terminal: int) -> None:
     before = termios.tcgetattr(terminal)
-    with status_screen.keys_at_once() as toggle:
+    with status_screen.unbuffered_keys() as toggle:
         os.write(terminal, b"yes\n")
         assert select.select([sys.stdin], [], [], 5)[0]  # the kernel brings it over in its own time
         toggle()
@@ -225,5 +225,5 @@ def test_a_failed_step_takes_two_rows_and_says_when_it_is_tried_again() -> None:
     step = {"name": "pool", "state": "failed", "error": "the master sleeps\n  hint: wake it", "tries": 2, "next": 0}
     bad = problems({**STATUS, "steps": [step]}, "", [])
     assert bad[0] == "pool: the master sleeps"
-    assert bad[1].startswith("pool failed (tried 2 times; again by itself at ")
+    assert bad[1].startswith("pool failed (tried 2 times; automatic retry at ")
     assert len(draw(bad=bad)) == HEIGHT

@@ -10,8 +10,8 @@ from fake_runner import FakeRunner
 from dom0kit.errors import UserError
 from dom0kit.linux import cpio
 from pool import trial_guest
-from pool.driver import Joiner
-from pool.host_access import Local, Member
+from pool.driver import JoiningHost
+from pool.host_access import LocalHost, ManagedHost
 from pool.xl import Xl
 from pool.xl_guest import config
 
@@ -23,7 +23,7 @@ LIBRARIES = ("lib/x86_64-linux-gnu/libc.so.6", "lib64/ld-linux-x86-64.so.2")
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Local:
+def host(tmp_path: Path) -> LocalHost:
     files = {"usr/bin/busybox": b"busybox", **dict.fromkeys(LIBRARIES, b"library")}
     for module in trial_guest.MODULES:
         files[f"usr/lib/modules/6.12/kernel/{module}.xz"] = lzma.compress(b"module " + module.encode())
@@ -31,10 +31,10 @@ def host(tmp_path: Path) -> Local:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return Local(tmp_path, FakeRunner({"ldd": LDD}))
+    return LocalHost(tmp_path, FakeRunner({"ldd": LDD}))
 
 
-def test_the_guest_is_made_of_what_the_host_has(host: Local) -> None:
+def test_the_guest_is_made_of_what_the_host_has(host: LocalHost) -> None:
     found = cpio.read(gzip.decompress(trial_guest.build(host, "6.12").read_bytes()))
     assert found["lib64/ld-linux-x86-64.so.2"] == b"library"
     assert found["modules/0-xen-netfront.ko"] == b"module drivers/net/xen-netfront.ko"
@@ -42,7 +42,7 @@ def test_the_guest_is_made_of_what_the_host_has(host: Local) -> None:
     assert b"poweroff -f" in found["sbin/poweroff"]
 
 
-def test_the_same_host_makes_the_same_guest_and_makes_it_once(host: Local) -> None:
+def test_the_same_host_makes_the_same_guest_and_makes_it_once(host: LocalHost) -> None:
     first = trial_guest.build(host, "6.12").read_bytes()
     host.path("usr/bin/busybox").write_bytes(b"another")
     assert trial_guest.build(host, "6.12").read_bytes() == first
@@ -50,9 +50,9 @@ def test_the_same_host_makes_the_same_guest_and_makes_it_once(host: Local) -> No
     assert trial_guest.build(host, "6.12").read_bytes() != first
 
 
-def test_another_kernel_makes_another_guest(host: Local) -> None:
+def test_another_kernel_makes_another_guest(host: LocalHost) -> None:
     trial_guest.build(host, "6.12")
-    with pytest.raises(UserError, match=r"xen-netfront\.ko is not there"):
+    with pytest.raises(UserError, match=r"xen-netfront\.ko does not exist"):
         trial_guest.build(host, "6.13")
 
 
@@ -62,16 +62,16 @@ def test_arguments_have_no_comma() -> None:
 
 
 def test_the_guest_of_xl_alone() -> None:
-    text = config("g", Member("h", "10.0.0.1", "xenbr0.77", "xenbr0", 77), "169.254.1.2/30")
+    text = config("g", ManagedHost("h", "10.0.0.1", "xenbr0.77", "xenbr0", 77), "169.254.1.2/30")
     assert 'vif = ["bridge=xenbr0.77,script=vif-openvswitch"]' in text
     assert 'cmdline = "console=hvc0 quiet guest.name=g guest.address=169.254.1.2/30"' in text
 
 
 def test_xl_knows_no_pool() -> None:
     assert Xl().status().role == "alone"
-    assert not Xl().preflight(Joiner("h", (), "", "", "")).welcome
+    assert not Xl().preflight(JoiningHost("h", (), "", "", "")).accepted
     for act in (Xl().create, Xl().leave):
-        with pytest.raises(UserError, match="knows no pool"):
+        with pytest.raises(UserError, match="does not support pools"):
             act()
 
 

@@ -28,7 +28,7 @@ def asked(master: FakeRunner) -> list[str]:
 
 def test_tags_become_what_they_should_be(pool: Path) -> None:
     master = FakeRunner({"": "dom0kit:paths-missing:w1\nmine\n"})
-    ganeti_tags.bring(pool, ["w2"], master)
+    ganeti_tags.update_tags(pool, ["w2"], master)
     node = "xen2.example.org"
     assert asked(master) == [
         f"list-tags {node}",
@@ -39,13 +39,13 @@ def test_tags_become_what_they_should_be(pool: Path) -> None:
 
 def test_tags_that_are_right_are_left_alone(pool: Path) -> None:
     master = FakeRunner({"": "dom0kit:paths-missing:w1\n"})
-    ganeti_tags.bring(pool, ["w1"], master)
+    ganeti_tags.update_tags(pool, ["w1"], master)
     assert len(asked(master)) == 1
 
 
 def test_a_host_in_no_pool_asks_nobody(tmp_path: Path) -> None:
     master = FakeRunner()
-    ganeti_tags.bring(tmp_path, ["w1"], master)
+    ganeti_tags.update_tags(tmp_path, ["w1"], master)
     assert asked(master) == []
 
 

@@ -9,7 +9,7 @@ from test_paths_maps import disk
 
 from dom0kit.linux.multipath_maps import Map
 from dom0kit.units import MIB
-from firstboot.multipath_monitor.rescan import Sizes, look_again, news, read_sizes, resize, size_line
+from firstboot.multipath_monitor.rescan import Sizes, differences, read_sizes, rescan_devices, resize, size_line
 
 
 def machine(root: File, **sizes: int) -> File:
@@ -35,7 +35,7 @@ def lun(*devs: str, bad: tuple[str, ...] = ()) -> Map:
         ({"dm_0": 10, "sda": 10, "sdb": 10}, 0, ""),
         ({"dm_0": 10, "sda": 12, "sdb": 12}, 12, "the array has grown it to 12.0 MiB"),
         ({"dm_0": 10, "sda": 12, "sdb": 10}, 0, "sda has 12.0 MiB, sdb has 10.0 MiB"),
-        ({"dm_0": 10, "sda": 8, "sdb": 8}, 0, "do not agree about its size of 10.0 MiB"),
+        ({"dm_0": 10, "sda": 8, "sdb": 8}, 0, "report other sizes than 10.0 MiB"),
     ],
 )
 def test_sizes(tmp_path: File, sizes: dict[str, int], grown: int, words: str) -> None:
@@ -64,18 +64,18 @@ def test_a_grown_lun_is_taken_in_and_a_shrunk_one_is_not(tmp_path: File) -> None
     assert "pvresize /dev/mapper/w" in said
     assert resize(machine(tmp_path, sda=8, sdb=8), [lun("sda", "sdb")], ask) == []
     (said,) = resize(machine(tmp_path, sda=12, sdb=12), [lun("sda", "sdb")], lambda question: "fail\n")
-    assert "could not be resized: multipathd says 'fail'" in said
+    assert "could not be resized: multipathd replied 'fail'" in said
 
 
 def test_every_adapter_and_every_path_looks_again(tmp_path: File) -> None:
     root, done = machine(tmp_path, sda=1, sdb=1), []
-    look_again(root, [lun("sda", "sdb", "gone")], lambda: done.append(True))
+    rescan_devices(root, [lun("sda", "sdb", "gone")], lambda: done.append(True))
     assert (root / "sys/class/scsi_host/host0/scan").read_text() == "- - -"
     assert (root / "sys/block/sdb/device/rescan").read_text() == "1"
     assert done == [True]
 
 
 def test_news() -> None:
-    assert news([disk("sda")], [disk("sda")]) == []
-    assert news([disk("sda")], [disk("sda", "sdb")]) == ["w has the new path sdb"]
-    assert news([], [disk("sda", "sdb")]) == ["new disk w with 2 paths"]
+    assert differences([disk("sda")], [disk("sda")]) == []
+    assert differences([disk("sda")], [disk("sda", "sdb")]) == ["w has the new path sdb"]
+    assert differences([], [disk("sda", "sdb")]) == ["new disk w with 2 paths"]

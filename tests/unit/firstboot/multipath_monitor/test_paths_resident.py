@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from firstboot.multipath_monitor.pin_in_memory import Linked, Resident, follow, linked, needed
+from firstboot.multipath_monitor.pin_in_memory import Linked, PinnedFiles, follow, linked, needed
 
 STRINGS, DYNAMIC, LOADED = 0x400, 0x600, 0x10000
 
@@ -110,8 +110,8 @@ def test_all_that_taking_in_a_disk_needs(tree: Path) -> None:
 
 
 def test_each_file_is_mapped_whole(tree: Path) -> None:
-    kept = Resident(tree, "6.12")
-    kept.hold()
+    kept = PinnedFiles(tree, "6.12")
+    kept.pin()
     files, links = needed(tree, "6.12")
     contents = {name: (tree / name[1:]).read_bytes() for name in files}
     assert {name: mapping[:] for name, (_, mapping) in kept.held.items()} == {
@@ -124,16 +124,16 @@ def test_each_file_is_mapped_whole(tree: Path) -> None:
 
 
 def test_what_is_written_anew_is_mapped_again(tree: Path) -> None:
-    kept = Resident(tree, "6.12")
-    kept.hold()
-    assert kept.again() == []
+    kept = PinnedFiles(tree, "6.12")
+    kept.pin()
+    assert kept.refresh() == []
     name = "/etc/lvm/devices/system.devices"
     (tree / "etc/lvm/devices").mkdir(parents=True, exist_ok=True)
     for text in ("first", "second"):
         # Both by a rename, as LVM and the administrator's editor do.
         (tree / "etc/new").write_text(text)
         (tree / "etc/new").rename(tree / name[1:])
-        assert kept.again() == [name]
+        assert kept.refresh() == [name]
         assert kept.held[name][1][:] == text.encode()
     (tree / name[1:]).unlink()
-    assert kept.again() == []
+    assert kept.refresh() == []

@@ -16,7 +16,7 @@ from dom0kit.events import Event, Reporter
 from dom0kit.linux.multipath_maps import Map
 from firstboot.multipath_monitor import alert_hooks, uevents
 from firstboot.multipath_monitor.map_changes import Change
-from firstboot.multipath_monitor.monitor import Watcher, read_expected
+from firstboot.multipath_monitor.monitor import Monitor, read_expected
 
 FAILED = (
     b"change@/devices/virtual/block/dm-0\0ACTION=change\0DEVPATH=/devices/virtual/block/dm-0\0SUBSYSTEM=block\0"
@@ -34,12 +34,12 @@ def shown(*maps: Map) -> str:
 
 
 class Array:
-    """A multipathd that says what a test wants, and what the watcher told."""
+    """A multipathd that says what a test wants, and the changes that the monitor reported."""
 
     def __init__(self, root: File) -> None:
         self.answer: str | None = shown(disk("sda", "sdb"))
-        self.told: list[tuple[str, str]] = []
-        self.watcher = Watcher(root, self.ask, lambda change: self.told.append((change.kind, change.path)))
+        self.changes: list[tuple[str, str]] = []
+        self.watcher = Monitor(root, self.ask, lambda change: self.changes.append((change.kind, change.path)))
 
     def ask(self, question: str) -> str:
         assert question == "show maps json"
@@ -73,56 +73,56 @@ def test_which_uevents_concern_paths(event: dict[str, str], concerns: bool) -> N
 
 def test_loss_and_return_are_told_once(tmp_path: File) -> None:
     array = Array(tmp_path)
-    array.watcher.look()
-    assert array.told == []
+    array.watcher.check()
+    assert array.changes == []
     assert read_expected(tmp_path) == {"w": 2}
-    for answer, told in ((disk("sda"), [("lost", "sdb")]), (disk("sda"), []), (disk("sda", "sdc"), [("returned", "sdc")])):
-        array.told.clear()
+    for answer, expected in ((disk("sda"), [("lost", "sdb")]), (disk("sda"), []), (disk("sda", "sdc"), [("returned", "sdc")])):
+        array.changes.clear()
         array.answer = shown(answer)
-        array.watcher.look()
-        assert array.told == told
+        array.watcher.check()
+        assert array.changes == expected
 
 
 def test_a_multipathd_that_is_busy_changes_nothing(tmp_path: File) -> None:
     array = Array(tmp_path)
-    array.watcher.look()
+    array.watcher.check()
     for answer in (None, "fail\n", "timeout", "", "[]"):
         array.answer = answer
-        array.watcher.look()
+        array.watcher.check()
     array.answer = shown(disk("sda"))
-    array.watcher.look()
-    assert array.told == [("lost", "sdb")]
+    array.watcher.check()
+    assert array.changes == [("lost", "sdb")]
 
 
 def test_the_last_path_is_told_before_anybody_is_asked(tmp_path: File) -> None:
     array = Array(tmp_path)
-    array.watcher.look()
+    array.watcher.check()
     array.answer = None
-    array.watcher.announced(uevents.parse(FAILED))
-    array.watcher.announced(uevents.parse(FAILED))
-    assert array.told == [("down", "")]
+    array.watcher.handle_uevent(uevents.parse(FAILED))
+    array.watcher.handle_uevent(uevents.parse(FAILED))
+    assert array.changes == [("down", "")]
     array.answer = shown(disk("sda", "sdb", bad=("sda", "sdb")))
-    array.watcher.look()
-    assert array.told == [("down", "")]
+    array.watcher.check()
+    assert array.changes == [("down", "")]
     array.answer = shown(disk("sda", "sdb"))
-    array.watcher.look()
-    assert array.told[1:] == [("returned", "sda"), ("returned", "sdb")]
+    array.watcher.check()
+    assert array.changes[1:] == [("returned", "sda"), ("returned", "sdb")]
 
 
 def test_the_last_path_of_an_unknown_disk_is_nothing(tmp_path: File) -> None:
     array = Array(tmp_path)
-    array.watcher.announced(uevents.parse(FAILED))
-    assert array.told == []
+    array.watcher.handle_uevent(uevents.parse(FAILED))
+    assert array.changes == []
 
 
 def test_what_was_known_before_the_boot_is_missed(tmp_path: File) -> None:
     first = Array(tmp_path)
-    first.watcher.look()
+    first.watcher.check()
     second = Array(tmp_path)
     second.watcher.expected = read_expected(tmp_path)
     second.answer = shown(disk("sdb"))
-    second.watcher.look()
-    assert second.told == [("degraded", "")]
+    second.watcher.check()
+    assert second.changes == [("degraded", "")]
     assert read_expected(tmp_path) == {"w": 2}
 
 
@@ -153,9 +153,14 @@ def test_hooks_are_executable_files_in_their_order(tmp_path: File) -> None:
 
 
 def test_hooks_are_told_everything() -> None:
-    told = alert_hooks.hook_environment(Change("lost", "w", "sda", 1, 2))
-    assert told["DOM0KIT_EVENT"] == "path-lost"
-    assert (told["DOM0KIT_DISK"], told["DOM0KIT_PATH"], told["DOM0KIT_LEFT"], told["DOM0KIT_EXPECTED"]) == ("w", "sda", "1", "2")
+    environment = alert_hooks.hook_environment(Change("lost", "w", "sda", 1, 2))
+    assert environment["DOM0KIT_EVENT"] == "path-lost"
+    assert (
+        environment["DOM0KIT_DISK"],
+        environment["DOM0KIT_PATH"],
+        environment["DOM0KIT_LEFT"],
+        environment["DOM0KIT_EXPECTED"],
+    ) == ("w", "sda", "1", "2")
 
 
 def test_a_hook_that_cannot_run_keeps_nothing_up(tmp_path: File) -> None:

@@ -9,26 +9,29 @@ from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from firstboot.host import HOST_JSON, Host
 from firstboot.pool import driver_factory, steps
-from firstboot.pool.member import member, told_member
-from firstboot.retry import NotAgain
-from firstboot.runner import Wish, run_steps
+from firstboot.pool.managed_host import managed_host, managed_host_from_json
+from firstboot.retry import NoRetry
+from firstboot.runner import RunOptions, run_steps
 from firstboot.steps.steps import STEPS
-from pool.driver import Code, Joiner, PoolState, Problem
+from pool.driver import JoiningHost, PoolState, Problem
 from pool.ganeti.driver import Ganeti
-from pool.join.messages import Refused
+from pool.join.messages import JoinRefused
+from pool.refusals import Code
 from pool.xl import Xl
 
 
 def tell(host: Host, **changes: Any) -> Host:
     """The host with other answers."""
-    host.write(HOST_JSON, json.dumps({**host.told, **changes}), 0o600)
+    host.write(HOST_JSON, json.dumps({**host.host_json, **changes}), 0o600)
     return Host(host.root, host.run)
 
 
 def test_what_a_driver_is_told(host: Host) -> None:
-    found = member(host)
+    found = managed_host(host)
     assert (found.name, found.address, found.port, found.volume_group) == ("xen1.example.net", "10.0.2.15", "xenbr0", "guests")
-    tagged = told_member({"host_name": "h", "guests": "none", "network": {"management": {"bridge": "br9", "vlan": 77}}})
+    tagged = managed_host_from_json(
+        {"host_name": "h", "guests": "none", "network": {"management": {"bridge": "br9", "vlan": 77}}}
+    )
     assert (tagged.port, tagged.bridge, tagged.vlan, tagged.volume_group) == ("mgmt.77", "br9", 77, None)
 
 
@@ -37,7 +40,7 @@ def test_the_pools_address_is_not_the_hosts(host: Host, told: dict[str, Any]) ->
     outputs = host.run.outputs  # type: ignore[attr-defined]
     both = [{"family": "inet", "local": text, "scope": "global"} for text in ("10.0.2.9", "10.0.2.15")]
     outputs["ip"] = json.dumps([{"addr_info": both}])
-    assert member(tell(host, network=network)).address == "10.0.2.15"
+    assert managed_host(tell(host, network=network)).address == "10.0.2.15"
 
 
 def test_a_host_alone_without_ganeti_is_left_alone(host: Host, calls: list[str]) -> None:
@@ -69,14 +72,14 @@ def test_without_a_pool_in_the_answers_nothing_is_done(host: Host, calls: list[s
 
 
 def test_the_token_is_forgotten_after_the_join_and_only_then(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    joined: list[Joiner] = []
+    joined: list[JoiningHost] = []
     fails = [True]
 
-    def join(self: Ganeti, joiner: Joiner) -> None:
+    def join(self: Ganeti, joining_host: JoiningHost) -> None:
         assert self.token == "d0k1-secret"
         if fails:
             raise UserError("the pool does not answer")
-        joined.append(joiner)
+        joined.append(joining_host)
 
     monkeypatch.setattr(Ganeti, "join", join)
     host = tell(host, pool={"toolstack": "ganeti", "join": {"token": "d0k1-secret"}})
@@ -85,20 +88,20 @@ def test_the_token_is_forgotten_after_the_join_and_only_then(host: Host, monkeyp
     assert run_steps(host, reporter, step, say=str).failed
     assert "d0k1-secret" in host.read(HOST_JSON)
     fails.clear()
-    assert run_steps(host, reporter, step, say=str, wish=Wish(again=("pool",))).done == ["pool"]
+    assert run_steps(host, reporter, step, say=str, options=RunOptions(force=("pool",))).done == ["pool"]
     assert (joined[0].name, joined[0].addresses, joined[0].version) == ("xen1.example.net", ("10.0.2.15",), "0.1.0")
     assert "d0k1-secret" not in host.read(HOST_JSON)
     assert run_steps(Host(host.root, host.run), reporter, step, say=str).skipped == ["pool"]
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [("expired", NotAgain), ("unreachable", Refused), ("busy", Refused), ("clock", Refused)]
+    ("code", "kind"), [("expired", NoRetry), ("unreachable", JoinRefused), ("busy", JoinRefused), ("clock", JoinRefused)]
 )
 def test_what_no_waiting_mends_is_not_tried_again(
     host: Host, monkeypatch: pytest.MonkeyPatch, code: Code, kind: type[UserError]
 ) -> None:
-    def join(self: Ganeti, joiner: Joiner) -> None:
-        raise Refused(Problem(code, "no"))
+    def join(self: Ganeti, joining_host: JoiningHost) -> None:
+        raise JoinRefused(Problem(code, "no"))
 
     monkeypatch.setattr(Ganeti, "join", join)
     with pytest.raises(UserError) as caught:

@@ -9,7 +9,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from firstboot.host import Host
-from firstboot.steps import steps
+from firstboot.steps import access, clock, identity, services, steps, storage
 
 
 def retold(host: Host, told: dict[str, Any]) -> Host:
@@ -30,7 +30,7 @@ def test_identity(host: Host, calls: list[str]) -> None:
     empty.touch()
     cut_off = host.path("etc/ssh/.ssh_host_ecdsa_key.0.new")
     cut_off.write_text("half a key")
-    steps.identity(host)
+    identity.identity(host)
     assert [call.split(" -N ")[0] for call in calls] == ["ssh-keygen -q -t ecdsa", "ssh-keygen -q -t ed25519"]
     names = ["ssh_host_ecdsa_key", "ssh_host_ecdsa_key.pub", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "sshd_config"]
     assert sorted(os.listdir(host.path("etc/ssh"))) == names
@@ -39,20 +39,20 @@ def test_identity(host: Host, calls: list[str]) -> None:
     assert name.stat().st_mode & 0o777 == 0o600
     nvme = host.read("etc/nvme/hostid")
     assert host.read("etc/nvme/hostnqn") == f"nqn.2014-08.org.nvmexpress:uuid:{nvme}"
-    steps.identity(host)
+    identity.identity(host)
     assert name.read_text() == first
     assert host.read("etc/nvme/hostid") == nvme
 
 
 def test_a_machine_id_that_does_not_come_is_an_error(host: Host, calls: list[str]) -> None:
     host.path("etc/machine-id").write_text("uninitialized\n")
-    with pytest.raises(UserError, match="machine id"):
-        steps.identity(host)
+    with pytest.raises(UserError, match="machine ID"):
+        identity.identity(host)
     assert calls == ["systemd-machine-id-setup"]
 
 
 def test_name(host: Host) -> None:
-    steps.name(host)
+    identity.name(host)
     assert host.read("etc/hostname") == "xen1.example.net\n"
     assert host.read("proc/sys/kernel/hostname") == "xen1.example.net"
     assert "127.0.1.1\txen1.example.net xen1" in host.read("etc/hosts")
@@ -61,17 +61,17 @@ def test_name(host: Host) -> None:
 def test_a_static_address_goes_into_hosts(host: Host, told: dict[str, Any]) -> None:
     told["network"]["management"]["ipv4"] = {"address": "192.0.2.10/24", "gateway": "192.0.2.1"}
     host = retold(host, told)
-    steps.name(host)
+    identity.name(host)
     assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
     told["network"]["management"].update(ipv4="none", ipv6={"address": "2001:db8::10/64"})
     host = retold(host, told)
-    steps.name(host)
+    identity.name(host)
     assert "2001:db8::10\txen1.example.net xen1" in host.read("etc/hosts")
 
 
 def test_root(host: Host, told: dict[str, Any]) -> None:
     host.write("root/.ssh/authorized_keys", "ssh-ed25519 other\n", 0o600)
-    steps.root(host)
+    access.root(host)
     assert host.read("etc/shadow").startswith(f"root:{told['root']['password_hash']}:")
     assert host.path("etc/shadow").stat().st_mode & 0o777 == 0o640
     keys = host.path("root/.ssh/authorized_keys")
@@ -83,17 +83,17 @@ def test_root(host: Host, told: dict[str, Any]) -> None:
 def test_a_locked_root_has_keys_alone(host: Host, told: dict[str, Any]) -> None:
     told["root"] = {"ssh_keys": told["root"]["ssh_keys"], "lock": True}
     host.write("etc/shadow", "root:$6$old$hash:20000:0:99999:7:::\n", 0o640)
-    steps.root(retold(host, told))
+    access.root(retold(host, told))
     assert host.read("etc/shadow").startswith("root:*:")
     assert told["root"]["ssh_keys"][0] in host.read("root/.ssh/authorized_keys")
 
 
 def test_ssh_is_on_and_stays_so(host: Host, calls: list[str]) -> None:
     host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
-    steps.ssh(host)
+    access.ssh(host)
     assert calls == ["systemctl is-enabled ssh.service"]
     host.run.outputs["systemctl"] = "disabled\n"  # type: ignore[attr-defined]
-    steps.ssh(host)
+    access.ssh(host)
     assert calls[-1] == "systemctl enable ssh.service"
 
 
@@ -101,55 +101,55 @@ def test_ssh_off(host: Host, told: dict[str, Any], calls: list[str]) -> None:
     told["ssh"] = "off"
     host = retold(host, told)
     host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
-    steps.ssh(host)
+    access.ssh(host)
     assert calls == [
         "systemctl is-enabled ssh.service",
         "systemctl disable ssh.service ssh.socket",
         "systemctl stop ssh.service ssh.socket",
     ]
     calls.clear()
-    steps.services(host)
+    services.services(host)
     assert calls == ["systemctl start xen.service"]
 
 
 def test_clock(host: Host, calls: list[str]) -> None:
-    steps.clock(host)
+    clock.clock(host)
     assert os.readlink(host.path("etc/localtime")) == "/usr/share/zoneinfo/Europe/Berlin"
     assert host.read("etc/timezone") == "Europe/Berlin\n"
     assert host.read("etc/chrony/sources.d/dom0kit.sources") == "server 192.0.2.1 iburst\n"
     assert calls == ["systemctl --no-block try-restart chrony.service"]
-    steps.clock(host)
+    clock.clock(host)
     assert len(calls) == 1
 
 
 def test_an_unknown_zone_is_an_error(host: Host) -> None:
     host.path("usr/share/zoneinfo/Europe/Berlin").unlink()
     with pytest.raises(UserError, match="Europe/Berlin"):
-        steps.clock(host)
+        clock.clock(host)
 
 
 def test_storage(host: Host, told: dict[str, Any], calls: list[str]) -> None:
-    steps.storage(host)
+    storage.storage(host)
     assert calls == ["vgs --noheadings --options vg_name guests"]
     told["guests"] = "none"
-    steps.storage(retold(host, told))
+    storage.storage(retold(host, told))
     assert len(calls) == 1
 
 
 def test_services(host: Host, calls: list[str]) -> None:
-    steps.services(host)
+    services.services(host)
     assert calls == ["systemctl start ssh.service xen.service"]
 
 
 def test_without_xen_there_is_a_warning(host: Host, calls: list[str]) -> None:
     host.path("sys/hypervisor/type").unlink()
-    steps.services(host)
+    services.services(host)
     assert calls == ["systemctl start ssh.service"]
     assert host.warnings == ["this host runs without Xen"]
 
 
 def test_confirm(host: Host) -> None:
-    steps.confirm(host)
+    services.confirm(host)
     value = json.loads(host.read("var/lib/dom0kit/confirmed.json"))
     assert value["version"] == "0.1.0"
     assert abs(value["time"] - time.time()) < 60
@@ -163,6 +163,6 @@ def test_damaged_answers_are_said_in_words(host: Host, told: dict[str, Any]) -> 
 
 def test_no_answers(host: Host) -> None:
     host.path("etc/dom0kit/host.json").unlink()
-    with pytest.raises(UserError, match="is not there"):
-        _ = host.told
+    with pytest.raises(UserError, match="does not exist"):
+        _ = host.host_json
     assert host.name == "this host"

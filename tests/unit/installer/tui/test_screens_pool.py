@@ -23,7 +23,7 @@ from installer.tui.state import State, document, to_answers, to_yaml
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
 from installer.tui.toolkit.wizard import Wizard
-from pool.driver import Joiner, PoolAnswer
+from pool.driver import JoiningHost, PoolAnswer
 from pool.driver import Problem as Reason
 from pool.join.token import JoinToken, read_token
 
@@ -184,11 +184,11 @@ class Pool:
     """A pool that answers when it is let."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: PoolAnswer) -> None:
-        self.answers, self.asked = list(answers), list[Joiner]()
+        self.answers, self.asked = list(answers), list[JoiningHost]()
         self.may = threading.Event()
         monkeypatch.setattr(pool_requests, "ask_pool", self)
 
-    def __call__(self, by: Any, who: Joiner) -> PoolAnswer:
+    def __call__(self, by: Any, who: JoiningHost) -> PoolAnswer:
         self.asked.append(who)
         self.may.wait(5)
         return self.answers.pop(0)
@@ -251,7 +251,7 @@ def test_joining_later_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_breaks_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(by: Any, who: Joiner) -> PoolAnswer:
+    def broken(by: Any, who: JoiningHost) -> PoolAnswer:
         raise RuntimeError("no key")
 
     monkeypatch.setattr(pool_requests, "ask_pool", broken)
@@ -308,7 +308,7 @@ STICK = '{"blockdevices": [{"path": "/dev/sdb", "type": "disk", "size": 1, "fsty
         ({"a": TOKEN, "b": TOKEN}, read_token(TOKEN).id),
         ({}, "no file on /dev/sdb holds a join token"),
         ({"a": TOKEN, "b": TOKEN + "x"}, "several join tokens"),
-        ({"a": TOKEN[:-3]}, "mangled"),
+        ({"a": TOKEN[:-3]}, "damaged"),
     ],
 )
 def test_a_token_from_a_stick(monkeypatch: pytest.MonkeyPatch, there: dict[str, str], said: str) -> None:

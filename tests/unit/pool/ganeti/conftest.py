@@ -1,5 +1,5 @@
 """Fixtures of the tests of Ganeti pools."""
 
-from ganeti_samples import commands, in_pool, member, place
+from ganeti_samples import access, commands, in_pool, own
 
-__all__ = ["commands", "in_pool", "member", "place"]
+__all__ = ["access", "commands", "in_pool", "own"]

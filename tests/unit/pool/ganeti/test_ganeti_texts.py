@@ -10,22 +10,22 @@ from pool.ganeti.instance_commands import Wanted, add_command
 from pool.ganeti.peers import etc_hosts, ssh_keys
 from pool.ganeti.rapi import users_line
 from pool.ganeti.ssconf import addresses, read_ssconf
-from pool.host_access import Local
+from pool.host_access import LocalHost
 
 KEY = "ssh-rsa AAAAB3NzaC1yc2E root@h1"
 OTHER = "ssh-rsa AAAAB3Nother root@h2"
 
 
-def test_a_host_without_pool_has_no_ssconf(place: Local) -> None:
-    assert read_ssconf(place) is None
+def test_a_host_without_pool_has_no_ssconf(access: LocalHost) -> None:
+    assert read_ssconf(access) is None
 
 
-def test_a_pool_that_was_cut_off_before_its_certificate_is_none(in_pool: Local) -> None:
+def test_a_pool_that_was_cut_off_before_its_certificate_is_none(in_pool: LocalHost) -> None:
     in_pool.path("var/lib/ganeti/server.pem").unlink()
     assert read_ssconf(in_pool) is None
 
 
-def test_ssconf_tells_pool_master_and_hosts(in_pool: Local) -> None:
+def test_ssconf_tells_pool_master_and_hosts(in_pool: LocalHost) -> None:
     pool = read_ssconf(in_pool)
     assert pool is not None
     assert (pool.pool, pool.address, pool.master, pool.master_address) == (
@@ -55,17 +55,17 @@ def test_the_pools_names_are_a_block_and_the_own_line_stays() -> None:
     assert etc_hosts.hosts_text(text, {}) == "127.0.0.1 localhost\n10.0.0.11\th1.example.org h1\n"
 
 
-def test_writing_names_again_changes_nothing(in_pool: Local) -> None:
+def test_writing_names_again_changes_nothing(in_pool: LocalHost) -> None:
     assert etc_hosts.write_hosts(in_pool)
     assert "10.0.0.12\th2.example.org h2" in in_pool.read("etc/hosts")
     assert not etc_hosts.write_hosts(in_pool)
 
 
-def test_a_name_that_a_job_needs_stays_while_ganetis_files_change(place: Local) -> None:
-    etc_hosts.write_hosts(place, {"pool.example.org": "10.0.0.10"})
-    assert not etc_hosts.write_hosts(place, keep=True), "gnt-cluster init resolves it before there is a pool"
-    assert etc_hosts.write_hosts(place)
-    assert "pool.example.org" not in place.read("etc/hosts")
+def test_a_name_that_a_job_needs_stays_while_ganetis_files_change(access: LocalHost) -> None:
+    etc_hosts.write_hosts(access, {"pool.example.org": "10.0.0.10"})
+    assert not etc_hosts.write_hosts(access, keep=True), "gnt-cluster init resolves it before there is a pool"
+    assert etc_hosts.write_hosts(access)
+    assert "pool.example.org" not in access.read("etc/hosts")
 
 
 def test_half_a_block_does_not_swallow_what_follows() -> None:
@@ -83,20 +83,20 @@ def test_only_plain_public_keys_let_somebody_in(text: str) -> None:
     assert not ssh_keys.is_public_key(text)
 
 
-def test_a_file_of_nothing_but_nul_bytes_is_made_whole(place: Local) -> None:
-    path = place.path("root/.ssh/authorized_keys")
+def test_a_file_of_nothing_but_nul_bytes_is_made_whole(access: LocalHost) -> None:
+    path = access.path("root/.ssh/authorized_keys")
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(400))
-    assert ssh_keys.let_in(place, [KEY])
+    assert ssh_keys.authorize_keys(access, [KEY])
     assert path.read_text() == f"{KEY}\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_keys_of_a_cut_off_addition_go_and_those_of_hosts_stay(place: Local) -> None:
-    place.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh2.example.org {OTHER}\n")
-    assert ssh_keys.forget_half_added(place, "h2.example.org")
-    assert place.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
-    assert not ssh_keys.forget_half_added(place, "h2.example.org")
+def test_the_keys_of_a_cut_off_addition_go_and_those_of_hosts_stay(access: LocalHost) -> None:
+    access.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh2.example.org {OTHER}\n")
+    assert ssh_keys.remove_partial_keys(access, "h2.example.org")
+    assert access.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
+    assert not ssh_keys.remove_partial_keys(access, "h2.example.org")
 
 
 def test_two_pools_do_not_share_their_guests_mac_addresses() -> None:
@@ -130,4 +130,4 @@ def test_a_guest_of_the_pool_by_command() -> None:
 
 
 def test_paths_are_below_the_root(tmp_path: Path) -> None:
-    assert Local(tmp_path).path("etc/hosts") == tmp_path / "etc/hosts"
+    assert LocalHost(tmp_path).path("etc/hosts") == tmp_path / "etc/hosts"

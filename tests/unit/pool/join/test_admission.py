@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pool.driver import Joiner
-from pool.join.admission import apart, judge, master_problem, series
+from pool.driver import JoiningHost
+from pool.join.admission import admission_problems, master_problem, release_series
 from pool.join.pool_facts import Member, PoolFacts, image_facts
+from pool.join.token_store import span_text
 
 NOW = 1_800_000_000.0
 FACTS = PoolFacts(
@@ -22,43 +23,43 @@ FACTS = PoolFacts(
     version="0.1.0",
     toolstack="ganeti 3.1.0~rc2",
 )
-JOINER = Joiner("h1", ("192.0.2.20",), "0.1.3", "ganeti 3.1.2", "u1", NOW + 59)
+HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.3", "ganeti 3.1.2", "u1", NOW + 59)
 
 
-def codes(joiner: Joiner, *, live: bool = False, known: dict[str, str] | None = None) -> list[str]:
-    return [problem.code for problem in judge(joiner, FACTS, NOW, live=live, known=known or {})]
+def codes(host: JoiningHost, *, live: bool = False, known: dict[str, str] | None = None) -> list[str]:
+    return [problem.code for problem in admission_problems(host, FACTS, NOW, live=live, known=known or {})]
 
 
 def test_a_good_host_is_welcome() -> None:
-    assert codes(JOINER) == []
+    assert codes(HOST) == []
 
 
 @pytest.mark.parametrize(
-    ("joiner", "code"),
+    ("host", "code"),
     [
-        (replace(JOINER, version="0.2.0"), "version"),
-        (replace(JOINER, version=""), "version"),
-        (replace(JOINER, toolstack="ganeti 3.0.2"), "version"),
-        (replace(JOINER, toolstack="ganeti 3.10.0"), "version"),
-        (replace(JOINER, toolstack=""), "toolstack"),
-        (replace(JOINER, toolstack="ganeti"), "toolstack"),
-        (replace(JOINER, toolstack="xapi 25.6"), "toolstack"),
-        (replace(JOINER, clock=NOW + 61), "clock"),
-        (replace(JOINER, clock=NOW - 7200), "clock"),
-        (replace(JOINER, addresses=("192.0.2.12",)), "address"),
-        (replace(JOINER, addresses=("2001:db8::1", "192.0.2.5")), "address"),
+        (replace(HOST, version="0.2.0"), "version"),
+        (replace(HOST, version=""), "version"),
+        (replace(HOST, toolstack="ganeti 3.0.2"), "version"),
+        (replace(HOST, toolstack="ganeti 3.10.0"), "version"),
+        (replace(HOST, toolstack=""), "toolstack"),
+        (replace(HOST, toolstack="ganeti"), "toolstack"),
+        (replace(HOST, toolstack="xapi 25.6"), "toolstack"),
+        (replace(HOST, clock=NOW + 61), "clock"),
+        (replace(HOST, clock=NOW - 7200), "clock"),
+        (replace(HOST, addresses=("192.0.2.12",)), "address"),
+        (replace(HOST, addresses=("2001:db8::1", "192.0.2.5")), "address"),
     ],
 )
-def test_a_reason_against_it(joiner: Joiner, code: str) -> None:
-    assert codes(joiner) == [code]
-    problem = judge(joiner, FACTS, NOW, live=False, known={})[0]
+def test_a_reason_against_it(host: JoiningHost, code: str) -> None:
+    assert codes(host) == [code]
+    problem = admission_problems(host, FACTS, NOW, live=False, known={})[0]
     assert problem.text
     assert problem.hint
     assert "\n" not in problem.text
 
 
 def test_all_reasons_come_at_once() -> None:
-    assert codes(replace(JOINER, version="9", clock=0.0, addresses=("192.0.2.5",))) == ["version", "clock", "address"]
+    assert codes(replace(HOST, version="9", clock=0.0, addresses=("192.0.2.5",))) == ["version", "clock", "address"]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,12 @@ def test_all_reasons_come_at_once() -> None:
     ],
 )
 def test_a_name_is_taken_only_by_another_live_machine(name: str, live: bool, known: dict[str, str], taken: bool) -> None:
-    joiner = replace(JOINER, name=name, addresses=("192.0.2.12",) if name == "m2" else JOINER.addresses)
-    assert codes(joiner, live=live, known=known) == (["name"] if taken else [])
+    host = replace(HOST, name=name, addresses=("192.0.2.12",) if name == "m2" else HOST.addresses)
+    assert codes(host, live=live, known=known) == (["name"] if taken else [])
 
 
 def test_machines_without_a_uuid_are_not_one_machine() -> None:
-    assert codes(replace(JOINER, name="m2", addresses=(), uuid=""), live=True, known={"m2": ""}) == ["name"]
+    assert codes(replace(HOST, name="m2", addresses=(), uuid=""), live=True, known={"m2": ""}) == ["name"]
 
 
 def test_another_master_is_named() -> None:
@@ -97,12 +98,12 @@ def test_a_master_that_is_not_up_is_busy() -> None:
 
 @pytest.mark.parametrize(("version", "same"), [("3.1.0~rc2", "3.1"), ("3.1", "3.1"), ("3.10.1", "3.10"), ("nightly", "nightly")])
 def test_the_series_of_a_version(version: str, same: str) -> None:
-    assert series(version) == same
+    assert release_series(version) == same
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(61, "61 s"), (3600, "60 min"), (10800, "3 hours"), (864000, "10 days")])
 def test_clocks_apart_in_words(seconds: float, text: str) -> None:
-    assert apart(seconds) == text
+    assert span_text(seconds) == text
 
 
 def test_what_a_manifest_says_of_the_toolstack() -> None:

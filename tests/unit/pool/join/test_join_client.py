@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from pool.driver import Joiner, PoolAnswer, Problem
+from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join import client, queue, ssh_transport
-from pool.join.client import Conversation, Progress, backoff, place_text, queued
-from pool.join.messages import Refused, answer_to_json, joiner_from_json, joiner_to_json, problem_from_json, problem_to_json
+from pool.join.client import PoolClient, Progress, backoff_seconds, parse_queued, queue_text
+from pool.join.messages import JoinRefused, answer_to_json, host_from_json, host_to_json, problem_from_json, problem_to_json
 from pool.join.token import JoinToken
 
-JOINER = Joiner("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
+HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
 TOKEN = JoinToken(b"\x03" + b"k" * 32, b"s" * 32, ("192.0.2.1", "192.0.2.2"))
-Step = dict[str, Any] | Refused
+Step = dict[str, Any] | JoinRefused
 
 
-def refused(code: str, text: str = "no", address: str = "") -> Refused:
-    return Refused(problem_from_json({"code": code, "text": text}), address)
+def refused(code: str, text: str = "no", address: str = "") -> JoinRefused:
+    return JoinRefused(problem_from_json({"code": code, "text": text}), address)
 
 
 class Pool:
@@ -39,7 +39,7 @@ class Pool:
         self.sent: list[dict[str, Any]] = []
         self.seconds_each, self.now = 0.0, 0.0
 
-    def speak(
+    def send(
         self, token: JoinToken, keys: object, address: str, word: str, request: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
         self.asked.append((address, word))
@@ -47,15 +47,15 @@ class Pool:
         self.sent.append(request())
         steps = self.script[address]
         step = steps.pop(0) if len(steps) > 1 else steps[0]
-        if isinstance(step, Refused):
+        if isinstance(step, JoinRefused):
             raise step
         return step
 
-    def conversation(self, patience: float = 3600) -> Conversation:
-        return Conversation(
+    def conversation(self, patience: float = 3600) -> PoolClient:
+        return PoolClient(
             TOKEN,
             patience=patience,
-            speak=self.speak,
+            send=self.send,
             keys=lambda token: nullcontext(),
             clock=lambda: 1000.0,
             sleep=self.slept.append,
@@ -69,8 +69,8 @@ GOOD = answer_to_json(PoolAnswer("pool", "m1", "192.0.2.1", "ganeti 3.1.0", 2))
 def test_the_next_address_is_asked_when_the_first_is_not_there_and_first_from_then_on() -> None:
     pool = Pool({"192.0.2.1": [refused("unreachable")], "192.0.2.2": [GOOD]})
     with pool.conversation() as conversation:
-        assert conversation.ask(JOINER).welcome
-        assert conversation.ask(JOINER).master == "m1"
+        assert conversation.ask(HOST).accepted
+        assert conversation.ask(HOST).master == "m1"
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.2", "192.0.2.2"]
     assert pool.sent[0]["clock"] == 1000.0
 
@@ -86,27 +86,27 @@ def test_the_next_address_is_asked_when_the_first_is_not_there_and_first_from_th
 )
 def test_the_problem_that_tells_most_is_told(first: str, second: str, said: str) -> None:
     pool = Pool({"192.0.2.1": [refused(first)], "192.0.2.2": [refused(second)]})
-    assert [problem.code for problem in pool.conversation().ask(JOINER).problems] == [said]
+    assert [problem.code for problem in pool.conversation().ask(HOST).problems] == [said]
     assert len(pool.asked) == 2
 
 
 def test_nobody_there_names_all_addresses() -> None:
     pool = Pool({a: [refused("unreachable", f"{a} does not answer")] for a in TOKEN.addresses})
-    text = pool.conversation().ask(JOINER).problems[0].text
+    text = pool.conversation().ask(HOST).problems[0].text
     assert all(address in text for address in TOKEN.addresses)
 
 
 def test_a_clear_no_is_not_asked_again_elsewhere() -> None:
     pool = Pool({"192.0.2.1": [refused("expired")], "192.0.2.2": [GOOD]})
-    assert pool.conversation().ask(JOINER).problems[0].code == "expired"
+    assert pool.conversation().ask(HOST).problems[0].code == "expired"
     assert len(pool.asked) == 1
 
 
 def test_a_moved_master_is_followed() -> None:
     pool = Pool({"192.0.2.1": [refused("moved", address="192.0.2.9")], "192.0.2.9": [GOOD], "192.0.2.2": [GOOD]})
     with pool.conversation() as conversation:
-        assert conversation.ask(JOINER).welcome
-        conversation.ask(JOINER)
+        assert conversation.ask(HOST).accepted
+        conversation.ask(HOST)
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.9", "192.0.2.9"]
 
 
@@ -116,18 +116,18 @@ def test_a_new_master_that_is_not_up_is_what_is_told() -> None:
         "192.0.2.9": [refused("busy")],
         "192.0.2.2": [refused("unreachable")],
     }
-    assert Pool(script).conversation().ask(JOINER).problems[0].code == "busy"
+    assert Pool(script).conversation().ask(HOST).problems[0].code == "busy"
 
 
 def test_two_that_send_to_each_other_come_to_an_end() -> None:
     pool = Pool({"192.0.2.1": [refused("moved", address="192.0.2.2")], "192.0.2.2": [refused("moved", address="192.0.2.1")]})
-    assert pool.conversation().ask(JOINER).problems[0].code == "moved"
+    assert pool.conversation().ask(HOST).problems[0].code == "moved"
     assert len(pool.asked) < 8
 
 
 def test_no_word_of_a_pool_becomes_an_option_of_ssh() -> None:
     pool = Pool({"192.0.2.1": [refused("moved", address="-oProxyCommand=id")], "192.0.2.2": [refused("unreachable")]})
-    pool.conversation().ask(JOINER)
+    pool.conversation().ask(HOST)
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.2"]
 
 
@@ -136,7 +136,7 @@ def test_a_join_waits_in_the_queue_and_survives_lost_connections() -> None:
     script: list[Step] = [wait, refused("busy"), refused("unreachable"), {"queued": {"place": 0}}, {"joined": GOOD}]
     pool = Pool({"192.0.2.1": script, "192.0.2.2": [refused("unreachable")]})
     told: list[Progress] = []
-    assert pool.conversation().join(JOINER, told.append).master == "m1"
+    assert pool.conversation().join(HOST, told.append).master == "m1"
     assert [progress.place for progress in told] == [17, -1, -1, 0]
     assert "17th" in told[0].text
     assert "40 min" in told[0].text
@@ -149,31 +149,31 @@ def test_a_slow_master_is_asked_less_often(took: float, least: float, most: floa
     wait = {"queued": {"place": 0, "seconds": 150, "again": 5}}
     pool = Pool({"192.0.2.1": [wait, {"joined": GOOD}], "192.0.2.2": [refused("unreachable")]})
     pool.seconds_each = took
-    pool.conversation().join(JOINER, lambda progress: None)
+    pool.conversation().join(HOST, lambda progress: None)
     assert least <= pool.slept[0] <= most
 
 
 def test_a_rest_ends_before_the_host_counts_as_away() -> None:
-    assert client.LONGEST_REST + ssh_transport.SECONDS <= queue.GRACE
+    assert client.LONGEST_REST + ssh_transport.REQUEST_SECONDS <= queue.GRACE
 
 
 def test_the_patience_ends_when_the_pool_is_away_for_long() -> None:
     pool = Pool({a: [refused("unreachable")] for a in TOKEN.addresses})
-    with pytest.raises(Refused):
-        pool.conversation(patience=600).join(JOINER, lambda progress: None)
+    with pytest.raises(JoinRefused):
+        pool.conversation(patience=600).join(HOST, lambda progress: None)
     assert 600 <= sum(pool.slept) < 1200
 
 
 def test_waiting_in_the_queue_costs_no_patience() -> None:
     script: list[Step] = [{"queued": {"place": 900, "again": 300}} for _ in range(50)]
     pool = Pool({"192.0.2.1": [*script, {"joined": GOOD}]})
-    assert pool.conversation(patience=1).join(JOINER, lambda progress: None).pool == "pool"
+    assert pool.conversation(patience=1).join(HOST, lambda progress: None).pool == "pool"
 
 
 def test_a_refused_join_is_raised_at_once() -> None:
     pool = Pool({"192.0.2.1": [refused("version")]})
-    with pytest.raises(Refused) as caught:
-        pool.conversation().join(JOINER, lambda progress: None)
+    with pytest.raises(JoinRefused) as caught:
+        pool.conversation().join(HOST, lambda progress: None)
     assert caught.value.problem.code == "version"
     assert pool.slept == []
 
@@ -181,36 +181,34 @@ def test_a_refused_join_is_raised_at_once() -> None:
 def test_what_an_earlier_attempt_came_to_is_no_answer_to_this_one() -> None:
     wait = {"queued": {"place": 1, "seconds": 60, "again": 5}}
     pool = Pool({"192.0.2.1": [refused("failed"), wait, {"joined": GOOD}]})
-    assert pool.conversation().join(JOINER, lambda progress: None).master == "m1"
+    assert pool.conversation().join(HOST, lambda progress: None).master == "m1"
     adding = {"queued": {"place": 0, "seconds": 60, "again": 5}}
     pool = Pool({"192.0.2.1": [adding, adding, refused("failed"), wait, {"joined": GOOD}]})
-    assert pool.conversation().join(JOINER, lambda progress: None).master == "m1", (
-        "it stood for this host before its power was cut"
-    )
+    assert pool.conversation().join(HOST, lambda progress: None).master == "m1", "it stood for this host before its power was cut"
     pool = Pool({"192.0.2.1": [wait, adding, refused("failed"), {"joined": GOOD}]})
-    with pytest.raises(Refused):
-        pool.conversation().join(JOINER, lambda progress: None)
+    with pytest.raises(JoinRefused):
+        pool.conversation().join(HOST, lambda progress: None)
     pool = Pool({"192.0.2.1": [refused("failed"), wait, refused("failed"), {"joined": GOOD}]})
-    with pytest.raises(Refused) as caught:
-        pool.conversation().join(JOINER, lambda progress: None)
+    with pytest.raises(JoinRefused) as caught:
+        pool.conversation().join(HOST, lambda progress: None)
     assert caught.value.problem.code == "failed"
 
 
 def test_the_keys_of_the_master() -> None:
     pool = Pool({"192.0.2.1": [{"keys": ["ssh-rsa AAAA root@m1", 7, "ssh-rsa\nAAAA"]}]})
-    assert pool.conversation().keys(JOINER) == ("ssh-rsa AAAA root@m1",)
-    with pytest.raises(Refused, match="no keys"):
-        Pool({"192.0.2.1": [{"keys": []}]}).conversation().keys(JOINER)
+    assert pool.conversation().keys(HOST) == ("ssh-rsa AAAA root@m1",)
+    with pytest.raises(JoinRefused, match="no SSH keys"):
+        Pool({"192.0.2.1": [{"keys": []}]}).conversation().keys(HOST)
 
 
 def test_hosts_come_again_at_different_times() -> None:
-    assert backoff(1, lambda: 0.0) == 2.5
-    assert backoff(1, lambda: 1.0) == 7.5
-    assert backoff(500, lambda: 0.5) == 300.0
-    assert queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 7.0
+    assert backoff_seconds(1, lambda: 0.0) == 2.5
+    assert backoff_seconds(1, lambda: 1.0) == 7.5
+    assert backoff_seconds(500, lambda: 0.5) == 300.0
+    assert parse_queued({"place": 1, "again": 10}, lambda: 0.0)[1] == 7.0
     # A pool that talks nonsense does not make a host come every millisecond.
-    assert queued("nonsense", lambda: 0.0)[1] >= 0.7
-    assert queued({"again": -5}, lambda: 0.0)[1] >= 0.7
+    assert parse_queued("nonsense", lambda: 0.0)[1] >= 0.7
+    assert parse_queued({"again": -5}, lambda: 0.0)[1] >= 0.7
 
 
 @pytest.mark.parametrize(
@@ -223,7 +221,7 @@ def test_hosts_come_again_at_different_times() -> None:
     ],
 )
 def test_a_place_in_words(place: int, seconds: float, text: str) -> None:
-    assert text in place_text(place, seconds)
+    assert text in queue_text(place, seconds)
 
 
 @pytest.mark.parametrize(
@@ -260,9 +258,9 @@ def test_ssh_reads_nothing_of_the_user_s() -> None:
 
 
 def test_the_key_is_private_and_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_transport, "PRIVATE", (tmp_path,))
+    monkeypatch.setattr(ssh_transport, "RAM_FOLDERS", (tmp_path,))
     monkeypatch.setattr(ssh_transport.openssh_keys, "host_key_line", lambda short: "ecdsa-sha2-nistp256 AAAA")
-    with ssh_transport.Keys(TOKEN, public=lambda seed: b"p" * 32) as keys:
+    with ssh_transport.KeyFiles(TOKEN, public=lambda seed: b"p" * 32) as keys:
         assert keys.folder.stat().st_mode & 0o777 == 0o700
         assert (keys.folder / "key").stat().st_mode & 0o777 == 0o600
         assert (keys.folder / "known_hosts").read_text() == "dom0kit-pool ecdsa-sha2-nistp256 AAAA\n"
@@ -270,15 +268,15 @@ def test_the_key_is_private_and_gone_afterwards(tmp_path: Path, monkeypatch: pyt
 
 
 def test_addresses_in_sentences() -> None:
-    assert ssh_transport.shown("192.0.2.1", 22) == "192.0.2.1"
-    assert ssh_transport.shown("192.0.2.1", 2222) == "192.0.2.1:2222"
-    assert ssh_transport.shown("2001:db8::1", 2222) == "[2001:db8::1]:2222"
+    assert ssh_transport.address_text("192.0.2.1", 22) == "192.0.2.1"
+    assert ssh_transport.address_text("192.0.2.1", 2222) == "192.0.2.1:2222"
+    assert ssh_transport.address_text("2001:db8::1", 2222) == "[2001:db8::1]:2222"
 
 
 def test_a_joiner_goes_over_the_wire_and_back() -> None:
-    sent = json.loads(json.dumps(joiner_to_json(JOINER, 5.0)))
-    assert joiner_from_json(sent) == replace(JOINER, clock=5.0)
-    assert joiner_to_json(replace(JOINER, clock=7.0), 5.0)["clock"] == 7.0
+    sent = json.loads(json.dumps(host_to_json(HOST, 5.0)))
+    assert host_from_json(sent) == replace(HOST, clock=5.0)
+    assert host_to_json(replace(HOST, clock=7.0), 5.0)["clock"] == 7.0
 
 
 @pytest.mark.parametrize(
@@ -302,7 +300,7 @@ def test_a_joiner_goes_over_the_wire_and_back() -> None:
 )
 def test_a_strange_joiner_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        joiner_from_json({**joiner_to_json(JOINER, 5.0), **change})
+        host_from_json({**host_to_json(HOST, 5.0), **change})
 
 
 def test_what_the_pool_says_cannot_spoil_a_screen() -> None:

@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dom0kit.errors import UserError
-from pool.driver import Joiner, Problem
-from pool.join.queue import FORGOTTEN, GRACE, GUESSED, LATE, Queue, come_again
-from pool.join.queue_worker import work
+from pool.driver import JoiningHost, Problem
+from pool.join.queue import ABANDONED, GRACE, LONGEST_PAUSE, UNMEASURED_PAUSE, Queue, next_request_seconds
+from pool.join.queue_worker import run_worker
 
 NOW = 1_800_000_000.0
 
 
-def host(number: int, uuid: str = "") -> Joiner:
-    return Joiner(f"h{number}", (f"192.0.2.{number % 250}",), "0.1.0", "ganeti 3.1.0", uuid or f"u{number}", NOW)
+def host(number: int, uuid: str = "") -> JoiningHost:
+    return JoiningHost(f"h{number}", (f"192.0.2.{number % 250}",), "0.1.0", "ganeti 3.1.0", uuid or f"u{number}", NOW)
 
 
 def added(queue: Queue, now: float = NOW) -> list[str]:
     names: list[str] = []
-    work(queue, lambda joiner: names.append(joiner.name), lambda text: None, lambda: now)
+    run_worker(queue, lambda host: names.append(host.name), lambda text: None, lambda: now)
     return names
 
 
@@ -33,14 +33,14 @@ def test_first_come_first_served_however_often_they_ask(tmp_path: Path) -> None:
     assert queue.enter(host(2), NOW).seconds == 3 * 150
     assert added(queue) == ["h3", "h1", "h2"]
     assert [queue.enter(host(n), NOW).state for n in (1, 2, 3)] == ["done"] * 3
-    assert queue.tickets(NOW) == []
+    assert queue.entries(NOW) == []
 
 
 def test_a_host_that_is_away_keeps_its_number_but_holds_nobody_up(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     for number in (1, 2, 3):
         queue.enter(host(number), NOW)
-    later = NOW + GRACE + LATE + 1
+    later = NOW + GRACE + LONGEST_PAUSE + 1
     queue.enter(host(2), later)
     assert queue.enter(host(3), later).place == 2
     assert added(queue, later) == ["h2", "h3"]
@@ -52,8 +52,8 @@ def test_a_host_that_is_away_keeps_its_number_but_holds_nobody_up(tmp_path: Path
 def test_a_host_that_never_comes_back_is_forgotten(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1), NOW)
-    assert queue.tickets(NOW + FORGOTTEN + LATE) == []
-    assert queue.enter(host(1), NOW + FORGOTTEN + LATE).place == 1
+    assert queue.entries(NOW + ABANDONED + LONGEST_PAUSE) == []
+    assert queue.enter(host(1), NOW + ABANDONED + LONGEST_PAUSE).place == 1
 
 
 def test_one_that_fails_hears_why_and_stands_behind_the_others_then(tmp_path: Path) -> None:
@@ -61,16 +61,16 @@ def test_one_that_fails_hears_why_and_stands_behind_the_others_then(tmp_path: Pa
     queue.enter(host(1), NOW)
     queue.enter(host(2), NOW)
 
-    def add(joiner: Joiner) -> None:
-        if joiner.name == "h1":
+    def add(host: JoiningHost) -> None:
+        if host.name == "h1":
             raise UserError("ssh to h1 failed\nwith a long story", "is it up?")
 
-    assert work(queue, add, lambda text: None, lambda: NOW) == 1
-    standing = queue.enter(host(1), NOW)
-    assert standing.state == "failed"
-    assert standing.problem is not None
-    assert standing.problem.text == "the pool could not add h1: ssh to h1 failed"
-    assert standing.problem.hint == "is it up?"
+    assert run_worker(queue, add, lambda text: None, lambda: NOW) == 1
+    status = queue.enter(host(1), NOW)
+    assert status.state == "failed"
+    assert status.problem is not None
+    assert status.problem.text == "the pool could not add h1: ssh to h1 failed"
+    assert status.problem.hint == "is it up?"
     queue.enter(host(3), NOW)
     assert queue.enter(host(1), NOW).place == 2
 
@@ -91,10 +91,10 @@ def test_after_a_power_cut_the_one_that_was_at_it_is_first(tmp_path: Path) -> No
 def test_two_machines_of_one_name_do_not_both_stand_there(tmp_path: Path) -> None:
     queue = Queue(tmp_path / "queue")
     queue.enter(host(1, "u1"), NOW)
-    standing = queue.enter(host(1, "u2"), NOW)
-    assert standing.state == "refused"
-    assert standing.problem is not None
-    assert standing.problem.code == "name"
+    status = queue.enter(host(1, "u2"), NOW)
+    assert status.state == "refused"
+    assert status.problem is not None
+    assert status.problem.code == "name"
     assert queue.has(host(1, "u1"))
     assert not queue.has(host(1, "u2"))
 
@@ -108,7 +108,7 @@ def test_who_is_not_admitted_gets_no_place_and_is_asked_only_once(tmp_path: Path
         return Problem("used-up", "no") if len(asked) == 1 else None
 
     assert queue.enter(host(1), NOW, admit).state == "refused"
-    assert queue.tickets(NOW) == []
+    assert queue.entries(NOW) == []
     assert [queue.enter(host(1), NOW, admit).state for _ in range(3)] == ["waiting"] * 3
     assert len(asked) == 2
 
@@ -129,10 +129,10 @@ def test_a_second_worker_has_nothing_to_do(tmp_path: Path) -> None:
     queue.enter(host(1), NOW)
     inner: list[int] = []
 
-    def add(joiner: Joiner) -> None:
-        inner.append(work(queue, lambda other: inner.append(99), lambda text: None, lambda: NOW))
+    def add(host: JoiningHost) -> None:
+        inner.append(run_worker(queue, lambda other: inner.append(99), lambda text: None, lambda: NOW))
 
-    assert work(queue, add, lambda text: None, lambda: NOW) == 1
+    assert run_worker(queue, add, lambda text: None, lambda: NOW) == 1
     assert inner == [0]
 
 
@@ -141,7 +141,7 @@ def test_a_worker_that_is_to_end_brings_the_one_that_is_at_it_to_its_end(tmp_pat
     for number in (1, 2):
         queue.enter(host(number), NOW)
     names: list[str] = []
-    work(queue, lambda joiner: names.append(joiner.name), lambda text: None, lambda: NOW, ending=lambda: bool(names))
+    run_worker(queue, lambda host: names.append(host.name), lambda text: None, lambda: NOW, ending=lambda: bool(names))
     assert names == ["h1"]
     assert queue.enter(host(1), NOW).state == "done"
     assert queue.enter(host(2), NOW).place == 1
@@ -156,13 +156,13 @@ def test_a_damaged_ticket_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_a_thousand_make_no_crowd() -> None:
-    times = [come_again(place, 150.0) for place in range(1, 1001)]
+    times = [next_request_seconds(place, 150.0) for place in range(1, 1001)]
     assert times == sorted(times)
     assert times[0] == 5.0
-    assert times[-1] == LATE
+    assert times[-1] == LONGEST_PAUSE
     # Requests a second, of all together.
     assert sum(1 / seconds for seconds in times) < 2
-    assert come_again(1000, 150.0, measured=False) == GUESSED
+    assert next_request_seconds(1000, 150.0, measured=False) == UNMEASURED_PAUSE
 
 
 def test_many_at_once_get_one_number_each(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_many_at_once_get_one_number_each(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(ticket.number for ticket in queue.tickets(NOW)) == list(range(1, 31))
+    assert sorted(entry.number for entry in queue.entries(NOW)) == list(range(1, 31))
 
 
 @settings(max_examples=40, deadline=None)
@@ -187,8 +187,8 @@ def test_nobody_is_lost_and_the_order_holds(moves: list[tuple[str, int]]) -> Non
         current = None
         for move, number in moves:
             if move == "enter":
-                standing = queue.enter(host(number), now)
-                if standing.state == "waiting" and f"h{number}" not in line:
+                status = queue.enter(host(number), now)
+                if status.state == "waiting" and f"h{number}" not in line:
                     line.append(f"h{number}")
             elif move == "take" and current is None:
                 current = queue.take(now)
@@ -199,5 +199,5 @@ def test_nobody_is_lost_and_the_order_holds(moves: list[tuple[str, int]]) -> Non
                 current = None
             else:
                 now += number
-        waiting = [queue.name(t) for t in queue.tickets(now) if t.state in ("waiting", "adding")]
+        waiting = [queue.name(t) for t in queue.entries(now) if t.state in ("waiting", "adding")]
         assert waiting == line

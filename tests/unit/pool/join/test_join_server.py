@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from pool.driver import Joiner
+from pool.driver import JoiningHost
 from pool.ganeti.facts import read_facts
-from pool.join.messages import joiner_to_json
+from pool.join.messages import host_to_json
 from pool.join.pool_facts import Member, PoolFacts
 from pool.join.queue import Queue
-from pool.join.queue_worker import work
-from pool.join.server import Desk, read_line
-from pool.join.token_store import Entry, Ledger
+from pool.join.queue_worker import run_worker
+from pool.join.server import JoinServer, read_line
+from pool.join.token_store import TokenRecord, TokenStore
 
 NOW = 1_800_000_000.0
 ID = "aaaabbbb"
-HOST = Joiner("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
+HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
 FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.11"), Member("m2", "192.0.2.12")), True, "0.1.0", "ganeti 3.1.0")
 
 
@@ -33,25 +33,25 @@ class Office:
     now: float = NOW
     facts: PoolFacts = FACTS
     woken: int = 0
-    anew: list[Joiner] = field(default_factory=list)
+    anew: list[JoiningHost] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.root)
+        self.tokens = TokenStore(self.root)
         self.queue = Queue(self.root / "queue")
-        self.ledger.add(Entry(ID, "ssh-ed25519 AAAA", NOW, NOW + 3600, 1), NOW)
+        self.tokens.add(TokenRecord(ID, "ssh-ed25519 AAAA", NOW, NOW + 3600, 1), NOW)
 
     def wake(self) -> None:
         self.woken += 1
 
-    def say(self, word: str, joiner: Joiner = HOST, name: str = ID, line: bytes | None = None) -> dict[str, Any]:
-        desk = Desk(
-            self.root, self.ledger, self.queue, lambda: self.facts, lambda a: True, self.wake, self.anew.append, lambda: self.now
+    def say(self, word: str, host: JoiningHost = HOST, name: str = ID, line: bytes | None = None) -> dict[str, Any]:
+        server = JoinServer(
+            self.root, self.tokens, self.queue, lambda: self.facts, lambda a: True, self.wake, self.anew.append, lambda: self.now
         )
-        text = json.dumps(joiner_to_json(joiner, self.now)).encode() if line is None else line
-        return desk.answer(name, word, lambda: text)
+        text = json.dumps(host_to_json(host, self.now)).encode() if line is None else line
+        return server.handle(name, word, lambda: text)
 
-    def code(self, word: str, joiner: Joiner = HOST, **values: Any) -> str:
-        said = self.say(word, joiner, **values)
+    def code(self, word: str, host: JoiningHost = HOST, **values: Any) -> str:
+        said = self.say(word, host, **values)
         return str(said["problem"]["code"]) if "problem" in said else ""
 
 
@@ -91,7 +91,7 @@ def test_a_joiner_s_way(office: Office) -> None:
     assert queued["seconds"] == 150
     assert office.woken == 1
     assert office.code("join", replace(HOST, name="h2", uuid="u2")) == "used-up"
-    work(office.queue, lambda joiner: None, lambda text: None, lambda: office.now)
+    run_worker(office.queue, lambda host: None, lambda text: None, lambda: office.now)
     assert office.say("join")["answer"]["joined"]["pool"] == "pool"
 
 
@@ -117,26 +117,26 @@ def test_a_host_that_begins_anew_while_it_is_added_is_told_of_once(office: Offic
     office.say("keys")
     assert office.anew == [], "it waits, and nobody talks to it"
 
-    def add(joiner: Joiner) -> None:
+    def add(host: JoiningHost) -> None:
         office.say("join")
         assert office.anew == [], "it asks how it stands, and is the same as before"
         office.say("keys", replace(HOST, addresses=("192.0.2.9",)))
         (before,) = office.anew
         assert before.addresses == HOST.addresses, "those at which the master talks to it"
 
-    assert work(office.queue, add, lambda text: None, lambda: office.now) == 1
+    assert run_worker(office.queue, add, lambda text: None, lambda: office.now) == 1
     assert len(office.anew) == 1
 
 
 def test_a_bad_host_costs_no_use_and_no_place(office: Office) -> None:
     assert office.code("join", replace(HOST, version="7.0")) == "version"
-    assert office.queue.tickets(NOW) == []
-    assert office.ledger.uuids() == {}
+    assert office.queue.entries(NOW) == []
+    assert office.tokens.uuids() == {}
     assert office.code("join") == ""
 
 
 def test_two_machines_of_one_name(office: Office) -> None:
-    office.ledger.add(Entry("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, None), NOW)
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, None), NOW)
     office.say("join", name="ccccdddd")
     assert office.code("join", replace(HOST, uuid="u2"), name="ccccdddd") == "name"
 
@@ -144,7 +144,7 @@ def test_two_machines_of_one_name(office: Office) -> None:
 def test_revoked_unknown_and_nonsense_tokens(office: Office) -> None:
     assert office.code("ask", name="ccccdddd") == "token"
     assert office.code("ask", name="../../x") == "refused"
-    office.ledger.revoke(ID, NOW)
+    office.tokens.revoke(ID, NOW)
     assert office.code("ask") == "token"
 
 
@@ -155,21 +155,21 @@ def test_not_the_master_any_more(office: Office) -> None:
     assert said["address"] == "192.0.2.12"
     office.facts = replace(FACTS, serving=False)
     assert office.code("join") == "busy"
-    assert office.queue.tickets(NOW) == []
+    assert office.queue.entries(NOW) == []
 
 
 def test_a_line_is_bounded_in_size_and_time() -> None:
-    for data, message in ((b"x" * 70000, "longer than"), (b"abc", "too early")):
+    for data, message in ((b"x" * 70000, "longer than"), (b"abc", "before the line is complete")):
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         sent = os.write(writing, data)
         if sent == len(data):
             os.close(writing)
-        with pytest.raises(ValueError, match=message if sent == len(data) else "nothing came"):
+        with pytest.raises(ValueError, match=message if sent == len(data) else "nothing arrived"):
             read_line(reading, 0.2)
         os.close(reading)
     reading, writing = os.pipe()
-    with pytest.raises(ValueError, match="nothing came within"):
+    with pytest.raises(ValueError, match="nothing arrived within"):
         read_line(reading, 0.05)
     os.write(writing, b"first\nsecond\n")
     assert read_line(reading, 1.0) == b"first"

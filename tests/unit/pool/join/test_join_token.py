@@ -58,7 +58,7 @@ def test_a_typing_error_is_told_without_the_secret(place: int, letter: str) -> N
     wrong = text[:place] + letter + text[place + 1 :]
     if wrong == text:
         return
-    with pytest.raises(UserError, match="mangled") as caught:
+    with pytest.raises(UserError, match="damaged") as caught:
         read_token(wrong)
     assert text[20:40] not in str(caught.value)
 
@@ -66,11 +66,11 @@ def test_a_typing_error_is_told_without_the_secret(place: int, letter: str) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "this is no join token"),
-        ("hunter2", "this is no join token"),
+        ("", "this is not a join token"),
+        ("hunter2", "this is not a join token"),
         ("d0k2-AAAA", "a newer form"),
         (token().write()[:60], "a part of it is missing"),
-        (token().write().replace("d0k1-", "d0k1-*"), "cannot be in it"),
+        (token().write().replace("d0k1-", "d0k1-*"), "it contains"),
         (token().write() + token().write()[5:], "checksum"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_token_does_not_show_its_secret() -> None:
 
 
 def test_names_are_no_addresses() -> None:
-    with pytest.raises(UserError, match="no IP address"):
+    with pytest.raises(UserError, match="not an IP address"):
         token("pool.example.net").write()
     with pytest.raises(UserError, match="1 to 8 addresses"):
         JoinToken(HOST_KEY, SEED, ()).write()
@@ -101,7 +101,7 @@ def test_names_are_no_addresses() -> None:
 
 def test_a_host_key_that_is_no_point_is_refused_although_the_checksum_fits() -> None:
     text = JoinToken(b"\x02" + b"\xff" * 32, SEED, ("192.0.2.1",)).write()
-    with pytest.raises(UserError, match="cannot be understood"):
+    with pytest.raises(UserError, match="content of this join token is invalid"):
         read_token(text)
 
 
@@ -139,7 +139,7 @@ def test_a_host_key_s_short_form_is_the_same_key(parity: int) -> None:
 
 @pytest.mark.parametrize("text", ["", LINE, "ecdsa-sha2-nistp256 AAAA", "ecdsa-sha2-nistp256 *"])
 def test_other_host_keys_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no "):
+    with pytest.raises(ValueError, match=r"no[t ]"):
         openssh_keys.short_host_key(text)
 
 

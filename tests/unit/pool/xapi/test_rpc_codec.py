@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pool.driver import Code
-from pool.xapi.errors import MEANINGS, explain, refused
-from pool.xapi.rpc_codec import JSON, WIRES, XML, NotThisFormat, Refusal, seconds
+from pool.refusals import Code
+from pool.xapi.error_codes import MEANINGS
+from pool.xapi.errors import problem_of, to_exception
+from pool.xapi.rpc_codec import JSON, WIRES, XML, WireFormatError, XenApiError, seconds
 
 SUCCESS = b"""<?xml version="1.0"?><methodResponse><params><param><value><struct>
 <member><name>Status</name><value>Success</value></member>
@@ -38,14 +39,14 @@ def test_xml() -> None:
         "pool.join",
     )
     assert XML.answer(SUCCESS) == {"OpaqueRef:1": {"enabled": True, "time": "20261120T16:42:10Z", "names": ["a"]}}
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(XenApiError) as caught:
         XML.answer(FAILURE)
     assert (caught.value.code, caught.value.parameters) == ("HOST_IS_SLAVE", ("10.0.0.2",))
 
 
 def test_a_fault_of_xml_rpc_is_a_refusal() -> None:
     body = xmlrpc.client.dumps(xmlrpc.client.Fault(1, "broken"), methodresponse=True).encode()
-    with pytest.raises(Refusal, match="FAULT 1 broken"):
+    with pytest.raises(XenApiError, match="FAULT 1 broken"):
         XML.answer(body)
 
 
@@ -57,14 +58,14 @@ def test_json() -> None:
         "id": 1,
     }
     assert JSON.answer(b'{"jsonrpc":"2.0","result":{"a":["b"]},"id":1}') == {"a": ["b"]}
-    with pytest.raises(Refusal, match="SESSION_AUTHENTICATION_FAILED root Authentication failure"):
+    with pytest.raises(XenApiError, match="SESSION_AUTHENTICATION_FAILED root Authentication failure"):
         JSON.answer(JSON_FAILURE)
 
 
 @given(st.binary(max_size=200) | st.sampled_from([SUCCESS, FAILURE, JSON_FAILURE]).map(lambda body: body[: len(body) // 2]))
 def test_garbage_is_told_apart(body: bytes) -> None:
     for wire in WIRES:
-        with pytest.raises((NotThisFormat, Refusal)):
+        with pytest.raises((WireFormatError, XenApiError)):
             wire.answer(body)
 
 
@@ -74,14 +75,14 @@ def test_times(text: str) -> None:
 
 
 def test_no_time() -> None:
-    with pytest.raises(NotThisFormat, match="'soon' is no time"):
+    with pytest.raises(WireFormatError, match="'soon' is not a time"):
         seconds("soon")
 
 
 @pytest.mark.parametrize("code", MEANINGS)
 def test_every_error_has_a_sentence_with_and_without_parameters(code: str) -> None:
     for parameters in ([], ["one", "two"]):
-        problem = explain(Refusal(code, parameters))
+        problem = problem_of(XenApiError(code, parameters))
         assert problem.code in Code.__args__  # type: ignore[attr-defined]
         assert problem.text
         assert "{" not in problem.text
@@ -89,8 +90,8 @@ def test_every_error_has_a_sentence_with_and_without_parameters(code: str) -> No
 
 
 def test_an_unknown_error_is_said_as_it_is_and_tried_again() -> None:
-    error = refused(Refusal("SOMETHING_NEW", ["here"]))
-    assert error.message == "xapi says SOMETHING_NEW here"
-    assert not error.lasting
-    assert refused(Refusal("SESSION_AUTHENTICATION_FAILED")).lasting
-    assert not refused(Refusal("HOST_STILL_BOOTING")).lasting
+    error = to_exception(XenApiError("SOMETHING_NEW", ["here"]))
+    assert error.message == "xapi reports SOMETHING_NEW here [refused]"
+    assert not error.permanent
+    assert to_exception(XenApiError("SESSION_AUTHENTICATION_FAILED")).permanent
+    assert not to_exception(XenApiError("HOST_STILL_BOOTING")).permanent

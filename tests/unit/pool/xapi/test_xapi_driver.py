@@ -14,7 +14,7 @@ from answerfiles.secret import Secret
 from dom0kit.errors import UserError
 from dom0kit.http_client import WebError
 from dom0kit.redact import MASK
-from pool.driver import Joiner
+from pool.driver import JoiningHost
 from pool.xapi import PoolRefused, Xapi
 from pool.xapi.client import Unreachable
 from pool.xapi.pool_checks import Login, ask, is_server, upstream
@@ -22,7 +22,7 @@ from qa.pool.fake_xapi import PASSWORD, Database, Double, HangsUp, Member, alone
 
 MASTER, MEMBER, NEW = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 JOIN = PoolJoin(address=MASTER, user="root", password=Secret(PASSWORD), fingerprint="ab" * 32)
-JOINER = Joiner("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "dmi-uuid")
+HOST_1 = JoiningHost("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "dmi-uuid")
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Scene:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene = Scene()
-    monkeypatch.setattr("pool.xapi.pool_checks.HttpsDoor", lambda address, pin, port: scene.door(address))
+    monkeypatch.setattr("pool.xapi.pool_checks.HttpsEndpoint", lambda address, pin, port: scene.door(address))
     return scene
 
 
 def test_a_welcome(scene: Scene) -> None:
-    answer = ask(scene.login(), JOINER)
-    assert answer.welcome
+    answer = ask(scene.login(), HOST_1)
+    assert answer.accepted
     assert (answer.pool, answer.master, answer.address, answer.hosts) == ("dc1", "xen1.example.org", MASTER, 2)
     assert abs(answer.clock) < 2
     assert not any(method in scene.doubles[MASTER].calls for method in ("pool.join", "host.create", "pool.set_name_label"))
@@ -78,9 +78,9 @@ def test_a_welcome(scene: Scene) -> None:
 
 
 def test_a_member_names_its_master(scene: Scene) -> None:
-    assert ask(scene.login(MEMBER), JOINER).address == MASTER
+    assert ask(scene.login(MEMBER), HOST_1).address == MASTER
     scene.pinned = {MEMBER}
-    answer = ask(scene.login(MEMBER), JOINER)
+    answer = ask(scene.login(MEMBER), HOST_1)
     assert [problem.code for problem in answer.problems] == ["moved"]
     assert answer.master == MASTER
     assert MASTER in answer.problems[0].text
@@ -89,7 +89,7 @@ def test_a_member_names_its_master(scene: Scene) -> None:
 @pytest.mark.parametrize("nonsense", ["", "evil.example.org/path", "a b", MEMBER])
 def test_a_member_that_names_nonsense_or_itself(scene: Scene, nonsense: str) -> None:
     scene.doubles[MEMBER].slave_of = nonsense or " "
-    assert [problem.code for problem in ask(scene.login(MEMBER), JOINER).problems] == ["moved"]
+    assert [problem.code for problem in ask(scene.login(MEMBER), HOST_1).problems] == ["moved"]
 
 
 def reinstalled(scene: Scene) -> None:
@@ -105,52 +105,52 @@ def fast(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "joiner", "code", "text"),
+    ("change", "host", "code", "text"),
     [
-        (reinstalled, JOINER, "name", "has a host xen3.example.org already"),
-        (disabled, JOINER, "busy", "disabled"),
-        (fast, JOINER, "clock", "5 min 0. s ahead of the pool's|4 min 5. s ahead"),
-        (None, replace(JOINER, addresses=(MEMBER,)), "address", "is that of xen2.example.org"),
-        (None, replace(JOINER, toolstack="ganeti 3.1.0"), "toolstack", "toolstack ganeti"),
-        (None, replace(JOINER, toolstack="xapi 24.1.0-1"), "version", "has xapi 24.1.0, the pool's master 25.6.0"),
-        (None, replace(JOINER, clock=0.0), "clock", "behind the pool's"),
+        (reinstalled, HOST_1, "name", "already has a host xen3.example.org"),
+        (disabled, HOST_1, "busy", "disabled"),
+        (fast, HOST_1, "clock", "5 min 0. s ahead of the pool's|4 min 5. s ahead"),
+        (None, replace(HOST_1, addresses=(MEMBER,)), "address", "belongs to xen2.example.org"),
+        (None, replace(HOST_1, toolstack="ganeti 3.1.0"), "toolstack", "toolstack ganeti"),
+        (None, replace(HOST_1, toolstack="xapi 24.1.0-1"), "version", "has xapi 24.1.0; the pool's master has 25.6.0"),
+        (None, replace(HOST_1, clock=0.0), "clock", "behind the pool's"),
     ],
 )
 def test_what_the_pool_would_not_take(
-    scene: Scene, change: Callable[[Scene], None] | None, joiner: Joiner, code: str, text: str
+    scene: Scene, change: Callable[[Scene], None] | None, host: JoiningHost, code: str, text: str
 ) -> None:
     if change:
         change(scene)
-    answer = ask(scene.login(), joiner)
+    answer = ask(scene.login(), host)
     assert [problem.code for problem in answer.problems] == [code]
     assert re.search(text, answer.problems[0].text)
 
 
 def test_wrong_password_pin_and_silence(scene: Scene) -> None:
-    assert ask(scene.login(password="wrong"), JOINER).problems[0].code == "token"
+    assert ask(scene.login(password="wrong"), HOST_1).problems[0].code == "token"
     scene.pinned = set()
-    assert ask(scene.login(), JOINER).problems[0].code == "pin"
+    assert ask(scene.login(), HOST_1).problems[0].code == "pin"
     scene.pinned = {MASTER}
     scene.doubles[MASTER].hang_up["session.login_with_password"] = "before"
-    assert ask(scene.login(), JOINER).problems[0].code == "unreachable"
+    assert ask(scene.login(), HOST_1).problems[0].code == "unreachable"
     scene.doubles[MASTER].formats = ()
-    assert "does not speak the XenAPI" in ask(scene.login(), JOINER).problems[0].text
+    assert "does not speak the XenAPI" in ask(scene.login(), HOST_1).problems[0].text
 
 
 def test_a_server_without_xml_rpc_is_asked_in_json(scene: Scene) -> None:
     for double in scene.doubles.values():
         double.formats = ("json",)
-    assert ask(scene.login(), JOINER).welcome
-    scene.driver().join(JOINER)
+    assert ask(scene.login(), HOST_1).accepted
+    scene.driver().join(HOST_1)
     assert scene.database.created == 1
 
 
 def test_join_once_and_never_again(scene: Scene) -> None:
     driver = scene.driver()
-    driver.join(JOINER)
+    driver.join(HOST_1)
     assert scene.new.slave_of == MASTER
     assert [member.name for member in scene.database.members][2:] == ["xen3.example.org"]
-    driver.join(JOINER)
+    driver.join(HOST_1)
     assert scene.new.calls.count("pool.join") == 1
     state = driver.status()
     assert (state.role, state.master, state.well) == ("member", MASTER, True)
@@ -160,53 +160,53 @@ def test_join_once_and_never_again(scene: Scene) -> None:
 def test_a_join_that_was_cut_is_taken_up_again_and_makes_no_second_host(scene: Scene, moment: str) -> None:
     scene.new.hang_up["pool.join"] = moment
     with pytest.raises(UserError, match="the connection ended"):
-        scene.driver().join(JOINER)
-    scene.driver().join(JOINER)
+        scene.driver().join(HOST_1)
+    scene.driver().join(HOST_1)
     assert scene.new.slave_of == MASTER
     assert (scene.database.created, len(scene.database.members)) == (1, 3)
 
 
 def test_a_member_joins_without_its_password(scene: Scene) -> None:
-    scene.driver().join(JOINER)
+    scene.driver().join(HOST_1)
     forgetful = scene.driver(JOIN.model_copy(update={"password": Secret(MASK)}))
     before = len(scene.doubles[MASTER].calls)
-    forgetful.join(JOINER)
+    forgetful.join(HOST_1)
     assert len(scene.doubles[MASTER].calls) == before
 
 
 def test_a_member_of_another_pool_is_left_there(scene: Scene) -> None:
     scene.new.slave_of = "198.51.100.1"
     with pytest.raises(PoolRefused, match=r"member of another pool, whose master is 198.51.100.1") as caught:
-        scene.driver().join(JOINER)
-    assert caught.value.lasting
+        scene.driver().join(HOST_1)
+    assert caught.value.permanent
 
 
 def test_refusals_in_words(scene: Scene) -> None:
     scene.new.me.version = "8.2.0"
     with pytest.raises(PoolRefused, match="different product versions") as caught:
-        scene.driver().join(JOINER)
-    assert (caught.value.problem.code, caught.value.lasting) == ("version", True)
+        scene.driver().join(HOST_1)
+    assert (caught.value.problem.code, caught.value.permanent) == ("version", True)
     scene.new.refuse["pool.join"] = [["JOINING_HOST_CANNOT_CONTAIN_SHARED_SRS"]]
     with pytest.raises(PoolRefused, match="shared storage of its own"):
-        scene.driver().join(JOINER)
+        scene.driver().join(HOST_1)
     scene.new.refuse["session.login_with_password"] = [["HOST_STILL_BOOTING"]]
     with pytest.raises(PoolRefused, match="still starting") as caught:
-        scene.driver().join(JOINER)
-    assert not caught.value.lasting
+        scene.driver().join(HOST_1)
+    assert not caught.value.permanent
     assert scene.database.created == 0
 
 
 def test_a_name_that_is_taken_is_refused_before_the_join(scene: Scene) -> None:
     reinstalled(scene)
-    with pytest.raises(PoolRefused, match="has a host xen3"):
-        scene.driver().join(JOINER)
+    with pytest.raises(PoolRefused, match="already has a host xen3"):
+        scene.driver().join(HOST_1)
     assert "pool.join" not in scene.new.calls
 
 
 def test_a_master_of_others_does_not_join(scene: Scene) -> None:
     scene.new.database.members.append(Member("xen4", "192.0.2.4"))
     with pytest.raises(PoolRefused, match="master of other hosts"):
-        scene.driver().join(JOINER)
+        scene.driver().join(HOST_1)
 
 
 def test_create_names_the_pool_and_does_nothing_twice(scene: Scene) -> None:
@@ -222,14 +222,14 @@ def test_create_names_the_pool_and_does_nothing_twice(scene: Scene) -> None:
 def test_leave(scene: Scene, tmp_path: Path) -> None:
     inventory = tmp_path / "inventory"
     driver = replace(scene.driver(), inventory=inventory)
-    with pytest.raises(UserError, match="no member of a pool"):
+    with pytest.raises(UserError, match="not a pool member"):
         driver.leave()
-    driver.join(JOINER)
-    with pytest.raises(UserError, match="does not name this host"):
+    driver.join(HOST_1)
+    with pytest.raises(UserError, match="no INSTALLATION_UUID"):
         driver.leave()
     inventory.write_text(f"PRODUCT_VERSION='8.3.0'\nINSTALLATION_UUID='{scene.new.me.uuid}'\n")
     forgetful = replace(driver, join_as=JOIN.model_copy(update={"password": Secret(MASK)}))
-    with pytest.raises(UserError, match="password is needed") as caught:
+    with pytest.raises(UserError, match="requires its password") as caught:
         forgetful.leave()
     assert scene.new.me.uuid in caught.value.hint
     driver.leave()

@@ -7,8 +7,8 @@ import pytest
 from fake_runner import Ended, FakeRunner
 
 from dom0kit.errors import UserError
-from firstboot.gettys_and_keyboard import GETTYS, KEY_MAP, consoles, keyboard, xkb_layout
 from firstboot.host import Host
+from firstboot.steps.consoles import GETTYS, KEY_MAP, consoles, keyboard, xkb_layout
 
 
 def retold(host: Host, told: dict[str, Any], **answers: Any) -> Host:

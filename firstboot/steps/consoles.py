@@ -1,4 +1,7 @@
-"""Steps for who stands at the machine: the console's key map, and log-ins on serial lines."""
+"""First-boot steps ``consoles`` and ``keyboard``.
+
+Logins on serial lines, and the console's key map.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +31,16 @@ LAYOUTS = {
     "dvorak": ("us", "dvorak"),
     "colemak": ("us", "colemak"),
 }
-"""Names of loadkeys(1) that are no layout of the XKB database."""
+"""Key map names of loadkeys(1) that are not layouts of the XKB database."""
 GETTYS = tuple(f"serial-getty@{line}.service" for line in ("hvc0", "ttyS0", "ttyS1"))
 
 
 def xkb_layout(key_map: str) -> tuple[str, str]:
-    """Layout and variant of the XKB database for a key map's name; the variant may be empty.
+    """Return the XKB layout and variant for a key map's name; the variant may be empty.
 
-    Debian's kbd has no key maps: they are made of the XKB database. ``de-latin1``, ``fr-latin9`` and ``pt-latin1-nodeadkeys``
-    are the names of old; ``de-neo`` and ``us-intl`` name a layout and its variant.
+    Debian's kbd has no key maps; they are made from the XKB database. ``de-latin1``, ``fr-latin9``
+    and ``pt-latin1-nodeadkeys`` are the traditional names; ``de-neo`` and ``us-intl`` name a layout
+    and its variant.
     """
     plain = re.sub(r"-(latin[0-9]+|utf-?8|pc)(?=-|$)", "", key_map)
     if plain in LAYOUTS:
@@ -47,15 +51,15 @@ def xkb_layout(key_map: str) -> tuple[str, str]:
 
 
 def keyboard_text(layout: str, variant: str) -> str:
-    """``/etc/default/keyboard`` as keyboard(5), for setupcon(1) and whoever calls it."""
+    """Return ``/etc/default/keyboard`` (keyboard(5)) for setupcon(1)."""
     lines = {"XKBMODEL": "pc105", "XKBLAYOUT": layout, "XKBVARIANT": variant, "XKBOPTIONS": "", "BACKSPACE": "guess"}
     return "".join(f'{name}="{value}"\n' for name, value in lines.items())
 
 
 def keyboard(host: Host) -> None:
-    """The console's key map, made once and loaded at each boot by a unit of its own.
+    """Compile the console's key map once; a unit of its own loads it at each boot.
 
-    console-setup's own units stay masked: they compile the map at each boot, which takes seconds.
+    console-setup's units stay masked: they compile the map at each boot, which takes seconds.
 
     :raises UserError: when the XKB database of this image has no such layout or variant.
     """
@@ -66,18 +70,19 @@ def keyboard(host: Host) -> None:
         return  # the kernel's own
     words = ["ckbcomp", "-compact", "-model", "pc105", "-layout", layout, *(["-variant", variant] if variant else [])]
     result = host.run(words, check=False, timeout=COMMAND_SECONDS)
-    # An unknown variant is but a warning to ckbcomp, which then takes the plain layout.
+    # For an unknown variant ckbcomp only warns and uses the plain layout.
     if result.returncode != 0 or "an not find" in result.errors:
-        hint = "correct keyboard in /etc/dom0kit/host.json; layouts: ls /usr/share/X11/xkb/symbols; as de, fr or de-nodeadkeys"
-        raise UserError(f"this image knows no key map {wanted}", hint)
+        hint = "set keyboard in /etc/dom0kit/host.json to a layout of /usr/share/X11/xkb/symbols, such as de or de-nodeadkeys"
+        raise UserError(f"this image has no key map {wanted}", hint)
     host.write(KEY_MAP, result.output)
     host.run(["systemctl", "--no-block", "restart", KEY_MAP_SERVICE])
 
 
 def consoles(host: Host) -> None:
-    """Log-ins on serial lines: without a serial console there are none, and none on Xen's console, which is on that line.
+    """Disable logins on serial lines when no serial console is configured.
 
-    Otherwise systemd starts them by itself: on ``hvc0`` under Xen, whichever line that uses, and on the kernel's ``console=``.
+    That includes Xen's console, which is on the same line. Otherwise systemd starts them
+    automatically: on ``hvc0`` under Xen, whichever line Xen uses, and on the kernel's ``console=``.
     """
     folder = host.path("etc/systemd/system")
     off = host.answers.serial_console == "none"

@@ -1,0 +1,39 @@
+"""The facts about this host that toolstack drivers need, from its answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from network.host_json import management_port, management_settings
+from pool.host_access import ManagedHost
+
+if TYPE_CHECKING:
+    from firstboot.host import Host
+
+
+def pool_settings(told: dict[str, Any]) -> dict[str, Any]:
+    """Return ``pool`` of the answers as JSON, with the default toolstack."""
+    return {"toolstack": "ganeti", **(told.get("pool") or {})}
+
+
+def managed_host_from_json(told: dict[str, Any], address: str | None = None) -> ManagedHost:
+    """Return the facts from ``host.json``.
+
+    :param address: the current IPv4 address, if any.
+    """
+    management = management_settings(told)
+    bridge = str(management.get("bridge") or "xenbr0")
+    vlan = management.get("vlan")
+    guests = told.get("guests")
+    group = None if guests == "none" else str((guests or {}).get("volume_group") or "guests")
+    return ManagedHost(str(told.get("host_name", "")), address, management_port(told), bridge, vlan, group)
+
+
+def managed_host(host: Host) -> ManagedHost:
+    """Return the facts about this host with its current address."""
+    found = host.addresses()[4]
+    fixed = management_settings(host.host_json).get("ipv4")
+    wanted = str(fixed.get("address", "")).partition("/")[0] if isinstance(fixed, dict) else ""
+    # A master has the pool's address, too.
+    address = wanted if wanted in found else found[0] if found else None
+    return managed_host_from_json(host.host_json, address)
