@@ -96,7 +96,7 @@ def scenario(
 
     Several decorators make several scenarios of one function. ``memory_mib`` and ``cores`` default to what ``machines``
     machines of the default size take. A function with a parameter ``firmware`` gets that of the scenario; ``arguments`` are
-    values for further parameters.
+    values for its additional parameters.
 
     >>> @scenario("install-bios", firmware="bios", minutes=8, tags={"install", "smoke"}, stage="installed-bios")
     ... def test_install(scenario, firmware): ...

@@ -17,7 +17,7 @@ LAST_LINES = 4
 
 @dataclass(frozen=True)
 class GuestState:
-    """What the guest said.
+    """The guest's report.
 
     :param failed_units: the output of ``systemctl status`` in lines, by unit.
     :param warnings: the journal's last messages of priority ``warning`` or worse.

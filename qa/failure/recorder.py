@@ -123,7 +123,7 @@ class FailureRecorder(Watcher):
         :param error_text: what is known of the error otherwise.
         """
         scenario, settings = self._scenario, self._scenario.settings
-        said = explain.text_of(error) if error else error_text
+        message = explain.text_of(error) if error else error_text
         machines = self.evidence()
         failed_events: list[tuple[str, Message]] = [
             (m.name, event) for m in scenario.machines if m.started for event in m.events if m.channels.unexpected(event)
@@ -134,7 +134,7 @@ class FailureRecorder(Watcher):
             scenario=scenario.name,
             result=result,
             sentence=explain.sentence(
-                said,
+                message,
                 machines,
                 starved=explain.is_starved(error),
                 allowed=scenario.expected,
@@ -158,7 +158,7 @@ class FailureRecorder(Watcher):
             since_last_good=last_good.since(
                 settings.artifacts, scenario.name, commit=commit, iso_sha256=digest, iso=settings.iso, timings=timings
             ),
-            error=said,
+            error=message,
         )
 
     def write(
@@ -182,9 +182,9 @@ class FailureRecorder(Watcher):
         try:
             failure = self.explain(error, error_text, result=result)
         except Exception:
-            said = explain.text_of(error) if error else error_text
-            bug = f"{said}\nthe explanation failed:\n{traceback.format_exc()}"
-            failure = Failure(scenario.name, result, explain.sentence(said, []), "unknown", "", [], "", error=bug)
+            message = explain.text_of(error) if error else error_text
+            bug = f"{message}\nthe explanation failed:\n{traceback.format_exc()}"
+            failure = Failure(scenario.name, result, explain.sentence(message, []), "unknown", "", [], "", error=bug)
         record = history.record_text(history.read(scenario.settings.artifacts), scenario.name)
         shown = text.block(failure, seconds=time.monotonic() - scenario.began, record=record, artifacts=str(scenario.folder))
         write_json(folder / EXPLANATION_JSON, redactor.value(failure.to_json()))

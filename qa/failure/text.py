@@ -34,7 +34,7 @@ def machine_lines(machine: MachineEvidence) -> list[str]:
         lines += _part(f"warnings in the journal of {machine.name}", _last(machine.guest.warnings, WARNINGS))
         lines += _part(f"journal of {machine.name}", _last(machine.guest.journal, JOURNAL))
     elif machine.running:
-        lines += ["", f"{machine.name} could not be asked for its journal: {machine.way[:WIDTH]}"]
+        lines += ["", f"{machine.name} did not report its journal: {machine.way[:WIDTH]}"]
     return lines + _part(f"QEMU's messages about {machine.name}", _last(machine.emulator, CONSOLE))
 
 

@@ -23,10 +23,10 @@ def partition(disk: Path, number: int) -> tuple[int, int]:
 
     :raises ScenarioFailed: when the disk has no partition of this number.
     """
-    said = run(["sgdisk", f"--info={number}", disk]).output
-    first, size = re.search(r"First sector: (\d+)", said), re.search(r"Partition size: (\d+) sectors", said)
+    output = run(["sgdisk", f"--info={number}", disk]).output
+    first, size = re.search(r"First sector: (\d+)", output), re.search(r"Partition size: (\d+) sectors", output)
     if not first or not size:
-        raise ScenarioFailed(f"{disk.name} has no partition {number}: {said}")
+        raise ScenarioFailed(f"{disk.name} has no partition {number}: {output}")
     return int(first.group(1)) * 512, int(size.group(1)) * 512
 
 

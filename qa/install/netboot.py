@@ -104,9 +104,9 @@ class Tree:
         render(settings, self.inventory, self.folder, "--rearm", host)
 
 
-def render(settings: Settings, file: Path, folder: Path, *further: str) -> None:
+def render(settings: Settings, file: Path, folder: Path, *options: str) -> None:
     """Run ``dom0kit answers render`` with the run's ISO."""
-    words = ["answers", "render", str(file), "-o", str(folder), "--url", URL, "--iso", str(settings.iso.resolve()), *further]
+    words = ["answers", "render", str(file), "-o", str(folder), "--url", URL, "--iso", str(settings.iso.resolve()), *options]
     run(dom0kit(*words), cwd=PROJECT, timeout=timeouts.patient(1800))
 
 

@@ -48,7 +48,7 @@ def words_of(pid: int) -> str:
 def clear(namespace: str) -> list[str]:
     """Remove a namespace and all that is in it; return the command lines of the processes that still ran there."""
     still = processes(namespace)
-    said = [words_of(pid) for pid in still]
+    commands = [words_of(pid) for pid in still]
     for pid in still:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -58,7 +58,7 @@ def clear(namespace: str) -> list[str]:
         run(command, check=False)
     # `ip netns exec` mounts the files of this folder over those in /etc (ip-netns(8)).
     shutil.rmtree(Path("/etc/netns") / namespace, ignore_errors=True)
-    return said
+    return commands
 
 
 def sweep() -> list[str]:

@@ -33,8 +33,8 @@ def certificate(folder: Path, name: str) -> Certificate:
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     run([*words, "-subj", f"/CN={name}", "-keyout", path, "-out", path.with_suffix(".crt")])
     path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    said = run(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]).output
-    return Certificate(path, said.partition("=")[2].strip().replace(":", "").lower())
+    output = run(["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]).output
+    return Certificate(path, output.partition("=")[2].strip().replace(":", "").lower())
 
 
 class _Tcp(socketserver.ThreadingTCPServer):

@@ -265,12 +265,12 @@ class PoolLab:
         """
         for turn in range(VERIFY_TRIES):
             with self.scenario.phase(f"verify {hosts} hosts"):
-                said = self.execute(master, "gnt-cluster verify --error-codes")
-            self.scenario.keep(f"verify-{hosts}-{self.starts}{f'-{turn}' if turn else ''}.txt", said.output)
-            if not NOT_ASKED.search(said.output):
+                result = self.execute(master, "gnt-cluster verify --error-codes")
+            self.scenario.keep(f"verify-{hosts}-{self.starts}{f'-{turn}' if turn else ''}.txt", result.output)
+            if not NOT_ASKED.search(result.output):
                 break
-        wrong = [line for line in said.output.splitlines() if re.search(r"\bERROR\b|\bWARNING\b", line)]
-        need(said.code == 0 and not wrong, f"gnt-cluster verify finds:\n{said.output}")
+        wrong = [line for line in result.output.splitlines() if re.search(r"\bERROR\b|\bWARNING\b", line)]
+        need(result.code == 0 and not wrong, f"gnt-cluster verify finds:\n{result.output}")
         names = self.succeed(master, "gnt-node list --no-headers -o name").split()
         need(len(names) == hosts, f"the pool has {names}")
         self.drain()

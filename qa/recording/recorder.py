@@ -1,6 +1,6 @@
 """Record a machine's VGA screen: a picture every few seconds, kept when it differs from the ones before.
 
-Nothing waits for a picture: QEMU is asked for one, and its answer is looked for when the lines are drained again. No error
+Nothing waits for a picture: it is requested from QEMU, and the reply is read with the channels of the machine. No error
 here fails a scenario; a recorder that meets one stops.
 """
 
@@ -24,7 +24,7 @@ MOST_FRAMES = 200
 COST = 10
 """A picture that took one second is followed by this many seconds without one: a busy emulator is left alone."""
 LONGEST_PAUSE = 60.0
-"""Seconds without a picture at most: the time of one includes the time in which nobody looked for it."""
+"""Seconds without a picture at most: its time includes the time until its reply is read."""
 BLINKING = 2
 """A screen that is equal to one of the last two kept is a blinking cursor."""
 

@@ -91,8 +91,8 @@ class Array:
 
     def set_state(self, port: int, state: State) -> None:
         """Set the access state of a port, from 0."""
-        self.console.send(f"echo {STATES[state]} >{LUN}/alua/port{port + 1}/alua_access_state && echo said-$((6*7))\n")
-        self.console.expect("said-42")
+        self.console.send(f"echo {STATES[state]} >{LUN}/alua/port{port + 1}/alua_access_state && echo set-$((6*7))\n")
+        self.console.expect("set-42")
 
 
 @contextmanager

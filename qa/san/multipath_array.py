@@ -175,8 +175,8 @@ def check_lvm(guest: Guest, lun: Lun, *guests: Lun) -> None:
     :param guests: LUNs of the volume group in addition to the system's partition.
     """
     wanted = sorted([f"{lun.map}-part4", *(lun.map for lun in guests)])
-    said = guest.succeed("pvs --noheadings -o pv_name,vg_name")
-    need(sorted(said.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {said}")
+    output = guest.succeed("pvs --noheadings -o pv_name,vg_name")
+    need(sorted(output.split()) == sorted(wanted + [VOLUME_GROUP] * len(wanted)), f"the physical volumes are: {output}")
     everything = guest.succeed("pvs --all --noheadings -o pv_name 2>&1")
     need("/dev/sd" not in everything, f"LVM looks at paths:\n{everything}")
     listed = guest.succeed("lvm lvmdevices")
@@ -189,8 +189,8 @@ def check_lvm(guest: Guest, lun: Lun, *guests: Lun) -> None:
 
 def check_initramfs(guest: Guest) -> None:
     """Check that the initramfs matches the host's files and its own record."""
-    said = guest.succeed("dom0ctl initramfs --check")
-    need("as /etc is now" in said, f"dom0ctl initramfs --check: {said}")
+    output = guest.succeed("dom0ctl initramfs --check")
+    need("as /etc is now" in output, f"dom0ctl initramfs --check: {output}")
     noted = json.loads(guest.succeed("cat /run/dom0kit/overlay/initramfs.json"))
     digest = guest.succeed("sha256sum /run/dom0kit/image/initrd.img").split()[0]
     need(noted["sha256"] == digest, f"initramfs.json says {noted['sha256']}, the file has {digest}")

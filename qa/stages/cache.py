@@ -151,7 +151,7 @@ class StageCache:
         self._open.clear()
 
     def _use(self, name: str, stage: Stage) -> Stage:
-        """Keep a shared lock on a stage, and make room for it."""
+        """Keep a shared lock on a stage, and free space for it."""
         fcntl.flock(self._locks[name], fcntl.LOCK_SH)
         self._open[name] = stage
         self.shrink()

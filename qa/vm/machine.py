@@ -128,12 +128,12 @@ class Machine(Waits):
             shutil.copyfile(OVMF_VARS, spec.variable_store)
         words = argv(spec)
         self.artifact("qemu", "txt").write_text(shlex.join(words) + "\n")
-        said = self._open("qemu", "log")
+        output = self._open("qemu", "log")
         # A session of its own: Ctrl-C reaches the harness alone, which still takes a screenshot and ends QEMU itself.
         self._process = subprocess.Popen(
             [*PDEATHSIG, *words],
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=environment(inherit=("DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "XAUTHORITY")),
             start_new_session=True,
@@ -224,9 +224,9 @@ class Machine(Waits):
 
         :raises ScenarioFailed: when QEMU cannot.
         """
-        said = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=timeouts.COMMAND)
-        if said.strip():
-            raise ScenarioFailed(f"QEMU made no snapshot: {said.strip()}")
+        output = self.qmp("human-monitor-command", {"command-line": f"savevm {name}"}, limit=timeouts.COMMAND)
+        if output.strip():
+            raise ScenarioFailed(f"QEMU made no snapshot: {output.strip()}")
 
     def set_link(self, card: int, *, up: bool) -> None:
         """Connect or disconnect the cable of a network card by its number."""

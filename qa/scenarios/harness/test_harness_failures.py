@@ -154,6 +154,6 @@ def test_harness_explains_faults(scenario: Scenario) -> None:
     lines, found = explained(scenario, unit.value, "seeded-unit")
     need(lines[0].startswith(f"the unit {UNIT} failed on live (result exit-code"), f"the first line is {lines[0]!r}")
     need_in("phase 'failed units'", lines[2])
-    need(found["guests"]["live"]["asked"] == "ssh", f"the guest was asked by {found['guests']}")
+    need(found["guests"]["live"]["asked"] == "ssh", f"the guest's report came by {found['guests']}")
     need_in(REASON, found["unit_status"]["live"][UNIT])
     need_in(f"{UNIT}: Failed with result", found["journal_warnings"]["live"])

@@ -87,8 +87,8 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
                     "report of the failure",
                     limit=timeouts.COMMAND,
                 )
-                said = f"{event} {report}".lower()
-                need("fingerprint" in said or "certificate" in said, f"the failure does not name the certificate: {event}")
+                text = f"{event} {report}".lower()
+                need("fingerprint" in text or "certificate" in text, f"the failure does not name the certificate: {event}")
                 need("pinned.example.org" not in machine.console_text, "the answers were used though the certificate is wrong")
     marks = {report["authorization"] for report in secure.reports}
     need(marks == {mark(f"Bearer {TOKEN}")}, "the webhook's reports do not all carry its token")
@@ -162,9 +162,9 @@ def test_bad_answers_unattended(scenario: Scenario, lab: Lab) -> None:
             )
             machine.wait_until(lambda: web.bundles, "bundle at the webhook", limit=timeouts.COMMAND)
         machine.screenshot("failed")
-    said = str(report)
-    missing = [word for word in PROBLEMS.values() if word not in said]
-    need(not missing, f"the report does not name all mistakes; missing: {missing}; it is: {said[:1500]}")
+    text = str(report)
+    missing = [word for word in PROBLEMS.values() if word not in text]
+    need(not missing, f"the report does not name all mistakes; missing: {missing}; it is: {text[:1500]}")
     need(report.get("mac") == MANAGEMENT_MAC, f"the report comes from {report.get('mac')}")
     need(
         f"/report/{MANAGEMENT_MAC.replace(':', '-')}" in {r["path"] for r in web.reports},

@@ -34,7 +34,7 @@ def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     scenario.expected.add("maintenance shell")  # the initramfs's own, which is where it stops
     with scenario.machine("host", spec, stop_at_fatal=False) as machine:
         with scenario.phase("boot to the refusal"):
-            said = machine.wait_until(
+            match = machine.wait_until(
                 lambda: SENTENCE.search(machine.console_text), "sentence about the memory on the console", limit=timeouts.BOOT
             )
         with scenario.phase("report"):
@@ -45,9 +45,9 @@ def test_too_little_ram(scenario: Scenario, lab: Lab, trees: Trees) -> None:
                 limit=timeouts.COMMAND,
             )
         machine.screenshot("refused")
-    have, needed = float(said.group(1)), float(said.group(2))
+    have, needed = float(match.group(1)), float(match.group(2))
     scenario.notes["memory"] = {"GiB in the machine": have, "GiB needed": needed}
-    need(0.5 <= have <= SMALL / 1024 < needed, f"the machine has {SMALL} MiB, the message is {said.group(0)!r}")
+    need(0.5 <= have <= SMALL / 1024 < needed, f"the machine has {SMALL} MiB, the message is {match.group(0)!r}")
     need(SENTENCE.search(str(report)), f"the report does not name the memory: {report}")
     fetched = access_log.fetched(served.requests, "/dom0.squashfs")
     need(not fetched, f"the image was requested before the memory was checked: {fetched}")

@@ -84,6 +84,6 @@ def test_driver_disk_refused(scenario: Scenario) -> None:
     with scenario.machine("install", spec, expected_failures=("installer",)) as machine, scenario.phase("boot to the failure"):
         machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
         event = next(e for e in machine.events if e.get("event") == "failed")
-    said = str(event.get("details"))
-    need("drivers for the kernel 6.1.0-9-amd64" in said, f"the failure does not name the kernel: {said}")
+    details = str(event.get("details"))
+    need("drivers for the kernel 6.1.0-9-amd64" in details, f"the failure does not name the kernel: {details}")
     need(media.fingerprint(disk.path) == before, "the disk was written to")

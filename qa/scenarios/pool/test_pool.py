@@ -35,12 +35,12 @@ on_crash = "destroy"
 
 def check_remote_api(pool: PoolLab, lab: Lab) -> None:
     """Check that the remote API answers at the pool's address, by TLS and only to its user."""
-    said = json.loads(pool.succeed(1, "cat /etc/dom0kit/rapi.json"))
+    output = json.loads(pool.succeed(1, "cat /etc/dom0kit/rapi.json"))
     mode = pool.succeed(1, "stat -c %a /etc/dom0kit/rapi.json").strip()
     need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
-    url = f"https://{POOL_ADDRESS}:{said['port']}/2/nodes"
+    url = f"https://{POOL_ADDRESS}:{output['port']}/2/nodes"
     curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
-    found = lab.run([*curl, "--user", f"{said['user']}:{said['password']}", url], timeout=1200).output
+    found = lab.run([*curl, "--user", f"{output['user']}:{output['password']}", url], timeout=1200).output
     need(name(1) in found, f"the remote API answers {found[:200]!r}")
     refused = lab.run([*curl, "--output", "/dev/null", "--write-out", "%{http_code}", url], timeout=1200).output
     need(refused == "401", f"without a password the remote API answers {refused}")
@@ -97,10 +97,10 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
         check_master(pool)
         pool.verify(2)
         with scenario.phase("guest on the second host"):
-            said = pool.succeed(
+            output = pool.succeed(
                 1, f"dom0ctl selftest --host {name(2)} --name guest1 --address {GUEST_ADDRESS}/24 --keep", limit=2 * JOB
             )
-        scenario.keep("selftest.txt", said)
+        scenario.keep("selftest.txt", output)
         need(lab.reaches(GUEST_ADDRESS), "the guest does not answer in the lab network")
         pool.succeed(1, "gnt-instance remove --force --shutdown-timeout=60 guest1", limit=JOB)
         scenario.diagnose("status.txt", pool.ssh(1), "dom0ctl status; gnt-node list")
@@ -192,8 +192,8 @@ def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab,
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer in the lab network")
         ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"
         with scenario.phase("live migration"):
-            said = pool.succeed(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
-        scenario.keep("migrate.txt", said)
+            output = pool.succeed(1, f"xl -v migrate -s '{ssh}' guest1 {name(2)} 2>&1", limit=JOB)
+        scenario.keep("migrate.txt", output)
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer after the migration")
         need("guest1" in pool.succeed(2, "xl list"), "Xen on the other host has no such guest")
         need("guest1" not in pool.succeed(1, "xl list"), "Xen on the first host still has the guest")

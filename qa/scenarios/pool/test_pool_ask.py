@@ -57,9 +57,9 @@ def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refu
             event = machine.wait_for_event("installer", "failed", limit=timeouts.INSTALL)
         machine.sleep(10)  # an installer that writes after all would do it now
         machine.screenshot("refused")
-    said = f"{event.get('details', '')} {event.get('hint', '')}"
-    scenario.notes["refusal"] = said
-    need(refusal.says in said, f"the installer does not report the pool's reason ({refusal.says}): {said}")
+    text = f"{event.get('details', '')} {event.get('hint', '')}"
+    scenario.notes["refusal"] = text
+    need(refusal.says in text, f"the installer does not report the pool's reason ({refusal.says}): {text}")
     need("first ask the pool at" in machine.console_text, "the plan does not show the preflight check")
     need(f" {HOST} port " in (scenario.folder / "server-sshd.log").read_text(), f"no connection reached the pool from {HOST}")
     need(media.fingerprint(disk) == before, "the disk was written to")

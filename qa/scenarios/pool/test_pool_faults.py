@@ -81,8 +81,8 @@ def test_pool_master_gone_then_back(scenario: Scenario, master: Machine, pool: P
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))) as joiner:
         with scenario.phase("the master is away"):
             pool.wait_until(2, lambda: len(tried_again(joiner)) > 1, "two tries that failed", limit=FIRST_BOOT)
-        scenario.notes["said"] = [event["error"] for event in tried_again(joiner)]
-        need("no route to" in tried_again(joiner)[0]["error"], "the host does not say that the pool is not there")
+        scenario.notes["errors"] = [event["error"] for event in tried_again(joiner)]
+        need("no route to" in tried_again(joiner)[0]["error"], "the host does not report that the pool is unreachable")
         joiner.wait_for_console_text("next try at")
         master.qmp("cont")
         pool.set_clock(1)
@@ -128,8 +128,8 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
         need((alone["role"], alone["well"]) == ("alone", True), f"dom0ctl pool status on h3: {alone}")
         need(name(3) not in pool.succeed(2, "gnt-node list --no-headers -o name"), "the pool still has h3")
         with scenario.phase("join by the old token"):
-            said = pool.succeed(3, f"echo {pool_disks.token} | dom0ctl pool join 2>&1", limit=2 * JOB)
-        scenario.keep("join.txt", said)
+            output = pool.succeed(3, f"echo {pool_disks.token} | dom0ctl pool join 2>&1", limit=2 * JOB)
+        scenario.keep("join.txt", output)
         check_member(pool, 3)
         with pool.running(1, master_disk):
             pool.arrive(1)

@@ -33,7 +33,7 @@ JOINER = JoiningHost("xen3.example.org", (NEW,), "0.1.0", "xapi 25.6.0-1", "4c4c
 class Play:
     """Three hosts with an xapi each: a pool of two, and one that is to join.
 
-    :param said: what the driver said in each act, for the artifacts.
+    :param results: the driver's result of each act, for the artifacts.
     """
 
     database: Database
@@ -41,7 +41,7 @@ class Play:
     certificates: dict[str, Certificate]
     port: int
     folder: Path
-    said: dict[str, Any]
+    results: dict[str, Any]
 
     @property
     def new(self) -> Double:
@@ -61,7 +61,7 @@ class Play:
     def ask(self, act: str, join: PoolJoin, joiner: JoiningHost = JOINER) -> PoolAnswer:
         """Ask the pool; the answer is kept."""
         answer = preflight(join, joiner, port=self.port)
-        self.said[act] = [f"{p.code}: {p.text} ({p.hint})" for p in answer.problems] or f"welcome in {answer.pool}"
+        self.results[act] = [f"{p.code}: {p.text} ({p.hint})" for p in answer.problems] or f"welcome in {answer.pool}"
         return answer
 
     def refused(self, act: str, code: str, join: PoolJoin, joiner: JoiningHost = JOINER) -> None:
@@ -71,7 +71,7 @@ class Play:
 
 
 @contextmanager
-def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("xml", "json")) -> Iterator[Play]:
+def play(scenario: Scenario, results: dict[str, Any], formats: tuple[str, ...] = ("xml", "json")) -> Iterator[Play]:
     """Serve the doubles of all three hosts."""
     database, doubles = pool_of(Member("xen1.example.org", MASTER), Member("xen2.example.org", MEMBER))
     new = alone(Member("xen3.example.org", NEW), doubles)
@@ -85,27 +85,27 @@ def play(scenario: Scenario, said: dict[str, Any], formats: tuple[str, ...] = ("
         for address, double in doubles.items():
             unix = scenario.work / "xapi" if double is new else None
             stack.enter_context(served(double, tls=(certificates[address], port), unix=unix))
-        yield Play(database, doubles, certificates, port, scenario.work, said)
+        yield Play(database, doubles, certificates, port, scenario.work, results)
 
 
 @scenario("pool-xapi-protocol", firmware="none", minutes=0.2, machines=0, memory_mib=256, tags={"pool", "smoke", "no-machine"})
 def test_pool_xapi_protocol(scenario: Scenario) -> None:
     """Exercise preflight checks, joins, cut connections and refusals in both wire formats, and the official bindings."""
     scenario.secrets.append(PASSWORD)
-    said: dict[str, Any] = {}
-    with play(scenario, said) as act, scenario.phase("the official bindings"):
+    results: dict[str, Any] = {}
+    with play(scenario, results) as act, scenario.phase("the official bindings"):
         official_bindings(act)
-    with play(scenario, said) as act, scenario.phase("questions"):
+    with play(scenario, results) as act, scenario.phase("questions"):
         questions(act)
     for formats in (("xml", "json"), ("json",)):
         for moment in ("", "before", "recorded", "after"):
-            with play(scenario, said, formats) as act, scenario.phase(f"join {moment} {formats[0]}"):
+            with play(scenario, results, formats) as act, scenario.phase(f"join {moment} {formats[0]}"):
                 join_with_a_cut(act, moment, formats[0])
-    with play(scenario, said) as act, scenario.phase("refusals"):
+    with play(scenario, results) as act, scenario.phase("refusals"):
         refusals(act)
-    with play(scenario, said) as act, scenario.phase("create, leave"):
+    with play(scenario, results) as act, scenario.phase("create, leave"):
         create_and_leave(act)
-    scenario.keep("said.json", json.dumps(said, indent=2))
+    scenario.keep("results.json", json.dumps(results, indent=2))
 
 
 def official_bindings(act: Play) -> None:
@@ -116,8 +116,8 @@ def official_bindings(act: Play) -> None:
     need(sorted(r["address"] for r in records.values()) == [MASTER, MEMBER], f"the bindings read {records}")
     need(session.API_version == "2.21", f"the bindings read the version {session.API_version}")
     master = session.xenapi.pool.get_master(session.xenapi.pool.get_all()[0])
-    told = str(session.xenapi.host.get_servertime(master))
-    need(told.endswith("Z") and "T" in told, f"the bindings read the time {told}")
+    time = str(session.xenapi.host.get_servertime(master))
+    need(time.endswith("Z") and "T" in time, f"the bindings read the time {time}")
     for method, wanted in (("host.get_by_uuid", "UUID_INVALID"), ("host.dance", "MESSAGE_METHOD_UNKNOWN")):
         with pytest.raises(XenAPI.Failure) as caught:
             session.xenapi_request(method, ("no such thing",))
@@ -128,7 +128,7 @@ def official_bindings(act: Play) -> None:
         with pytest.raises(XenAPI.Failure) as caught:
             other.xenapi.login_with_password("root", password, "1.0", "qa")
         need(caught.value.details[0] == wanted, f"the bindings got {caught.value.details}")
-    act.said["the official bindings"] = "log in, read and fail as they should"
+    act.results["the official bindings"] = "log in, read and fail as they should"
 
 
 def questions(act: Play) -> None:
@@ -136,7 +136,7 @@ def questions(act: Play) -> None:
     answer = act.ask("a welcome", act.join())
     need(answer.accepted and (answer.pool, answer.hosts, answer.address) == ("dc1", 2, MASTER), f"the answer is {answer}")
     act.refused("a member whose master has another certificate", "moved", act.join(MEMBER))
-    need("session.login_with_password" in act.doubles[MEMBER].calls, "the member was not asked")
+    need("session.login_with_password" in act.doubles[MEMBER].calls, "the member was not contacted")
     before = len(act.doubles[MASTER].calls)
     act.refused("another certificate", "pin", act.join(pin="ab" * 32))
     need(len(act.doubles[MASTER].calls) == before, "something was sent to a server with another certificate")
@@ -149,7 +149,7 @@ def questions(act: Play) -> None:
     act.doubles[MASTER].refuse["session.login_with_password"] = [["HOST_STILL_BOOTING"]]
     act.refused("a master that is starting", "busy", act.join())
     silent = PoolJoin(address="127.0.0.5", user="root", password=Secret(PASSWORD), fingerprint="ab" * 32)
-    act.refused("nobody", "unreachable", silent)
+    act.refused("no server", "unreachable", silent)
     changed = {"pool.join", "pool.eject", "pool.set_name_label"} & {c for d in act.doubles.values() for c in d.calls}
     need(not changed and len(act.database.members) == 2, f"a question changed something: {changed}")
 
@@ -161,14 +161,14 @@ def join_with_a_cut(act: Play, moment: str, form: str) -> None:
         act.new.hang_up["pool.join"] = moment
         with pytest.raises(UserError) as caught:
             act.driver().join(JOINER)
-        act.said[f"join: {name}"] = caught.value.message
+        act.results[f"join: {name}"] = caught.value.message
     act.driver().join(JOINER)
     act.driver().join(JOINER)
     names = [member.name for member in act.database.members]
     need(names == ["xen1.example.org", "xen2.example.org", "xen3.example.org"], f"{name}: the pool has the hosts {names}")
     need(act.database.created == 1, f"{name}: {act.database.created} records were made")
     need(act.new.slave_of == MASTER, f"{name}: the host is a member of {act.new.slave_of!r}")
-    # Cut before its work or after the record alone, xapi must join anew; it takes the record that is there.
+    # Cut before its work or after the record alone, xapi must join again; it uses the existing record.
     wanted = 2 if moment in ("before", "recorded") else 1
     need(act.new.calls.count("pool.join") == wanted, f"{name}: {act.new.calls.count('pool.join')} calls of pool.join")
     state = act.driver().status()
@@ -187,7 +187,7 @@ def refusals(act: Play) -> None:
         act.new.refuse["pool.join"] = [[code, "CPUs differ"]]
         with pytest.raises(PoolRefused) as caught:
             act.driver().join(JOINER)
-        act.said[f"refused: {code}"] = f"{caught.value.message} ({caught.value.hint}); permanent: {caught.value.permanent}"
+        act.results[f"refused: {code}"] = f"{caught.value.message} ({caught.value.hint}); permanent: {caught.value.permanent}"
     need(act.database.created == 0 and not act.new.slave_of, "a refused host is in the pool")
 
 

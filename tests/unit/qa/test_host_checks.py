@@ -1,4 +1,4 @@
-"""What is asserted about a host, on the output of programs."""
+"""Checks of a host against prepared outputs of programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scripted(Guest):
 
 
 def layout(**changes: object) -> str:
-    """The output of lsblk for an installed disk; ``changes`` to the system partition."""
+    """Return the output of lsblk for an installed disk; ``changes`` to the system partition."""
     parts = [
         {"size": MIB, "fstype": None, "label": None},
         {"size": 256 * MIB, "fstype": "vfat", "label": "EFI"},

@@ -1,4 +1,4 @@
-"""Choosing, judging and reporting, and the machine for a person."""
+"""Selection, final checks and report of scenarios; the machine for a user."""
 
 from __future__ import annotations
 

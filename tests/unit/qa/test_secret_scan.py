@@ -16,7 +16,7 @@ from qa.secret_scan import leaks
 
 
 def bundle(path: Path, name: str, content: bytes) -> None:
-    """A .tar.gz with one file."""
+    """Make a .tar.gz with one file."""
     with tarfile.open(path, "w:gz") as file:
         entry = tarfile.TarInfo(name)
         entry.size = len(content)
@@ -60,13 +60,13 @@ def test_missing_programs_are_named_together() -> None:
 def test_the_preparation_brings_what_scenarios_need() -> None:
     listed = {package.name for package in apt_packages.parse(apt_packages.LIST.read_text())}
     assert set(requirements.PACKAGES.values()) - listed == {"util-linux"}, "which is essential: every Debian has it"
-    asked = {program for scenario in catalog() for program in scenario.needs}
-    assert asked
-    assert asked | {*requirements.ALWAYS, *requirements.LAB} <= set(requirements.PACKAGES)
+    needed = {program for scenario in catalog() for program in scenario.needs}
+    assert needed
+    assert needed | {*requirements.ALWAYS, *requirements.LAB} <= set(requirements.PACKAGES)
 
 
 def test_network_needs_root_only_when_asked_for() -> None:
-    """Other scenarios run for anybody."""
+    """Other scenarios run without root."""
     requirements.check([], lab=False, root=False, find=lambda _: "/bin/x")
     with pytest.raises(UserError, match="needs root"):
         requirements.check([], lab=True, root=False, find=lambda _: "/bin/x")

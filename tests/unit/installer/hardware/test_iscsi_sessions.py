@@ -89,7 +89,7 @@ def test_the_plan_of_a_host_on_iscsi() -> None:
     (action,) = [action for action in plan.actions if isinstance(action, WriteHostPart)]
     assert action.iscsi == IscsiPart(boot=(A, B), data=(OTHER,), cards=(A, B, OTHER), mapped=(A, B))
     assert [text for text in plan.warnings if "DHCP" in text] == [
-        f"the address 10.2.0.2/24 of eth1.42 {MACS[1]} came by DHCP and is kept for iSCSI: reserve it, or set san.iscsi.nics"
+        f"the address 10.2.0.2/24 of eth1.42 {MACS[1]} comes from DHCP and is kept for iSCSI without renewal: reserve it, or set san.iscsi.nics"
     ]
 
 
@@ -188,5 +188,5 @@ def test_a_session_that_somebody_else_has_made(tmp_path: Path) -> None:
     (tmp_path / "upper").mkdir()
     (tmp_path / "etc/iscsi").mkdir(parents=True)
     (tmp_path / host_initramfs.INITIATOR).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
-    with pytest.raises(UserError, match="no record of the iSCSI session"):
+    with pytest.raises(UserError, match="no record exists of the iSCSI session"):
         iscsi_host_config.write(IscsiPart(boot=(A,)), tmp_path / "upper", put, tmp_path)

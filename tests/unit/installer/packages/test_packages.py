@@ -62,7 +62,7 @@ def test_what_is_no_package_is_an_error() -> None:
         ((DRIVER, TOOL), KERNEL, []),
         ((DRIVER,), "6.12.2-amd64", ["drivers for the kernel 6.1.0-9-amd64, 6.12.1-amd64, this one is 6.12.2-amd64"]),
         ((replace(TOOL, architecture="arm64"),), KERNEL, ["tool 1 is for arm64, this machine is amd64"]),
-        ((TOOL, replace(TOOL, version="2")), KERNEL, ["tool is there 2 times: 1, 2"]),
+        ((TOOL, replace(TOOL, version="2")), KERNEL, ["tool is included 2 times: 1, 2"]),
         ((replace(DRIVER, early=65 * MIB),), KERNEL, ["at most 64.0 MiB can be loaded at boot"]),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
     assert len(store(stage, run).prepare([source])) == 1
     (tmp_path / "debs/b.deb").write_bytes(b"b")
     assert len(store(stage, run).prepare([source])) == 1
-    with pytest.raises(UserError, match="tool is there 2 times"):
+    with pytest.raises(UserError, match="tool is included 2 times"):
         store(stage, run).prepare([source], "/debs")
     assert len(store(stage, run).fetched("/debs")) == 1
 

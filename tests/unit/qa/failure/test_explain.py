@@ -72,7 +72,7 @@ def caught(action: Callable[[], object]) -> BaseException:
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Iterator[Machine]:
-    """A machine that says nothing."""
+    """Return a machine that sends nothing."""
     pairs = [socket.socketpair() for _ in range(3)]
     machine = Machine(MachineSpec(tmp_path), "silent", tmp_path)
     with closing(Channels(*(near for near, _ in pairs), console_log=io.StringIO(), event_log=io.StringIO())) as channels:

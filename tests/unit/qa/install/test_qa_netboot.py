@@ -53,7 +53,7 @@ def test_answers_of_the_scenarios_are_valid(changes: answers.Values) -> None:
 
 
 def test_bad_answers_are_bad_in_three_places() -> None:
-    """All three are told at once, each in the words that the scenario looks for."""
+    """All three mistakes are reported at once, each with the words that the scenario expects."""
     text = test_answers.bad(answers.answers(CREDENTIALS))
     with pytest.raises(UserError) as caught:
         parse_answers(text)
@@ -68,7 +68,7 @@ def test_bad_answers_need_good_ones() -> None:
 
 
 def served(folder: Path, output: str) -> netboot.Served:
-    """A server that has said this."""
+    """Return a server with these logs."""
     (folder / "dnsmasq.log").write_text(output)
     return netboot.Served(netboot.Tree(folder / "tree", folder / "inventory.yaml"), folder)
 
@@ -95,7 +95,7 @@ def test_reports_of_a_host(tmp_path: Path) -> None:
 
 
 def test_serve_words(tmp_path: Path) -> None:
-    """What ``dom0kit answers serve`` is told."""
+    """The arguments of ``dom0kit answers serve``."""
     words = netboot.serve_words(tmp_path / "tree", tmp_path / "run", netboot.Boot("bios", no_ipxe=True))
     assert words[:3] == ["answers", "serve", str(tmp_path / "tree")]
     assert words[-3:] == ["--dhcp", netboot.RANGE, "--no-ipxe"]
@@ -103,7 +103,7 @@ def test_serve_words(tmp_path: Path) -> None:
 
 
 def test_laboratory_is_no_host(tmp_path: Path) -> None:
-    """What the laboratory itself asks for does not count as a host's bytes."""
+    """Requests of the lab itself do not count as a host's bytes."""
     (tmp_path / "access.log").write_text('10.77.0.1 - - [x] "GET / HTTP/1.1" 200 10\n10.77.0.9 - - [x] "GET / HTTP/1.1" 200 5\n')
     assert access_log.bytes_by_client(served(tmp_path, "").requests) == {"10.77.0.9": 5}
 

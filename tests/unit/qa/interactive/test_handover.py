@@ -18,7 +18,7 @@ def test_a_console_is_released_and_taken_back() -> None:
         channels.detach_console()
         assert not channels.console_attached
         assert pairs[0][1].recv(1) == b""
-        channels.send_console(b"typed to nobody")
+        channels.send_console(b"typed without a reader")
         pairs[1][1].sendall(b'{"event": "started"}\n')
         channels.pump(1)
         assert channels.events == [{"event": "started"}]

@@ -1,4 +1,4 @@
-"""The laboratory's commands."""
+"""The commands of a lab network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from qa.lab import netns_commands
 
 
 def test_names_tell_their_process() -> None:
-    """A run removes what dead runs have left, nothing of a living one, and nothing that is not a laboratory."""
+    """A run removes the namespaces of ended runs, and no others."""
     mine, dead = netns_commands.name(41, 0), netns_commands.name(7, 3)
     names = [mine, dead, netns_commands.site_name(dead), "dom0kit-qa-x", "other", "dom0kit-qa-7"]
     assert netns_commands.left_overs(names, lambda pid: pid == 41) == [dead, netns_commands.site_name(dead)]

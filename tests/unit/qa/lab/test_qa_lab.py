@@ -16,7 +16,7 @@ from qa.vm.machine_time import CLOCK, Meter, Thread
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A lab in which no address answers."""
+    """Return a lab in which no address answers."""
     monkeypatch.setattr(Lab, "run", lambda self, argv, **_: Result(tuple(argv), 1, "", "", 0.0))
     return Lab(tmp_path, tmp_path)
 

@@ -1,4 +1,4 @@
-"""The laboratory's web server, its log, its VLAN, without a socket."""
+"""The lab's web server, its log, its VLAN, without a socket."""
 
 from __future__ import annotations
 

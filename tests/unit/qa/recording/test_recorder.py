@@ -18,7 +18,7 @@ class Qemu:
     def __init__(self) -> None:
         self.answers: dict[int, dict[str, Any]] = {}
         self.picture = b"first"
-        self.asked = 0
+        self.requests = 0
         self.error: OSError | None = None
         self.silent = False
         self.refuses = False
@@ -27,13 +27,13 @@ class Qemu:
         if self.error:
             raise self.error
         assert (command, arguments["format"]) == ("screendump", "png")
-        self.asked += 1
+        self.requests += 1
         if self.refuses:
-            self.answers[self.asked] = {"error": {"desc": "no screen"}}
+            self.answers[self.requests] = {"error": {"desc": "no screen"}}
         elif not self.silent:
             Path(arguments["filename"]).write_bytes(self.picture)
-            self.answers[self.asked] = {"return": {}}
-        return self.asked
+            self.answers[self.requests] = {"return": {}}
+        return self.requests
 
 
 class Clock:
@@ -70,7 +70,7 @@ def test_only_changed_pictures_are_kept_with_their_time(tmp_path: Path) -> None:
 def test_a_screen_that_rests_is_asked_for_less_often(tmp_path: Path) -> None:
     qemu, clock = Qemu(), Clock()
     run(Recorder(tmp_path / "frames", clock), qemu, clock, 300)
-    assert 300 / recorder.LONGEST_INTERVAL - 3 <= qemu.asked <= 300 / recorder.LONGEST_INTERVAL + 6
+    assert 300 / recorder.LONGEST_INTERVAL - 3 <= qemu.requests <= 300 / recorder.LONGEST_INTERVAL + 6
 
 
 def test_a_blinking_cursor_is_no_change(tmp_path: Path) -> None:
@@ -100,13 +100,13 @@ def test_a_slow_emulator_is_left_alone(tmp_path: Path) -> None:
     made = Recorder(tmp_path / "frames", clock)
     qemu.silent = True
     run(made, qemu, clock, 5.05)
-    assert qemu.asked == 1, "one picture at a time"
+    assert qemu.requests == 1, "one picture at a time"
     qemu.answers[1] = {"return": {}}
     qemu.silent = False
     run(made, qemu, clock, 35)
-    assert qemu.asked == 1
+    assert qemu.requests == 1
     run(made, qemu, clock, 10)
-    assert qemu.asked == 2
+    assert qemu.requests == 2
 
 
 def test_nothing_that_fails_is_raised(tmp_path: Path) -> None:

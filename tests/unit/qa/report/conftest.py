@@ -11,6 +11,6 @@ from qa.report import sample
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> Path:
-    """The folder."""
+    """Return the folder of the sample."""
     sample.make(tmp_path / "artifacts")
     return tmp_path / "artifacts"

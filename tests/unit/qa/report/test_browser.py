@@ -1,4 +1,4 @@
-"""What is asked of the browser and what is read from its answer."""
+"""The browser's command line, and the parsing of its output."""
 
 from __future__ import annotations
 

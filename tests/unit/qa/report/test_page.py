@@ -28,14 +28,14 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def html(artifacts: Path) -> str:
-    """The page on the sample."""
+    """Return the page of the sample."""
     path = write(artifacts, [], [])
     assert path == artifacts / "report.html"
     return path.read_text()
 
 
 def elements(html: str) -> list[tuple[str, dict[str, str]]]:
-    """The page's elements."""
+    """Return the page's elements."""
     reader = Reader()
     reader.feed(html)
     return reader.elements

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[4]
 
 
 def table(text: str) -> dict[str, list[str]]:
-    """The lines of the page's table by scenario."""
+    """Return the lines of the page's table by scenario."""
     lines = [[word.strip() for word in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("|")]
     assert [word.strip() for word in lines[0]] == list(HEADER)
     return {line[0]: line for line in lines[2:]}

@@ -16,7 +16,7 @@ def lines(*values: tuple[float, str]) -> list[ConsoleLine]:
 
 
 def short(segments: list[Segment]) -> list[tuple[str, float, float]]:
-    """The kinds and times of segments."""
+    """Return the kinds and times of segments."""
     return [(segment.kind, segment.start, segment.end) for segment in segments]
 
 
@@ -55,8 +55,8 @@ def test_without_events_the_login_prompt_says_that_it_runs() -> None:
 def test_an_installer_that_restarts_within_the_machine_begins_again() -> None:
     log = lines((2.0, "Loading Linux ..."), (3.0, "[ 0.0] Linux version 6"), (50.0, "[ 50.0] reboot: Restarting system"))
     log += lines((52.0, "GNU GRUB  version 2.12"), (55.0, "(XEN) Xen version"))
-    told = [{"event": "started", "source": "installer", "at": 10.0}, {"event": "finished", "source": "installer", "at": 40.0}]
-    assert [segment.kind for segment in stages(log, told, 60.0)] == [
+    events = [{"event": "started", "source": "installer", "at": 10.0}, {"event": "finished", "source": "installer", "at": 40.0}]
+    assert [segment.kind for segment in stages(log, events, 60.0)] == [
         "firmware", "loader", "kernel", "installer", "ending", "firmware", "loader", "xen",
     ]  # fmt: skip
 
@@ -66,14 +66,14 @@ def test_a_silent_machine_is_firmware_to_its_end() -> None:
 
 
 def step(name: str, state: str, at: float, **more: Any) -> dict[str, Any]:
-    """An event of the installer."""
+    """Return an event of the installer."""
     return {"event": "step", "source": "installer", "name": name, "state": state, "at": at, **more}
 
 
 def test_steps_end_fail_or_stay_open() -> None:
-    told = [step("a", "started", 1.0), step("a", "finished", 3.0), step("b", "started", 3.5), step("b", "failed", 4.0)]
-    told += [step("c", "finished", 9.0, seconds=2.0), step("d", "started", 10.0)]
-    assert [(s.name, s.start, s.end, s.state) for s in steps(told, 20.0)] == [
+    events = [step("a", "started", 1.0), step("a", "finished", 3.0), step("b", "started", 3.5), step("b", "failed", 4.0)]
+    events += [step("c", "finished", 9.0, seconds=2.0), step("d", "started", 10.0)]
+    assert [(s.name, s.start, s.end, s.state) for s in steps(events, 20.0)] == [
         ("a", 1.0, 3.0, ""),
         ("b", 3.5, 4.0, "failed"),
         ("c", 7.0, 9.0, ""),
@@ -82,9 +82,12 @@ def test_steps_end_fail_or_stay_open() -> None:
 
 
 def test_events_without_a_time_are_left_out() -> None:
-    told: list[dict[str, Any]] = [{"event": "step", "source": "installer", "name": "a", "state": "started"}, {"event": "started"}]
-    assert steps(told, 5.0) == []
-    assert short(stages([], told, 5.0)) == [("firmware", 0.0, 5.0)]
+    events: list[dict[str, Any]] = [
+        {"event": "step", "source": "installer", "name": "a", "state": "started"},
+        {"event": "started"},
+    ]
+    assert steps(events, 5.0) == []
+    assert short(stages([], events, 5.0)) == [("firmware", 0.0, 5.0)]
 
 
 def test_lanes_are_phases_and_machines_on_one_scale(artifacts: Path) -> None:

@@ -14,7 +14,7 @@ from qa.schedule.plan import Capacity, Job
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[Job], Capacity]:
-    """Some jobs and a machine on which each has memory enough."""
+    """Return some jobs and a machine that has enough memory for each."""
     count = draw(st.integers(0, 12))
     jobs = [
         Job(
@@ -32,14 +32,14 @@ def cases(draw: st.DrawFn) -> tuple[list[Job], Capacity]:
 
 @given(cases())
 def test_never_more_than_there_is(case: tuple[list[Job], Capacity]) -> None:
-    """At no moment more memory, cores or scenarios; only a job that alone needs more cores gets them, with nothing beside."""
+    """At no moment more memory, cores or scenarios; a job that needs more cores than there are runs alone."""
     jobs, limit = case
     intervals = plan.simulate(jobs, limit)
     for moment in intervals:
-        beside = [other.job for other in intervals if other.start <= moment.start < other.end]
-        assert sum(job.memory_mib for job in beside) <= limit.memory_mib
-        assert len(beside) <= limit.jobs
-        assert sum(job.cores for job in beside) <= limit.cores or len(beside) == 1
+        parallel = [other.job for other in intervals if other.start <= moment.start < other.end]
+        assert sum(job.memory_mib for job in parallel) <= limit.memory_mib
+        assert len(parallel) <= limit.jobs
+        assert sum(job.cores for job in parallel) <= limit.cores or len(parallel) == 1
 
 
 @given(cases())

@@ -71,7 +71,7 @@ class FakeChild:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """A runner on two cores, with children and time that are not real."""
+    """Return a runner on two cores, with fake children and a fake clock."""
     CLOCK.now, CLOCK.interrupt_at = 0.0, float("inf")
     for values in (RESULTS, RUNNING, MOST):
         values.clear()
@@ -103,7 +103,7 @@ def test_other_programs_memory_is_respected(run: Runner) -> None:
 
 
 def test_nothing_starts_that_does_not_fit_into_the_time(run: Runner) -> None:
-    """b does not fit from the beginning; c and a start at once."""
+    """The job b does not fit from the beginning; c and a start at once."""
     run.budget_minutes = 2.5
     run.run(JOBS)
     assert {r.scenario for r in run.outcome.runs} == {"a", "c"}

@@ -39,14 +39,14 @@ class Guest:
         for line in (self.console, self.events, self.qmp):
             line.close()
 
-    def tell(self, **event: object) -> None:
+    def send_event(self, **event: object) -> None:
         """Send an event."""
         self.events.sendall(json.dumps(event).encode() + b"\n")
 
 
 @pytest.fixture
 def guest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guest]:
-    """A guest whose failures are not expected."""
+    """Return a guest whose failures are not expected."""
     monkeypatch.setattr("qa.vm.channels.LAST_WORDS", 0.01)
     with closing(Guest()) as value:
         yield value
@@ -79,23 +79,23 @@ def test_utf8_cut_in_half() -> None:
 
 def test_events_are_read_and_kept(guest: Guest) -> None:
     """Events arrive in order and go to the log."""
-    guest.tell(event="step", source="installer", name="copy", state="finished", seconds=1)
-    guest.tell(event="finished", source="installer")
+    guest.send_event(event="step", source="installer", name="copy", state="finished", seconds=1)
+    guest.send_event(event="finished", source="installer")
     guest.channels.pump(1)
     assert [event["event"] for event in guest.channels.events] == ["step", "finished"]
     assert len(guest.event_log.getvalue().splitlines()) == 2
 
 
 def test_failed_event_fails_at_once(guest: Guest) -> None:
-    """Whoever waits, for whatever, is told."""
-    guest.tell(event="failed", source="firstboot", text="no carrier on 52:54:00:12:34:56")
+    """A failure ends every wait, whatever it is for."""
+    guest.send_event(event="failed", source="firstboot", text="no carrier on 52:54:00:12:34:56")
     with pytest.raises(ScenarioFailed, match="firstboot failed: no carrier"):
         Console(guest.channels).expect("login: ", limit=5)
 
 
 def test_failed_step_alone_is_not_the_end(guest: Guest) -> None:
     """A step may fail and be tried again."""
-    guest.tell(event="step", source="firstboot", name="network", state="failed")
+    guest.send_event(event="step", source="firstboot", name="network", state="failed")
     guest.channels.pump(1)
 
 
@@ -109,7 +109,7 @@ def test_unreadable_event_fails(guest: Guest) -> None:
 def test_expected_failure() -> None:
     """A scenario that provokes a failure goes on."""
     with closing(Guest(expected_failures=("installer",))) as guest:
-        guest.tell(event="failed", source="installer", text="the disk is in use")
+        guest.send_event(event="failed", source="installer", text="the disk is in use")
         guest.channels.pump(1)
         assert not guest.channels.unexpected(guest.channels.events[0])
         assert guest.channels.unexpected({"event": "failed", "source": "firstboot"})
@@ -161,7 +161,7 @@ def test_prompts_before_a_reset_are_no_prompts(guest: Guest) -> None:
 
 
 def test_run_on_the_console(guest: Guest) -> None:
-    """The answer is told from echo and kernel; input comes in small pieces."""
+    """Output is distinguished from echo and kernel messages; input comes in small pieces."""
     guest.console.sendall(b"Q1Z0<\r\nQ1Z|xen_version : 4.20.0\r\n[    9.123456] noise\r\nQ1Z|Q1Z=0\r\n")
     assert Console(guest.channels).succeed("xl info") == "xen_version : 4.20.0"
     typed = guest.console.recv(4096).decode()
@@ -198,7 +198,7 @@ def test_only_what_comes_from_the_guest_is_a_sign_of_life(guest: Guest) -> None:
     guest.console.sendall(b"hello\n")
     guest.channels.pump(1)
     assert signs.count == 2
-    guest.tell(event="note", source="installer")
+    guest.send_event(event="note", source="installer")
     guest.channels.pump(1)
     assert signs.count == 3
 

@@ -17,7 +17,7 @@ LINES = b"0123456789abcde\n" * 1000
 
 
 def test_a_slow_look_does_not_stop_the_machine(tmp_path: Path) -> None:
-    """A serial line sends character by character, of which a socket holds few hundred: nobody may leave them there for long."""
+    """A serial line sends character by character, of which a socket holds few hundred: they must be read all the time."""
     pairs = [socket.socketpair() for _ in range(3)]
     for near, _ in pairs:
         near.setblocking(False)

@@ -10,7 +10,7 @@ from qa.vm import ports
 
 
 def test_a_port_is_given_once() -> None:
-    """Nothing listens on it yet; asked again at once, another one is given."""
+    """Nothing listens on it yet; the next call returns another one."""
     given = [ports.reserve() for _ in range(20)]
     assert len(set(given)) == 20
     assert all(ports.FIRST <= port < ports.FIRST + ports.COUNT for port in given)

@@ -13,7 +13,7 @@ FOLDER = Path("/var/tmp/m")
 
 
 def after(words: list[str], option: str) -> list[str]:
-    """The values of an option."""
+    """Return the values of an option."""
     return [words[i + 1] for i, word in enumerate(words) if word == option]
 
 
@@ -53,7 +53,7 @@ def test_no_card_without_being_asked() -> None:
 
 
 def test_forwarded_port_is_on_loopback_only() -> None:
-    """Nobody else on the network reaches the guest, and the guest reaches nobody."""
+    """No other machine on the network reaches the guest, and the guest reaches none."""
     words = argv(MachineSpec(FOLDER, nics=(Nic(ssh_port=2222),)))
     assert after(words, "-netdev") == ["user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22"]
     assert "restrict" not in after(argv(MachineSpec(FOLDER, nics=(Nic(restrict=False),))), "-netdev")[0]
@@ -101,7 +101,7 @@ def test_cpu_model() -> None:
 
 
 def test_card_on_a_tap() -> None:
-    """Plugged into the tap, with the boot ROM and the place in the order that were asked for, in the namespace."""
+    """The card is on the tap, in the namespace, with the specified boot ROM and boot index."""
     nic = Nic(mac="52:54:00:00:00:07", tap="tap3", rom=True, bootindex=0)
     words = argv(MachineSpec(FOLDER, nics=(Nic(), nic), netns="ns"))
     assert words[:5] == ["ip", "netns", "exec", "ns", "qemu-system-x86_64"]

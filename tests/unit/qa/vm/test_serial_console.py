@@ -57,7 +57,7 @@ def test_prompt(text: str) -> None:
 
 
 def test_login_prompt() -> None:
-    """agetty's prompt with a host name."""
+    """The prompt of agetty, with a host name."""
     assert re.search(LOGIN, "Debian GNU/Linux 13 xen1 hvc0\n\nxen1 login: ")
 
 
