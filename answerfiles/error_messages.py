@@ -1,4 +1,4 @@
-"""pydantic's errors in our words: what was found, what is allowed, what may have been meant."""
+"""Turn pydantic's errors into messages: what was found, what is allowed, what was probably meant."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from answerfiles.yaml_positions import Path, Position, dotted
 
 LONGEST_FOUND = 60
 OF_PYDANTIC = frozenset(get_args(ErrorType))
-"""Errors that pydantic words; the model's own say themselves what is allowed."""
+"""Errors with pydantic's own message; the model's errors contain what is allowed."""
 SWITCH = {"yes": True, "on": True, "1": True, "true": True, "no": False, "off": False, "0": False, "false": False}
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: where it is, which setting, what was found, what is allowed."""
+    """One error: its position, the setting, and what was found and is allowed."""
 
     position: Position
     field: str
     text: str
 
     def render(self, file: str) -> str:
-        """As compilers write it: ``file:line:column: field: text``."""
+        """Return the error as compilers print it: ``file:line:column: field: text``."""
         field = f"{self.field}: " if self.field else ""
         return f"{file}:{self.position.line}:{self.position.column}: {field}{self.text}"
 
@@ -39,9 +39,9 @@ class Problem(NamedTuple):
 def explain(
     details: Iterable[ErrorDetails], value: Any, place: Callable[[Path, bool], Position], model: type[BaseModel]
 ) -> list[Problem]:
-    """Every error of a validation at its place.
+    """Return every error of a validation with its position.
 
-    :param value: what was validated.
+    :param value: the validated value.
     :param place: where a path's key (true) or value (false) is.
     """
     located = [(detail, model_introspection.find(model, detail["loc"])) for detail in details]
@@ -61,7 +61,7 @@ def explain(
 
 @dataclass(frozen=True)
 class _Read:
-    """What was validated, and where its parts are."""
+    """The validated value, and the positions of its parts."""
 
     value: Any
     place: Callable[[Path, bool], Position]
@@ -76,7 +76,7 @@ def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
         return Problem(read.place(spot.path, True), name, f"unknown key{guess}; allowed: {', '.join(keys)}")
     if kind == "missing":
         field = spot.parent.record.model_fields.get(str(spot.path[-1])) if spot.parent and spot.parent.record else None
-        what = f"it says {field.description}" if field and field.description else "it is needed"
+        what = f"required: {field.description}" if field and field.description else "required"
         return Problem(read.place(spot.path, True), name, f"missing; {what}")
     here = value_at(read.value, spot.path)
     hidden = spot.may_hold_secret and not isinstance(here, dict | list | None)
@@ -118,7 +118,7 @@ def found(value: Any) -> str:
 
 
 def nearest(value: Any, shape: Shape) -> str:
-    """Which of the words that a field takes may have been meant."""
+    """Return the most similar keyword of a field as a suggestion, or ""."""
     words = shape.words
     if isinstance(value, dict | list | None) or not words:
         return ""
@@ -146,6 +146,6 @@ def _homes(model: type[BaseModel]) -> dict[str, str]:
 
 
 def elsewhere(word: str, model: type[BaseModel]) -> str:
-    """Where a key belongs that stands at the wrong place, or nothing."""
+    """Return where a misplaced key belongs as a suggestion, or ""."""
     home = _homes(model).get(word.lower().replace("-", "_"))
     return f", did you mean '{home}'?" if home else ""

@@ -1,4 +1,4 @@
-"""The kinds of text that answers hold: names, addresses, keys. Each says what it allows when it refuses."""
+"""Validated string types with user-facing error messages."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def refuse(kind: str, text: str) -> PydanticCustomError:
 
 
 def whole_number_as_text(value: Any) -> Any:
-    """YAML reads ``serial: 12345`` as a number; what was meant is the text."""
+    """Return a whole number as text: YAML reads ``serial: 12345`` as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def host_name(value: str) -> str:
     """Check a host name (RFC 1123); return it in lower case."""
     if len(value) > LONGEST_HOST_NAME or not HOST_NAME.fullmatch(value):
-        raise refuse("host_name", "a host name has lower-case letters, digits, '-' and '.', at most 63 characters between dots")
+        raise refuse("host_name", "a host name of lower-case letters, digits, '-' and '.', at most 63 characters between dots")
     if value.replace(".", "").isdigit():
-        raise refuse("host_name", "a host name has a letter in it")
+        raise refuse("host_name", "a host name with at least one letter")
     return value
 
 
@@ -61,16 +61,16 @@ def mac(value: str) -> str:
     """Check a MAC address; return it in lower case with colons."""
     plain = value.lower().replace("-", ":")
     if not MAC.fullmatch(plain):
-        raise refuse("mac", "a MAC address has six pairs of hexadecimal digits, as 52:54:00:12:34:56")
+        raise refuse("mac", "a MAC address of six pairs of hexadecimal digits, as 52:54:00:12:34:56")
     if int(plain[:2], 16) & 1:
-        raise refuse("mac", "the MAC address of a network card is no multicast address")
+        raise refuse("mac", "the MAC address of a network card, which is not a multicast address")
     return plain
 
 
 def interface(value: str) -> str:
     """Check the name of a network interface to create."""
     if not INTERFACE.fullmatch(value) or value == "lo":
-        raise refuse("interface", "an interface's name starts with a letter and has at most 15 letters, digits, '-', '_' and '.'")
+        raise refuse("interface", "a name of at most 15 letters, digits, '-', '_' and '.' that starts with a letter, not 'lo'")
     return value
 
 
@@ -78,7 +78,7 @@ def volume_group(value: str) -> str:
     """Check a volume group's name (lvm(8))."""
     if not VOLUME_GROUP.fullmatch(value) or value.startswith("."):
         raise refuse(
-            "volume_group", "a volume group's name has letters, digits, '+', '_', '.' and '-', not '-' first, at most 64"
+            "volume_group", "a name of at most 64 letters, digits, '+', '_', '.' and '-' that does not start with '-' or '.'"
         )
     return value
 
@@ -93,7 +93,7 @@ def zone(value: str) -> str:
     """Check a time zone of the tz database; without that database, its spelling alone."""
     known = known_zones()
     if not ZONE.fullmatch(value) or (known and value not in known):
-        raise PydanticCustomError("zone", "a time zone is named as in the tz database, e.g. Europe/Berlin or UTC")
+        raise PydanticCustomError("zone", "a time zone of the tz database, e.g. Europe/Berlin or UTC")
     return value
 
 
@@ -101,16 +101,16 @@ def ssh_key(value: str) -> str:
     """Check a public key as in a line of ``authorized_keys``, without options."""
     line = value.strip()
     if "PRIVATE KEY" in value:
-        raise refuse("ssh_key", "this is a private key; give the public one, the file that ends in .pub")
+        raise refuse("ssh_key", "a public SSH key, the content of the file that ends in .pub; this is a private key")
     if "\n" in line or not SSH_KEY.fullmatch(line):
-        raise refuse("ssh_key", "a public SSH key is one line that starts with its type, as 'ssh-ed25519 AAAA... name'")
+        raise refuse("ssh_key", "a public SSH key: one line that starts with its type, as 'ssh-ed25519 AAAA... name'")
     return line
 
 
 def device_path(value: str) -> str:
     """Check an absolute path below ``/dev``."""
     if not re.fullmatch(r"/dev/[\w./:+@-]+", value, re.ASCII) or ".." in value.split("/"):
-        raise refuse("device_path", "a disk's path starts with /dev/, as /dev/sda or /dev/disk/by-id/...")
+        raise refuse("device_path", "a disk's path that starts with /dev/, as /dev/sda or /dev/disk/by-id/...")
     return value
 
 
@@ -145,7 +145,7 @@ def size(value: Any) -> Any:
 def url(value: str) -> str:
     """Check a URL of http or https without user and password."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?", value):
-        raise refuse("url", "an address that starts with http:// or https://, without user, password and blanks")
+        raise refuse("url", "a URL that starts with http:// or https://, without user, password and blanks")
     return value
 
 
@@ -157,7 +157,7 @@ def volume_folder(value: str) -> str:
 
 
 def digest(value: str) -> str:
-    """64 hexadecimal digits in lower case; colons between bytes, as openssl writes them, are left out."""
+    """Check 64 hexadecimal digits; return them in lower case without colons, which openssl writes between bytes."""
     plain = value.lower().removeprefix("sha256:").replace(":", "")
     if not re.fullmatch(r"[0-9a-f]{64}", plain):
         raise refuse("digest", "a SHA-256 of 64 hexadecimal digits")
@@ -205,10 +205,10 @@ def key_map(value: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of text is called in the reference page and in the schema.
+    """How the reference page and the schema describe a type.
 
     :param text: what it is, in a few words, with an example.
-    :param schema: its JSON Schema; None leaves what pydantic says.
+    :param schema: its JSON Schema; None for pydantic's.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""From a file to answers, or to a list of everything that is wrong with it."""
+"""Read an answer file: the answers, or all errors in it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HIGHEST = 100
 
 
 class AnswersError(UserError):
-    """A file of answers with all that is wrong with it."""
+    """All errors of an answer file."""
 
     def __init__(self, file: str, problems: list[Problem], hint: str = "") -> None:
         self.file = file
@@ -72,9 +72,9 @@ def read_text(path: Path) -> str:
 
 
 def read_answers(path: Path, warn: Warn = to_stderr) -> Answers:
-    """Read a file of answers, YAML or XenServer's XML.
+    """Read an answer file in YAML or XenServer's XML.
 
-    :param warn: called for everything that XML says and answers cannot carry.
+    :param warn: called for each setting of the XML that answers cannot express.
     :raises AnswersError: with every problem at once.
     :raises UserError: when the file cannot be read.
     """
@@ -108,7 +108,7 @@ def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> A
 
 
 def validate(value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None) -> Answers:
-    """Make answers of plain values; see :func:`validate_as`."""
+    """Build answers from plain values; see :func:`validate_as`."""
     return validate_as(Answers, value, place, file, problems=problems)
 
 
@@ -118,7 +118,7 @@ def validate_as(
     """Build a record of the model from plain values; errors name their place in the file.
 
     :param value: dictionaries, lists, texts, numbers, booleans and None, as :func:`positions.read_document` gives them.
-    :param place: where a path of ``value`` came from; asked for wrong paths only.
+    :param place: returns the position of a path of ``value``; called for errors only.
     :param problems: problems found earlier; reported together with the new ones.
     :raises AnswersError: with every problem at once.
     """

@@ -134,7 +134,7 @@ class _Builder:
                 continue
             if key in values:
                 first = self.document.keys[(*path, key)]
-                self.fault(event, (*path, key), f"the key '{key}' is there twice, first on line {first.line}")
+                self.fault(event, (*path, key), f"the key '{key}' is repeated, first on line {first.line}")
                 self._skip(next(self.events), path)
                 continue
             inner = (*path, key)

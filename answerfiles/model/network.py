@@ -217,8 +217,8 @@ class Network(Record):
     def _names_and_cards_once(self) -> Network:
         names = [self.management.bridge, *(bridge.name for bridge in self.bridges)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise refuse("bridges", f"each bridge once; {', '.join(twice)} is there twice")
+            raise refuse("bridges", f"each bridge once; {', '.join(twice)} is repeated")
         macs = [s.mac for uplink in (self.management, *self.bridges) for s in uplink.selectors() if s.mac is not None]
         if taken := sorted({mac for mac in macs if macs.count(mac) > 1}):
-            raise refuse("bridges", f"each network card once; {', '.join(taken)} is there twice")
+            raise refuse("bridges", f"each network card once; {', '.join(taken)} is repeated")
         return self

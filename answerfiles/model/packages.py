@@ -25,7 +25,7 @@ class PackageSource(Record):
         if self.folder is not None and self.sha256 is not None:
             raise refuse("packages", "sha256 only together with url, which names one file")
         if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
-            raise refuse("packages", "sha256 together with a plain http url: the package could be changed on the way")
+            raise refuse("packages", "a plain http url only together with sha256: the package could be changed on the way")
         return self
 
     def __str__(self) -> str:

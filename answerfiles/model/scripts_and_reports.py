@@ -34,9 +34,9 @@ class Script(Record):
         if (self.content is None) == (self.url is None):
             raise refuse("script", "exactly one of content and url")
         if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
-            raise refuse("script", "sha256 together with a plain http url: the script could be changed on the way")
+            raise refuse("script", "a plain http url only together with sha256: the script could be changed on the way")
         if self.content is not None and not self.content.startswith("#!"):
-            raise refuse("script", "a content whose first line names the interpreter, as #!/bin/sh")
+            raise refuse("script", "content whose first line names the interpreter, as #!/bin/sh")
         return self
 
 

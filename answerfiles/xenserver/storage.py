@@ -45,7 +45,7 @@ def carry(notes: Notes) -> None:
     seen: set[str] = set()
     for index, (element, path) in enumerate(further):
         if path in seen:
-            notes.wrong(element, f"{path} is there twice")
+            notes.wrong(element, f"{path} is repeated")
             return
         seen.add(path)
         notes.put(("guests", "disks", index, "path"), path, element)

@@ -31,7 +31,7 @@ GATEWAY_MISTAKES = (
 NAME_MISTAKES = (
     ("", "Enter a host name such as xen1.example.org."),
     ("Xen1.example.org", "Use lower case: xen1.example.org"),
-    ("xen_1", "A host name has lower-case letters, digits, '-' and '.', at most 63 characters between dots."),
+    ("xen_1", "A host name of lower-case letters, digits, '-' and '.', at most 63 characters between dots."),
 )
 PASSWORD_MISTAKES = (
     ("", "", "Enter a password or an SSH key; without either, nobody could log in."),

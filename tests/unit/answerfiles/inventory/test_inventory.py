@@ -78,7 +78,7 @@ def test_the_same_machine_twice_names_both() -> None:
     said = errors(text)
     assert "hosts.xen3.mac: found '52:54:00:00:00:01'; the host xen1 has the same mac" in said
     assert "hosts.xen4.serial: found 's'; the host xen3 has the same serial" in said
-    assert "the key 'xen2' is there twice" in errors(GOOD + "  xen2: {serial: S}\n")
+    assert "the key 'xen2' is repeated" in errors(GOOD + "  xen2: {serial: S}\n")
     said = errors(GOOD + "  xen3: {serial: S, host_name: xen1}\n")
     assert "host xen3: host_name: found 'xen1'; the host xen1 has the same name" in said
 

@@ -94,7 +94,7 @@ def test_default_warning_goes_to_standard_error(capsys: pytest.CaptureFixture[st
         ("<ui-confirmation-prompt>true</ui-confirmation-prompt>", "asks no questions"),
         ("<ui-confirmation-prompt>1</ui-confirmation-prompt>", "found '1'; allowed: true, yes, false, no"),
         ("<guest-disk>sda,sdb</guest-disk>", "guest-disk (guests.disks[0].path): found '/dev/sda,sdb'; allowed: a disk's path"),
-        ("<guest-disk>sdb</guest-disk><guest-disk>/dev/sdb</guest-disk>", "/dev/sdb is there twice"),
+        ("<guest-disk>sdb</guest-disk><guest-disk>/dev/sdb</guest-disk>", "/dev/sdb is repeated"),
         ("<name-server>dns</name-server>", "name-server (network.management.dns[0]): found 'dns'; allowed: the IP address"),
         ("<timezone>Europe/Berln</timezone>", "timezone (time.zone): found 'Europe/Berln'"),
         ("<keymap>DE!</keymap>", "keymap (keyboard): found 'DE!'"),
