@@ -20,7 +20,7 @@ from installer.hardware.nics import Link, read_links
 TICK = 1.0
 """Pause between two checks of the network cards.
 
-Kind: pace. Reason: a look is two calls of ip(8). Expiry: the next look.
+Kind: pace. Reason: a check is two calls of ip(8). Expiry: the next check.
 """
 
 Get = Callable[..., bytes]

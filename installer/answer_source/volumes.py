@@ -25,7 +25,7 @@ moment at which udev has processed all events. Expiry: an error that names the l
 LOOK_SECONDS = 0.5
 """Pause between two checks for a volume.
 
-Kind: pace. Reason: a look starts blkid, which reads each device. Expiry: the next look.
+Kind: pace. Reason: a check starts blkid, which reads each device. Expiry: the next check.
 """
 LARGEST = MIB
 

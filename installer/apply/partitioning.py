@@ -21,7 +21,7 @@ device and the time.
 LOOK_SECONDS = 0.1
 """Pause between two checks for a device.
 
-Kind: pace. Reason: one stat(2). Expiry: the next look.
+Kind: pace. Reason: one stat(2). Expiry: the next check.
 """
 
 # udev's rules (60-kpartx.rules) name it WWID-part3.

@@ -33,7 +33,7 @@ LABEL = "dom0kit"
 SECOND_LABEL = "dom0kit (second disk)"
 NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
 
-# mtools would ask questions about an unusual FAT; nobody could answer.
+# mtools would ask questions about an unusual FAT; no user could answer.
 MTOOLS = {"MTOOLS_SKIP_CHECK": "1"}
 
 
@@ -119,7 +119,7 @@ def first_entry(listing: str) -> str:
 def set_boot_entries(action: Finish, commands: Commands) -> str:
     """Make the host the firmware's first choice, also after a network boot.
 
-    :returns: a warning; empty when all went well. A full or read-only NVRAM must not spoil an installation:
+    :returns: a warning, "" on success. A full or read-only NVRAM must not fail an installation:
         ``EFI/BOOT/BOOTX64.EFI`` is found without an entry.
     """
     if not action.entries:

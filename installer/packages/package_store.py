@@ -255,7 +255,7 @@ def check(packages: tuple[Package, ...], commands: Commands) -> None:
         result = commands([*words, *(package.file for package in packages)], check=False, env=QUIET)
         found = deb_package.unmet(result.output + "\n" + result.errors) if result.returncode else []
         if result.returncode and not found:
-            found = ["apt-get refuses them; its words are in the log"]
+            found = ["apt-get rejects them; see the log for its output"]
     if found:
         hint = "add the missing dependencies, or remove the packages; nothing was changed"
         if len(found) == 1:

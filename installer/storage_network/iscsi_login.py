@@ -38,7 +38,7 @@ the cards that have a link.
 LOOK_SECONDS = 0.5
 """Pause between two checks of the links.
 
-Kind: pace. Reason: reading sysfs costs nothing. Expiry: the next look.
+Kind: pace. Reason: reading sysfs costs nothing. Expiry: the next check.
 """
 TRIES = ("node.session.initial_login_retry_max", "2")
 """Limit attempts, so that a missing portal costs half a minute instead of two."""

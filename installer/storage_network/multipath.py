@@ -27,7 +27,7 @@ Expiry: an error that names the map, its paths and the time.
 LOOK_SECONDS = 0.5
 """Pause between two checks for a map.
 
-Kind: pace. Reason: one stat(2). Expiry: the next look.
+Kind: pace. Reason: one stat(2). Expiry: the next check.
 """
 MAPPER = Path("/dev/mapper")
 CONTROL = Path("/run/udev/control")

@@ -40,7 +40,7 @@ OTHER = IscsiSession(f"{IQN}:data", "10.1.0.1", disks=("/dev/sdc",), card="eth0"
 
 
 def make_session(root: Path, number: int, address: str, own: str, disk: str) -> None:
-    """A session as sysfs shows it."""
+    """Create a session in sysfs."""
     host = root / f"sys/devices/platform/host{number}"
     device = host / f"session{number}"
     connection = device / f"connection{number}:0/iscsi_connection/connection{number}:0"
@@ -72,7 +72,7 @@ def test_a_session_whose_card_nobody_knows(tmp_path: Path) -> None:
 
 
 def on_san(**changes: object) -> Facts:
-    """A machine with a map of two paths over iSCSI, a further LUN, and a card for management."""
+    """Return a machine with a map of two paths over iSCSI, another LUN, and a management card."""
     lun = Disk(f"/dev/mapper/{WWID}", "mpath", 100 * GIB, serial="LUN1", paths=("/dev/sda", "/dev/sdb"), transport="iscsi")
     raw = [Disk(path, "disk", 100 * GIB, serial="LUN1", map=lun.path) for path in lun.paths]
     data = Disk("/dev/sdc", "disk", 100 * GIB, serial="LUN2")
@@ -109,7 +109,7 @@ def test_a_card_for_iscsi_without_a_session_is_told() -> None:
     more = management("52:54:00:12:34:56") + f"san: {{iscsi: {{nics: [{nics}]}}}}\n"
     plan = make_plan(on_san(), answers("serial: LUN1", more=more), manifest(), OPTIONS)
     assert [text for text in plan.warnings if "goes over" in text] == [
-        "no iSCSI session goes over the network card 52:54:00:00:00:99 of san.iscsi.nics"
+        "no iSCSI session uses the network card 52:54:00:00:00:99 of san.iscsi.nics"
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_host_without_iscsi_has_no_part() -> None:
 
 
 def write_records(root: Path) -> None:
-    """This system, which has logged in."""
+    """Create the root of a system that has logged in."""
     (root / "etc/iscsi").mkdir(parents=True)
     (root / host_initramfs.INITIATOR).write_text("InitiatorName=iqn.2026-01.org.example:xen1\n")
     for session in (A, B, OTHER):

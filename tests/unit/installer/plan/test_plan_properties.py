@@ -99,7 +99,7 @@ def read(value: dict[str, Any]) -> Answers | None:
 
 
 def outcome(facts: Facts, asked: Answers) -> Plan | tuple[str, ...]:
-    """The plan, or its problems; any other exception fails the test."""
+    """Return the plan or its problems; any other exception fails the test."""
     try:
         return make_plan(facts, asked, manifest(), OPTIONS)
     except PlanError as error:

@@ -251,7 +251,7 @@ IMAGE = b"\x28\xb5\x2f\xfd the image's initramfs"
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
-    """A system partition with the image's initramfs, and the image's root as ``image``."""
+    """Create a system partition with the image's initramfs, and the image's root as ``image``."""
     (tmp_path / "images/0.1.0").mkdir(parents=True)
     (tmp_path / "images/0.1.0/initrd.img").write_bytes(IMAGE)
     (tmp_path / "state/0.1.0/upper/etc").mkdir(parents=True)

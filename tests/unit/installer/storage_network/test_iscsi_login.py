@@ -80,7 +80,7 @@ def put(root: Path, name: str, text: str) -> None:
 
 
 def put_table(root: Path) -> None:
-    """A table with two cards, one in a VLAN, and a target with mutual CHAP."""
+    """Create an iBFT with two cards, one in a VLAN, and a target with mutual CHAP."""
     put(root, "initiator/initiator-name", "iqn.2010-04.org.ipxe:host")
     for number, (mac, address, mask, vlan) in enumerate(
         [("52:54:00:AA:00:01", "10.1.0.2", "255.255.255.0", "0"), ("52:54:00:aa:00:02", "10.2.0.2", "255.255.0.0", "42")]

@@ -55,16 +55,16 @@ CHOSEN: Values = {
 
 
 def state(facts: Facts | None = None, **changes: Any) -> State:
-    """A state before any choice; ``changes`` are its own fields."""
+    """Return a state before any choice; ``changes`` replace its fields."""
     base = State(FACTS, MANIFEST, {}, now=2e9, epoch=1.7e9, identity=uuid.UUID(int=1), zones=ZONES)
     return dataclasses.replace(base, facts=facts or FACTS, **changes)
 
 
 def chosen(values: Values | None = None, facts: Facts | None = None) -> State:
-    """A state in which everything that is needed was chosen."""
+    """Return a state with all required choices."""
     return state(facts, values={**CHOSEN, **(values or {})})
 
 
 def with_disks(*disks: Disk, **changes: Any) -> Facts:
-    """The machine with other disks."""
+    """Return the facts with other disks."""
     return dataclasses.replace(FACTS, disks=disks, physical_volumes=(), **changes)
