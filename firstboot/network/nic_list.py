@@ -19,7 +19,7 @@ class Nic:
 
 
 def read_nics(root: Path) -> list[Nic]:
-    """The network cards that the kernel shows: those with hardware behind them, so neither bridges nor guests' ports."""
+    """Return the network cards that the kernel shows: those with hardware behind them, so neither bridges nor guests' ports."""
     nics = []
     for folder in sorted((root / "sys/class/net").glob("*")):
         if (folder / "device").exists():
@@ -28,13 +28,13 @@ def read_nics(root: Path) -> list[Nic]:
 
 
 def missing(cards: Iterable[Card], nics: Sequence[Nic]) -> list[Card]:
-    """The cards of the answers that the kernel does not show."""
+    """Return the cards of the answers that the kernel does not show."""
     present = {nic.mac for nic in nics}
     return [card for card in cards if card.mac not in present]
 
 
 def rename_commands(cards: Sequence[Card], nics: Sequence[Nic]) -> list[list[str]]:
-    """The commands that give the cards their names now; at later boots udev does it from netplan's .link files.
+    """Return the commands that give the cards their names now; at later boots udev does it from netplan's .link files.
 
     Two cards may have to change names with each other, and a name may be held by a card that is to have none: all that are in
     the way first get names of their MAC addresses, which nobody else has.
@@ -60,7 +60,7 @@ def rename_commands(cards: Sequence[Card], nics: Sequence[Nic]) -> list[list[str
 
 
 def missing_text(gone: Sequence[Card], nics: Sequence[Nic]) -> str:
-    """What to say when cards are not there."""
+    """Return what to say when cards are not there."""
     present = ", ".join(f"{nic.name} ({nic.mac})" for nic in nics) or "none"
     return f"no network card has the address {', '.join(f'{card.mac} ({card.name})' for card in gone)}; present: {present}"
 

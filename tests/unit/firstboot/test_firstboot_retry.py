@@ -178,7 +178,7 @@ def test_status_says_when(host: Host, work: Work) -> None:
 
 
 def join(host: Host) -> Host:
-    """The same host with a token in its host.json."""
+    """Return the same host with a token in its host.json."""
     path = host.path(HOST_JSON)
     path.write_text(json.dumps({**json.loads(path.read_text()), "pool": {"join": {"token": TOKEN}}}))
     return Host(host.root, host.run)

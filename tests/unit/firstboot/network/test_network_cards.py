@@ -9,7 +9,7 @@ A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 
 
 def renamed(cards: list[Card], nics: list[Nic]) -> dict[str, str]:
-    """The names after the commands, by MAC; as strict as the kernel, which gives no name twice."""
+    """Return the names after the commands, by MAC; as strict as the kernel, which gives no name twice."""
     names = {nic.mac: nic.name for nic in nics}
     for words in rename_commands(cards, nics):
         assert words[:4] == ["ip", "link", "set", "dev"]

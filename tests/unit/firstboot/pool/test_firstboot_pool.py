@@ -21,7 +21,7 @@ from pool.xl import Xl
 
 
 def tell(host: Host, **changes: Any) -> Host:
-    """The host with other answers."""
+    """Return the host with other answers."""
     host.write(HOST_JSON, json.dumps({**host.host_json, **changes}), 0o600)
     return Host(host.root, host.run)
 

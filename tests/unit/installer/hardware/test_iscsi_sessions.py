@@ -89,7 +89,8 @@ def test_the_plan_of_a_host_on_iscsi() -> None:
     (action,) = [action for action in plan.actions if isinstance(action, WriteHostPart)]
     assert action.iscsi == IscsiPart(boot=(A, B), data=(OTHER,), cards=(A, B, OTHER), mapped=(A, B))
     assert [text for text in plan.warnings if "DHCP" in text] == [
-        f"the address 10.2.0.2/24 of eth1.42 {MACS[1]} comes from DHCP and is kept for iSCSI without renewal: reserve it, or set san.iscsi.nics"
+        f"the address 10.2.0.2/24 of eth1.42 {MACS[1]} comes from DHCP and is kept for iSCSI without renewal: "
+        "reserve it, or set san.iscsi.nics"
     ]
 
 

@@ -39,7 +39,7 @@ class Script:
         return Reply(button, {**values, **typed})
 
     def name(self, text: str) -> None:
-        """What stands at the top."""
+        """Return what stands at the top."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))

@@ -126,7 +126,7 @@ class Person:
         raise AssertionError("the live form never ended")
 
     def name(self, text: str) -> None:
-        """What stands at the top."""
+        """Return what stands at the top."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append(text)

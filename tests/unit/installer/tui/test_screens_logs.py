@@ -114,7 +114,7 @@ class Terminal:
         return Reply(button, {**form.values(), **typed})
 
     def name(self, text: str) -> None:
-        """What stands at the top."""
+        """Return what stands at the top."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append(text)

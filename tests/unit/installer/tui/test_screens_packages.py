@@ -93,7 +93,7 @@ class Script:
         return Reply(button, {**form.values(), **typed})
 
     def name(self, text: str) -> None:
-        """What stands at the top."""
+        """Return what stands at the top."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))
@@ -113,7 +113,7 @@ class Store:
     asked: list[str]
 
     def __init__(self, *_: Any) -> None:
-        """Takes what the true one takes."""
+        """Accept wat the true one takes."""
 
     def prepare(self, sources: list[Any], fresh: str) -> tuple[Package, ...]:
         Store.asked = [str(source) for source in sources]
@@ -122,7 +122,7 @@ class Store:
 
 @pytest.fixture
 def stick(monkeypatch: pytest.MonkeyPatch) -> list[Package]:
-    """A stick with two folders; gives what was installed."""
+    """Return a stick with two folders; gives what was installed."""
     installed: list[Package] = []
     monkeypatch.setattr(add_packages, "folders", lambda root: {"": 1, "debs": 2, "no good": 1})
     monkeypatch.setattr(add_packages, "install_here", lambda found, commands: installed.extend(found))
