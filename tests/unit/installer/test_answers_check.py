@@ -110,7 +110,7 @@ def test_no_facts(change: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", "[" * 100_000, "\xff"])
-def test_no_json(tmp_path: Path, text: str) -> None:
+def test_invalid_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "host.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match="facts"):
         read_facts(tmp_path / "host.json")

@@ -130,9 +130,7 @@ def test_no_secret_in_any_sink_when_a_step_fails(tmp_path: Path, monkeypatch: py
     assert session.on_failure == "reboot"
 
 
-def test_answers_that_cannot_be_understood_are_reported_with_all_problems(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_answers_are_reported_with_all_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     posts = Posts()
     session = a_session(tmp_path, monkeypatch, posts)
     bad = f"version: 1\nhost_nam: x\nroot: {{password: hunter2-plain, lokc: 1}}\nreports: {{webhook: {{token: {TOKEN}}}}}\n"
@@ -148,7 +146,7 @@ def test_answers_that_cannot_be_understood_are_reported_with_all_problems(
     assert TOKEN not in text
 
 
-def test_a_command_line_that_cannot_be_understood_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_command_line_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     posts = Posts()
     session = a_session(tmp_path, monkeypatch, posts)
     assert (
@@ -164,7 +162,7 @@ def test_without_a_target_nothing_is_collected(tmp_path: Path, monkeypatch: pyte
     assert guarded(session, lambda: entry.unattended(session, "dom0kit.answers=ftp://x")) == 1
 
 
-def test_whom_to_believe() -> None:
+def test_trust_of_servers() -> None:
     pin, ca = Trust(fingerprint="ab" * 32), Trust(ca="PEM")
     reports = make_reports(Redactor(), lambda text: None, Identity())
     reports.add_server("https://files.example:8443/{mac}")

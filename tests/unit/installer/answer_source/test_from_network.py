@@ -66,7 +66,7 @@ def test_a_refusal_is_believed_after_a_few_tries_when_no_other_card_is_coming() 
     assert wait_for_link.due(state, [GOOD], 1000) == []
 
 
-def test_what_a_server_may_still_mend_is_tried_to_the_end() -> None:
+def test_server_errors_are_retried_to_the_end() -> None:
     state = Waiting(0, 600)
     for _ in range(50):
         state = wait_for_link.failed(state, GOOD, status_error(503), 0)

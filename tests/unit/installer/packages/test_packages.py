@@ -51,7 +51,7 @@ def test_a_package_is_what_dpkg_deb_says() -> None:
     assert deb_package.module_name(OURS) == "fast_disk"
 
 
-def test_what_is_no_package_is_an_error() -> None:
+def test_invalid_packages_are_an_error() -> None:
     with pytest.raises(ValueError, match="unpack"):
         deb_package.make_package("/x", "", "", 0, "")
 
@@ -66,14 +66,14 @@ def test_what_is_no_package_is_an_error() -> None:
         ((replace(DRIVER, early=65 * MIB),), KERNEL, ["at most 64.0 MiB can be loaded at boot"]),
     ],
 )
-def test_what_does_not_fit_is_said(given: tuple[Package, ...], kernel: str, said: list[str]) -> None:
+def test_unsuitable_packages_are_reported(given: tuple[Package, ...], kernel: str, said: list[str]) -> None:
     found = deb_package.problems(given, kernel)
     assert len(found) == len(said)
     for text, words in zip(found, said, strict=True):
         assert words in text
 
 
-def test_unmet_dependencies_are_said_in_the_words_of_apt() -> None:
+def test_unmet_dependencies_are_reported_as_by_apt() -> None:
     text = """Solving dependencies...
 The following packages have unmet dependencies:
  tester-a : Depends: tester-b but it is not installable
@@ -148,7 +148,7 @@ def test_another_checksum_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("live")
-def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corrected_stick_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "debs").mkdir()
     (tmp_path / "debs/a.deb").write_bytes(b"a")
     monkeypatch.setattr(package_store, "MEDIUM", str(tmp_path))
@@ -169,13 +169,13 @@ def test_a_stick_that_was_mended_is_read_again(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("live")
-def test_what_apt_refuses_is_told(tmp_path: Path) -> None:
+def test_what_apt_rejects_is_reported(tmp_path: Path) -> None:
     run, _ = commands({**TOOL_DEB, "apt-get": Ended(1, "E: held broken packages")})
     with pytest.raises(UserError, match="cannot be installed: held broken packages"):
         store(tmp_path, run).prepare([PackageSource.model_validate({"url": "https://192.0.2.1/tool.deb"})])
 
 
-def test_no_package_is_installed_on_a_machine_that_remembers(tmp_path: Path) -> None:
+def test_packages_are_rejected_outside_a_live_system(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="in the installer only"):
         store(tmp_path, commands()[0]).prepare([])
     overlay = tmp_path / "overlay"
@@ -184,7 +184,7 @@ def test_no_package_is_installed_on_a_machine_that_remembers(tmp_path: Path) -> 
     assert package_store.is_live(tmp_path, tmp_path)
 
 
-def test_a_folder_without_packages_says_so(tmp_path: Path) -> None:
+def test_a_folder_without_packages_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "debs").mkdir()
     with pytest.raises(UserError, match=r"no \.deb file found in label:D/debs"):
         package_store.copy(tmp_path / "debs", "label:D/debs", tmp_path, package_store.quiet)
@@ -200,7 +200,7 @@ def test_folders_with_packages_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("live")
-def test_devices_without_a_driver_look_again(tmp_path: Path) -> None:
+def test_devices_without_a_driver_are_probed_again(tmp_path: Path) -> None:
     for name, files in (("idle", ["modalias"]), ("busy", ["modalias", "driver"]), ("odd", [])):
         (tmp_path / "bus/pci/devices" / name).mkdir(parents=True)
         for file in files:
@@ -215,7 +215,7 @@ def test_devices_without_a_driver_look_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("live")
-def test_what_is_installed_here_is_not_installed_again(tmp_path: Path) -> None:
+def test_installed_packages_are_skipped(tmp_path: Path) -> None:
     run, runner = commands()
     for _ in range(2):
         install_live.install_here((TOOL,), run, stage=tmp_path)
@@ -247,7 +247,7 @@ def test_the_initramfs_gets_drivers_what_they_need_and_the_indexes(tmp_path: Pat
     assert f"{folder}/kernel/other.ko.xz" not in found
 
 
-def test_packages_without_drivers_leave_the_initramfs_alone(tmp_path: Path) -> None:
+def test_packages_without_drivers_do_not_change_the_initramfs(tmp_path: Path) -> None:
     assert install_target.note_early(AddPackages("1", KERNEL, (TOOL,), ("/y",)), tmp_path, tmp_path) == ()
     assert not (tmp_path / host_initramfs.FILES).exists()
 
@@ -267,13 +267,13 @@ def test_the_plan_adds_packages_before_the_initramfs_is_made() -> None:
     assert [package["name"] for package in plan.to_json()["packages"]] == ["fast", "tool"]
 
 
-def test_packages_without_drivers_need_no_initramfs_of_the_hosts() -> None:
+def test_packages_without_drivers_need_no_initramfs_overlay() -> None:
     titles = [action.title for action in planned(TOOL).actions]
     assert "add the packages" in titles
     assert "make the host's initramfs" not in titles
     assert "add the packages" not in [action.title for action in planned().actions]
 
 
-def test_packages_that_do_not_fit_are_an_obstacle() -> None:
+def test_too_large_packages_are_rejected() -> None:
     with pytest.raises(UserError, match="the system partition has"):
         planned(replace(TOOL, installed=10**11))

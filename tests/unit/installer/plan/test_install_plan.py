@@ -118,7 +118,7 @@ def test_paths_of_a_map() -> None:
         ({"sector": 4096}, "[disk-sectors-unbootable]"),
     ],
 )
-def test_disks_that_will_not_do(changes: dict[str, Any], expected: str) -> None:
+def test_unsuitable_disks_are_rejected(changes: dict[str, Any], expected: str) -> None:
     (only,) = problems(facts(dataclasses.replace(DISK, **changes)))
     assert expected in only
 
@@ -165,13 +165,13 @@ def test_warnings_and_images_that_do_not_fit() -> None:
         make_plan(facts(), answers(), manifest(files=huge), OPTIONS)
 
 
-def test_modes_that_are_not_there_yet() -> None:
+def test_modes_that_are_not_implemented() -> None:
     for mode in ("upgrade", "rollback"):
         (only,) = problems(facts(), more=f"mode: {mode}\n")
         assert "[mode-not-implemented]" in only
 
 
-def test_dom0_memory_that_the_machine_does_not_have() -> None:
+def test_dom0_memory_that_exceeds_the_machine() -> None:
     (only,) = problems(facts(), more="dom0: {memory: 16 GiB}\n")
     assert only == "dom0.memory is 16.0 GiB, this machine has 8.0 GiB [dom0-memory-too-large]"
     assert plan(facts(under_xen=True), more="dom0: {memory: 16 GiB}\n").warnings == ()

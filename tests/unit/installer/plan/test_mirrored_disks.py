@@ -95,7 +95,7 @@ def test_sectors_of_two_sizes() -> None:
 ARRAY = (("raid1", "/dev/md127"),)
 
 
-def test_old_arrays_are_taken_apart_or_refused() -> None:
+def test_old_arrays_are_stopped_or_rejected() -> None:
     one = dataclasses.replace(DISK, volumes=ARRAY, contents=("part",))
     two = dataclasses.replace(TWO, volumes=(*ARRAY, ("md", "/dev/md126")), contents=("part",))
     wipe = find(plan(facts(one, two), wipe=True), actions.Wipe)

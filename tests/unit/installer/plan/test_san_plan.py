@@ -117,7 +117,7 @@ def test_a_map_is_not_declared_again() -> None:
     assert multipath.declared((RawDisk("/dev/sda", WWID),), facts(LUN, *PATHS), asked) == {}
 
 
-def test_maps_are_made_of_what_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maps_are_created_after_volume_groups_are_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipath, "MAPPER", tmp_path)
     shell = Shell({"lsblk": "disk sda\npart sda4\nlvm guests-vm1\ndisk sdb\nlvm guests-vm1\n"})
 
@@ -134,7 +134,7 @@ def test_maps_are_made_of_what_is_let_go(tmp_path: Path, monkeypatch: pytest.Mon
     assert shell.lines == [], "the map is there"
 
 
-def test_a_map_that_does_not_come_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_map_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multipath, "MAPPER", tmp_path)
     monkeypatch.setattr(multipath, "SECONDS_FOR_MAPS", -1.0)
     with pytest.raises(UserError, match=f"the multipath map {WWID} of /dev/sda, /dev/sdb to appear"):
@@ -152,7 +152,7 @@ def test_the_menu_names_the_map_and_never_the_uuid() -> None:
     assert "dom0kit.image=uuid:" in make_plan(facts(), answers(), manifest(), OPTIONS).menu
 
 
-def test_the_hosts_part_knows_all_maps_and_what_the_root_needs() -> None:
+def test_the_overlay_lists_all_maps_and_those_of_the_root() -> None:
     other = Disk("/dev/mapper/3600other", "mpath", 50 * GIB, serial="LUN2", paths=("/dev/sdc",))
     part = find(plan(facts(LUN, *PATHS, other)), actions.WriteHostPart)
     assert (part.maps, part.needed, part.group) == ((WWID, "3600other"), (WWID,), "guests")
@@ -161,7 +161,7 @@ def test_the_hosts_part_knows_all_maps_and_what_the_root_needs() -> None:
     assert kinds.index(actions.WriteHostPart) == len(kinds) - 2 > kinds.index(actions.MakeVolumeGroup)
 
 
-def test_a_host_on_a_plain_disk_keeps_its_maps_in_mind_and_no_others_have_a_part() -> None:
+def test_only_hosts_with_maps_have_an_overlay() -> None:
     part = find(plan(facts(DISK, LUN), "serial: DISK1"), actions.WriteHostPart)
     assert (part.maps, part.needed, part.group) == ((WWID,), (), None)
     assert find(plan(facts(DISK), "serial: DISK1"), actions.WriteHostPart) is None
@@ -217,7 +217,7 @@ def test_entries_of_paths_go_with_those_of_an_earlier_installation() -> None:
     assert grub.boot_entries(listing, "dom0kit") == ["0001", "0002", "000A"]
 
 
-def test_a_paths_table_is_read_anew() -> None:
+def test_a_paths_table_is_read_again() -> None:
     shell = Shell({"efibootmgr": "BootOrder: 0001\nBoot0001* dom0kit\tHD(2)\n"})
     entries = find(plan(facts(LUN, *PATHS, firmware="uefi")), actions.Finish).entries
     assert grub.set_boot_entries(actions.Finish("0", "", entries, ""), shell.commands) == ""
@@ -267,7 +267,7 @@ def write(system: Path, needed: tuple[str, ...] = (WWID,)) -> None:
     writing.write_host_part(action, system, Shell().commands, system / "image")
 
 
-def test_the_hosts_part_is_written_noted_and_found_again(system: Path) -> None:
+def test_the_overlay_is_written_logged_and_verified(system: Path) -> None:
     write(system)
     part = host_initramfs.read(system / "images/0.1.0/initrd.img", len(IMAGE))
     assert f"/{WWID}/".encode() in part[host_initramfs.WWIDS].splitlines()

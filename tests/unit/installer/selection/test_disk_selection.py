@@ -80,7 +80,7 @@ def test_a_disk_chosen_twice() -> None:
     assert "is selected 2 times" in refused(answers("serial: SSD1", more="guests: {disks: [{path: /dev/sdb}]}\n"))
 
 
-def test_further_disks_for_guests() -> None:
+def test_additional_disks_for_guests() -> None:
     asked = answers("serial: SSD1", more="guests: {disks: [{transport: nvme}, {transport: sas}]}\n")
     assert chosen(asked).guests == (NVME, TURNS)
     assert "no disk matches guests.disks (transport: fc)" in refused(
@@ -102,7 +102,7 @@ def test_one_disk_seen_twice_stops(twin: dict[str, Any]) -> None:
     assert f"has the same serial number or WWN as {other.path}: paths to one disk" in text
 
 
-def test_namespaces_and_cheap_sticks_are_no_twins() -> None:
+def test_namespaces_and_cheap_sticks_are_not_duplicates() -> None:
     namespace = dataclasses.replace(NVME, path="/dev/nvme0n2", wwn="eui.02")
     assert chosen(answers("path: /dev/nvme0n1"), dataclasses.replace(NVME, wwn="eui.01"), namespace)
     stick = dataclasses.replace(DISK, path="/dev/sdz", wwn="", size=GIB)

@@ -69,7 +69,7 @@ def test_bond_of_one_rule_twice_and_bridges() -> None:
     assert made.to_json()["uplinks"][0]["bond"] == "lacp"
 
 
-def test_a_rule_that_more_or_no_cards_fulfil() -> None:
+def test_a_selector_that_matches_too_many_or_no_cards() -> None:
     text = refused("{management: {nic: {driver: ixgbe}}}")
     assert text.startswith("2 network cards match network.management (driver: ixgbe), exactly one must match [nic-ambiguous]:")
     assert "(eno3, tg3, 0000:03:00.0, no link): its driver is tg3" in text

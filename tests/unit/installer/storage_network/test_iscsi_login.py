@@ -204,7 +204,7 @@ def test_the_firmwares_targets_and_what_more_the_array_has(tmp_path: Path) -> No
     assert "\nMACAddress=52:54:00:aa:00:01 52:54:00:aa:00:02\n" in (tmp_path / iscsi_login.UNMANAGED).read_text()
 
 
-def test_a_further_portal_that_refuses_is_left_out(tmp_path: Path) -> None:
+def test_an_additional_portal_that_rejects_is_skipped(tmp_path: Path) -> None:
     put_table(tmp_path)
     shell = Shell(
         tmp_path,
@@ -236,7 +236,7 @@ def test_a_portal_behind_a_router(tmp_path: Path) -> None:
     assert "ip route replace 10.5.0.1 via 10.1.0.254" in shell.lines
 
 
-def test_a_card_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_card(tmp_path: Path) -> None:
     nic = {"mac": "52:54:00:aa:00:09", "address": "10.1.0.2/24"}
     with pytest.raises(UserError, match="no network card has the MAC address 52:54:00:aa:00:09"):
         Shell(tmp_path).log_in(Iscsi.model_validate({"nics": [nic], "portals": [{"address": "10.1.0.1"}]}))
@@ -268,7 +268,7 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_portal_that_does_not_let_in(
+def test_a_portal_that_rejects_the_log_in(
     tmp_path: Path, outputs: dict[str, str], refused: dict[str, tuple[int, str]], said: str
 ) -> None:
     with pytest.raises(UserError, match=said) as caught:
@@ -276,13 +276,13 @@ def test_a_portal_that_does_not_let_in(
     assert "secret of" not in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_target_that_cannot_prove_who_it_is(tmp_path: Path) -> None:
+def test_a_target_that_fails_mutual_authentication(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {}, {"--login": (19, "iscsiadm: initiator reported error (19 - non-retryable failure)")})
     with pytest.raises(UserError, match="fails mutual authentication"):
         shell.log_in(Iscsi(portals=(Portal(address="10.1.0.1", target=IQN, chap=MUTUAL),)))
 
 
-def test_a_session_that_is_there_is_no_mistake(tmp_path: Path) -> None:
+def test_an_existing_session_is_not_an_error(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {}, {"--login": (15, "iscsiadm: default: 1 session requested, but 1 already present.")})
     shell.log_in(Iscsi(portals=(Portal(address="10.1.0.1", target=IQN),)))
     assert shell.entered() == ["10.1.0.1:3260"]

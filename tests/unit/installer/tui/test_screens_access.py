@@ -81,7 +81,7 @@ def test_access_by_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "ssh-dss AAAA", f"{KEY}\nno key\n"])
-def test_files_without_keys_let_nobody_in(text: str, tmp_path: Path) -> None:
+def test_files_without_keys_are_rejected(text: str, tmp_path: Path) -> None:
     recorder = recording()
     with pytest.raises(UserError):
         open_access("https://x/keys", Commands(io.StringIO(), recorder), folder=tmp_path, get=lambda url: text.encode())
@@ -90,7 +90,7 @@ def test_files_without_keys_let_nobody_in(text: str, tmp_path: Path) -> None:
         read_keys(text)
 
 
-def test_a_network_that_is_slow_is_waited_for(tmp_path: Path) -> None:
+def test_a_slow_network_is_awaited(tmp_path: Path) -> None:
     pauses: list[float] = []
     tries = iter([WebError("connect", "refused"), WebError("dns", "unknown"), None])
 
@@ -103,7 +103,7 @@ def test_a_network_that_is_slow_is_waited_for(tmp_path: Path) -> None:
     assert len(pauses) == 2
 
 
-def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_awaited(tmp_path: Path) -> None:
     def get(url: str) -> bytes:
         raise WebError("status", "404", status=404)
 
@@ -111,12 +111,12 @@ def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
         open_access("http://x/keys", Commands(io.StringIO(), recording()), folder=tmp_path, get=get, sleep=pytest.fail)
 
 
-def test_another_source_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_source_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not supported"):
         open_access("yes", Commands(io.StringIO(), recording()), folder=tmp_path)
 
 
-def test_a_log_in_leads_to_the_session_and_nowhere_else() -> None:
+def test_a_log_in_only_attaches_to_the_session() -> None:
     text = sshd_config(Path("/run/x"), password=True)
     for line in ("ForceCommand /usr/lib/dom0kit/bin/attach", "AllowUsers root", "AllowTcpForwarding no"):
         assert line in text.splitlines()

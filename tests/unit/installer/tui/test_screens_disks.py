@@ -37,7 +37,7 @@ def ok(taken: State | list[Problem]) -> State:
         (dataclasses.replace(BLANK, size=GIB), "at least 6.0 GiB"),
     ],
 )
-def test_disks_that_cannot_be_chosen_say_why(disk: Disk, words: str) -> None:
+def test_unusable_disks_show_the_reason(disk: Disk, words: str) -> None:
     assert words in disk_rows.why_not(disk)
     start = state(with_disks(disk, DIRTY))
     problem = only(disks.submit_target(start, {"disk.key": disk.path, "disk.mirror": False}))
@@ -68,7 +68,7 @@ def test_paths_stand_below_the_list_with_their_states() -> None:
     assert disk_rows.row(dataclasses.replace(MAP, paths=MAP.paths[:1])).cells[4] == "1 path"
 
 
-def test_two_lines_for_one_disk_are_explained_and_refused() -> None:
+def test_duplicate_disks_are_explained_and_rejected() -> None:
     one = dataclasses.replace(BLANK, serial="LUN1", transport="fc")
     other = dataclasses.replace(one, path="/dev/sdb")
     where = state(with_disks(one, other))
@@ -91,11 +91,11 @@ def test_two_lines_for_one_disk_are_explained_and_refused() -> None:
         (MAP, False),
     ],
 )
-def test_a_disk_that_will_get_further_paths_can_be_declared(disk: Disk, offered: bool) -> None:
+def test_a_single_path_disk_can_be_declared_multipath(disk: Disk, offered: bool) -> None:
     assert ("multipath" in dict(disks.target(state(with_disks(disk))).buttons)) is offered
 
 
-def test_the_list_has_no_room_for_labels() -> None:
+def test_the_list_omits_labels() -> None:
     labelled = dataclasses.replace(BLANK, contents=("ext4 signature (label 'precious')",))
     assert disk_rows.short_contents(labelled) == "ext4 signature"
     assert "precious" in disk_rows.details(labelled)
@@ -117,11 +117,11 @@ def test_taking_a_disk_keeps_the_choice() -> None:
     assert after.system_disks() == (DIRTY,)
 
 
-def test_a_machine_without_disks_says_so() -> None:
+def test_a_machine_without_disks_is_reported() -> None:
     assert "No disk" in only(disks.submit_target(state(with_disks()), {"disk.mirror": False})).text
 
 
-def test_a_bios_needs_sectors_that_it_knows() -> None:
+def test_a_bios_requires_512_byte_sectors() -> None:
     large = dataclasses.replace(BLANK, sector=4096)
     values = {"disk.key": "/dev/sda", "disk.mirror": False}
     assert "4096" in only(disks.submit_target(state(with_disks(large)), values)).text
@@ -147,7 +147,7 @@ def test_the_second_disk_counts_only_with_a_mirror() -> None:
     assert chosen({"mirror.key": "/dev/sdb"}).system_disks() == (BLANK,)
 
 
-def test_guests_on_further_disks_never_take_the_systems() -> None:
+def test_additional_guest_disks_exclude_system_disks() -> None:
     values = {"guests.more": True, "guests.disks": ("/dev/sda", "/dev/sdb")}
     assert chosen(values).guest_disks() == (DIRTY,)
     assert chosen({**values, "guests.kind": "none"}).guest_disks() == ()
@@ -170,7 +170,7 @@ def test_a_name_that_another_disk_has_is_refused() -> None:
     ok(disks.submit_guests(chosen({"disk.key": "/dev/sdb"}), values))
 
 
-def test_no_box_for_further_disks_without_them() -> None:
+def test_no_box_for_additional_disks_without_any() -> None:
     names = [field.name for field in disks.guests(chosen(facts=with_disks(BLANK))).fields()]
     assert "guests.more" not in names
     assert "guests.more" in [field.name for field in disks.guests(chosen(facts=FACTS)).fields()]

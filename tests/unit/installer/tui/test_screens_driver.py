@@ -38,8 +38,8 @@ class Script:
         assert set(typed) <= set(values)
         return Reply(button, {**values, **typed})
 
-    def name(self, text: str) -> None:
-        """Return what stands at the top."""
+    def set_status(self, text: str) -> None:
+        """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))
@@ -83,7 +83,7 @@ def test_straight_through() -> None:
     assert answers.root.password_hash.reveal() == HASH
 
 
-def test_going_back_keeps_everything_even_what_is_wrong() -> None:
+def test_going_back_keeps_even_invalid_input() -> None:
     script = Script(
         [
             *TO_DISK,
@@ -119,7 +119,7 @@ def test_there_is_nothing_before_the_first_screen() -> None:
     assert [title for title, _, _ in script.seen] == ["What to do", "What to do"]
 
 
-def test_help_loses_nothing_that_was_typed() -> None:
+def test_help_keeps_the_input() -> None:
     script = Script([("Administrator", HELP, {"root.password": "correct horse"}), ("Administrator", NEXT, {})])
     reply = show_form(script, lambda: host.root(state()))
     assert script.told[0][0] == "Help: Administrator"
@@ -127,7 +127,7 @@ def test_help_loses_nothing_that_was_typed() -> None:
     assert reply.values["root.password"] == "correct horse"
 
 
-def test_a_mistake_stays_on_the_screen_with_what_was_typed() -> None:
+def test_invalid_input_stays_on_the_screen() -> None:
     script = Script([("Administrator", NEXT, {"root.password": "short", "root.again": "short"}), ("Administrator", BACK, {})])
     with pytest.raises(IndexError):
         Wizard(script, state()).run("root")
@@ -146,7 +146,7 @@ def test_passwords_are_not_kept_when_a_screen_is_left() -> None:
     assert "correct horse" not in repr(driver.state)
 
 
-def test_several_mistakes_come_as_a_message() -> None:
+def test_several_problems_are_shown_in_a_message() -> None:
     script = Script([])
     focus, problem = show_problems(script, [Problem("a", "First."), Problem("b", "Second.")])
     assert (focus, problem) == ("a", "First.")
@@ -157,7 +157,7 @@ def test_several_mistakes_come_as_a_message() -> None:
     assert len(script.told) == 2
 
 
-def test_a_further_button_acts_and_comes_back() -> None:
+def test_an_additional_button_returns_to_its_screen() -> None:
     script = Script([("Network card", "rescan", {"card.bond": True}), ("Network card", BACK, {})])
     seen: list[str] = []
 
@@ -171,7 +171,7 @@ def test_a_further_button_acts_and_comes_back() -> None:
     assert seen == ["True"]
 
 
-def test_leaving_a_screen_may_lead_elsewhere() -> None:
+def test_a_leave_handler_can_choose_the_next_screen() -> None:
     script = Script([("What to do", NEXT, {"action.what": "rescue"}), ("What to do", NEXT, {"action.what": "install"})])
     ways: list[bool] = []
 
@@ -185,7 +185,7 @@ def test_leaving_a_screen_may_lead_elsewhere() -> None:
     assert script.seen[-1][0] == "Drivers and packages"
 
 
-def test_the_confirmation_wants_the_word_when_anything_is_lost() -> None:
+def test_confirmation_requires_the_word_if_data_is_lost() -> None:
     from installer.tui.pages import summary  # noqa: PLC0415
 
     dirty = state().with_values({"disk.key": "/dev/sdb", "card.key": NICS[0].mac, "name.host": "x"})

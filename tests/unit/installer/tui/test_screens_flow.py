@@ -53,7 +53,7 @@ def test_a_plain_installation_has_few_screens() -> None:
     assert walk(chosen()) == PLAIN
 
 
-def test_every_screen_appears_when_everything_is_wanted() -> None:
+def test_every_screen_appears_with_all_options() -> None:
     facts = dataclasses.replace(FACTS, virtualization="")
     seen: set[str] = set()
     for pool in ({"pool.kind": "create"}, {"pool.kind": "join"}, {"pool.kind": "join", "pool.toolstack": "xapi"}):
@@ -79,18 +79,18 @@ def test_a_choice_brings_its_screen(values: dict[str, str | bool], extra: str, a
     assert flow.previous_screen(chosen(values), extra) == after
 
 
-def test_no_further_disks_without_guests_or_without_disks() -> None:
+def test_no_additional_disks_without_guests_or_disks() -> None:
     assert "more" not in walk(chosen({"guests.more": True, "guests.kind": "none"}))
     assert "more" not in walk(chosen({"guests.more": True}, with_disks(BLANK)))
 
 
-def test_a_known_answer_skips_its_screen() -> None:
+def test_a_preset_answer_skips_its_screen() -> None:
     known = dataclasses.replace(chosen(), preset=frozenset({"keyboard", "root"}))
     assert walk(known) == [name for name in PLAIN if name not in ("keyboard", "root")]
     assert flow.previous_screen(known, "what") is None
 
 
-def test_the_way_back_is_the_way_there() -> None:
+def test_back_reverses_next() -> None:
     for values in ({}, EVERYTHING):
         names = walk(chosen(values))
         assert flow.next_screen(chosen(values), names[-1]) is None

@@ -43,7 +43,7 @@ def test_each_warning_that_matters(facts: Facts, now: float, words: str) -> None
     assert not welcome.skip_warnings(where)
 
 
-def test_a_good_machine_has_none() -> None:
+def test_a_suitable_machine_has_no_warnings() -> None:
     assert welcome.skip_warnings(state())
     # Under Xen neither the processor's features nor the machine's memory can be seen.
     assert welcome.skip_warnings(state(dataclasses.replace(FACTS, virtualization=None, under_xen=True, memory=GIB)))
@@ -66,7 +66,7 @@ def test_zones_of_keyboards_are_those_of_the_database() -> None:
     assert set(welcome.KEY_ZONES.values()) <= zoneinfo.available_timezones()
 
 
-def test_only_what_is_there_is_offered() -> None:
+def test_only_existing_zones_are_offered() -> None:
     offered = next(item for item in welcome.what(state()).items if isinstance(item, Radio))
     assert [key for key, _ in offered.options] == ["install", "rescue"]
 
@@ -106,7 +106,7 @@ def root(password: str = "", again: str = "", key: str = "", known: str = "") ->
     return host.submit_root(chosen({"root.hash": known}), values)
 
 
-def test_a_way_in_is_needed() -> None:
+def test_a_password_or_key_is_required() -> None:
     assert fields(root()) == ["root.password"]
 
 
@@ -118,7 +118,7 @@ def test_weak_passwords_are_refused_with_a_reason(weak: str) -> None:
     assert "password" in taken[0].text
 
 
-def test_the_password_is_typed_twice_alike() -> None:
+def test_both_passwords_must_be_equal() -> None:
     assert fields(root("correct horse", "correct hors")) == ["root.again"]
     assert fields(root("", "correct horse")) == ["root.password"]
 

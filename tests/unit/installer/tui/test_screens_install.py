@@ -58,7 +58,7 @@ def test_progress_follows_the_steps() -> None:
     assert update.done == ""
 
 
-def test_progress_ends_well_or_badly() -> None:
+def test_progress_ends_with_success_or_failure() -> None:
     well = play({"event": "finished", "text": "done", "warnings": ["no cable"]})
     assert installation_progress.progress_update(well, 101.0).done == NEXT
     assert well.warnings == ("no cable",)
@@ -67,7 +67,7 @@ def test_progress_ends_well_or_badly() -> None:
     assert (badly.failed, badly.hint, badly.current) == ("it broke", "mend it", "copy the image")
 
 
-def test_all_that_follows_fits_on_a_screen() -> None:
+def test_final_screens_fit() -> None:
     many = Progress(STEPS, 0.0, warnings=tuple(f"warning {number} " + "words " * 30 for number in range(9)))
     broken = Progress(STEPS, 0.0, failed="it broke " * 60, hint="mend it " * 40, current="copy the image")
     for form in (
@@ -82,7 +82,7 @@ def test_all_that_follows_fits_on_a_screen() -> None:
     assert "ssh root@192.0.2.10" in str(installation_progress.done(static, many, 75.0))
 
 
-def test_a_failure_says_whether_anything_is_lost() -> None:
+def test_failure_reports_whether_a_disk_was_changed() -> None:
     early = play(started("check the image"), {"event": "failed", "text": "no"})
     assert "No disk was changed" in str(installation_progress.failure(early))
     late = play(started("wipe the disk"), finished("wipe the disk"), started("copy the image"), {"event": "failed", "text": "no"})
@@ -125,8 +125,8 @@ class Person:
             pause.wait(0.01)
         raise AssertionError("the live form never ended")
 
-    def name(self, text: str) -> None:
-        """Return what stands at the top."""
+    def set_status(self, text: str) -> None:
+        """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
@@ -155,7 +155,7 @@ def effects(person: Person) -> Operations:
     return Operations(person, Commands(io.StringIO()), never)
 
 
-def test_an_installation_that_goes_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_successful_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def carry_out(plan: Any, session: Session) -> None:
         with session.reporter.step(plan.actions[0].title):
             pass
@@ -170,7 +170,7 @@ def test_an_installation_that_goes_well(tmp_path: Path, monkeypatch: pytest.Monk
     assert "== finished: done" in log
 
 
-def test_a_failure_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_installation_can_be_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
     def carry_out(plan: Any, session: Session) -> None:
@@ -196,7 +196,7 @@ def test_after_a_failure_the_answers_can_be_changed(tmp_path: Path, monkeypatch:
     assert install.install(person, effects(person), chosen(), sessions(tmp_path)) == wanted
 
 
-def test_answers_that_do_not_fit_fail_in_words(tmp_path: Path) -> None:
+def test_invalid_answers_fail_with_a_message(tmp_path: Path) -> None:
     person = Person([BACK])
     broken = chosen({"disk.key": "/dev/sdb", "guests.group": "old", "guests.kind": "lvm", "card.key": "52:54:00:99:99:99"})
     assert install.install(person, effects(person), broken, sessions(tmp_path)) == BACK

@@ -52,7 +52,7 @@ def test_the_lease_of_a_card_is_found_by_its_number(tmp_path: Path) -> None:
     assert dhcp_lease.read_lease("eno2", tmp_path)["lease.address"] == ""
 
 
-def test_a_fixed_address_begins_with_what_dhcp_gave() -> None:
+def test_a_static_address_defaults_to_the_lease() -> None:
     values: dict[str, Value] = {"ip.v4": "static", **TOLD}
     assert shown(network.static4(chosen(values))) == {"static.address": "192.0.2.77/24", "static.gateway": "192.0.2.1"}
     assert "unused" in str(network.static4(chosen(values)).items[0])
@@ -61,7 +61,7 @@ def test_a_fixed_address_begins_with_what_dhcp_gave() -> None:
     assert shown(network.static6(chosen(values)))["static6.address"] == ""
 
 
-def test_what_was_typed_stays() -> None:
+def test_input_overrides_the_lease() -> None:
     values: dict[str, Value] = {"ip.v4": "static", **TOLD, "static.address": "192.0.2.9/24", "static.gateway": ""}
     assert shown(network.static4(chosen(values))) == {"static.address": "192.0.2.9/24", "static.gateway": ""}
     assert shown(network.names(chosen({**values, "name.dns": ""})))["name.dns"] == ""

@@ -35,7 +35,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
     return answer.status, answer.read()
 
 
-def test_a_file_is_offered_while_the_screen_is_open() -> None:
+def test_a_file_is_served_while_the_screen_is_open() -> None:
     with FileServer(DATA, "log-bamako.tar.gz", (0,)) as open_offer:
         port = open_offer.port
         assert get(port, "/log-bamako.tar.gz") == (200, DATA)
@@ -52,12 +52,12 @@ def test_a_file_is_offered_while_the_screen_is_open() -> None:
         get(port, "/log-bamako.tar.gz")
 
 
-def test_another_port_is_taken_when_one_is_in_use() -> None:
+def test_the_next_port_is_used_if_one_is_busy() -> None:
     with FileServer(DATA, "a", (0,)) as first, FileServer(DATA, "b", (first.port, 0)) as second:
         assert first.port != second.port
 
 
-def test_the_word_is_easy_and_another_each_time() -> None:
+def test_random_names_are_readable_and_differ() -> None:
     words = {random_name() for _ in range(50)}
     assert len(words) > 45
     assert all(len(text) == 8 and text.isalpha() and text.islower() for text in words)
@@ -113,8 +113,8 @@ class Terminal:
         assert (form.title, button in dict(form.buttons)) == (title, True)
         return Reply(button, {**form.values(), **typed})
 
-    def name(self, text: str) -> None:
-        """Return what stands at the top."""
+    def set_status(self, text: str) -> None:
+        """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
@@ -175,7 +175,7 @@ def test_by_a_stick_or_not_at_all() -> None:
     assert "no address" in terminal.told[0]
 
 
-def test_by_a_web_server_after_two_mistakes() -> None:
+def test_upload_after_two_failures() -> None:
     sent: list[Any] = []
 
     def post(method: str, url: str, **values: Any) -> Response:
@@ -207,7 +207,7 @@ def test_by_ssh() -> None:
     assert "open sesame" not in act.commands.log.getvalue()
 
 
-def test_by_ssh_with_obstacles() -> None:
+def test_scp_failures() -> None:
     terminal = Terminal(way("scp"), COPY, ("Host key", "yes", {}), ("Copy the log", BACK, {}))
     effects(terminal, ssh_programs(scp_refused)).save()
     assert "Permission denied" in terminal.told[0]
@@ -220,7 +220,7 @@ def test_by_ssh_with_obstacles() -> None:
     assert "has no SSH host key" in terminal.told[0]
 
 
-def test_what_cannot_be_offered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise UserError("cannot listen")
 

@@ -50,12 +50,12 @@ def test_a_bond_has_two_to_eight_cards() -> None:
         ({"ip.v4": "dhcp", "ip.v6": "none", "ip.vlan": "ten"}, ["ip.vlan"]),
     ],
 )
-def test_addressing_that_cannot_be(values: Values, wrong: list[str]) -> None:
+def test_invalid_addressing(values: Values, wrong: list[str]) -> None:
     assert fields(network.submit_ip(chosen(), values)) == wrong
 
 
 @pytest.mark.parametrize("vlan", ["", "1", "4094", " 42 "])
-def test_addressing_that_can_be(vlan: str) -> None:
+def test_valid_addressing(vlan: str) -> None:
     assert isinstance(network.submit_ip(chosen(), {"ip.v4": "none", "ip.v6": "autoconf", "ip.vlan": vlan}), State)
 
 
@@ -77,7 +77,7 @@ def test_addressing_that_can_be(vlan: str) -> None:
         ("192.0.2.10/24", "192.0.2.10", "static.gateway", "the host's own address"),
     ],
 )
-def test_a_wrong_address_says_how_to_mend_it(address: str, gateway: str, where: str, words: str) -> None:
+def test_an_invalid_address_is_explained(address: str, gateway: str, where: str, words: str) -> None:
     taken = network.submit_static4(chosen({"ip.v4": "static"}), {"static.address": address, "static.gateway": gateway})
     assert isinstance(taken, list)
     assert [problem.field for problem in taken] == [where]

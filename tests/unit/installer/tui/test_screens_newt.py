@@ -234,7 +234,7 @@ def test_enter_in_a_list_goes_on(newt: Any) -> None:
     assert newt.Terminal("t").show(FORM).button == NEXT
 
 
-def test_enter_goes_from_line_to_line_and_then_on(newt: Any) -> None:
+def test_enter_moves_to_the_next_entry_then_presses_next(newt: Any) -> None:
     NewtForm.script = [lambda: widgets(EntryWidget)[0], lambda: widgets(EntryWidget)[1]]
     assert newt.Terminal("t").show(FORM).button == NEXT
     assert NewtForm.focus == [widgets(EntryWidget)[1]]
@@ -263,7 +263,7 @@ def test_a_field_is_checked_when_it_is_left_changed(newt: Any) -> None:
     assert NewtForm.focus == [widgets(EntryWidget)[0]]
 
 
-def test_the_pane_follows_the_bar(newt: Any) -> None:
+def test_details_follow_the_selected_row(newt: Any) -> None:
     def move() -> str:
         box = widgets(Listbox)[0]
         box.key = "one"
@@ -275,7 +275,7 @@ def test_the_pane_follows_the_bar(newt: Any) -> None:
     assert newt.Terminal("t").show(FORM).values["t"] == "one"
 
 
-def test_a_live_form_shows_news_until_it_is_done(newt: Any) -> None:
+def test_a_live_form_is_refreshed_until_it_ends(newt: Any) -> None:
     form = Form("live", (Gauge("g"), Text("now", "x", rows=2)), buttons=(("stop", "Stop"),), every=500)
     news = [Update({"x": "one\ntwo", "?": "nobody"}, {"g": 0.5}), None, Update(done="over")]
     NewtForm.script = ["TIMER", "TIMER", "TIMER"]
@@ -294,7 +294,7 @@ def test_a_long_text_scrolls_and_lets_enter_through_where_it_may(newt: Any) -> N
     assert [box.named["returnExit"] for box in widgets(Listbox)] == [1, 0]
 
 
-def test_another_size_draws_all_anew_with_what_was_typed(newt: Any) -> None:
+def test_a_resize_redraws_the_form_with_its_input(newt: Any) -> None:
     def grow() -> str:
         widgets(EntryWidget)[0].text = "typed"
         return "RESIZE"
@@ -319,7 +319,7 @@ def test_only_ascii_reaches_the_terminal(newt: Any) -> None:
     assert "en ?" in [text.strip() for text in texts]
 
 
-def test_half_a_character_counts_as_nothing(newt: Any) -> None:
+def test_an_incomplete_character_is_ignored(newt: Any) -> None:
     class Broken:
         def value(self) -> str:
             return b"\xc3".decode()

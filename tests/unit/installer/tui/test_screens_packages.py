@@ -72,7 +72,7 @@ def test_every_screen_fits(form: Form) -> None:
     assert form.help
 
 
-def test_what_has_appeared_is_told() -> None:
+def test_new_devices_are_reported() -> None:
     assert packages.new_devices(FACTS, FACTS) == "No new disk or network card has appeared."
     text = packages.new_devices(with_disks(BLANK, nics=NICS[:1]), with_disks(BLANK, DIRTY, nics=NICS))
     assert "/dev/sdb" in text
@@ -92,8 +92,8 @@ class Script:
         assert (form.title, button in dict(form.buttons)) == (title, True)
         return Reply(button, {**form.values(), **typed})
 
-    def name(self, text: str) -> None:
-        """Return what stands at the top."""
+    def set_status(self, text: str) -> None:
+        """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append((title, text))
@@ -113,7 +113,7 @@ class Store:
     asked: list[str]
 
     def __init__(self, *_: Any) -> None:
-        """Accept wat the true one takes."""
+        """Accept the arguments of the real class."""
 
     def prepare(self, sources: list[Any], fresh: str) -> tuple[Package, ...]:
         Store.asked = [str(source) for source in sources]
@@ -122,7 +122,7 @@ class Store:
 
 @pytest.fixture
 def stick(monkeypatch: pytest.MonkeyPatch) -> list[Package]:
-    """Return a stick with two folders; gives what was installed."""
+    """Simulate a stick with two folders; return the installed packages."""
     installed: list[Package] = []
     monkeypatch.setattr(add_packages, "folders", lambda root: {"": 1, "debs": 2, "no good": 1})
     monkeypatch.setattr(add_packages, "install_here", lambda found, commands: installed.extend(found))
@@ -148,7 +148,7 @@ def test_from_the_stick_to_the_new_disk(stick: list[Package]) -> None:
     assert "add the packages" in [action.title for action in plan_of(after).actions]
 
 
-def test_who_cancels_has_changed_nothing(stick: list[Package]) -> None:
+def test_cancel_changes_nothing(stick: list[Package]) -> None:
     folder: tuple[str, str, dict[str, Value]] = ("Folder with packages", NEXT, {"folder.name": ""})
     for turns in (
         [("USB stick or CD", BACK, {})],
@@ -161,7 +161,7 @@ def test_who_cancels_has_changed_nothing(stick: list[Package]) -> None:
 
 
 @pytest.mark.usefixtures("stick")
-def test_what_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsuitable_packages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Store, sources: list[Any], fresh: str) -> None:
         raise UserError("the packages cannot be installed: no", "take others")
 

@@ -141,7 +141,7 @@ def run_probe(machine: Machine, folder: Path, values: dict[str, Value] | None = 
         (Machine(address=False), ["[!!] No IPv4 address within 5 s. No DHCP server answered"]),
     ],
 )
-def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: Path) -> None:
+def test_each_result_is_reported(machine: Machine, expected: list[str], tmp_path: Path) -> None:
     text = run_probe(machine, tmp_path)
     for words in expected:
         assert words in text
@@ -150,14 +150,14 @@ def test_each_result_in_words(machine: Machine, expected: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize(("up", "words"), [(True, "Another machine seems to use this address"), (False, "check the cable")])
-def test_a_fixed_address_that_does_not_come_up(up: bool, words: str, tmp_path: Path) -> None:
+def test_a_static_address_that_is_not_assigned(up: bool, words: str, tmp_path: Path) -> None:
     text = run_probe(Machine(up=up), tmp_path, {"ip.v4": "static", "static.address": "192.0.2.10/24"})
     assert "[!!] No IPv4 address within 5 s." in text
     assert words in text
     assert text.endswith(network_probe.FAILED)
 
 
-def test_the_end_is_said(tmp_path: Path) -> None:
+def test_the_end_is_reported(tmp_path: Path) -> None:
     assert run_probe(Machine(), tmp_path).endswith(network_probe.PASSED)
 
 
@@ -168,7 +168,7 @@ def test_files_of_the_test_before_are_gone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["05-dom0kit-test-top.network", "80-other.network"]
 
 
-def test_a_test_that_cannot_run_says_so(tmp_path: Path) -> None:
+def test_a_test_that_cannot_run_reports_it(tmp_path: Path) -> None:
     def missing(call: Call) -> str:
         raise UserError("the program networkctl is not installed")
 
@@ -212,7 +212,7 @@ def test_sticks_are_removable_fat_volumes_but_not_the_medium() -> None:
     assert usb_sticks.parse_sticks("") == ()
 
 
-def test_saving_mounts_writes_and_lets_go(tmp_path: Path) -> None:
+def test_saving_mounts_writes_and_unmounts(tmp_path: Path) -> None:
     written: list[bytes] = []
 
     def unmount(call: Call) -> str:

@@ -112,7 +112,7 @@ def test_the_plan_of_the_choices() -> None:
     assert plan.disk == BLANK
 
 
-def test_what_cannot_be_planned_says_why() -> None:
+def test_an_impossible_plan_is_explained() -> None:
     small = with_disks(dataclasses.replace(BLANK, size=2 * GIB))
     assert "too small" in str(plan_or_problem(chosen(facts=small)))
     assert "contradict each other" in str(plan_or_problem(chosen({"name.host": ""})))
