@@ -18,13 +18,13 @@ from installer.answer_source.source import (
     OnUrl,
     boot_nic,
     fetch,
-    last,
+    last_value,
     parse_cmdline,
     parse_trust,
     read_fetched,
     read_trust,
     report_url,
-    words_of,
+    split_arguments,
 )
 from installer.hardware.nics import read_boot_nic, read_links
 from installer.reporting import FLUSH_SECONDS
@@ -92,7 +92,7 @@ def unattended(session: Session, cmdline: str) -> int:
 def early_trust(cmdline: str) -> Trust:
     """Return the fingerprint in ``dom0kit.trust``; CA files and errors are handled later."""
     try:
-        found = parse_trust(last(words_of(cmdline), "dom0kit.trust") or "/")
+        found = parse_trust(last_value(split_arguments(cmdline), "dom0kit.trust") or "/")
     except UserError:
         return SYSTEM
     return found if isinstance(found, Trust) else SYSTEM

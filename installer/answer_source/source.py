@@ -67,7 +67,7 @@ class Arguments:
     network_seconds: int = NETWORK_SECONDS
 
 
-def words_of(cmdline: str) -> list[str]:
+def split_arguments(cmdline: str) -> list[str]:
     """Return the arguments of a kernel command line; double quotes keep blanks."""
     try:
         return shlex.split(cmdline)
@@ -75,7 +75,7 @@ def words_of(cmdline: str) -> list[str]:
         return cmdline.split()
 
 
-def last(words: list[str], name: str) -> str:
+def last_value(words: list[str], name: str) -> str:
     """Return the value of ``name=value``; the last one counts."""
     return next((word.partition("=")[2] for word in reversed(words) if word.startswith(f"{name}=")), "")
 
@@ -85,9 +85,9 @@ def parse_cmdline(cmdline: str) -> Arguments:
 
     :raises UserError: when an argument is invalid.
     """
-    words = words_of(cmdline)
-    answers, trust = last(words, "dom0kit.answers"), last(words, "dom0kit.trust")
-    seconds = last(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
+    words = split_arguments(cmdline)
+    answers, trust = last_value(words, "dom0kit.answers"), last_value(words, "dom0kit.trust")
+    seconds = last_value(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
     if not seconds.isdigit() or int(seconds) < 1:
         raise UserError(
             f"dom0kit.network-timeout={seconds} is not a number of seconds", "use for example dom0kit.network-timeout=600"
@@ -104,13 +104,13 @@ def parse_cmdline(cmdline: str) -> Arguments:
 
 def report_url(cmdline: str) -> str:
     """Return the URL in ``dom0kit.report=``; "" without one; works even if other arguments are invalid."""
-    return last(words_of(cmdline), "dom0kit.report")
+    return last_value(split_arguments(cmdline), "dom0kit.report")
 
 
 def boot_nic(cmdline: str) -> str:
     """Return the boot network card's MAC from ``dom0kit.nic=MAC`` or ``BOOTIF=01-52-54-...`` (PXELINUX); or ""."""
-    words = words_of(cmdline)
-    text = last(words, "dom0kit.nic") or re.sub("^01-", "", last(words, "BOOTIF"))
+    words = split_arguments(cmdline)
+    text = last_value(words, "dom0kit.nic") or re.sub("^01-", "", last_value(words, "BOOTIF"))
     plain = text.lower().replace("-", ":")
     return plain if re.fullmatch(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", plain) else ""
 

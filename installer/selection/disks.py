@@ -134,7 +134,7 @@ def choose_disks(facts: Facts, answers: Answers) -> tuple[Chosen | None, list[st
                 )
             )
     for disk in dict.fromkeys(chosen.all):
-        problems += twin_problems(disk, facts)
+        problems += duplicate_problems(disk, facts)
     if answers.san.multipath == "required":
         problems += [
             refusals.DISK_NOT_MULTIPATH.text(
@@ -146,7 +146,7 @@ def choose_disks(facts: Facts, answers: Answers) -> tuple[Chosen | None, list[st
     return (None, problems) if problems else (chosen, [])
 
 
-def are_twins(one: Disk, other: Disk) -> bool:
+def are_duplicates(one: Disk, other: Disk) -> bool:
     """Return whether two disks are the same one by their identifiers.
 
     Namespaces of one NVMe drive share a serial number but have their own WWN; cheap sticks share serial numbers, seldom sizes.
@@ -156,12 +156,12 @@ def are_twins(one: Disk, other: Disk) -> bool:
     return bool(one.serial) and one.serial == other.serial and one.size == other.size
 
 
-def twin_problems(disk: Disk, facts: Facts) -> list[str]:
+def duplicate_problems(disk: Disk, facts: Facts) -> list[str]:
     """Return an error if other disks seem to be this one: paths that multipath did not combine."""
-    twins = [other for other in facts.disks if other.path != disk.path and not other.map and are_twins(disk, other)]
-    if not twins:
+    duplicates = [other for other in facts.disks if other.path != disk.path and not other.map and are_duplicates(disk, other)]
+    if not duplicates:
         return []
-    names = ", ".join(other.path for other in twins)
+    names = ", ".join(other.path for other in duplicates)
     return [
         refusals.DISK_DUPLICATE.text(
             f"{disk.describe()} has the same serial number or WWN as {names}: paths to one disk that multipath did not combine\n"

@@ -47,7 +47,7 @@ Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedTargets:
     """iSCSI settings of the answers and the firmware.
 
     :param named: targets that are given with their portal, those of the firmware first.
@@ -59,7 +59,7 @@ class Asked:
     offered: tuple[Portal, ...]
 
 
-def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
+def requested_targets(iscsi: Iscsi | None, ibft: Ibft | None) -> RequestedTargets:
     """Merge the answers with the iBFT; a network card in the answers replaces the firmware's."""
     portals = iscsi.portals if iscsi else ()
     cards = {card.mac: card for card in (ibft.cards if ibft else ()) if card.address}
@@ -68,7 +68,7 @@ def asked(iscsi: Iscsi | None, ibft: Ibft | None) -> Asked:
         cards[nic.mac] = StorageCard(nic.mac, nic.address.with_prefixlen, nic.vlan or 0, nic.mtu or 0, gateway)
     named = [*(ibft.targets if ibft else ())]
     named += [Target(portal.target, portal.address, portal.port, portal.chap) for portal in portals if portal.target]
-    return Asked(tuple(cards.values()), tuple(named), tuple(portal for portal in portals if not portal.target))
+    return RequestedTargets(tuple(cards.values()), tuple(named), tuple(portal for portal in portals if not portal.target))
 
 
 def initiator_name(iscsi: Iscsi | None, ibft: Ibft | None, random: bytes) -> str:
@@ -132,7 +132,7 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
     name = initiator_name(iscsi, ibft, os.urandom(6))
     write_atomic(root / INITIATOR, f"InitiatorName={name}\n", 0o600)
     commands(["systemctl", "restart", "iscsid.service"])
-    wanted = asked(iscsi, ibft)
+    wanted = requested_targets(iscsi, ibft)
     take_cards(wanted.cards, commands, root)
     links = parse_links(commands(ADDRESSES, quiet=True).output)
     targets, lost = list(wanted.named), list[UserError]()
@@ -151,7 +151,7 @@ def log_in(iscsi: Iscsi | None, commands: Commands, tell: Tell, root: Path = Pat
             commands.note(f"left out: {error.message}")
     # Additional portals that the array reports for the firmware's targets, in directly connected networks.
     for target in ibft.targets if ibft else ():
-        further(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)
+        log_in_at_additional_portals(target, [t for t in dict.fromkeys(targets) if t.name == target.name], links, commands, root)
 
 
 def take_cards(cards: Iterable[StorageCard], commands: Commands, root: Path) -> None:
@@ -231,7 +231,7 @@ def offers(portal: Portal, links: list[Link], commands: Commands) -> list[Target
     return [Target(name, address, port, portal.chap) for name, address, port in near]
 
 
-def further(target: Target, known: list[Target], links: list[Link], commands: Commands, root: Path) -> None:
+def log_in_at_additional_portals(target: Target, known: list[Target], links: list[Link], commands: Commands, root: Path) -> None:
     """Log in at additional portals of a firmware target; skip those that reject it, as they were not requested."""
     try:
         found = discover(target.address, target.port, commands)

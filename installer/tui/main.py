@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
-from installer.answer_source.source import last, words_of
+from installer.answer_source.source import last_value, split_arguments
 from installer.command_log import Commands
 from installer.hardware.probe import collect
 from installer.model.hardware import Disk, Facts, IscsiSession, Nic, PhysicalVolume
@@ -92,7 +92,7 @@ def read_toolstacks(folder: Path) -> tuple[tuple[str, str], ...]:
 def presets(cmdline: str) -> tuple[dict[str, str], frozenset[str]]:
     """Return the field values set by kernel arguments, and the screens to skip because of them."""
     values, screens = {}, set()
-    for word in words_of(cmdline):
+    for word in split_arguments(cmdline):
         name, _, value = word.partition("=")
         if name in PRESETS and value:
             screen, field = PRESETS[name]
@@ -152,7 +152,7 @@ def run_screens(
         except UserError as error:
             terminal.show_message("Hardware detection failed", str(error))
     cmdline = CMDLINE.read_text()
-    if source := last(words_of(cmdline), "dom0kit.ssh"):
+    if source := last_value(split_arguments(cmdline), "dom0kit.ssh"):
         operations.open_ssh(source)
     values, screens = presets(cmdline)
     state = State(

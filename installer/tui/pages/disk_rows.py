@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dom0kit.units import GIB, human_bytes
 from installer.model.hardware import Disk
 from installer.model.hardware import state as content
-from installer.selection.disks import are_twins
+from installer.selection.disks import are_duplicates
 from installer.tui.toolkit.forms import WIDTH, Row
 
 HEADER = ("Disk", "Size", "Model", "Serial", "Bus", "Contents")
@@ -25,9 +25,9 @@ def short(path: str) -> str:
     return path.removeprefix("/dev/").removeprefix("mapper/")
 
 
-def twins(disk: Disk, disks: Iterable[Disk]) -> tuple[Disk, ...]:
+def duplicates(disk: Disk, disks: Iterable[Disk]) -> tuple[Disk, ...]:
     """Return other disks with the same identity; paths of a map are not disks of their own."""
-    return tuple(other for other in disks if other.path != disk.path and not other.map and are_twins(disk, other))
+    return tuple(other for other in disks if other.path != disk.path and not other.map and are_duplicates(disk, other))
 
 
 def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
@@ -35,7 +35,7 @@ def obstacle(disk: Disk, disks: Iterable[Disk] = ()) -> tuple[str, str]:
 
     :param disks: all disks of the machine.
     """
-    same = twins(disk, disks)
+    same = duplicates(disk, disks)
     names = ", ".join(short(other.path) for other in same)
     obstacles = (
         (disk.map, "path of map", f"it is a path of the multipath disk {short(disk.map)}; select that one"),

@@ -117,7 +117,7 @@ def test_cards_of_the_answers_come_before_those_of_the_firmware(tmp_path: Path) 
         "san: {iscsi: {nics: [{mac: '52:54:00:AA:00:02', address: 10.9.0.2/24, vlan: 7, mtu: 9000, gateway: 10.9.0.1}],"
         f" portals: [{{address: 10.9.0.9, target: '{IQN}:b'}}, {{address: 10.8.0.9}}]}}}}\n"
     )
-    wanted = iscsi_login.asked(answers(more=more).san.iscsi, ibft.read_ibft(tmp_path))
+    wanted = iscsi_login.requested_targets(answers(more=more).san.iscsi, ibft.read_ibft(tmp_path))
     assert wanted.cards == (
         StorageCard("52:54:00:aa:00:01", "10.1.0.2/24"),
         StorageCard("52:54:00:aa:00:02", "10.9.0.2/24", 7, 9000, "10.9.0.1"),
