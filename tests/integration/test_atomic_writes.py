@@ -37,7 +37,7 @@ def volume(tmp_path: Path) -> Iterator[tuple[LoopDisk, Path]]:
         output("mkfs.ext4", "-q", "-F", disk.path)
         folder = tmp_path / "volume"
         folder.mkdir()
-        output("mount", "-o", "commit=900", disk.path, folder)
+        output("mount", "-o", "commit=900,noauto_da_alloc", disk.path, folder)
         try:
             yield disk, folder
         finally:

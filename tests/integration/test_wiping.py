@@ -62,6 +62,18 @@ def test_no_signature_and_no_partition_is_left(disk: LoopDisk, commands: Command
     assert "No md superblock" in run_examine(raid)
 
 
+@pytest.mark.kernel("dm")
+def test_active_volumes_let_go_of_the_disk(disk: LoopDisk, commands: Commands) -> None:
+    (part,) = with_partitions(disk, "+1G")
+    output("vgcreate", "--yes", GROUP, part)
+    output("lvcreate", "--yes", "--wipesignatures", "n", "--size", "100m", "--name", "guest", GROUP)
+    holders = Path("/sys/class/block", Path(part).name, "holders")
+    assert list(holders.iterdir())
+    wipe(disk, commands, part, groups=(GROUP,))
+    assert disk.parts() == {}
+    assert not Path(f"/dev/mapper/{GROUP.replace('-', '--')}-guest").exists()
+
+
 def run_examine(device: str) -> str:
     """Return what mdadm prints for a device without a superblock, which goes to standard error."""
     return output("sh", "-c", f"mdadm --examine {device} 2>&1", status=(1,))
