@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dom0kit.refusals import Refusal, RefusalTable
+
 Code = Literal[
     "unreachable", "pin", "token", "expired", "used-up", "version", "clock", "name", "address", "toolstack", "busy", "moved",
     "failed", "refused",
@@ -29,6 +31,16 @@ class RefusalReason:
     meaning: str
     hint: str
     retry: Retry
+
+    @property
+    def refusal(self) -> Refusal:
+        """The entry of the reference page; its code has the prefix ``pool-``."""
+        return Refusal(shown_code(self.code), self.meaning, self.hint)
+
+
+def shown_code(code: Code) -> str:
+    """Return the code as errors and the reference page show it."""
+    return f"pool-{code}"
 
 
 POOL_REFUSALS = (
@@ -53,13 +65,13 @@ POOL_REFUSALS = (
     RefusalReason(
         "expired",
         "The join token is past its time to live.",
-        "Create a new join token on the master: dom0ctl pool token create --ttl TIME",
+        "Create a new join token on the master: dom0ctl pool token create --ttl TIME.",
         "never",
     ),
     RefusalReason(
         "used-up",
         "The join token was used by as many hosts as it allows.",
-        "Create a new join token on the master: dom0ctl pool token create --uses N",
+        "Create a new join token on the master: dom0ctl pool token create --uses N.",
         "never",
     ),
     RefusalReason(
@@ -118,6 +130,14 @@ POOL_REFUSALS = (
     ),
 )
 """All codes."""
+
+
+POOL = RefusalTable(
+    "Pools",
+    "Reasons for which a pool refuses a host, or a host does not join. In the join protocol the codes have no prefix.",
+    tuple(reason.refusal for reason in POOL_REFUSALS),
+)
+"""Section of the reference page."""
 
 
 def codes(retry: Retry) -> tuple[Code, ...]:

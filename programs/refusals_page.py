@@ -8,9 +8,10 @@ from pathlib import Path
 from dom0kit.fs import write_atomic
 from dom0kit.refusals import render_page
 from installer.model import refusals as installer
+from pool.refusals import POOL
 
 PAGE = "docs/reference/refusals.md"
-TABLES = (installer.INSTALLATION,)
+TABLES = (installer.INSTALLATION, POOL)
 """All tables with codes, in the order of the page."""
 HEAD = """# Refusals
 

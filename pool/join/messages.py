@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 
 from dom0kit.errors import UserError
 from pool.driver import JoiningHost, PoolAnswer, Problem
-from pool.refusals import Code
+from pool.refusals import Code, shown_code
 
 WORDS = ("ask", "keys", "join")
 """Names of the requests."""
@@ -32,7 +32,7 @@ class JoinRefused(UserError):
     """
 
     def __init__(self, problem: Problem, address: str = "") -> None:
-        super().__init__(f"{problem.text} [{problem.code}]", problem.hint)
+        super().__init__(f"{problem.text} [{shown_code(problem.code)}]", problem.hint)
         self.problem = problem
         self.address = address
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dom0kit.errors import UserError
 from pool.driver import Problem
+from pool.refusals import shown_code
 from pool.xapi.error_codes import MEANINGS
 from pool.xapi.rpc_codec import XenApiError
 
@@ -16,7 +17,7 @@ class PoolRefused(UserError):
     """
 
     def __init__(self, problem: Problem, *, permanent: bool) -> None:
-        super().__init__(f"{problem.text} [{problem.code}]", problem.hint)
+        super().__init__(f"{problem.text} [{shown_code(problem.code)}]", problem.hint)
         self.problem = problem
         self.permanent = permanent
 

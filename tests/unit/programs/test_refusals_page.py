@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from dom0kit.refusals import Refusal, render_page
+from pool.refusals import POOL_REFUSALS
 from programs.refusals_page import HEAD, PAGE, TABLES
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -34,7 +35,8 @@ def test_every_refusal_of_the_source_is_on_the_page() -> None:
     packages = ("dom0kit", "installer", "pool", "firstboot")
     sources = [path.read_text() for package in packages for path in (PROJECT / package).rglob("*.py")]
     defined = [code for text in sources for code in re.findall(r"= Refusal\(\s*\"([^\"]+)\"", text)]
-    assert sorted(defined) == sorted(refusal.code for refusal in ALL)
+    pool = [reason.refusal.code for reason in POOL_REFUSALS]
+    assert sorted([*defined, *pool]) == sorted(refusal.code for refusal in ALL)
 
 
 def test_every_refusal_of_the_installer_is_used() -> None:

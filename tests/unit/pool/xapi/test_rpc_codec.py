@@ -91,7 +91,7 @@ def test_every_error_has_a_sentence_with_and_without_parameters(code: str) -> No
 
 def test_an_unknown_error_is_said_as_it_is_and_tried_again() -> None:
     error = to_exception(XenApiError("SOMETHING_NEW", ["here"]))
-    assert error.message == "xapi reports SOMETHING_NEW here [refused]"
+    assert error.message == "xapi reports SOMETHING_NEW here [pool-refused]"
     assert not error.permanent
     assert to_exception(XenApiError("SESSION_AUTHENTICATION_FAILED")).permanent
     assert not to_exception(XenApiError("HOST_STILL_BOOTING")).permanent
