@@ -40,7 +40,7 @@ def make_key(call: Call) -> str:
 
 @pytest.fixture
 def host(tmp_path: Path, told: dict[str, Any]) -> Host:
-    """Return a freshly installed host with one network card, as the image ships it."""
+    """Return a freshly installed host with one network card."""
     files = {
         "etc/dom0kit/host.json": json.dumps(told),
         "etc/machine-id": "0123456789abcdef0123456789abcdef\n",

@@ -149,7 +149,7 @@ def test_all_that_changes_the_host_asks_for_the_password() -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Return a terminal as the console's standard input; the file descriptor of its other end."""
+    """Set a terminal as standard input and return the file descriptor of its other end."""
     outer, inner = os.openpty()
     with open(inner, encoding="utf-8") as file:
         monkeypatch.setattr("sys.stdin", file)

@@ -21,7 +21,7 @@ SHOWN = json.dumps({"maps": [{"uuid": WWID, "path_groups": [{"paths": [{"dev": "
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a host whose root is on a map; its initramfs has nothing of its own yet."""
+    """Return a host whose root is on a multipath map, without an overlay in its initramfs."""
     root, image, state = tmp_path / "root", tmp_path / "image", tmp_path / "state"
     for folder in (root / "run/dom0kit/image", root / "proc", image, state):
         folder.mkdir(parents=True)

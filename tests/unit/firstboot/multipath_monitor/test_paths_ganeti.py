@@ -13,7 +13,7 @@ from firstboot.multipath_monitor import ganeti_tags
 
 @pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a host xen2 in a pool whose master is xen1."""
+    """Return the root of a host xen2 in a pool whose master is xen1."""
     (tmp_path / ganeti_tags.DATA).mkdir(parents=True)
     (tmp_path / ganeti_tags.DATA / "ssconf_master_node").write_text("xen1.example.org\n")
     (tmp_path / ganeti_tags.DATA / "ssconf_cluster_name").write_text("pool1.example.org\n")

@@ -13,7 +13,7 @@ from firstboot.multipath_monitor.rescan import Sizes, differences, read_sizes, r
 
 
 def machine(root: File, **sizes: int) -> File:
-    """Return a kernel that knows these disks, by their sizes in MiB."""
+    """Create sysfs entries for disks by their sizes in MiB."""
     for name, size in sizes.items():
         folder = root / "sys/block" / name.replace("_", "-")
         (folder / "device").mkdir(parents=True, exist_ok=True)

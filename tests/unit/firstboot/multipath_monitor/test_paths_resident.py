@@ -14,7 +14,7 @@ STRINGS, DYNAMIC, LOADED = 0x400, 0x600, 0x10000
 
 
 def elf(*libraries: str, interpreter: str = "", folder: str = "") -> bytes:
-    """Return a 64-bit ELF file whose single segment is loaded elsewhere than it lies in the file."""
+    """Return a 64-bit ELF file whose segment's address differs from its file offset."""
     strings, entries = b"\0", b""
     for tag, text in [*((1, name) for name in libraries), *([(29, folder)] if folder else [])]:
         entries += struct.pack("<qQ", tag, len(strings))
@@ -63,7 +63,7 @@ def test_links_are_followed_inside_the_tree(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a root with a program that udev runs, a script, their libraries at the three places, and what nobody needs."""
+    """Create a root with a program of udev, a script, their libraries, and files that are not needed."""
     files = {
         "usr/sbin/multipath": elf("libmultipath.so.0", interpreter="/lib64/ld.so"),
         "usr/lib/udev/scsi_id": elf("libshared.so", folder="/usr/lib/x86_64-linux-gnu/systemd"),
