@@ -21,7 +21,7 @@ def pool_of_one(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Stage:
     def make(folder: Path) -> dict[str, Any]:
         disk = disks.host(scenario, 1, to_create())
         with pool.running(1, disk):
-            pool.arrive(1)
+            pool.wait_for_first_boot(1)
             return prepare(scenario, pool, disks, folder)
 
     return scenario.stage(STAGE, SOURCES, make)

@@ -244,7 +244,7 @@ class PoolLab:
         now = run(["date", "+%s"]).output.strip()
         self.succeed(number, f"date --utc --set=@{now}")
 
-    def arrive(self, number: int) -> None:
+    def wait_for_first_boot(self, number: int) -> None:
         """Wait for the end of a host's first boot, and for ssh.
 
         :raises ScenarioFailed: when it fails.

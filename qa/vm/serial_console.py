@@ -26,8 +26,9 @@ TAKEN = 120.0
 LOGIN = r"[\w.-]+ login: "
 PASSWORD = r"[Pp]assword: "
 LOGIN_TIMED_OUT = r"timed out after \d+ seconds"
-"""What login(1) prints when nobody has logged in within LOGIN_TIMEOUT of login.defs(5)."""
+"""What login(1) prints when the log-in is not complete within LOGIN_TIMEOUT of login.defs(5)."""
 LOGINS = 10
+"""Tries to log in on a console whose login(1) times out."""
 PROMPT = r"root@[\w.-]+:[^\n]{0,60}# |\n# $"
 MARKS = count(1)
 """Numbers of commands, unique in this process: two dialogues on one console must not read each other's output."""
@@ -142,8 +143,8 @@ class Console(Guest):
     def login(self, user: str, password: str, *, limit: float = timeouts.BOOT) -> None:
         """Log in at the next prompt and prepare the shell for :meth:`execute`.
 
-        login(1) gives up after a minute of the guest's clock (LOGIN_TIMEOUT in login.defs(5)), which a guest with little of a
-        processor exceeds between two of its lines. It is tried again then, as a user would.
+        login(1) ends after a minute of the guest's clock (LOGIN_TIMEOUT in login.defs(5)), which a guest with little processor
+        time exceeds between two of its lines. The log-in is then repeated, up to ``LOGINS`` times.
         """
         self.expect(LOGIN, limit=limit)
         for _ in range(LOGINS):
@@ -156,7 +157,7 @@ class Console(Guest):
                 if answer == 0:
                     return self._prepare_shell()
             self.expect(LOGIN, limit=limit)
-        raise ScenarioFailed(f"the console gave up {LOGINS} log-ins of {user} for time")
+        raise ScenarioFailed(f"{LOGINS} log-ins of {user} on the console timed out")
 
     def wait_for_shell(self, *, limit: float = timeouts.BOOT) -> None:
         """Wait for a shell that needs no log-in and prepare it for :meth:`execute`."""

@@ -51,7 +51,7 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
     """Create a pool at a host's first boot; it answers, verifies, and is healthy after a reboot."""
     disk = pool_disks.host(scenario, 1, to_create())
     with pool.running(1, disk) as machine:
-        pool.arrive(1)
+        pool.wait_for_first_boot(1)
         check_master(pool)
         check_remote_api(pool, lab)
         pool.verify(1)
@@ -61,7 +61,7 @@ def test_pool_create(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks, l
         machine.crash()
     with pool.running(1, pool_disks.master(scenario, stage)):
         with scenario.phase("second boot"):
-            pool.arrive(1)
+            pool.wait_for_first_boot(1)
         check_master(pool)
         host_checks.check_no_failed_unit(pool.ssh(1))
 
@@ -92,7 +92,7 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
             machine = stack.enter_context(scenario.machine(f"h{number}", spec, expected_failures=("firstboot",)))
             pool.machines[number] = machine
             site.wait_for_installation(machine, number)
-            pool.arrive(number)
+            pool.wait_for_first_boot(number)
             check_member(pool, number)
         check_master(pool)
         pool.verify(2)
@@ -115,7 +115,7 @@ def test_pool_join_three(scenario: Scenario, master: Machine, pool: PoolLab, poo
         for number in (2, 3):
             disk = pool_disks.host(scenario, number, to_join(pool_disks.token))
             stack.enter_context(pool.running(number, disk))
-            pool.arrive(number)
+            pool.wait_for_first_boot(number)
             check_member(pool, number)
         pool.verify(3)
         for number in (1, 2, 3):
@@ -156,7 +156,7 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
 def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """Run a guest with a mirrored disk, fail it over to the other host, and remove it there."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
-        pool.arrive(2)
+        pool.wait_for_first_boot(2)
         guest = f"--name guest1 --address {GUEST_ADDRESS}/24 --keep"
         with scenario.phase("guest with a mirrored disk"):
             pool.succeed(1, f"dom0ctl selftest --partner {name(2)} {guest}", limit=3 * JOB)
@@ -187,7 +187,7 @@ def test_pool_guest_runs(scenario: Scenario, master: Machine, pool: PoolLab, poo
 def test_pool_live_migration(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
     """Migrate a PVH guest, which needs no shadow paging, live to the other host by ``xl migrate``."""
     with pool.running(2, pool_disks.host(scenario, 2, to_join(pool_disks.token))):
-        pool.arrive(2)
+        pool.wait_for_first_boot(2)
         pool.succeed(1, f"cat >/run/guest1.cfg <<'END'\n{PVH.format(address=GUEST_ADDRESS)}END\nxl create /run/guest1.cfg")
         need(lab.reaches(GUEST_ADDRESS, limit=1200), "the guest does not answer in the lab network")
         ssh = f"ssh -o BatchMode=yes -o UserKnownHostsFile=/var/lib/ganeti/known_hosts -o HostKeyAlias={POOL}"

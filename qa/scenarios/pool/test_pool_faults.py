@@ -45,7 +45,7 @@ def test_pool_join_power_cut(scenario: Scenario, master: Machine, pool: PoolLab,
             wait_for_stage(pool, machine, cut)
             machine.crash()
     with pool.running(2, disk):
-        pool.arrive(2)
+        pool.wait_for_first_boot(2)
         check_member(pool, 2)
         pool.verify(2)
 
@@ -113,7 +113,7 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
         with pool.running(1, master_disk, restore=SNAPSHOT) as first:
             for number in (2, 3):
                 stack.enter_context(pool.running(number, pool_disks.host(scenario, number, to_join(pool_disks.token))))
-                pool.arrive(number)
+                pool.wait_for_first_boot(number)
             first.crash()
         with scenario.phase("another master"):
             scenario.keep("failover.txt", pool.succeed(2, "gnt-cluster master-failover 2>&1", limit=JOB))
@@ -132,7 +132,7 @@ def test_pool_master_failover(scenario: Scenario, pool: PoolLab, pool_disks: Poo
         scenario.keep("join.txt", output)
         check_member(pool, 3)
         with pool.running(1, master_disk):
-            pool.arrive(1)
+            pool.wait_for_first_boot(1)
             take_back(pool, 1, master=2)
             pool.verify(3, master=2)
             scenario.keep("status.txt", pool.succeed(1, "dom0ctl status; dom0ctl pool status"))

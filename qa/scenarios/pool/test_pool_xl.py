@@ -17,7 +17,7 @@ def test_pool_xl_alone(scenario: Scenario, pool: PoolLab, pool_disks: PoolDisks)
     disk = pool_disks.host(scenario, 1, {"toolstack": "xl"})
     for start in ("first", "second"):
         with pool.running(1, disk) as machine:
-            pool.arrive(1)
+            pool.wait_for_first_boot(1)
             state = json.loads(pool.succeed(1, "dom0ctl pool status --json"))
             need((state["toolstack"], state["role"], state["well"]) == ("xl", "alone", True), f"dom0ctl pool status: {state}")
             runs = pool.succeed(1, "pgrep --list-full ganeti; ls /etc/cron.d/ganeti 2>/dev/null; true").strip()

@@ -52,7 +52,7 @@ def test_a_unit_on_the_console_is_named_when_the_guest_could_not_be_asked() -> N
     assert explain.sentence(judged, [machine]) == "the unit b.service failed on host: A thing"
 
 
-def test_the_judgement_is_shortened_to_its_first_finding() -> None:
+def test_the_final_check_is_shortened_to_its_first_finding() -> None:
     assert explain.sentence("x: 2 findings\n    a secret is in a.log\n    b", []) == "a secret is in a.log (and 1 more)"
 
 
