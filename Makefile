@@ -1,4 +1,4 @@
-# dom0kit: `make iso` builds the ISO, `make test` tests it. Both make this machine ready by themselves.
+# dom0kit: `make iso` builds the ISO, `make test` tests it. Both install what they need first.
 .DEFAULT_GOAL := help
 DOM0KIT := .venv/bin/dom0kit
 ISO := build/dom0kit.iso
@@ -19,7 +19,7 @@ prepare: ## install system packages and the virtual environment (every other tar
 iso: prepare ## build build/dom0kit.iso
 	@$(DOM0KIT) iso
 
-release: prepare ## build build/dom0kit-release.iso, compressed as small as it gets
+release: prepare ## build build/dom0kit-release.iso, with the best compression
 	@$(DOM0KIT) iso --release
 
 deb: prepare ## build the Debian package of the builder, for Debian 13, into build/
@@ -49,7 +49,7 @@ coverage: prepare ## branch coverage of unit and integration tests; fails below 
 	    echo "branch coverage of $$part: $$(cat build/covered) %"; \
 	done
 
-qa: prepare ## boot the ISO under QEMU through every scenario, or SET=san, SCENARIO="a b"; BUDGET=100m goes on next time
+qa: prepare ## run QEMU scenarios against the ISO: all, SET=san or SCENARIO="a b"; BUDGET=100m continues next time
 	@$(DOM0KIT) iso
 	@$(DOM0KIT) qa --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET) --resume) $(SET:%=--set %) $(SCENARIO)
 
@@ -60,7 +60,7 @@ run: prepare ## boot the ISO in QEMU, in a window or on this terminal; ANSWERS=F
 repro: prepare ## build twice from nothing and compare byte for byte
 	@$(DOM0KIT) repro
 
-refresh: prepare ## fetch newer package lists and build with them
+refresh: prepare ## build with newer package lists
 	@$(DOM0KIT) iso --refresh
 
 bench: prepare ## instructions of a boot (BIOS, UEFI, PXE) into bench/results; times of builds and of rendering 10,000 hosts
@@ -69,12 +69,12 @@ bench: prepare ## instructions of a boot (BIOS, UEFI, PXE) into bench/results; t
 	@.venv/bin/python bench/build.py
 	@.venv/bin/python bench/render.py
 
-pictures: prepare ## install under QEMU and renew all pictures of README.md and docs/
+pictures: prepare ## renew all pictures of README.md and docs/ from an installation under QEMU
 	@$(DOM0KIT) iso
 	@$(DOM0KIT) qa install-uefi tui-uefi-vga
 	@$(DOM0KIT) qa --pictures
 
-report-check: prepare ## use the report in headless Chromium, which must be installed, as a reader does
+report-check: prepare ## check the report of scenarios in headless Chromium, which must be installed
 	@$(DOM0KIT) qa --check-report
 
 test-results: prepare ## renew docs/test-results.md from the artifacts of the scenarios that ran
