@@ -1,4 +1,4 @@
-"""What the model says about itself: which keys a record has, what a field takes, where secrets are.
+"""Introspection of the model: the keys of a record, the values of a field, the places of secrets.
 
 Reader, schema and reference page ask here, so that nothing is listed twice.
 """
@@ -60,7 +60,7 @@ class Shape:
 
     @cached_property
     def item(self) -> Shape | None:
-        """What a list holds; None for anything else."""
+        """Return the shape of a list's entries; None for anything else."""
         return shape(get_args(self.type)[0]) if get_origin(self.type) is tuple else None
 
     @property
@@ -74,12 +74,12 @@ class Shape:
 
     @property
     def is_secret(self) -> bool:
-        """Whether the value is a secret."""
+        """Return whether the value is a secret."""
         return isinstance(self.type, type) and issubclass(self.type, Secret)
 
     @cached_property
     def holds_secret(self) -> bool:
-        """Whether the value is a secret or has one anywhere inside."""
+        """Return whether the value is a secret or has one anywhere inside."""
         inner = [*self.fields.values(), *self.branches.values(), *([self.item] if self.item else [])]
         return self.is_secret or any(part.holds_secret for part in inner)
 
@@ -148,7 +148,7 @@ def shape_of_model(model: type[BaseModel]) -> Shape:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where one of pydantic's locations is: the path in the file, and the shapes on the way there.
+    """Return the path in the file, and the shapes along it, for one of pydantic's locations.
 
     ``parent`` is the record that has, or should have, the last key; ``shape`` is None for unknown keys.
     """
@@ -159,7 +159,7 @@ class Spot:
 
     @property
     def may_hold_secret(self) -> bool:
-        """Whether what stands there could be a secret: unknown keys are not trusted either."""
+        """Return whether the value could be a secret, as values of unknown keys could be."""
         return self.shape is None or self.shape.holds_secret
 
 

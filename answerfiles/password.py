@@ -19,7 +19,7 @@ _DATA = 32768  # sizeof(struct crypt_data) of crypt(3)
 
 
 def weakness(password: str) -> str:
-    """Why a password is refused; empty when it is not."""
+    """Return why a password is too weak; "" when it is not."""
     common = password.lower().rstrip("0123456789!.") in {word.rstrip("0123456789") for word in COMMON}
     reasons = (
         (not password.strip(), "the password is empty"),

@@ -40,7 +40,7 @@ class Secret:
 
     @property
     def is_reference(self) -> bool:
-        """Whether it only says where the secret is."""
+        """Return whether this is a reference to a secret."""
         return REFERENCE.fullmatch(self._text) is not None
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Secret:
 
     @classmethod
     def is_valid(cls, text: str) -> bool:
-        """Whether a text can be such a secret."""
+        """Return whether a text can be such a secret."""
         return bool(text.strip()) and text.isprintable()
 
     @classmethod
@@ -120,5 +120,5 @@ class PasswordHash(Secret):
 
     @classmethod
     def is_valid(cls, text: str) -> bool:
-        """Whether a text is a strong hash."""
+        """Return whether a text is a strong hash."""
         return HASH.fullmatch(text) is not None

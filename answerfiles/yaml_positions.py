@@ -55,7 +55,7 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, path: Path, key: bool = False) -> Position:
-        """Where a path's key or value is; that of the nearest parent when the path itself is missing."""
+        """Return the position of a path's key or value, or that of its nearest parent if it is missing."""
         first, second = (self.keys, self.values) if key else (self.values, self.keys)
         for length in range(len(path), -1, -1):
             part = path[:length]

@@ -34,7 +34,7 @@ def scalar(value: Any) -> str:
 
 
 def _block(value: Any) -> bool:
-    """Whether a text is best written line by line."""
+    """Return whether a text is written as a block, line by line."""
     return (
         isinstance(value, str)
         and "\n" in value

@@ -53,7 +53,7 @@ def command(recipe: Recipe, target: Path, cache: Cache) -> list[str]:
 
 
 class Meter:
-    """Turns mmdebstrap's output into a fraction: download, unpack and set up count a third each."""
+    """Translate mmdebstrap's output into a fraction: download, unpack and set-up count a third each."""
 
     def __init__(self, report: Callable[[float, str], None]) -> None:
         self._report = report

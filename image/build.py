@@ -160,7 +160,7 @@ def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Repor
 
 
 class _Steps:
-    """Turns the hooks' marked lines into steps; what happens between two steps counts as ``elements``."""
+    """Translate the hooks' marked lines into steps; the time between two steps counts as ``elements``."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter

@@ -1,4 +1,4 @@
-"""What one build is to do, as a file that diskimage-builder's hooks can read.
+"""A build's job as a file that diskimage-builder's hooks read.
 
 diskimage-builder runs the hooks as processes of their own; the job file carries the decisions to them, and marked lines
 on standard output carry progress back.

@@ -1,4 +1,4 @@
-"""What a result depends on, as a hash: the same key means that the result can be used again.
+"""Cache keys: hashes of everything that a result depends on.
 
 diskimage-builder rebuilds everything every time; these keys decide what need not be.
 """

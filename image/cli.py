@@ -33,7 +33,7 @@ def register(add: Add) -> None:
 
 
 def default_cache() -> Path:
-    """Where downloaded packages are kept: DOM0KIT_CACHE, or dom0kit in the user's cache folder (XDG base directories)."""
+    """Return the folder of downloaded packages: DOM0KIT_CACHE, or dom0kit in the user's cache (XDG base directories)."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("DOM0KIT_CACHE") or Path(cache) / "dom0kit")
 

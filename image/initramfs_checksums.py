@@ -1,4 +1,4 @@
-"""What the initramfs carries about its image: checksums and sizes, in a small cpio archive behind the cached initramfs.
+"""Checksums and sizes of the image's files, in a small cpio archive appended to the cached initramfs.
 
 The initramfs is made before the squashfs and is kept for many images, so that it cannot hold their checksums; the kernel unpacks
 any number of archives one behind the other (:mod:`dom0kit.linux.cpio`).

@@ -24,7 +24,7 @@ Section = ConfigDict(extra="forbid", frozen=True)
 
 
 class Debian(BaseModel):
-    """Where the packages come from."""
+    """The archive that the packages come from."""
 
     model_config = Section
     suite: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")]
@@ -34,7 +34,7 @@ class Debian(BaseModel):
     components: tuple[str, ...]
 
     def sources(self) -> str:
-        """One-line apt sources: the suite, its updates, its security updates (sources.list(5)).
+        """Return one-line apt sources: the suite, its updates, its security updates (sources.list(5)).
 
         The keyring's path is the same on the build host and in the image.
         """
@@ -65,7 +65,7 @@ class AptSource(BaseModel):
 
     @property
     def keyring(self) -> str:
-        """Where its keys are in the image."""
+        """Return the path of its signing keys in the image."""
         return f"/etc/apt/keyrings/{self.name}{Path(self.key).suffix}"
 
     def line(self, keyring: str) -> str:
@@ -213,7 +213,7 @@ def line_of(text: str, word: str) -> int:
 
 
 def _line(text: str, location: tuple[int | str, ...], value: Any) -> int:
-    """Where a validation error is: the value's line when it is a string, else the innermost key's."""
+    """Return the line of a validation error: the value's if it is a string, else the innermost key's."""
     if isinstance(value, str) and f'"{value}"' in text:
         return line_of(text, value)
     keys = [part for part in location if isinstance(part, str)]
@@ -221,7 +221,7 @@ def _line(text: str, location: tuple[int | str, ...], value: Any) -> int:
 
 
 def _sentence(error: Any) -> str:
-    """One mistake in words; an unknown key gets a suggestion."""
+    """Return one error as text; an unknown key gets a suggestion."""
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _known(error["loc"][:-1])

@@ -1,4 +1,4 @@
-"""One build at a time in a work folder, and what an interrupted one left there is cleared away."""
+"""Lock of a work folder (one build at a time), and clean-up after an interrupted build."""
 
 from __future__ import annotations
 

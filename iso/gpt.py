@@ -79,7 +79,7 @@ def entries(table: Table) -> bytes:
 
 
 def header(table: Table, *, backup: bool = False) -> bytes:
-    """One header, 512 bytes: the primary for sector 1, or the backup for the last sector."""
+    """Return a header of 512 bytes: the primary for sector 1, or the backup for the last sector."""
     primary_at, backup_at = 1, table.sectors - 1
     own, other = (backup_at, primary_at) if backup else (primary_at, backup_at)
     entries_at = table.sectors - BACKUP_SECTORS if backup else 2

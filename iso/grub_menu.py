@@ -24,7 +24,7 @@ XEN_ARGUMENTS = "console=vga,com1 com1=115200,8n1 ucode=scan noreboot"
 
 @dataclass(frozen=True)
 class MenuOptions:
-    """What the maker of an ISO may choose.
+    """Options of an ISO's menu.
 
     :param timeout: seconds until the default entry, the interactive installer, starts; -1 waits for ever.
     :param dom0_memory: Xen's ``dom0_mem=`` argument for the entries under Xen.

@@ -1,4 +1,4 @@
-"""What makes an ISO 9660 image bootable as a disk too, as pure functions over bytes.
+"""Make an ISO 9660 image bootable as a disk: pure functions over bytes.
 
 A BIOS that starts the medium as a disk runs GRUB's MBR, which loads the El Torito image; a UEFI firmware finds the UEFI
 image as the EFI System Partition of the partition table. Both tables lie in the ISO's unused first 32 KiB and behind its end.
@@ -56,7 +56,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a file lies: its first 2048-byte block and its length in bytes."""
+    """A file's extent: its first 2048-byte block and its length in bytes."""
 
     block: int
     length: int

@@ -1,4 +1,4 @@
-"""What lies where: the image folder that comes in, the files of the ISO that go out."""
+"""The layout of the image folder (input) and of the ISO (output)."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ def iso_name(path: str, *, folder: bool = False) -> str:
 
 
 def extent(iso: pycdlib.PyCdlib, path: str) -> hybrid_mbr_gpt.Extent:
-    """Where a file lies in a consistent image."""
+    """Return a file's extent in a consistent image."""
     record = iso.get_record(iso_path=iso_name(path))
     return hybrid_mbr_gpt.Extent(record.extent_location(), record.get_data_length())
 

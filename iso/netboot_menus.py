@@ -30,7 +30,7 @@ that is not there. A line without a colon names no module; an empty file would c
 
 @dataclass(frozen=True)
 class Tree:
-    """What the boot files of a tree have in common.
+    """Settings that the boot files of a tree share.
 
     :param url: where the tree is served, without a slash at its end.
     :param id: the image's id, 16 hexadecimal digits: the name of its folder.

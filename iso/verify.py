@@ -25,7 +25,7 @@ HINT = "make the ISO again; when it happens twice, look at the disk and the memo
 
 @dataclass(frozen=True)
 class Verified:
-    """What a sound ISO is: its size in bytes, volume identifier and manifest, and how many files were compared."""
+    """A verified ISO: its size in bytes, volume identifier and manifest, and the number of compared files."""
 
     size: int
     volume_id: str
@@ -138,14 +138,14 @@ def file_problems(found: Mapping[str, str], manifest: Manifest, expected: Mappin
 
 
 def volume_problems(volume_id: str, manifest: Manifest) -> list[str]:
-    """Whether the initial RAM disk will find the medium by its name."""
+    """Return why the initramfs would not find the medium by its name; empty if it would."""
     if volume_id == manifest.volume_id:
         return []
     return [f"the volume is called {volume_id}, its manifest wants {manifest.volume_id}"]
 
 
 def hybrid_problems(file: BinaryIO, size: int, extents: Mapping[str, hybrid_mbr_gpt.Extent], manifest: Manifest) -> list[str]:
-    """Boot images, El Torito catalogue, MBR, both partition tables and the padding, each parsed from the bytes."""
+    """Return the problems of boot images, El Torito catalog, MBR, both GPTs and the padding, parsed from the bytes."""
     if BIOS_IMAGE not in extents or UEFI_IMAGE not in extents:
         return ["a boot image is missing"]
     bios, uefi = extents[BIOS_IMAGE], extents[UEFI_IMAGE]

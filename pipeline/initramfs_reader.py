@@ -39,7 +39,7 @@ def entries(data: bytes) -> Iterator[Entry]:
 
 
 def read_entry(data: bytes, position: int) -> tuple[Entry, int]:
-    """One entry, and where the next begins.
+    """Return one entry, and the offset of the next.
 
     :raises ValueError: when there is no entry.
     """
@@ -55,7 +55,7 @@ def read_entry(data: bytes, position: int) -> tuple[Entry, int]:
 
 
 def archives(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where each uncompressed archive begins and ends (behind its trailer); zeroes between archives are passed over."""
+    """Return begin and end (after the trailer) of each uncompressed archive; skip zeroes between archives."""
     position = 0
     while data[position : position + 6] in (b"070701", b"070702"):
         start = position
@@ -82,7 +82,7 @@ def compressed_tail(data: bytes) -> tuple[str, int] | None:
 
 
 def appended(data: bytes, start: int) -> int:
-    """Where the uncompressed archives behind the compressed one begin: they reach to the end of the data.
+    """Return the offset of the uncompressed archives after the compressed one, which reach to the end of the data.
 
     :param start: where the compressed archive begins.
     :returns: the length of the data when there are none.
@@ -96,7 +96,7 @@ def appended(data: bytes, start: int) -> int:
 
 
 def _reaches_end(data: bytes, position: int) -> bool:
-    """Whether whole archives, and zeroes, are all there is from a position on."""
+    """Return whether there are only whole archives and zeroes from a position on."""
     try:
         end = position + max(end for _, end in archives(data[position:]))
     except ValueError:

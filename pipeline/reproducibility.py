@@ -36,7 +36,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def describe(path: Path) -> str:
-    """One entry as a string; two builds must give the same."""
+    """Return one entry as a string; two builds must give the same."""
     info = path.lstat()
     kind = stat.filemode(info.st_mode)
     common = f"{kind} {info.st_uid}:{info.st_gid} {int(info.st_mtime)}"

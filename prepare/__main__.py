@@ -52,7 +52,7 @@ def venv_stamp() -> str:
 
 
 def venv_current() -> bool:
-    """Whether the virtual environment is there, whole, and made from the lock as it is."""
+    """Return whether the virtual environment exists, is complete, and was made from the current lock file."""
     stamp = VENV / "dom0kit-stamp"
     return stamp.exists() and stamp.read_text() == venv_stamp() and (VENV / "bin/python").exists()
 
@@ -110,7 +110,7 @@ def install(lacking: list[apt_packages.Package], release: dict[str, str], report
 
 
 def backports_configured() -> bool:
-    """Whether any apt source of this machine already names the backports."""
+    """Return whether any apt source of this machine already names the backports."""
     return "bookworm-backports" in apt_sources()
 
 

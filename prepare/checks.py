@@ -12,7 +12,7 @@ NEEDED_MEMORY = 3 * GIB
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found out about the build machine; sizes in bytes."""
+    """Facts of the build machine; sizes in bytes."""
 
     root: bool
     distribution: str
@@ -27,7 +27,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Problem:
-    """One obstacle, and what to do about it."""
+    """A problem, and what to do about it."""
 
     sentence: str
     hint: str

@@ -51,7 +51,7 @@ def look(release: dict[str, str], *, with_mirror: bool) -> Machine:
 
 
 def ask(mirror: str) -> str:
-    """Why a mirror does not answer, or nothing when it does."""
+    """Return why a mirror does not answer; "" if it does."""
     try:
         with urllib.request.urlopen(f"{mirror}/dists/trixie/Release", timeout=20) as answer:  # noqa: S310
             return "" if answer.status == 200 else f"HTTP status {answer.status}"

@@ -194,7 +194,7 @@ class _Check:
         return Host(name, index, known["mac"], known["uuid"], known["serial"], tuple(named), layers)
 
     def identity(self, path: yaml_positions.Path, kind: str, values: Values, name: str) -> str | None:
-        """One of mac, uuid and serial, in its one spelling; each belongs to one host."""
+        """Check mac, uuid or serial and return it normalized; each belongs to one host."""
         if kind not in values:
             return None
         try:

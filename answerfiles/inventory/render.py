@@ -188,7 +188,7 @@ def replaced(value: Any, path: yaml_positions.Path, new: Any) -> Any:
 
 
 def report_to(values: Values, host: Host, site: Site) -> str:
-    """Where a host reports: the inventory's webhook, else the tree's own server, which is put into the values."""
+    """Return where a host reports: the inventory's webhook, or the tree's server, which is added to the values."""
     reports = values.get("reports") or {}
     if webhook := reports.get("webhook"):
         return str(webhook["url"]).replace("{host}", host.name)

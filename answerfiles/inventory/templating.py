@@ -192,5 +192,5 @@ class References:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether a value is a text such as ``env:NAME`` or ``file:PATH``."""
+    """Return whether a value is a text such as ``env:NAME`` or ``file:PATH``."""
     return isinstance(value, str) and value.startswith(("env:", "file:")) and REFERENCE.fullmatch(value) is not None

@@ -1,4 +1,4 @@
-"""What a lab is: one network, one tree, one run folder; and what must hold before anything is started."""
+"""Configuration of a lab network (network, tree, run folder), and checks before anything is started."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Lab:
 
     @property
     def socket(self) -> Path:
-        """Where the receiver listens."""
+        """Return the socket that the receiver listens on."""
         return self.run / "receiver"
 
 
@@ -138,7 +138,10 @@ def ports(lab: Lab) -> list[tuple[str, int, str]]:
 
 
 def readable_problem(path: Path, modes: Iterable[tuple[Path, int]]) -> str:
-    """Why the servers' users could not read the tree, or nothing. ``modes``: the permission bits of the path and all above it."""
+    """Return why the servers' users cannot read the tree, or "".
+
+    :param modes: the permission bits of the path and all folders above it.
+    """
     for folder, mode in modes:
         if not mode & 0o001:
             return f"the servers do not run as root and could not read {path}: {folder} is closed to others"

@@ -101,7 +101,7 @@ class Tail:
         self.place = path.stat().st_size if path.exists() else 0
 
     def lines(self) -> list[str]:
-        """Whole lines since the last call."""
+        """Return the whole lines since the last call."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:

@@ -60,7 +60,7 @@ class Receiver:
         self._hosts: tuple[int, frozenset[str]] = (0, frozenset())
 
     def limit(self, host: str, kind: str, authorization: str) -> tuple[bool, int]:
-        """Whether the sender is proven to be the host, and how many bytes may come.
+        """Return whether the sender is authenticated as the host, and how many bytes it may send.
 
         :raises Refused: for a host that is not in the tree, and for a wrong token.
         """

@@ -20,7 +20,7 @@ class Time(Record):
 
 
 class Root(Record):
-    """How the administrator logs in."""
+    """Log-in of the administrator."""
 
     password_hash: PasswordHash | None = Field(default=None, description=f"hash of root's password; {HINT}")
     ssh_keys: tuple[SshKey, ...] = Field(default=(), description="public keys that may log in as root")
@@ -36,7 +36,7 @@ class Root(Record):
 
 
 class Dom0(Record):
-    """What dom0 keeps of the machine; guests get the rest."""
+    """Resources of dom0; guests get the rest."""
 
     memory: Size | None = Field(default=None, ge=512 * MIB, description="memory, as 2 GiB; the image's own choice without it")
     cpus: int | None = Field(default=None, strict=True, ge=1, le=512, description="virtual processors; all of them without it")

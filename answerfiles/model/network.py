@@ -48,7 +48,7 @@ def _gateway_inside(value: ipaddress.IPv4Address | ipaddress.IPv6Address | None,
 
 
 class FixedAddress(Record):
-    """What a fixed address of either family has to keep to."""
+    """Checks of a fixed address of either family."""
 
     EXAMPLE: ClassVar[str]
     address: IpInterface
@@ -159,7 +159,7 @@ class Route(Record):
 
 
 class Uplink(Record):
-    """How a bridge reaches the cables: one network card, or a bond of several."""
+    """Uplink of a bridge: one network card, or a bond of several."""
 
     mac: Mac | None = Field(default=None, description="the network card by its MAC address; short for nic: {mac: ...}")
     nic: NicSelector | None = Field(default=None, description="the network card by a rule that exactly one fulfils")

@@ -9,7 +9,7 @@ from answerfiles.model.record import Record
 
 
 class PackageSource(Record):
-    """Where packages come from: a folder on a volume, or a single file on a web server."""
+    """Source of packages: a folder on a volume, or a single file on a web server."""
 
     folder: VolumeFolder | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""What every part of the answers has in common."""
+"""The base class of all records of the answers."""
 
 from __future__ import annotations
 

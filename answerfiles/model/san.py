@@ -13,7 +13,7 @@ from answerfiles.secret import Secret
 
 
 class Chap(Record):
-    """Who logs in to an iSCSI target, and the other way round."""
+    """CHAP credentials of the initiator, and of the target."""
 
     user: Name = Field(description="the initiator's name")
     secret: Secret = Field(description="the initiator's secret, 12 to 16 characters for most arrays; best a reference")
@@ -58,7 +58,7 @@ class Iscsi(Record):
 
 
 class AllPathsDown(Record):
-    """What becomes of requests to a disk that has lost all its paths."""
+    """Handling of I/O to a disk that has lost all its paths."""
 
     queue_seconds: int = Field(
         default=60, strict=True, ge=0, le=86400, description="so many seconds they wait for a path, then they fail; 0: at once"

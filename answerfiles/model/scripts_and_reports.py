@@ -1,4 +1,4 @@
-"""What goes on around the installation: scripts, reports, and what comes at the end."""
+"""User scripts, event notification, and the action after the installation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Script(Record):
 
 
 class Webhook(Record):
-    """Where events are sent by HTTP POST, each a JSON object."""
+    """Receiver of events, which are sent by HTTP POST as JSON objects."""
 
     url: Url = Field(description="http or https; {host} stands for the host's name, {mac}, {uuid} and {serial} for the machine's")
     token: Secret | None = Field(default=None, description="sent as 'Authorization: Bearer ...'")

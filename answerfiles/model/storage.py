@@ -28,7 +28,7 @@ class SizeRange(Record):
         return self
 
     def holds(self, size: int) -> bool:
-        """Whether a size in bytes is inside."""
+        """Return whether a size in bytes is in the range."""
         return (self.at_least is None or size >= self.at_least) and (self.at_most is None or size <= self.at_most)
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class DiskSelector(Record):
         return self
 
     def names_one(self) -> bool:
-        """Whether it holds what only one disk has."""
+        """Return whether the selector has a field that identifies one disk."""
         return self.serial is not None or self.wwn is not None or self.path is not None
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the conversion of a file gathers: values with their origins, errors, warnings."""
+"""The state of a file's conversion: values with their origins, errors, warnings."""
 
 from __future__ import annotations
 
@@ -92,5 +92,5 @@ class Notes:
 
 
 def label(element: Element, attribute: str = "") -> str:
-    """How errors call an element or its attribute."""
+    """Return the name of an element or its attribute in error messages."""
     return f"{element.name}/@{attribute}" if attribute else element.name

@@ -54,7 +54,7 @@ def convert(text: str, file: str) -> Converted:
 
 
 def _mode(notes: Notes) -> bool:
-    """Whether the file asks for a new installation, the only thing that can be carried over."""
+    """Return whether the file requests a new installation, the only mode that can be converted."""
     root = notes.root
     if root.name == "installation" and "mode" not in root.attributes:
         return True

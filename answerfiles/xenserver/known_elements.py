@@ -1,4 +1,4 @@
-"""Which elements and attributes XenServer's answer files have, and where; the rest is an error with a guess.
+"""The elements and attributes of XenServer's answer files; others are errors with a suggestion.
 
 Sources: the documentation of XenServer and XCP-ng, and the files that their installers read. Old names are listed together
 with the new ones.

@@ -31,7 +31,7 @@ class Path:
 
     @property
     def good(self) -> bool:
-        """Whether it can carry data, now or after the array has switched over."""
+        """Return whether it can carry data, now or after the array has switched over."""
         return self.dm == "active" and self.check in GOOD_CHECKS
 
 
@@ -69,7 +69,7 @@ class Map:
 
     @property
     def good(self) -> tuple[Path, ...]:
-        """Those that can carry data."""
+        """Return the paths that can carry data."""
         return tuple(path for path in self.paths if path.good)
 
 

@@ -31,7 +31,7 @@ BOOT_FILES = {"boot/pxe-bios.0": "boot/pxe-bios.0", "boot/netx64.efi": "boot/net
 
 @dataclass(frozen=True)
 class Result:
-    """What was written: the number of hosts and files, and the hosts that are installed already."""
+    """A written tree: the number of hosts and files, and the hosts that are already installed."""
 
     hosts: int
     files: int
