@@ -59,7 +59,7 @@ def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
 
 def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
     """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains."""
-    folders = [PROJECT / "image", *(PROJECT / room for room in TRAVELLING)]
+    folders = [PROJECT / "image", *(PROJECT / package for package in TRAVELLING)]
     code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
     # Additional repositories are in the base's key, without the paths of their signing keys on this machine.
     settings = recipe.model_dump(mode="json", exclude={"apt"})

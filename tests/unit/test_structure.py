@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = (
+PACKAGES = (
     "dom0kit",
     "prepare",
     "answerfiles",
@@ -35,8 +35,8 @@ MAY_IMPORT = {
     "image": {"prepare", "dom0kit"},
     "iso": {"dom0kit"},
     "pipeline": {"dom0kit", "answerfiles", "image", "iso", "prepare"},
-    "qa": set(ROOMS) - {"programs"},
-    "programs": set(ROOMS),
+    "qa": set(PACKAGES) - {"programs"},
+    "programs": set(PACKAGES),
 }
 SHIPPED_BY_DEBIAN = {"pydantic", "pydantic_core", "yaml", "jinja2", "snack"}
 BUILD_ONLY = {"pycdlib", "pexpect", "pytest"}
@@ -53,23 +53,23 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_run_one_way(room: str) -> None:
-    for path in (PROJECT / room).rglob("*.py"):
-        wrong = (imported(path) & set(ROOMS)) - MAY_IMPORT[room] - {room}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package: str) -> None:
+    for path in (PROJECT / package).rglob("*.py"):
+        wrong = (imported(path) & set(PACKAGES)) - MAY_IMPORT[package] - {package}
         assert not wrong, f"{path.relative_to(PROJECT)} imports {wrong}"
 
 
-@pytest.mark.parametrize("room", ["dom0kit", "answerfiles", "network", "pool", "installer", "firstboot", "programs"])
-def test_rooms_that_travel_need_only_what_debian_ships(room: str) -> None:
-    for path in (PROJECT / room).rglob("*.py"):
+@pytest.mark.parametrize("package", ["dom0kit", "answerfiles", "network", "pool", "installer", "firstboot", "programs"])
+def test_packages_on_hosts_need_only_what_debian_ships(package: str) -> None:
+    for path in (PROJECT / package).rglob("*.py"):
         assert not imported(path) & BUILD_ONLY, path
 
 
-def test_the_table_in_the_architecture_names_every_room() -> None:
+def test_the_table_in_the_architecture_names_every_package() -> None:
     text = (PROJECT / "docs/explanation/architecture.md").read_text()
-    for room in ROOMS:
-        assert f"| `{room}/` |" in text, room
+    for package in PACKAGES:
+        assert f"| `{package}/` |" in text, package
 
 
 def test_travelling_libraries_are_pinned_to_debians_versions() -> None:
@@ -87,8 +87,8 @@ def test_every_dependency_earns_its_line() -> None:
 
 
 def test_files_stay_readable_in_one_sitting() -> None:
-    for room in ROOMS:
-        for path in (PROJECT / room).rglob("*.py"):
+    for package in PACKAGES:
+        for path in (PROJECT / package).rglob("*.py"):
             assert len(path.read_text().splitlines()) <= 320, path
 
 
@@ -104,7 +104,7 @@ def test_hooks_are_executable_and_stop_on_errors() -> None:
 
 def test_modules_named_in_scripts_and_units_exist() -> None:
     """Scripts and units name modules in their text, which no import of a test would notice."""
-    packages = "|".join(ROOMS)
+    packages = "|".join(PACKAGES)
     pattern = re.compile(rf"(?:from ((?:{packages})[\w.]*) import (\w+)|-m ((?:{packages})\.[\w.]+))")
     named = []
     for path in (PROJECT / "image/elements").rglob("*"):
@@ -120,5 +120,5 @@ def test_modules_named_in_scripts_and_units_exist() -> None:
 
 def test_packages_hold_no_links() -> None:
     """A wheel cannot hold them: an element enables a unit in install.d, and makes other links there as well."""
-    links = [path for room in ROOMS for path in (PROJECT / room).rglob("*") if path.is_symlink()]
+    links = [path for package in PACKAGES for path in (PROJECT / package).rglob("*") if path.is_symlink()]
     assert not links
