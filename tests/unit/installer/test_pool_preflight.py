@@ -19,8 +19,8 @@ from installer.model.hardware import Nic
 from installer.network import session, trial
 from installer.pool_preflight import AdmissionCheck
 from network.networkd import trial_files
-from pool.driver import Joiner, PoolAnswer, Problem
-from pool.join.preflight import ask_pool, question
+from pool.driver import JoiningHost, PoolAnswer, Problem
+from pool.join.preflight import ask_pool, describe_request
 from pool.join.token import JoinToken
 
 TOKEN = JoinToken(
@@ -30,7 +30,7 @@ JOINING = Pool.model_validate({"join": {"token": TOKEN.write()}})
 NIC = Nic("eth0", "52:54:00:00:00:01", "virtio_net")
 FIXED = Management.model_validate({"ipv4": {"address": "192.0.2.20/24", "gateway": "192.0.2.254"}})
 DHCP = Management.model_validate({"ipv4": "dhcp"})
-JOINER = Joiner("h1", (), "", "", "")
+JOINER = JoiningHost("h1", (), "", "", "")
 
 
 class Machine:
@@ -69,8 +69,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "network"
 
 
-def ask(image: Path, answers: Iterator[PoolAnswer], time: Time, seen: list[Joiner]) -> PoolAnswer:
-    def speak(pool: Pool, joiner: Joiner) -> PoolAnswer:
+def ask(image: Path, answers: Iterator[PoolAnswer], time: Time, seen: list[JoiningHost]) -> PoolAnswer:
+    def speak(pool: Pool, joiner: JoiningHost) -> PoolAnswer:
         seen.append(joiner)
         return next(answers)
 
@@ -86,13 +86,13 @@ def refused(code: str) -> PoolAnswer:
     return PoolAnswer(problems=(Problem(code, f"because of {code}", "do this"),))  # type: ignore[arg-type]
 
 
-def test_an_accepted_host_continues(image: Path) -> None:
-    seen: list[Joiner] = []
+def test_a_welcome_host_goes_on(image: Path) -> None:
+    seen: list[JoiningHost] = []
     assert ask(image, iter([PoolAnswer("pool")]), Time(), seen).pool == "pool"
     assert (seen[0].version, seen[0].toolstack, seen[0].addresses) == ("0.1.0", "ganeti 3.1.0", ("10.0.2.15",))
 
 
-def test_a_rejection_is_reported_immediately_with_its_hint(image: Path) -> None:
+def test_a_refusal_is_told_with_its_hint_and_at_once(image: Path) -> None:
     time = Time()
     with pytest.raises(UserError, match="the pool rejects this host: because of expired") as caught:
         ask(image, iter([refused("expired")]), time, [])
@@ -107,8 +107,8 @@ def test_several_reasons_are_a_list() -> None:
     assert hint
 
 
-def test_an_unreachable_pool_is_contacted_again(image: Path) -> None:
-    time, seen = Time(), list[Joiner]()
+def test_a_pool_that_is_not_there_yet_is_asked_again(image: Path) -> None:
+    time, seen = Time(), list[JoiningHost]()
     ask(image, iter([refused("unreachable"), refused("busy"), PoolAnswer("pool")]), time, seen)
     assert len(seen) == 3
     with pytest.raises(UserError, match="because of unreachable"):
@@ -116,7 +116,7 @@ def test_an_unreachable_pool_is_contacted_again(image: Path) -> None:
     assert pool_preflight.SECONDS <= time.now < 2 * pool_preflight.SECONDS
 
 
-def test_the_network_is_configured_only_during_the_check(folder: Path) -> None:
+def test_the_network_of_the_answers_is_there_while_asking_and_gone_afterwards(folder: Path) -> None:
     machine = Machine("192.0.2.20")
     with session.network(FIXED, (NIC,), machine.commands, lambda f, t: None, folder=folder) as found:
         assert found == ("192.0.2.20",)
@@ -125,7 +125,7 @@ def test_the_network_is_configured_only_during_the_check(folder: Path) -> None:
     assert machine.lines.count("networkctl reconfigure eth0") == 2
 
 
-def test_the_network_is_removed_after_a_failure(folder: Path) -> None:
+def test_it_is_gone_after_a_failure_too(folder: Path) -> None:
     time, machine = Time(), Machine()
     with (
         pytest.raises(UserError, match="no address"),
@@ -154,9 +154,9 @@ def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
     assert not any("networkctl" in words for words in machine.lines)
 
 
-def test_the_plan_describes_the_check_without_the_secret() -> None:
+def test_the_plan_says_what_will_be_asked_without_the_secret() -> None:
     asked = AdmissionCheck("h1", JOINING, DHCP, (NIC,))
-    assert asked.describe() == f"first ask the pool at 192.0.2.1 with the join token {TOKEN.id} whether it accepts this host"
+    assert asked.describe() == f"first ask the pool at 192.0.2.1 with the join token {TOKEN.id} whether it takes this host"
     assert TOKEN.write() not in repr(asked)
     assert pool_preflight.secrets(JOINING) == (TOKEN.write(),)
 
@@ -165,21 +165,21 @@ def test_a_spaced_out_token_is_masked_in_both_spellings() -> None:
     text = TOKEN.write()
     pool = Pool.model_validate({"join": {"token": f"{text[:40]} {text[40:]}"}})
     assert pool_preflight.secrets(pool) == (text,)
-    assert question(pool).endswith("takes this host")
+    assert describe_request(pool).endswith("accepts this host")
 
 
-def test_no_check_without_a_pool() -> None:
+def test_without_a_pool_nobody_is_asked() -> None:
     for pool in (Pool(), Pool(toolstack="xl"), Pool.model_validate({"create": {"name": "pool.example.net"}})):
-        assert ask_pool(pool, JOINER).welcome
-        assert question(pool) == ""
+        assert ask_pool(pool, JOINER).accepted
+        assert describe_request(pool) == ""
     answers = Answers.model_construct(pool=Pool())
     assert pool_preflight.make_admission_check(answers, ()) is None
 
 
-def test_a_damaged_token_is_a_problem() -> None:
+def test_a_mangled_token_is_a_problem_and_no_question() -> None:
     pool = Pool.model_validate({"join": {"token": "d0k1-AAAA"}})
     assert ask_pool(pool, JOINER).problems[0].code == "token"
-    assert "mangled" in question(pool)
+    assert "damaged" in describe_request(pool)
 
 
 def test_xapi_s_pools_are_asked_by_their_own_module() -> None:
@@ -187,12 +187,12 @@ def test_xapi_s_pools_are_asked_by_their_own_module() -> None:
 
     join = {"address": "192.0.2.1", "user": "root", "password": "secret12", "fingerprint": "sha256:" + "ab" * 32}
     pool = Pool.model_validate({"toolstack": "xapi", "join": join})
-    assert "192.0.2.1" in question(pool)
+    assert "192.0.2.1" in describe_request(pool)
     if importlib.util.find_spec("pool.xapi") is None:
         assert ask_pool(pool, JOINER).problems[0].code == "toolstack"
 
 
-def test_a_damaged_token_is_found_before_the_check() -> None:
+def test_a_mangled_token_is_found_before_anybody_is_asked() -> None:
     def problems(token: str) -> list[str]:
         return pool_preflight.token_problems(Answers.model_construct(pool=Pool.model_validate({"join": {"token": token}})))
 
@@ -200,6 +200,6 @@ def test_a_damaged_token_is_found_before_the_check() -> None:
     assert problems("env:TOKEN") == []
     wrong = problems(TOKEN.write()[:-1])
     assert len(wrong) == 1
-    assert "mangled" in wrong[0]
+    assert "damaged" in wrong[0]
     assert TOKEN.write()[10:30] not in wrong[0]
     assert pool_preflight.token_problems(Answers.model_construct(pool=Pool())) == []

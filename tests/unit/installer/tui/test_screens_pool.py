@@ -23,7 +23,7 @@ from installer.tui.state import State, document, to_answers, to_yaml
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
 from installer.tui.toolkit.wizard import Wizard
-from pool.driver import Joiner, PoolAnswer
+from pool.driver import JoiningHost, PoolAnswer
 from pool.driver import Problem as Reason
 from pool.join.token import JoinToken, read_token
 
@@ -48,7 +48,7 @@ def fields(taken: State | list[Problem]) -> list[str]:
     return [problem.field for problem in taken]
 
 
-def test_xl_does_not_support_pools() -> None:
+def test_xl_knows_no_pool() -> None:
     assert fields(pool.submit_pool(chosen(), {"pool.kind": "join", "pool.toolstack": "xl"})) == ["pool.toolstack"]
     assert isinstance(pool.submit_pool(chosen(), {"pool.kind": "alone", "pool.toolstack": "xl"}), State)
 
@@ -95,7 +95,7 @@ def test_a_token_is_checked_as_it_is_typed() -> None:
     assert pool.token_problem(f"  {TOKEN[:50]}\n{TOKEN[50:]} ") == ""
     swapped = TOKEN[:40] + ("A" if TOKEN[40] != "A" else "B") + TOKEN[41:]
     assert "checksum is wrong" in pool.token_problem(swapped)
-    assert "not a join token" in pool.token_problem("hello")
+    assert "no join token" in pool.token_problem("hello")
     assert fields(pool.submit_token(chosen(), {"pool.typed": swapped})) == ["pool.typed"]
     assert fields(pool.submit_token(chosen(), {"pool.typed": " "})) == ["pool.typed"]
 
@@ -136,7 +136,7 @@ def test_xapi_needs_all_four() -> None:
     assert isinstance(pool.submit_xapi(after, {**full, "pool.secret": ""}), State)
 
 
-def test_admission_results_as_text() -> None:
+def test_the_answer_in_words() -> None:
     text = answer_text(WELCOME)
     for words in ("[ok]", "pool.example.org, 3 hosts", "xen1.example.org (192.0.2.5)", "0.1.0", "12 s ahead of the pool"):
         assert words in text
@@ -168,8 +168,8 @@ class Terminal:
         assert (form.title, button in dict(form.buttons)) == (title, True)
         return Reply(button, {**form.values(), **typed})
 
-    def set_status(self, text: str) -> None:
-        """Accept any text."""
+    def name(self, text: str) -> None:
+        """Return what stands at the top."""
 
     def show_message(self, title: str, text: str) -> None:
         self.told.append(text)
@@ -184,11 +184,11 @@ class Pool:
     """A pool that answers when it is let."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: PoolAnswer) -> None:
-        self.answers, self.asked = list(answers), list[Joiner]()
+        self.answers, self.asked = list(answers), list[JoiningHost]()
         self.may = threading.Event()
         monkeypatch.setattr(pool_requests, "ask_pool", self)
 
-    def __call__(self, by: Any, who: Joiner) -> PoolAnswer:
+    def __call__(self, by: Any, who: JoiningHost) -> PoolAnswer:
         self.asked.append(who)
         self.may.wait(5)
         return self.answers.pop(0)
@@ -206,7 +206,7 @@ def seen(update: Callable[[], Update | None], words: str) -> None:
     raise AssertionError(text_of(update))
 
 
-def test_the_screen_stays_until_the_pool_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_goes_on_before_the_pool_has_said_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, terminal = Pool(monkeypatch, NOT_YET, WELCOME), Terminal()
     acts, state = effects(terminal), chosen(JOIN)
     update = acts.update(state)
@@ -225,7 +225,7 @@ def test_the_screen_stays_until_the_pool_accepts(monkeypatch: pytest.MonkeyPatch
     assert asked.asked[0].name == "xen1.example.org"
 
 
-def test_a_changed_name_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_name_is_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, acts = Pool(monkeypatch, WELCOME, WELCOME), effects(Terminal())
     asked.may.set()
     seen(acts.update(chosen(JOIN)), "[ok]")
@@ -233,7 +233,7 @@ def test_a_changed_name_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [who.name for who in asked.asked] == ["xen1.example.org", "xen2.example.org"]
 
 
-def test_joining_later_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_joining_later_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     Pool(monkeypatch, NOT_YET).may.set()
     terminal = Terminal(("Pool admission check", "later", {}), ("Pool admission check", NEXT, {}))
     acts = effects(terminal)
@@ -250,22 +250,22 @@ def test_joining_later_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     assert to_answers(driver.state).pool.join is None
 
 
-def test_an_unexpected_error_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(by: Any, who: Joiner) -> PoolAnswer:
+def test_what_breaks_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(by: Any, who: JoiningHost) -> PoolAnswer:
         raise RuntimeError("no key")
 
     monkeypatch.setattr(pool_requests, "ask_pool", broken)
     seen(effects(Terminal()).update(chosen(JOIN)), "nexpected error: no key")
 
 
-def test_the_demonstration_contacts_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demonstration_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, acts = Pool(monkeypatch), effects(Terminal(), demo=True)
     seen(acts.update(chosen(JOIN)), "Not available")
     assert acts.left(chosen(JOIN), True) == ""
     assert asked.asked == []
 
 
-def test_a_static_address_takes_precedence() -> None:
+def test_the_fixed_address_is_the_one_that_counts() -> None:
     assert pool_requests.joining_host(chosen(FIXED), ("10.0.2.15", "192.0.2.10")).addresses == ("192.0.2.10",)
     assert pool_requests.joining_host(chosen(), ("10.0.2.15",)).addresses == ("10.0.2.15",)
 
@@ -308,7 +308,7 @@ STICK = '{"blockdevices": [{"path": "/dev/sdb", "type": "disk", "size": 1, "fsty
         ({"a": TOKEN, "b": TOKEN}, read_token(TOKEN).id),
         ({}, "no file on /dev/sdb holds a join token"),
         ({"a": TOKEN, "b": TOKEN + "x"}, "several join tokens"),
-        ({"a": TOKEN[:-3]}, "mangled"),
+        ({"a": TOKEN[:-3]}, "damaged"),
     ],
 )
 def test_a_token_from_a_stick(monkeypatch: pytest.MonkeyPatch, there: dict[str, str], said: str) -> None:
@@ -320,7 +320,7 @@ def test_a_token_from_a_stick(monkeypatch: pytest.MonkeyPatch, there: dict[str, 
     assert effects(Terminal(("USB stick or CD", BACK, {})), STICK).read_token_file(chosen(), {}) == chosen()
 
 
-def test_the_fingerprint_is_stored_after_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_is_taken_when_the_person_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "shown_fingerprint", lambda server: PRINT)
     for button, kept in (("yes", PRINT), ("no", "")):
         terminal = Terminal(("Fingerprint", button, {}))
