@@ -116,5 +116,5 @@ def test_a_log_in_that_the_guest_gives_up_for_time_is_repeated() -> None:
     guest.login("root", "secret")
     assert guest.prepared
     assert guest.sent == ["root\n", "root\n", "secret\n", "root\n", "secret\n"]
-    with pytest.raises(ScenarioFailed, match="for time"):
+    with pytest.raises(ScenarioFailed, match="timed out"):
         SlowGuest(LOGINS).login("root", "secret")
