@@ -156,7 +156,7 @@ def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
 
 def test_the_plan_says_what_will_be_asked_without_the_secret() -> None:
     asked = AdmissionCheck("h1", JOINING, DHCP, (NIC,))
-    assert asked.describe() == f"first ask the pool at 192.0.2.1 with the join token {TOKEN.id} whether it takes this host"
+    assert asked.describe() == f"first ask the pool at 192.0.2.1 with the join token {TOKEN.id} whether it accepts this host"
     assert TOKEN.write() not in repr(asked)
     assert pool_preflight.secrets(JOINING) == (TOKEN.write(),)
 

@@ -95,7 +95,7 @@ def test_a_token_is_checked_as_it_is_typed() -> None:
     assert pool.token_problem(f"  {TOKEN[:50]}\n{TOKEN[50:]} ") == ""
     swapped = TOKEN[:40] + ("A" if TOKEN[40] != "A" else "B") + TOKEN[41:]
     assert "checksum is wrong" in pool.token_problem(swapped)
-    assert "no join token" in pool.token_problem("hello")
+    assert "not a join token" in pool.token_problem("hello")
     assert fields(pool.submit_token(chosen(), {"pool.typed": swapped})) == ["pool.typed"]
     assert fields(pool.submit_token(chosen(), {"pool.typed": " "})) == ["pool.typed"]
 
