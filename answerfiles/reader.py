@@ -12,44 +12,15 @@ from pydantic import BaseModel, ValidationError
 from answerfiles import yaml_positions
 from answerfiles.error_messages import Problem, explain, found
 from answerfiles.model import Answers
+from answerfiles.validation import AnswersError, Place, validate
+from answerfiles.xenserver.convert import convert
 from answerfiles.yaml_positions import Position, dotted
 from dom0kit.errors import UserError
 
-__all__ = [
-    "AnswersError",
-    "Place",
-    "Problem",
-    "Warn",
-    "dotted",
-    "parse_answers",
-    "read_answers",
-    "read_text",
-    "to_stderr",
-    "validate",
-    "validate_as",
-]
 
-Model = TypeVar("Model", bound=BaseModel)
-Place = Callable[[yaml_positions.Path, bool], Position]
-"""Where a path is: its key when the second argument is true, else its value."""
 Warn = Callable[[str], None]
 """Called with one sentence for each setting of another format that answers cannot express."""
 
-HIGHEST = 100
-"""The number of errors that are printed; more usually have one common cause."""
-
-
-class AnswersError(UserError):
-    """All errors of an answer file."""
-
-    def __init__(self, file: str, problems: list[Problem], hint: str = "") -> None:
-        self.file = file
-        self.problems = tuple(sorted(set(problems)))
-        count = len(self.problems)
-        lines = [f"{file} has {count} error{'s' if count != 1 else ''}"]
-        lines += [f"  {problem.render(file)}" for problem in self.problems[:HIGHEST]]
-        lines += [f"  and {count - HIGHEST} more"] if count > HIGHEST else []
-        super().__init__("\n".join(lines), hint)
 
 
 def to_stderr(text: str) -> None:
@@ -93,9 +64,6 @@ def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> A
     :raises AnswersError: with every problem at once.
     """
     if is_xml(text):
-        # The converter needs this module's errors.
-        from answerfiles.xenserver.convert import convert  # noqa: PLC0415
-
         converted = convert(text, file)
         for warning in converted.warnings:
             warn(warning.render(file))
@@ -105,33 +73,3 @@ def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> A
     if document.value is None and problems:
         raise AnswersError(file, problems)
     return validate(document.value, document.place, file, problems=problems)
-
-
-def validate(value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None) -> Answers:
-    """Build answers from plain values; see :func:`validate_as`."""
-    return validate_as(Answers, value, place, file, problems=problems)
-
-
-def validate_as(
-    model: type[Model], value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None
-) -> Model:
-    """Build a record of the model from plain values; errors name their place in the file.
-
-    :param value: dictionaries, lists, texts, numbers, booleans and None, as :func:`positions.read_document` gives them.
-    :param place: returns the position of a path of ``value``; called for errors only.
-    :param problems: problems found earlier; reported together with the new ones.
-    :raises AnswersError: with every problem at once.
-    """
-    known = problems or []
-    if not isinstance(value, dict):
-        shown = found(value) if value is None or isinstance(value, list) else "a single value"
-        raise AnswersError(file, [*known, Problem(place((), False), "", f"found {shown}; allowed: keys and values")])
-    try:
-        record = model.model_validate(value)
-    except ValidationError as error:
-        # No URL and no input: what the file holds is looked up by path, and secrets are left out.
-        details = error.errors(include_url=False, include_input=False, include_context=True)
-        raise AnswersError(file, known + explain(details, value, place, model)) from None
-    if known:
-        raise AnswersError(file, known)
-    return record

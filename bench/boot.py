@@ -22,7 +22,7 @@ from dom0kit.process import run
 from dom0kit.units import table
 from image.cache_keys import PROJECT
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.install import netboot
 from qa.install.answers import DISK_SERIAL, answers
 from qa.install.installed_disk import Installed, own_copy

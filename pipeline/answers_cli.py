@@ -10,7 +10,8 @@ from answerfiles.field_types import digest
 from answerfiles.inventory.inventory import read_inventory
 from answerfiles.inventory.render import consoles, replaced
 from answerfiles.inventory.templating import References
-from answerfiles.reader import dotted, parse_answers, read_answers
+from answerfiles.yaml_positions import dotted
+from answerfiles.reader import parse_answers, read_answers
 from answerfiles.secret import secret_paths
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from dom0kit.units import MIB
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.install import answers
 from qa.vm.guest import Guest
 from qa.vm.qemu_args import Firmware

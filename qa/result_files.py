@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qa.scenario import Scenario
 
 PROJECT = Path(__file__).parent.parent
+EXPLANATION_JSON, EXPLANATION_TEXT = "failure.json", "failure.txt"
+"""Names of the explanation's files among the artifacts of a failed scenario."""
 
 
 def utc_now() -> str:

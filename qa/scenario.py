@@ -16,7 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.process import run
 from qa import requirements, timeouts, work_dirs
 from qa.console_scan import Finding, findings
-from qa.failure import MachineStarved, ScenarioFailed
+from qa.errors import MachineStarved, ScenarioFailed
 from qa.guest import ssh_access
 from qa.observers import Phase, Watcher, timed
 from qa.result_files import iso_digest, utc_now

@@ -7,7 +7,7 @@ from typing import Any
 
 from answerfiles.error_messages import Problem
 from answerfiles.model import Answers
-from answerfiles.reader import AnswersError, validate
+from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver import known_elements, network, storage, system
 from answerfiles.xenserver.conversion_log import Notes
 from answerfiles.xenserver.xml_tree import XmlRefused, read_tree

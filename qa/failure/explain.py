@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from qa.console_scan import Finding
-from qa.failure import MachineStarved, ScenarioFailed
+from qa.errors import MachineStarved, ScenarioFailed
 from qa.failure.evidence import MachineEvidence
 from qa.failure.guest_state import unit_reason
 from qa.vm.channels import Message

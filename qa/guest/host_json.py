@@ -11,7 +11,7 @@ from typing import Any
 
 from dom0kit.process import run
 from dom0kit.units import MIB
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 
 SYSTEM = 3
 """Number of the system partition."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from dom0kit.units import human_seconds
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Ssh
 from qa.install.answers import DISK_SERIAL, answers
 from qa.scenario import Scenario

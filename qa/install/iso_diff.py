@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pycdlib
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 
 BLOCK = 2048
 CHUNK = 512 * BLOCK

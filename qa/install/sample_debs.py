@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dom0kit.process import run
 from image.cli import default_cache
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.qemu_args import Drive

@@ -6,7 +6,8 @@ import select
 import sys
 from contextlib import suppress
 
-from qa.failure import EXPLANATION_TEXT, ScenarioFailed
+from qa.result_files import EXPLANATION_TEXT
+from qa.errors import ScenarioFailed
 from qa.failure.reach import ssh_clients, unchecked
 from qa.failure.recorder import FailureRecorder
 from qa.interactive import access

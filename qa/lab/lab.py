@@ -14,7 +14,7 @@ from types import TracebackType
 
 from dom0kit import polling
 from dom0kit.process import Result, run
-from qa.failure import ScenarioFailed, TimedOut
+from qa.errors import ScenarioFailed, TimedOut
 from qa.lab import netns_commands, report_server, vlan_bridge
 from qa.lab.server_process import Server
 from qa.vm.polling import poll

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from dom0kit.process import environment
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.polling import poll
 
 READY_SECONDS = 300.0

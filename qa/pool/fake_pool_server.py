@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from dom0kit.process import Result, run
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.host_checks import need
 from qa.lab import netns_commands
 from qa.lab.lab import PROJECT, Lab

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qa.console_scan import findings
-from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT
+from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
 
 LINE = re.compile(r" *([0-9]+(?:\.[0-9]+)?) \| ?(.*)")
 """A line of ``console-MACHINE.log``: seconds since power-on, text."""

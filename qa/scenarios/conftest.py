@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qa.failure import MachineStarved, last_good
+from qa.errors import MachineStarved
+from qa.failure import last_good
 from qa.install.installed_disk import InstalledDisks
 from qa.install.netboot import Trees
 from qa.interactive.command import add_watchers

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from dom0kit.units import human_seconds
 from qa.console_scan import strip_ansi
-from qa.failure import EXPLANATION_TEXT
+from qa.result_files import EXPLANATION_TEXT
 from qa.scenario import OUTPUT
 from qa.schedule.history import Run
 from qa.schedule.plan import Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.host_checks import need
 from qa.tui.operator import Operator
 from qa.tui.standard_path import FIRST, Choices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.tui.keys import QCODES, key_events, qcode_of, serial_key
 from qa.tui.screenshots import ALIKE, Picture, likeness, read_ppm, write_png
 from qa.tui.terminal_emulator import Screen

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from qa import timeouts
-from qa.failure import ScenarioFailed, TimedOut
+from qa.errors import ScenarioFailed, TimedOut
 from qa.host_checks import need
 from qa.tui import navigation_checks
 from qa.tui.operator import Operator

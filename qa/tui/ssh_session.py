@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.lab.netns_commands import inside
 from qa.tui.operator import ANSWER

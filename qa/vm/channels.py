@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qa.console_scan import Cleaner, Finding, findings
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.recording.recorder import Recorder
 from qa.vm.guest_progress import Progress
 from qa.vm.polling import poll

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.polling import poll
 
 INTERVAL = 2.0

@@ -13,7 +13,7 @@ from typing import IO, Any, TextIO
 
 from dom0kit.process import environment
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.observers import Watcher
 from qa.recording.recorder import Recorder
 from qa.vm.channels import Channels, Message, connect

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qa import timeouts
-from qa.failure import MachineStarved, TimedOut
+from qa.errors import MachineStarved, TimedOut
 
 NANO = 1e9
 RUNNABLE = "R"

@@ -11,7 +11,7 @@ import pexpect
 from pexpect.spawnbase import SpawnBase
 
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.channels import Channels
 from qa.vm.guest import CommandResult, Guest
 from qa.vm.polling import poll

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.channels import Channels, Message
 from qa.vm.guest_progress import STALL
 from qa.vm.polling import poll

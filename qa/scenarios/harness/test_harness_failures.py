@@ -14,7 +14,8 @@ from dom0kit.linux import cpio
 from dom0kit.process import run
 from dom0kit.units import GIB
 from qa import host_checks, timeouts
-from qa.failure import EXPLANATION_JSON, EXPLANATION_TEXT, ScenarioFailed
+from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
+from qa.errors import ScenarioFailed
 from qa.failure.recorder import FailureRecorder
 from qa.guest.live_checks import open_live_shell
 from qa.host_checks import need

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dom0kit.process import run
 from qa import timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need

@@ -16,7 +16,7 @@ from typing import Any
 from dom0kit.process import run
 from firstboot.steps.steps import STEPS
 from qa import host_checks, timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.host_json import boot_words
 from qa.guest.ssh_access import Ssh
 from qa.install.answers import DISK_SERIAL

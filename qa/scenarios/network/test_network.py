@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from qa import host_checks, timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.host_checks import need

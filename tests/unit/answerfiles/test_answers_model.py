@@ -10,7 +10,8 @@ import yaml
 
 from answerfiles import yaml_positions
 from answerfiles.model import Answers, Management, Network, Record
-from answerfiles.reader import AnswersError, parse_answers, read_answers, validate, validate_as
+from answerfiles.validation import AnswersError, validate, validate_as
+from answerfiles.reader import parse_answers, read_answers
 from answerfiles.secret import unresolved
 from answerfiles.yaml_positions import PURE, Position, read_document
 

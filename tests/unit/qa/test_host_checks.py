@@ -8,7 +8,7 @@ import pytest
 
 from dom0kit.units import MIB
 from qa import host_checks
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.guest import CommandResult, Guest
 
 

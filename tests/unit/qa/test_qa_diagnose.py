@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qa.failure import MachineStarved, ScenarioFailed
+from qa.errors import MachineStarved, ScenarioFailed
 from qa.scenario import Scenario, Settings
 from qa.vm.guest import CommandResult, Guest
 

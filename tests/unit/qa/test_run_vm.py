@@ -8,7 +8,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from qa import run_vm, timeouts
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.scenario import Scenario, Settings
 from qa.schedule.selection import Selection, choose, collect

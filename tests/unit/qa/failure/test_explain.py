@@ -12,7 +12,8 @@ import pytest
 
 from qa import host_checks
 from qa.console_scan import findings
-from qa.failure import MachineStarved, ScenarioFailed, explain
+from qa.errors import MachineStarved, ScenarioFailed
+from qa.failure import explain
 from qa.failure.evidence import MachineEvidence
 from qa.failure.guest_state import GuestState
 from qa.failure.text import block

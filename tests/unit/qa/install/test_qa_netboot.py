@@ -9,7 +9,7 @@ import pytest
 
 from answerfiles.reader import parse_answers
 from dom0kit.errors import UserError
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.install import answers, iso_diff, netboot
 from qa.lab import access_log

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dom0kit.errors import UserError
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.interactive import command
 from qa.interactive.shell import Drainer, Prompt, ShellWatcher

@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import pytest
 
-from qa.failure import EXPLANATION_TEXT, ScenarioFailed
+from qa.result_files import EXPLANATION_TEXT
+from qa.errors import ScenarioFailed
 from qa.failure.recorder import FailureRecorder
 from qa.guest.ssh_access import Credentials
 from qa.interactive import stop

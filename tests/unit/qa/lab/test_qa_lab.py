@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.process import Result
-from qa.failure import MachineStarved
+from qa.errors import MachineStarved
 from qa.lab.lab import Lab
 from qa.vm import machine_time
 from qa.vm.machine_time import CLOCK, Meter, Thread

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dom0kit.units import MIB
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.guest import host_json
 from qa.tui import keys, navigation_checks
 from qa.tui.operator import Operator

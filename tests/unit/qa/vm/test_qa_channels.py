@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.channels import Channels, Lines, Transcript
 from qa.vm.serial_console import Console
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qa import timeouts
-from qa.failure import ScenarioFailed, TimedOut
+from qa.errors import ScenarioFailed, TimedOut
 from qa.vm import guest
 from qa.vm.guest import CommandResult, Guest
 

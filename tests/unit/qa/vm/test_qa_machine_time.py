@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa import timeouts
-from qa.failure import MachineStarved, ScenarioFailed
+from qa.errors import MachineStarved, ScenarioFailed
 from qa.vm.guest_progress import STALL, Progress
 from qa.vm.machine_time import WALL_LEAST, Deadline, MachineClock, Meter, Thread, read_threads
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa.failure import MachineStarved, ScenarioFailed, TimedOut
+from qa.errors import MachineStarved, ScenarioFailed, TimedOut
 from qa.vm.machine_time import MachineClock, Meter, Thread
 from qa.vm.polling import poll
 

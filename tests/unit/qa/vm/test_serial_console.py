@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from qa.failure import ScenarioFailed
+from qa.errors import ScenarioFailed
 from qa.vm.channels import Channels
 from qa.vm.guest import CommandResult
 from qa.vm.serial_console import LOGIN, LOGIN_TIMED_OUT, LOGINS, PROMPT, Console, parse, script
