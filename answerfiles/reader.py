@@ -5,22 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from answerfiles import yaml_positions
-from answerfiles.error_messages import Problem, explain, found
+from answerfiles.error_messages import Problem
 from answerfiles.model import Answers
-from answerfiles.validation import AnswersError, Place, validate
+from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver.convert import convert
-from answerfiles.yaml_positions import Position, dotted
+from answerfiles.yaml_positions import dotted
 from dom0kit.errors import UserError
-
 
 Warn = Callable[[str], None]
 """Called with one sentence for each setting of another format that answers cannot express."""
-
 
 
 def to_stderr(text: str) -> None:

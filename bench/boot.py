@@ -21,9 +21,8 @@ from dom0kit.fs import write_json
 from dom0kit.process import run
 from dom0kit.units import table
 from image.cache_keys import PROJECT
-from qa import timeouts
+from qa import network_boot, timeouts
 from qa.errors import ScenarioFailed
-from qa.install import netboot
 from qa.install.answers import DISK_SERIAL, answers
 from qa.install.installed_disk import Installed, own_copy
 from qa.lab import access_log
@@ -107,13 +106,13 @@ def from_network(scenario: Scenario, recorder: Recorder) -> dict[str, Any]:
 
     :returns: the bytes that the host fetched by HTTP.
     """
-    boot = netboot.Boot("bios", rom=True, no_ipxe=True)
+    boot = network_boot.Boot("bios", rom=True, no_ipxe=True)
     with Lab(scenario.folder, scenario.work) as lab:
         try:
-            served = netboot.serve(lab, scenario, netboot.Trees(scenario.settings).tree, boot)
-            nic = lab.nic(netboot.mac(PXE_HOST), rom=True, bootindex=0)
+            served = network_boot.serve(lab, scenario, network_boot.Trees(scenario.settings).tree, boot)
+            nic = lab.nic(network_boot.mac(PXE_HOST), rom=True, bootindex=0)
             disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=1)
-            spec = netboot.machine_spec(scenario, lab, boot, nic, disk)
+            spec = network_boot.machine_spec(scenario, lab, boot, nic, disk)
             with scenario.machine("host", recorder.counted(spec)) as machine:
                 recorder.follow(machine, "host", "firstboot")
             return {"http_bytes": sum(access_log.bytes_by_client(served.requests).values())}

@@ -16,7 +16,7 @@ import subprocess
 import termios
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,24 +188,13 @@ def stream(
         raise _not_started(words, cwd, hint) from error
     finally:
         os.close(writing)
-    pending = b""
-
-    def emit(raw: bytes) -> None:
-        line = raw.decode(errors="replace").rstrip()
-        if line:
+    try:
+        for line in _lines(reading):
             log.write(line + "\n")
             log.flush()
             tail.append(line)
             if on_line:
                 on_line(line)
-
-    try:
-        while chunk := _read(reading):
-            pending += chunk.replace(b"\r", b"\n")
-            *lines, pending = pending.split(b"\n")
-            for raw in lines:
-                emit(raw)
-        emit(pending)
         returncode = child.wait()
     except BaseException:
         _end(child)
@@ -215,6 +204,18 @@ def stream(
     if returncode != 0:
         raise CommandFailed(words, returncode, "\n".join(tail), hint)
     return Result(tuple(words), returncode, "", "", time.monotonic() - start)
+
+
+def _lines(reading: int) -> Iterator[str]:
+    """Yield the lines that arrive at a file descriptor, without empty ones; a carriage return ends a line, too."""
+    pending = b""
+    while chunk := _read(reading):
+        *lines, pending = (pending + chunk.replace(b"\r", b"\n")).split(b"\n")
+        for raw in lines:
+            if line := raw.decode(errors="replace").rstrip():
+                yield line
+    if line := pending.decode(errors="replace").rstrip():
+        yield line
 
 
 def _not_started(words: Sequence[str], cwd: Path | None, hint: str) -> UserError:

@@ -10,9 +10,9 @@ from answerfiles.field_types import digest
 from answerfiles.inventory.inventory import read_inventory
 from answerfiles.inventory.render import consoles, replaced
 from answerfiles.inventory.templating import References
-from answerfiles.yaml_positions import dotted
 from answerfiles.reader import parse_answers, read_answers
 from answerfiles.secret import secret_paths
+from answerfiles.yaml_positions import dotted
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink

@@ -53,7 +53,7 @@ def configure_qa(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
-    listing, runs = _load("qa.schedule.listing"), _load("qa.schedule.history").read(arguments.artifacts)
+    listing, runs = _load("qa.schedule.listing"), _load("qa.history").read(arguments.artifacts)
     if arguments.json:
         print(json.dumps(listing.records(scenarios, runs), indent=2))
     else:
@@ -63,7 +63,7 @@ def _list(arguments: argparse.Namespace, scenarios: Sequence[Metadata]) -> int:
 
 def qa(arguments: argparse.Namespace) -> int:
     """Run scenarios; see :data:`qa.schedule.options.EPILOG` for the exit codes."""
-    selection = _load("qa.schedule.selection")
+    selection = _load("qa.selection")
     if report_command.chosen(arguments):
         return report_command.run(arguments)
     if arguments.list:

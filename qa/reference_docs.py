@@ -46,7 +46,7 @@ SECTIONS = (
     Section("Ssh, a guest by ssh", (("guest/ssh_access.py", "Ssh"),)),
     Section("Operator of the screens", (("tui/operator.py", "Operator"),)),
     Section("Lab network", (("lab/lab.py", "Lab"),)),
-    Section("Checks of a host", (("host_checks.py", ""),)),
+    Section("Checks of a host", (("checks/host_checks.py", ""),)),
     Section("Waiting for anything else", (("vm/polling.py", ""),)),
 )
 OVERRIDDEN = {("Console", "execute"), ("Ssh", "execute")}

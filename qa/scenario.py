@@ -15,12 +15,12 @@ from typing import Any
 from dom0kit.errors import UserError
 from dom0kit.process import run
 from qa import requirements, timeouts, work_dirs
-from qa.console_scan import Finding, findings
 from qa.errors import MachineStarved, ScenarioFailed
 from qa.guest import ssh_access
 from qa.observers import Phase, Watcher, timed
 from qa.result_files import iso_digest, utc_now
-from qa.secret_scan import leaks
+from qa.scans.console_scan import Finding, findings
+from qa.scans.secret_scan import leaks
 from qa.stages.cache import Make, Stage, StageCache, default_folder, default_limit
 from qa.stages.key import StageKey, source_digests
 from qa.vm import accelerator, media

@@ -17,8 +17,8 @@ HEAD = """# Scenarios
 <!-- made by 'make docs' from the scenarios' decorators and docstrings -->
 
 Every scenario reads the consoles of its machines for panics, failed units and the like
-(`qa/console_scan.py`) and fails on any. It also fails when root's password, its hash or a token is in an
-artifact (`qa/secret_scan.py`). `dom0kit qa --list` shows the expected times; [QA](qa.md) explains how to
+(`qa/scans/console_scan.py`) and fails on any. It also fails when root's password, its hash or a token is in an
+artifact (`qa/scans/secret_scan.py`). `dom0kit qa --list` shows the expected times; [QA](qa.md) explains how to
 run scenarios.
 """
 FOLDERS = {

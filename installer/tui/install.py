@@ -15,7 +15,7 @@ from installer.tui.pages.installation_progress import Progress
 from installer.tui.state import State, to_answers
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.forms import Update
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 OpenSession = Callable[[], Session]
 

@@ -24,7 +24,7 @@ from installer.storage_network import bring_up
 from installer.tui import install
 from installer.tui.operations.operations import Operations
 from installer.tui.state import State
-from installer.tui.toolkit.wizard import Terminal, Wizard
+from installer.tui.wizard import Terminal, Wizard
 from pool.join.pool_facts import image_facts
 
 RESTART_SECONDS = 900

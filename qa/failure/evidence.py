@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qa.console_scan import Finding, findings
 from qa.failure.guest_state import GuestState
+from qa.scans.console_scan import Finding, findings
 from qa.vm.channels import Message
 from qa.vm.machine import Machine
 
@@ -18,7 +18,7 @@ BEFORE, AFTER = 8, 16
 """Lines of a console that are shown before and after the line that names a fault, when it is not among the last ones."""
 ALL = 10**6
 DIAGNOSIS = "E9Z"
-"""Prefix of the diagnosis's output on the console; :data:`qa.console_scan.ALLOWED` has it, too."""
+"""Prefix of the diagnosis's output on the console; :data:`qa.scans.console_scan.ALLOWED` has it, too."""
 GAP = "        | …"
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from qa.console_scan import Finding
 from qa.errors import MachineStarved, ScenarioFailed
 from qa.failure.evidence import MachineEvidence
 from qa.failure.guest_state import unit_reason
+from qa.scans.console_scan import Finding
 from qa.vm.channels import Message
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -173,7 +173,7 @@ def waited_for(error: BaseException) -> str:
 
 
 def where(error: BaseException) -> list[str]:
-    """Return the scenario's line, and the line of the check when that is another one: ``qa/host_checks.py:151: need(…)``."""
+    """Return the scenario's line, and that of the check when it is another one, as ``qa/checks/host_checks.py:151: need(…)``."""
     lines = [
         (path, f"{path}:{number}: {linecache.getline(frame.f_code.co_filename, number).strip()}")
         for frame, number, path in frames(error)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from dom0kit.fs import write_atomic, write_json
 from dom0kit.redact import Redactor
-from qa import result_files, timeouts
-from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
+from qa import history, result_files, timeouts
 from qa.failure import evidence, explain, last_good, reach, reproduce, text
 from qa.failure.evidence import MachineEvidence
 from qa.failure.explain import Failure
 from qa.failure.guest_state import GuestState
 from qa.observers import Watcher
-from qa.schedule import history
+from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
 from qa.vm.channels import Message
 from qa.vm.machine import Machine
 from qa.vm.machine_time import Deadline

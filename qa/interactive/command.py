@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
+from qa import selection
 from qa.failure.recorder import FailureRecorder
 from qa.failure.reproduce import check_iso
 from qa.interactive import stop
@@ -20,7 +21,6 @@ from qa.interactive.options import ATTACH
 from qa.interactive.shell import BEFORE, ShellWatcher
 from qa.result_files import iso_digest
 from qa.scenario import Scenario, Settings
-from qa.schedule import selection
 
 FOLDER = "shell"
 """Folder below the artifacts for interactive runs, whose results do not count."""

@@ -6,11 +6,11 @@ import select
 import sys
 from contextlib import suppress
 
-from qa.result_files import EXPLANATION_TEXT
 from qa.errors import ScenarioFailed
 from qa.failure.reach import ssh_clients, unchecked
 from qa.failure.recorder import FailureRecorder
 from qa.interactive import access
+from qa.result_files import EXPLANATION_TEXT
 from qa.scenario import Scenario
 from qa.vm.channels import connect
 from qa.vm.machine import Machine

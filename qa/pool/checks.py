@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from qa import host_checks
-from qa.host_checks import need
+from qa.checks import host_checks
+from qa.checks.host_checks import need
 from qa.pool.pool_hosts import POOL, POOL_ADDRESS, SNAPSHOT, SOURCES, PoolDisks, PoolLab, to_create
 from qa.scenario import Scenario
 from qa.stages.cache import Stage

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from dom0kit.process import Result, run
+from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.host_checks import need
 from qa.lab import netns_commands
 from qa.lab.lab import PROJECT, Lab
 from qa.lab.server_process import Server

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 from dom0kit.process import run
 from dom0kit.units import GIB
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.guest.host_json import SYSTEM, partition
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install import answers
 from qa.install.answers import DISK_SERIAL
 from qa.install.installed_disk import install_from_cd

@@ -8,12 +8,12 @@ from typing import Any
 
 from pool.join.token import JoinToken
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Credentials
-from qa.host_checks import need
 from qa.install import answers
 from qa.install.answers import DISK_SERIAL
-from qa.install.netboot import Boot, Served, Tree, render, serve
 from qa.lab.lab import Lab
+from qa.network_boot import Boot, Served, Tree, render, serve
 from qa.pool.pool_hosts import DISK_SIZE, POOL_ADDRESS, address, mac, name, to_create
 from qa.scenario import Scenario
 from qa.vm import media

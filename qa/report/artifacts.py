@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qa.console_scan import findings
 from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
+from qa.scans.console_scan import findings
 
 LINE = re.compile(r" *([0-9]+(?:\.[0-9]+)?) \| ?(.*)")
 """A line of ``console-MACHINE.log``: seconds since power-on, text."""
@@ -20,7 +20,7 @@ PICTURES = (".png",)
 
 @dataclass(frozen=True)
 class ConsoleLine:
-    """A line on a console: ``at`` in seconds since power-on; ``symptom`` is what :mod:`qa.console_scan` found, or ""."""
+    """A line on a console: ``at`` in seconds since power-on; ``symptom`` is what :mod:`qa.scans.console_scan` found, or ""."""
 
     at: float
     text: str

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.process import run
+from qa import history
 from qa.report import matrix, sample, writer
 from qa.report.artifacts import read
 from qa.report.page import TEMPLATES
-from qa.schedule import history
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BUDGET = 7_200_000

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     :raises UserError: when nothing is recorded, a picture is missing, or the report does not work in the browser.
     """
-    catalog = _load("qa.schedule.selection").catalog()
+    catalog = _load("qa.selection").catalog()
     if arguments.report_only or arguments.check_report:
         report = _load("qa.report.writer").write(arguments.artifacts, [item.name for item in catalog], catalog)
         if report is None:

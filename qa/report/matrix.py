@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dom0kit.units import counted, human_seconds
+from qa import history
+from qa.history import Run
 from qa.metadata import Metadata
 from qa.report.artifacts import ScenarioRun
 from qa.report.drawing import Spark, spark
-from qa.schedule import history
-from qa.schedule.history import Run
 
 COLUMNS = 12
 """Runs in the matrix."""

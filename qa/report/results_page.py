@@ -8,10 +8,10 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.units import human_seconds
+from qa import history
 from qa.metadata import Metadata
 from qa.report import matrix
 from qa.report.artifacts import ScenarioRun, read
-from qa.schedule import history
 
 PAGE = Path("docs/test-results.md")
 HEADER = ("scenario", "result", "date", "commit", "ISO", "time", "machine time", "passed")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qa.schedule.history import FILE, Run
+from qa.history import FILE, Run
 from qa.tui.screenshots import Picture, write_png
 
 INJECTION = "<script>window.injected = true</script>"

@@ -8,10 +8,10 @@ from typing import Any
 
 from dom0kit.fs import write_atomic
 from dom0kit.units import human_seconds, table
+from qa import history
 from qa.metadata import Metadata
 from qa.report import matrix, page
 from qa.report.artifacts import ScenarioRun, read, read_json, scenario_folders
-from qa.schedule import history
 
 
 def results(artifacts: Path) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def write_pages(artifacts: Path, recorded: Sequence[ScenarioRun], rows: Sequence
 
 def _catalog() -> Sequence[Metadata]:
     # pytest, which finds the scenarios, is only there where scenarios can run.
-    from qa.schedule.selection import catalog  # noqa: PLC0415
+    from qa.selection import catalog  # noqa: PLC0415
 
     return catalog()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.vm.guest import Guest
 
 LOOP = "/run/dom0kit/medium/fsync-loop"

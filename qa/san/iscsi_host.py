@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from qa import host_checks
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks import host_checks
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import BRIDGE
 from qa.install.installed_disk import run_installer
 from qa.lab.lab import Lab

@@ -13,8 +13,8 @@ from typing import Any
 
 from dom0kit.process import run as command
 from dom0kit.units import GIB
+from qa.checks.host_checks import need
 from qa.guest.host_json import SYSTEM, partition
-from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, Values
 from qa.vm import media
 from qa.vm.guest import Guest

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qa import timeouts
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import Values, answers
 from qa.install.installed_disk import install_from_cd
 from qa.san.multipath_array import (

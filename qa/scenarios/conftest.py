@@ -11,16 +11,16 @@ import pytest
 from qa.errors import MachineStarved
 from qa.failure import last_good
 from qa.install.installed_disk import InstalledDisks
-from qa.install.netboot import Trees
 from qa.interactive.command import add_watchers
 from qa.lab.lab import Lab
 from qa.metadata import declared, parameters
+from qa.network_boot import Trees
 from qa.observers import Watcher
 from qa.pool.checks import pool_of_one
 from qa.pool.pool_hosts import SNAPSHOT, PoolDisks, PoolLab
 from qa.result_files import record
 from qa.scenario import Scenario, Settings
-from qa.schedule.selection import PLUGIN, Selection, result_key, starved_key
+from qa.selection import PLUGIN, Selection, result_key, starved_key
 from qa.vm.machine import Machine
 
 raised_key = pytest.StashKey[BaseException]()

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dom0kit.fs import write_json
+from qa import history
 from qa.result_files import PROJECT, commit, iso_digest, utc_now
 from qa.scenario import OUTPUT, Settings
-from qa.schedule import history
 
 PRIVATE = ".schedule"
 """Folder below the artifacts for locks and first attempts; reports skip it."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.units import counted, human_seconds
-from qa import report
+from qa import history, report, selection
 from qa.metadata import DEFAULT_MEMORY_MIB, Metadata
 from qa.result_files import commit, iso_digest, utc_now
 from qa.scenario import Settings
-from qa.schedule import child, history, plan, selection
+from qa.schedule import child, plan
 from qa.schedule.options import EXIT_FAILED, EXIT_STARVED, EXIT_UNFINISHED
 from qa.schedule.plan import Capacity, Job
 from qa.schedule.progress import Progress, failure_block

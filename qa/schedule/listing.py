@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dom0kit.units import table
+from qa import history
 from qa.metadata import SETS, Metadata
-from qa.schedule import history
 
 
 def records(scenarios: Sequence[Metadata], runs: Sequence[history.Run]) -> list[dict[str, Any]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from dom0kit.units import human_seconds
-from qa.console_scan import strip_ansi
+from qa.history import Run
 from qa.result_files import EXPLANATION_TEXT
+from qa.scans.console_scan import strip_ansi
 from qa.scenario import OUTPUT
-from qa.schedule.history import Run
 from qa.schedule.plan import Job
 
 TAIL = 40

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from dom0kit.units import counted, human_seconds
+from qa import history
 from qa.scenario import Settings
-from qa.schedule import child, history, plan
+from qa.schedule import child, plan
 from qa.schedule.child import Child
 from qa.schedule.plan import Capacity, Job
 from qa.schedule.progress import Progress, end_line, failure_block

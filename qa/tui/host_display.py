@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import HOST_NAME
 from qa.tui.keys import QCODES, key_events, qcode_of
 from qa.vm.machine import Machine

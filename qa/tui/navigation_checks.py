@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.host_checks import need
 from qa.tui.operator import Operator
 from qa.tui.standard_path import FIRST, Choices
 from qa.tui.terminal_emulator import TITLE

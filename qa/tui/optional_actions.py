@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed, TimedOut
-from qa.host_checks import need
 from qa.tui import navigation_checks
 from qa.tui.operator import Operator
 from qa.tui.ssh_session import SshSession

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from qa.console_scan import Cleaner, Finding, findings
 from qa.errors import ScenarioFailed
 from qa.recording.recorder import Recorder
+from qa.scans.console_scan import Cleaner, Finding, findings
 from qa.vm.guest_progress import Progress
 from qa.vm.polling import poll
 

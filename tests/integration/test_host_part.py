@@ -178,7 +178,7 @@ def test_a_disk_that_loses_the_hosts_part_fails_the_installation(
     try:
         output("cp", "-a", f"{folder}/.", tmp_path / "mount")
         action = actions.WriteHostPart("1.2", initrd, (WWID,), (WWID,), policy=POLICY)
-        with pytest.raises(UserError, match="gives back something else than was written"):
+        with pytest.raises(UserError, match="differs from what was written"):
             host_initramfs.write_host_part(action, tmp_path / "mount", commands, IMAGE_ROOT)
         # The file in the host's root and the archive.
         assert spoiled == [2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib
 import re
 from pathlib import Path
@@ -122,3 +123,51 @@ def test_packages_hold_no_links() -> None:
     """A wheel cannot hold them: an element enables a unit in install.d, and makes other links there as well."""
     links = [path for package in PACKAGES for path in (PROJECT / package).rglob("*") if path.is_symlink()]
     assert not links
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the modules and names that a file imports when it runs; imports for the type checker alone do not count."""
+    names: set[str] = set()
+    rest: list[ast.AST] = [ast.parse(path.read_text())]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+        rest.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def unit_of(module: str, packages: set[str]) -> str:
+    """Return the innermost package without packages below it that holds a module, or the module itself."""
+    package = module if module in packages else module.rpartition(".")[0]
+    has_children = any(other.startswith(f"{package}.") for other in packages)
+    return module if has_children else package
+
+
+def test_no_circle_between_packages_at_any_depth() -> None:
+    """A folder that holds folders counts by its modules, a folder without any as a whole."""
+    modules = {}
+    for package in PACKAGES:
+        for path in (PROJECT / package).rglob("*.py"):
+            parts = path.relative_to(PROJECT).with_suffix("").parts
+            modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    packages = {name for name, path in modules.items() if path.name == "__init__.py"}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        unit = unit_of(name, packages)
+        # A package's own file runs before its modules are imported and says nothing of their order.
+        targets = {unit_of(target, packages) for target in imports_of(path) & modules.keys() if target not in packages}
+        graph.setdefault(unit, set()).update(targets - {unit})
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_folders_and_functions_stay_small() -> None:
+    for package in PACKAGES:
+        for folder in {path.parent for path in (PROJECT / package).rglob("*.py")}:
+            assert len(list(folder.glob("*.py"))) <= 18, folder
+        for path in (PROJECT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"

@@ -15,13 +15,13 @@ from installer.model.deb_package import Package
 from installer.model.hardware import Facts
 from installer.packages.install_live import install_here
 from installer.packages.package_store import Store, folders, kernel, mounted
+from installer.tui.busy_screen import wait_for
 from installer.tui.pages import packages
 from installer.tui.pages.packages import Volume
 from installer.tui.state import State
 from installer.tui.toolkit.background_job import Job
-from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Values
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 TITLE = "Drivers and packages"
 

@@ -14,6 +14,7 @@ from dom0kit.process import QUERY_SECONDS
 from installer.command_log import Commands
 from installer.model.hardware import Facts
 from installer.storage_network import multipath
+from installer.tui.busy_screen import wait_for
 from installer.tui.operations.add_packages import PackageOperations
 from installer.tui.operations.dhcp_lease import read_lease
 from installer.tui.operations.network_probe import Probe
@@ -25,9 +26,8 @@ from installer.tui.pages import summary
 from installer.tui.pages.disk_rows import can_be_multipath, short
 from installer.tui.state import State, secret_reference, to_answers, to_yaml
 from installer.tui.toolkit.background_job import Job
-from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Update, Values
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 TMUX = Path("/run/dom0kit/tmux")
 """Socket of the tmux server that runs the installer."""
@@ -51,7 +51,7 @@ class Operations:
     # Hooks for the wizard.
 
     def hooks(self) -> dict[str, Any]:
-        """Return all hooks as arguments of :class:`installer.tui.toolkit.wizard.Wizard`."""
+        """Return all hooks as arguments of :class:`installer.tui.wizard.Wizard`."""
         return {"actions": self.actions(), "updates": self.updates(), "entered": self.entered(), "left": self.left()}
 
     def actions(self) -> dict[tuple[str, str], Callable[[State, Values], State]]:

@@ -13,14 +13,14 @@ from dom0kit.machine_identity import machine_uuid
 from dom0kit.process import QUERY_SECONDS
 from installer.command_log import Commands
 from installer.packages.package_store import mounted
+from installer.tui.busy_screen import wait_for
 from installer.tui.operations.ssh_access import find_addresses
 from installer.tui.pages import packages, pool
 from installer.tui.pages.pool_preflight import answer_text
 from installer.tui.state import State, to_answers
 from installer.tui.toolkit.background_job import Job
-from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Update, Values
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join.preflight import ask_pool
 from pool.join.token import read_token

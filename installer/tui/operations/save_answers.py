@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dom0kit.errors import UserError
 from installer.command_log import Commands
+from installer.tui.busy_screen import wait_for
 from installer.tui.operations import usb_sticks
 from installer.tui.pages import summary
 from installer.tui.toolkit.background_job import Job
-from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Form
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 
 def save_to_stick(terminal: Terminal, commands: Commands, name: str, data: bytes, what: str) -> None:

@@ -13,13 +13,13 @@ from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.http_client import SYSTEM, Response
 from installer.command_log import Commands
+from installer.tui.busy_screen import wait_for
 from installer.tui.operations.http_export import FileServer, random_name
 from installer.tui.pages import log_export
 from installer.tui.pages.log_export import Target
 from installer.tui.toolkit.background_job import Job
-from installer.tui.toolkit.busy_screen import wait_for
 from installer.tui.toolkit.forms import BACK, Form, Update
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 TITLE = "Save the log"
 KEY_KINDS = ("ed25519", "ecdsa", "rsa")

@@ -12,8 +12,8 @@ import pytest
 
 from dom0kit.process import run
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.errors import MachineStarved, ScenarioFailed
-from qa.host_checks import need
 from qa.lab import netns_commands
 from qa.lab.lab import Lab
 from qa.metadata import scenario

@@ -13,13 +13,14 @@ import pytest
 from dom0kit.linux import cpio
 from dom0kit.process import run
 from dom0kit.units import GIB
-from qa import host_checks, timeouts
-from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.host_checks import need
+from qa.checks.live_checks import open_live_shell
 from qa.errors import ScenarioFailed
 from qa.failure.recorder import FailureRecorder
-from qa.guest.live_checks import open_live_shell
-from qa.host_checks import need
 from qa.metadata import scenario
+from qa.result_files import EXPLANATION_JSON, EXPLANATION_TEXT
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.ports import reserve
@@ -37,7 +38,7 @@ Type=oneshot
 ExecStart=/bin/sh -c 'echo {REASON} >&2; exit 3'
 """
 ESP_MIB = 200
-"""MiB of the ESP; the product makes it larger (:func:`qa.host_checks.check_layout`)."""
+"""MiB of the ESP; the product makes it larger (:func:`qa.checks.host_checks.check_layout`)."""
 
 
 def recorder_of(scenario: Scenario) -> FailureRecorder:

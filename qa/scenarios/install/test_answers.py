@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dom0kit.process import run
 from qa import timeouts
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, answers, management
 from qa.install.installed_disk import run_installer
 from qa.install.iso_diff import changed_files

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from dom0kit.units import GIB
-from qa import host_checks, timeouts
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, VOLUME_GROUP, Values, answers
 from qa.install.installed_disk import install_from_cd
 from qa.metadata import scenario

@@ -15,7 +15,8 @@ from typing import Any
 
 from dom0kit.process import run
 from firstboot.steps.steps import STEPS
-from qa import host_checks, timeouts
+from qa import timeouts
+from qa.checks import host_checks
 from qa.errors import ScenarioFailed
 from qa.guest.host_json import boot_words
 from qa.guest.ssh_access import Ssh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.install.installed_disk import InstalledDisks, own_copy
 from qa.metadata import scenario
 from qa.scenario import Scenario

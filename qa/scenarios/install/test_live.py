@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qa import host_checks
-from qa.guest.live_checks import open_live_shell
+from qa.checks import host_checks
+from qa.checks.live_checks import open_live_shell
 from qa.metadata import scenario
 from qa.scenario import Scenario
 

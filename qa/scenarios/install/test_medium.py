@@ -5,7 +5,7 @@ from __future__ import annotations
 from dom0kit.events import Reporter
 from iso import master
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import DISK_SERIAL, answers
 from qa.metadata import scenario
 from qa.scenario import Scenario

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import DISK_SERIAL
-from qa.install.netboot import Boot, Trees, mac, machine_spec, serve
 from qa.lab import access_log
 from qa.lab.lab import Lab
 from qa.metadata import scenario
+from qa.network_boot import Boot, Trees, mac, machine_spec, serve
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.qemu_args import Drive

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from qa import host_checks, timeouts
+from qa import timeouts
+from qa.checks import host_checks
 from qa.install.installed_disk import InstalledDisks, own_copy
 from qa.metadata import scenario
 from qa.scenario import Scenario

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from qa import host_checks, timeouts
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import BRIDGE, DISK_SERIAL, Values, answers, management
 from qa.install.installed_disk import install_from_cd
 from qa.lab import netns_commands

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from qa import host_checks, timeouts
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.guest.ssh_access import Ssh
 from qa.install.answers import DISK_SERIAL
-from qa.install.netboot import (
+from qa.lab import access_log, netns_commands
+from qa.lab.lab import Lab
+from qa.metadata import scenario
+from qa.network_boot import (
     PXE_OFF,
     Boot,
     Served,
@@ -20,9 +24,6 @@ from qa.install.netboot import (
     serve,
     wait_for_installation,
 )
-from qa.lab import access_log, netns_commands
-from qa.lab.lab import Lab
-from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.machine import Machine

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 from firstboot.multipath_monitor.ganeti_tags import TAG
 from firstboot.multipath_monitor.monitor import EXPECTED
-from qa import host_checks
-from qa.host_checks import need
+from qa.checks import host_checks
+from qa.checks.host_checks import need
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.checks import STAGE, check_master, check_member, prepare

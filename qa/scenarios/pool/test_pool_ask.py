@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import DISK_SERIAL, answers, management
 from qa.lab import netns_commands
 from qa.lab.lab import Lab

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pool.ganeti.daemons import CRON
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.checks import check_master, check_member

@@ -18,7 +18,7 @@ from pool.driver import JoiningHost
 from pool.join.queue import Queue
 from pool.join.queue_worker import queue_folder, run_worker
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.lab import netns_commands
 from qa.lab.lab import PROJECT, Lab
 from qa.metadata import scenario

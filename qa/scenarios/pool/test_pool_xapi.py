@@ -18,7 +18,7 @@ from dom0kit.errors import UserError
 from pool.driver import JoiningHost, PoolAnswer
 from pool.xapi import PoolRefused, Xapi, preflight
 from pool.xapi.client import UnixSocketEndpoint
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.metadata import scenario
 from qa.pool.fake_xapi import PASSWORD, Database, Double, Member, alone, pool_of
 from qa.pool.fake_xapi_server import Certificate, certificate, served

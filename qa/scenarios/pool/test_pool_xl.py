@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from qa import host_checks
-from qa.host_checks import need
+from qa.checks import host_checks
+from qa.checks.host_checks import need
 from qa.metadata import scenario
 from qa.pool.pool_hosts import JOB, PoolDisks, PoolLab
 from qa.scenario import Scenario

@@ -7,15 +7,16 @@ import re
 from dataclasses import replace
 
 from dom0kit.units import GIB
-from qa import host_checks, timeouts
-from qa.guest.boot_and_check import wait_for_first_boot
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.boot_and_check import wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import VOLUME_GROUP, answers
 from qa.install.installed_disk import install_from_cd, note_steps
-from qa.install.netboot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_for_installation
 from qa.lab.lab import Lab
 from qa.metadata import scenario
+from qa.network_boot import Boot, Trees, check_came_by_network, check_installed_once, mac, serve, wait_for_installation
 from qa.san.multipath_array import (
     Lun,
     OnSan,

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import Values, answers
 from qa.lab.lab import Lab
 from qa.metadata import scenario

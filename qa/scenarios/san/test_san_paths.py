@@ -8,8 +8,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from qa import host_checks, timeouts
-from qa.host_checks import need
+from qa import timeouts
+from qa.checks import host_checks
+from qa.checks.host_checks import need
 from qa.metadata import scenario
 from qa.san.fsync_loop import fsync_loop
 from qa.san.multipath_array import (

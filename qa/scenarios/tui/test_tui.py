@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qa import timeouts
-from qa.guest.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, HOST_NAME
 from qa.metadata import scenario
 from qa.scenario import Scenario

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from dom0kit.process import run
+from qa.checks.host_checks import need
 from qa.guest.host_json import differences, read_host_file
-from qa.host_checks import need
 from qa.install.answers import DISK_SERIAL, HOST_NAME
 from qa.install.installed_disk import install_from_cd
 from qa.metadata import scenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import DISK_SERIAL
 from qa.lab import netns_commands
 from qa.lab.lab import Lab

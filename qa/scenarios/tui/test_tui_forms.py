@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install.answers import DISK_SERIAL
 from qa.metadata import scenario
 from qa.scenario import Scenario

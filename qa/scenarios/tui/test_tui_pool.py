@@ -6,7 +6,7 @@ import re
 import sys
 
 from qa import timeouts
-from qa.host_checks import need
+from qa.checks.host_checks import need
 from qa.install import sample_debs
 from qa.install.answers import DISK_SERIAL
 from qa.lab.lab import Lab

@@ -10,9 +10,9 @@ import yaml
 
 from answerfiles import yaml_positions
 from answerfiles.model import Answers, Management, Network, Record
-from answerfiles.validation import AnswersError, validate, validate_as
 from answerfiles.reader import parse_answers, read_answers
 from answerfiles.secret import unresolved
+from answerfiles.validation import AnswersError, validate, validate_as
 from answerfiles.yaml_positions import PURE, Position, read_document
 
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from answerfiles.model import Answers
-from answerfiles.validation import AnswersError
 from answerfiles.reader import parse_answers, read_answers
+from answerfiles.validation import AnswersError
 from answerfiles.xenserver.yaml_dump import to_yaml
 from answerfiles.yaml_positions import PURE, read_document
 from dom0kit.errors import UserError

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from answerfiles.model import Answers, load_host
-from answerfiles.validation import AnswersError
 from answerfiles.reader import parse_answers, read_answers
+from answerfiles.validation import AnswersError
 from answerfiles.yaml_positions import Position, read_document
 from dom0kit.errors import UserError
 

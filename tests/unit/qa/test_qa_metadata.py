@@ -8,10 +8,10 @@ import pytest
 
 from dom0kit.errors import UserError
 from qa import metadata
+from qa.history import Run
 from qa.metadata import SETS, Metadata, scenario
-from qa.schedule.history import Run
 from qa.schedule.listing import listing, records
-from qa.schedule.selection import catalog, filter_scenarios
+from qa.selection import catalog, filter_scenarios
 
 SMOKE_LIMIT_MINUTES = 25
 """`make test` also checks the style, runs the unit tests and builds the ISO; all of it takes less than 40 minutes."""

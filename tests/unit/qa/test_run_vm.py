@@ -11,7 +11,7 @@ from qa import run_vm, timeouts
 from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
 from qa.scenario import Scenario, Settings
-from qa.schedule.selection import Selection, choose, collect
+from qa.selection import Selection, choose, collect
 from qa.vm import accelerator
 from qa.vm.qemu_args import MachineSpec
 

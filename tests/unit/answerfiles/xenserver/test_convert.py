@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from answerfiles.validation import AnswersError
 from answerfiles.reader import parse_answers, read_answers
+from answerfiles.validation import AnswersError
 from answerfiles.xenserver.convert import Converted, convert
 from answerfiles.xenserver.known_elements import ROOT, TERMS
 from answerfiles.xenserver.network import prefix_length

@@ -12,7 +12,7 @@ from installer.tui.pages import host
 from installer.tui.state import State, to_answers
 from installer.tui.toolkit.forms import BACK, HELP, NEXT, Entry, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
-from installer.tui.toolkit.wizard import Wizard, show_form, show_problems
+from installer.tui.wizard import Wizard, show_form, show_problems
 
 Turn = tuple[str, str, dict[str, Value]]
 """The title that is expected, the button, and what is typed before."""

@@ -22,7 +22,7 @@ from installer.tui.pages.pool_preflight import answer_text
 from installer.tui.state import State, document, to_answers, to_yaml
 from installer.tui.toolkit.forms import BACK, NEXT, Form, Problem, Reply, Update, Value
 from installer.tui.toolkit.text_terminal import draw
-from installer.tui.toolkit.wizard import Wizard
+from installer.tui.wizard import Wizard
 from pool.driver import JoiningHost, PoolAnswer
 from pool.driver import Problem as Reason
 from pool.join.token import JoinToken, read_token

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from qa import host_checks
-from qa.console_scan import findings
+from qa.checks import host_checks
 from qa.errors import MachineStarved, ScenarioFailed
 from qa.failure import explain
 from qa.failure.evidence import MachineEvidence
 from qa.failure.guest_state import GuestState
 from qa.failure.text import block
+from qa.scans.console_scan import findings
 from qa.vm.channels import Channels
 from qa.vm.machine import Machine
 from qa.vm.qemu_args import MachineSpec
@@ -94,7 +94,7 @@ def test_what_a_wait_was_for(silent: Machine) -> None:
 def test_what_a_check_looked_at() -> None:
     listing = '{"blockdevices": [{"children": [{"type": "part", "size": 1}]}]}'
     error = caught(lambda: host_checks.check_layout(listing))
-    assert explain.expected(error).startswith("the check at qa/host_checks.py:")
+    assert explain.expected(error).startswith("the check at qa/checks/host_checks.py:")
     assert "need(len(found) == 4" in explain.expected(error)
     assert explain.text_of(ValueError("x")) == "ValueError: x"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qa.console_scan import findings
 from qa.failure import guest_state
 from qa.failure.guest_state import GuestState
+from qa.scans.console_scan import findings
 
 STATUS = """\
 x multipath.service - paths

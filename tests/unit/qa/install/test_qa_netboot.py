@@ -9,9 +9,10 @@ import pytest
 
 from answerfiles.reader import parse_answers
 from dom0kit.errors import UserError
+from qa import network_boot
 from qa.errors import ScenarioFailed
 from qa.guest.ssh_access import Credentials
-from qa.install import answers, iso_diff, netboot
+from qa.install import answers, iso_diff
 from qa.lab import access_log
 from qa.scenarios.install import test_answers, test_disks, test_memory
 from qa.scenarios.network import test_network
@@ -23,13 +24,13 @@ CREDENTIALS = Credentials("secret", HASH, Path("/k"), KEY)
 
 def test_inventory_has_a_machine_for_each_scenario() -> None:
     """No two share a MAC address; each host's merged values are valid answers."""
-    inventory = netboot.inventory(CREDENTIALS)
-    assert set(inventory["hosts"]) == set(netboot.HOSTS)
-    assert len({host["mac"] for host in inventory["hosts"].values()}) == len(netboot.HOSTS)
+    inventory = network_boot.inventory(CREDENTIALS)
+    assert set(inventory["hosts"]) == set(network_boot.HOSTS)
+    assert len({host["mac"] for host in inventory["hosts"].values()}) == len(network_boot.HOSTS)
     for name, host in inventory["hosts"].items():
         values = {**inventory["defaults"], **{key: value for key, value in host.items() if key != "mac"}}
         parsed = parse_answers(answers.to_yaml(values))
-        assert parsed.host_name == netboot.host_name(name)
+        assert parsed.host_name == network_boot.host_name(name)
         assert parsed.network.management.mac == host["mac"]
 
 
@@ -67,10 +68,10 @@ def test_bad_answers_need_good_ones() -> None:
         test_answers.bad("version: 1\n")
 
 
-def served(folder: Path, output: str) -> netboot.Served:
+def served(folder: Path, output: str) -> network_boot.Served:
     """Return a server with these logs."""
     (folder / "dnsmasq.log").write_text(output)
-    return netboot.Served(netboot.Tree(folder / "tree", folder / "inventory.yaml"), folder)
+    return network_boot.Served(network_boot.Tree(folder / "tree", folder / "inventory.yaml"), folder)
 
 
 def test_starts_by_tftp_and_http(tmp_path: Path) -> None:
@@ -96,10 +97,10 @@ def test_reports_of_a_host(tmp_path: Path) -> None:
 
 def test_serve_words(tmp_path: Path) -> None:
     """The arguments of ``dom0kit answers serve``."""
-    words = netboot.serve_words(tmp_path / "tree", tmp_path / "run", netboot.Boot("bios", no_ipxe=True))
+    words = network_boot.serve_words(tmp_path / "tree", tmp_path / "run", network_boot.Boot("bios", no_ipxe=True))
     assert words[:3] == ["answers", "serve", str(tmp_path / "tree")]
-    assert words[-3:] == ["--dhcp", netboot.RANGE, "--no-ipxe"]
-    assert netboot.serve_words(tmp_path, tmp_path, netboot.Boot("uefi", dhcp="proxy"))[-1] == "proxy"
+    assert words[-3:] == ["--dhcp", network_boot.RANGE, "--no-ipxe"]
+    assert network_boot.serve_words(tmp_path, tmp_path, network_boot.Boot("uefi", dhcp="proxy"))[-1] == "proxy"
 
 
 def test_laboratory_is_no_host(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_tokens_and_image_of_a_tree(tmp_path: Path) -> None:
     (tmp_path / "images/0123").mkdir(parents=True)
     for name in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs"):
         (tmp_path / "images/0123" / name).write_bytes(bytes(10))
-    tree = netboot.Tree(tmp_path, tmp_path / "i")
+    tree = network_boot.Tree(tmp_path, tmp_path / "i")
     assert tree.tokens() == ["hush"]
     assert tree.image_bytes == 40
     assert not tree.is_done("a")

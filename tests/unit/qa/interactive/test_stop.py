@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import pytest
 
-from qa.result_files import EXPLANATION_TEXT
 from qa.errors import ScenarioFailed
 from qa.failure.recorder import FailureRecorder
 from qa.guest.ssh_access import Credentials
 from qa.interactive import stop
+from qa.result_files import EXPLANATION_TEXT
 from qa.scenario import Scenario, Settings
 from qa.vm.channels import Channels, connect
 from qa.vm.machine import Machine

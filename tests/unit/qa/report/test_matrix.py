@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qa import history
+from qa.history import Run
 from qa.metadata import Metadata
 from qa.report import matrix, sample
 from qa.report.artifacts import ScenarioRun, read
-from qa.schedule import history
-from qa.schedule.history import Run
 
 
 def test_all_scenarios_are_in_it_and_failures_come_first(artifacts: Path) -> None:

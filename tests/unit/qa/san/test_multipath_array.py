@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qa.host_checks import ScenarioFailed
+from qa.checks.host_checks import ScenarioFailed
 from qa.san.multipath_array import check_no_error_above
 
 PATH = "[   71.2] I/O error, dev sda, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2\n"

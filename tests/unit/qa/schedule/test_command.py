@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from qa import history
+from qa.history import Run
 from qa.metadata import Metadata
 from qa.scenario import OUTPUT, Scenario, Settings
-from qa.schedule import child, command, history, options, progress
-from qa.schedule.history import Run
+from qa.schedule import child, command, options, progress
 from qa.schedule.plan import Capacity, Job
 from qa.schedule.runner import Outcome, available_mib
 

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from qa.schedule import history
-from qa.schedule.history import Run
+from qa import history
+from qa.history import Run
 
 
 def test_runs_are_kept_in_their_order(tmp_path: Path) -> None:

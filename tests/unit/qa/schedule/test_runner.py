@@ -8,9 +8,10 @@ from typing import IO
 
 import pytest
 
+from qa import history
+from qa.history import Run
 from qa.scenario import Settings
-from qa.schedule import child, history, runner
-from qa.schedule.history import Run
+from qa.schedule import child, runner
 from qa.schedule.plan import Capacity, Job
 from qa.schedule.progress import Progress
 from qa.schedule.runner import Runner

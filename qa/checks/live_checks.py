@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qa import host_checks, timeouts
+from qa import timeouts
+from qa.checks import host_checks
 from qa.scenario import Scenario
 from qa.vm.serial_console import Console
 

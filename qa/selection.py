@@ -17,7 +17,7 @@ from qa.requirements import LAB
 from qa.scenario import Settings
 
 PLUGIN = "dom0kit-qa"
-FOLDER = Path(__file__).parent.parent / "scenarios"
+FOLDER = Path(__file__).parent / "scenarios"
 result_key = pytest.StashKey[pytest.TestReport]()
 starved_key = pytest.StashKey[bool]()
 OPTIONS = ("-p", "no:cacheprovider", "-o", "addopts=", "--strict-markers", "--tb=short", "-rN", "-s", "-v")

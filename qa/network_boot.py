@@ -14,8 +14,8 @@ import yaml
 
 from dom0kit.process import run
 from qa import timeouts
+from qa.checks.host_checks import need
 from qa.guest.ssh_access import Credentials
-from qa.host_checks import need
 from qa.install import answers
 from qa.lab import access_log, netns_commands
 from qa.lab.lab import PROJECT, Lab

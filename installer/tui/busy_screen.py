@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from installer.tui.pages import summary
 from installer.tui.toolkit.background_job import Job
 from installer.tui.toolkit.forms import Update
-from installer.tui.toolkit.wizard import Terminal, show_form
+from installer.tui.wizard import Terminal, show_form
 
 T = TypeVar("T")
 MOMENT = 0.4

@@ -11,8 +11,8 @@ import pytest
 from dom0kit.errors import UserError
 from prepare import apt_packages
 from qa import requirements
-from qa.schedule.selection import catalog
-from qa.secret_scan import leaks
+from qa.scans.secret_scan import leaks
+from qa.selection import catalog
 
 
 def bundle(path: Path, name: str, content: bytes) -> None:

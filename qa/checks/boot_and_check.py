@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qa import host_checks, timeouts
+from qa import timeouts
+from qa.checks import host_checks
 from qa.guest.ssh_access import Ssh
 from qa.install import answers
 from qa.scenario import Scenario
@@ -43,7 +44,7 @@ def check_installed_host(
     """Log in by ssh and run all checks of an installed host.
 
     :param name: the host's name in the answers.
-    :param disk_first: see :func:`qa.host_checks.check_storage`.
+    :param disk_first: see :func:`qa.checks.host_checks.check_storage`.
     :param prefix: the beginning of its address; ``neighbour`` is another address in the same network.
     :raises ScenarioFailed: for the first difference from the answers.
     """

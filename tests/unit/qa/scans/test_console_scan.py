@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from qa.console_scan import Allowed, Cleaner, findings, strip_ansi
+from qa.scans.console_scan import Allowed, Cleaner, findings, strip_ansi
 
 
 @pytest.mark.parametrize(

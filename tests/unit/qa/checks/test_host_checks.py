@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dom0kit.units import MIB
-from qa import host_checks
+from qa.checks import host_checks
 from qa.errors import ScenarioFailed
 from qa.vm.guest import CommandResult, Guest
 

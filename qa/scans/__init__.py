@@ -1,0 +1,1 @@
+"""Scans of a run for what nobody asserted: failure messages on consoles, secrets in artifacts."""
