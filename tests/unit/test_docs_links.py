@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from functools import cache
 from pathlib import Path
@@ -86,3 +87,14 @@ def test_code_and_configuration_name_pages_that_exist() -> None:
             continue
         for name in set(re.findall(r"(?<![\w./])docs/[\w./-]+\.(?:md|yaml|json)", text)) - generated:
             assert (PROJECT / name).exists(), f"{path.relative_to(PROJECT)} names {name}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(PROJECT)))
+def test_imports_in_examples_exist(page: Path) -> None:
+    """A module moved and the how-to for scenarios kept its old name."""
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for module, names in re.findall(r"^from ([\w.]+) import ([\w, ]+)$", block, re.MULTILINE):
+            target = importlib.import_module(module)
+            for name in names.split(", "):
+                if not hasattr(target, name):
+                    importlib.import_module(f"{module}.{name}")
