@@ -18,14 +18,14 @@ def register(add: Add) -> None:
     """Register this package's subcommands."""
     add(
         "master",
-        "Make a bootable hybrid ISO from an image folder.",
+        "make a bootable hybrid ISO from an image folder",
         configure_master,
         run_master,
         example="dom0kit master build/image -o my.iso --add host1.yaml=/answers/host1.yaml",
     )
     add(
         "verify",
-        "Read an ISO back: files, boot images and partition tables.",
+        "read an ISO back: files, boot images and partition tables",
         configure_verify,
         run_verify,
         example="dom0kit verify build/dom0kit.iso",

@@ -121,10 +121,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def register(add: Add) -> None:
     """Register the subcommands of this package."""
-    add("qa", "Run QEMU scenarios against an ISO.", configure_qa, qa)
+    add("qa", "run QEMU scenarios against an ISO", configure_qa, qa)
     add(
         "run",
-        "Boot the ISO in QEMU, in a window or on this terminal; --answers installs unattended.",
+        "boot the ISO in QEMU, in a window or on this terminal; --answers installs unattended",
         configure_run,
         run,
         example="dom0kit run --answers docs/example-answers.yaml",
