@@ -6,7 +6,6 @@ Most boots here are of Linux without GRUB and Xen, which takes a third of the ti
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import secrets
@@ -18,6 +17,7 @@ from firstboot.steps.steps import STEPS
 from qa import timeouts
 from qa.checks import host_checks
 from qa.errors import ScenarioFailed
+from qa.guest import host_programs
 from qa.guest.host_json import boot_words
 from qa.guest.ssh_access import Ssh
 from qa.install.answers import DISK_SERIAL
@@ -171,15 +171,7 @@ def compare(scenario: Scenario, files: dict[str, str], wanted: dict[str, str]) -
 
 def change_answers(ssh: Ssh, **changes: Any) -> None:
     """Put values into host.json without showing them on a command line or in a log."""
-    code = base64.b64encode(json.dumps(changes).encode()).decode()
-    program = (
-        "import base64, json; from firstboot.host import HOST_JSON, Host; host = Host(); "
-        f"host.told.update(json.loads(base64.b64decode('{code}'))); host.write(HOST_JSON, json.dumps(host.told), 0o600)"
-    )
-    ssh.succeed(f'PYTHONPATH=/usr/lib/dom0kit python3 -c "{program}"')
-
-
-FORGET = "PYTHONPATH=/usr/lib/dom0kit python3 -c \"from firstboot.host import Host; print(Host().forget('pool.join.token'))\""
+    ssh.succeed(host_programs.command(host_programs.change_host_json(changes)))
 
 
 @scenario("firstboot-retry", firmware="bios", minutes=4, stage="installed-bios", tags={"install", "firstboot"})
@@ -224,7 +216,9 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
         change_answers(target.ssh, pool={"join": {"token": token}})
         target.ssh.succeed("sync")
         need_on_disk(scenario, target, token, there=True)
-        host_checks.need(target.ssh.succeed(FORGET) == "True", "there was no secret to erase")
+        host_checks.need(
+            target.ssh.succeed(host_programs.command(host_programs.ERASE_TOKEN)) == "True", "there was no secret to erase"
+        )
         target.ssh.succeed(f"sync; ! grep {token} /etc/dom0kit/host.json")
         need_on_disk(scenario, target, token, there=False)
 
