@@ -86,7 +86,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
     display.ssh.succeed("test -e /run/from-the-console")
 
     display.press("2")
-    display.wait_for_text("root is needed", "Password:")
+    display.wait_for_text("root's password is required", "Password:")
     display.type_hidden_line("not-the-password")
     display.wait_for_text("The action failed. Press Enter.")
     display.press(QCODES["enter"])

@@ -65,7 +65,7 @@ def join(operator: Operator, scenario: Scenario, fake_pool: FakePool, token: str
     operator.wait_for_screen("Pool admission check")
     with scenario.phase("ask a pool that is away"):
         operator.wait_for_text("[!!] The admission check failed:", limit=timeouts.COMMAND)
-    operator.wait_for_text("obody listens at")
+    operator.wait_for_text("refuses the connection")
     scenario.keep("seen-away.txt", operator.screen.text)
     navigation_checks.refused_in_words(operator, "Pool admission check", "The pool rejects this host.")
     fake_pool.start()
