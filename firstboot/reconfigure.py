@@ -26,9 +26,9 @@ def ask_ipv4(ask: Callable[[str], str], now: Any) -> Any:
     return {"address": address} if gateway == "-" else {"address": address, "gateway": gateway}
 
 
-def changed(told: dict[str, Any], ask: Callable[[str], str]) -> dict[str, Any]:
+def changed(host_json: dict[str, Any], ask: Callable[[str], str]) -> dict[str, Any]:
     """Return a copy of ``host.json`` with the new address and DNS servers."""
-    value = copy.deepcopy(told)
+    value = copy.deepcopy(host_json)
     management = value.setdefault("network", {}).setdefault("management", {})
     management["ipv4"] = ask_ipv4(ask, management.get("ipv4", "dhcp"))
     servers = " ".join(management.get("dns") or ())

@@ -9,6 +9,7 @@ from dom0kit.events import Event, Reporter
 from dom0kit.machine_identity import read_identity
 from dom0kit.redact import Redactor, secrets_in
 from firstboot.status import LOG, log_text
+from network.host_json import management_settings
 
 if TYPE_CHECKING:
     from dom0kit.webhook import Webhook
@@ -67,20 +68,20 @@ def attach(host: Host, reporter: Reporter, note: Any = lambda text: None) -> Rep
     :param note: takes messages for the journal.
     """
     try:
-        told = host.host_json
+        host_json = host.host_json
     except UserError:
         return Reports(host, None)
     redactor = Redactor()
-    redactor.add(secrets_in(told))
+    redactor.add(secrets_in(host_json))
     reporter.redact = redactor.value
-    settings = (told.get("reports") or {}).get("webhook")
+    settings = (host_json.get("reports") or {}).get("webhook")
     if not settings:
         return Reports(host, None)
     # Imported here: TLS and HTTP are slow to import, and most hosts have no webhook.
     from dom0kit.http_client import Trust  # noqa: PLC0415
     from dom0kit.webhook import Target, Webhook  # noqa: PLC0415
 
-    mac = str((told.get("network") or {}).get("management", {}).get("mac") or "")
+    mac = str(management_settings(host_json).get("mac") or "")
     identity = read_identity(host.root, mac=mac, host=host.name)
     target = Target(settings["url"], Trust(fingerprint=settings.get("fingerprint") or ""), settings.get("token") or "")
     hook = Webhook(identity, target=target, held=True, redact=redactor.value, note=note)

@@ -13,26 +13,26 @@ from typing import Any
 from dom0kit.redact import MASK
 
 
-def secret_at(told: Mapping[str, Any], path: str) -> str | None:
+def secret_at(host_json: Mapping[str, Any], path: str) -> str | None:
     """Return the secret at a path such as ``pool.join.token``.
 
     None when there is none, or it was erased.
     """
-    value: Any = told
+    value: Any = host_json
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) and value != MASK else None
 
 
-def masked(told: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
+def masked(host_json: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
     """Return the answers with a mask in place of the secrets at these paths.
 
     The same object when there are none.
     """
-    found = [path for path in paths if secret_at(told, path) is not None]
+    found = [path for path in paths if secret_at(host_json, path) is not None]
     if not found:
-        return told
-    value = copy.deepcopy(dict(told))
+        return host_json
+    value = copy.deepcopy(dict(host_json))
     for path in found:
         *parents, last = path.split(".")
         inner = value

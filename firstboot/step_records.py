@@ -21,13 +21,13 @@ from firstboot.secret_erasure import masked
 FOLDER = "var/lib/dom0kit/firstboot"
 
 
-def fingerprint(told: Mapping[str, Any], parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
+def fingerprint(host_json: Mapping[str, Any], parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
     """Return a hash of the parts of ``host.json`` that a step depends on.
 
     :param secrets: paths of secrets that are erased later; they are masked in the hash.
     """
-    told = masked(told, secrets)
-    text = json.dumps([told.get(part) for part in parts], sort_keys=True)
+    host_json = masked(host_json, secrets)
+    text = json.dumps([host_json.get(part) for part in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -10,17 +10,22 @@ from typing import Any
 FAMILIES = {"inet": 4, "inet6": 6}
 
 
+def records(text: str) -> list[dict[str, Any]]:
+    """Return the records of a listing that ``ip -json`` printed; none when it is no listing."""
+    try:
+        value = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return [record for record in value if isinstance(record, dict)] if isinstance(value, list) else []
+
+
 def addresses(text: str) -> dict[int, list[str]]:
     """Return the global addresses by family in the output of ``ip -json address show``.
 
     IPv6 addresses that are still being checked for duplicates, or were found to be one (RFC 4862), do not count.
     """
     found: dict[int, list[str]] = {4: [], 6: []}
-    try:
-        links = json.loads(text or "[]")
-    except ValueError:
-        return found
-    for link in links:
+    for link in records(text):
         for address in link.get("addr_info", []):
             family = FAMILIES.get(str(address.get("family")))
             unusable = address.get("tentative") or address.get("dadfailed") or address.get("deprecated")

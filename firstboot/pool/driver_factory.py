@@ -17,16 +17,16 @@ def driver(host: Host) -> Driver:
 
     Drivers are imported here, so that a host without a pool does not import any at boot.
     """
-    told = pool_settings(host.host_json)
-    if told["toolstack"] == "xl":
+    settings = pool_settings(host.host_json)
+    if settings["toolstack"] == "xl":
         from pool.xl import Xl  # noqa: PLC0415
 
         return Xl()
-    if told["toolstack"] == "xapi":
+    if settings["toolstack"] == "xapi":
         from pool.xapi import Xapi  # noqa: PLC0415
 
         return Xapi(join_as=host.answers.pool.join, create_as=host.answers.pool.create)
-    if new := told.get("create"):
+    if new := settings.get("create"):
         return ganeti_creating(host, str(new["name"]), new.get("address"))
     return ganeti_joining(host, host.secret("pool.join.token") or "")
 
@@ -48,12 +48,12 @@ def ganeti_joining(host: Host, token: str) -> Driver:
 
 def pool_state(host: Host) -> PoolState:
     """Return the state of the host's pool for screens, within seconds and without raising UserError."""
-    told = pool_settings(host.host_json)
-    if told["toolstack"] != "ganeti":
+    settings = pool_settings(host.host_json)
+    if settings["toolstack"] != "ganeti":
         try:
             return driver(host).status()
         except UserError as error:
-            return PoolState(str(told["toolstack"]), well=False, reason=error.message)
+            return PoolState(str(settings["toolstack"]), well=False, reason=error.message)
     from pool.ganeti.health import state  # noqa: PLC0415
 
     return state(host, host.name)

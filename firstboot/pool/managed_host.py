@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from network.host_json import management_port, management_settings
+from network.host_json import DEFAULT_BRIDGE, management_port, management_settings
 from pool.host_access import ManagedHost
 
 if TYPE_CHECKING:
     from firstboot.host import Host
 
 
-def pool_settings(told: dict[str, Any]) -> dict[str, Any]:
+def pool_settings(host_json: dict[str, Any]) -> dict[str, Any]:
     """Return ``pool`` of the answers as JSON, with the default toolstack."""
-    return {"toolstack": "ganeti", **(told.get("pool") or {})}
+    return {"toolstack": "ganeti", **(host_json.get("pool") or {})}
 
 
-def managed_host_from_json(told: dict[str, Any], address: str | None = None) -> ManagedHost:
+def managed_host_from_json(host_json: dict[str, Any], address: str | None = None) -> ManagedHost:
     """Return the facts from ``host.json``.
 
     :param address: the current IPv4 address, if any.
     """
-    management = management_settings(told)
-    bridge = str(management.get("bridge") or "xenbr0")
+    management = management_settings(host_json)
+    bridge = str(management.get("bridge") or DEFAULT_BRIDGE)
     vlan = management.get("vlan")
-    guests = told.get("guests")
+    guests = host_json.get("guests")
     group = None if guests == "none" else str((guests or {}).get("volume_group") or "guests")
-    return ManagedHost(str(told.get("host_name", "")), address, management_port(told), bridge, vlan, group)
+    return ManagedHost(str(host_json.get("host_name", "")), address, management_port(host_json), bridge, vlan, group)
 
 
 def managed_host(host: Host) -> ManagedHost:

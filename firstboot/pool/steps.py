@@ -27,10 +27,10 @@ PERMANENT = codes("never")
 
 def toolstack(host: Host) -> None:
     """Prepare the configured toolstack, start its daemons in a pool, and disable the other one."""
-    told = pool_settings(host.host_json)
-    if told["toolstack"] != "ganeti":
+    settings = pool_settings(host.host_json)
+    if settings["toolstack"] != "ganeti":
         daemons.disable(host)
-    elif daemons.is_installed(host) or told.get("create") or told.get("join"):
+    elif daemons.is_installed(host) or settings.get("create") or settings.get("join"):
         daemons.prepare(host)
         # The master may start the self test's guest on any host of the pool, so each host has its files.
         try:
@@ -47,13 +47,17 @@ def pool(host: Host) -> None:
 
     :raises NoRetry: when the pool's refusal is permanent.
     """
-    told = pool_settings(host.host_json)
-    if (told.get("create") or told.get("join")) and told["toolstack"] == "ganeti" and host.host_json.get("ssh") == "off":
+    settings = pool_settings(host.host_json)
+    if (
+        (settings.get("create") or settings.get("join"))
+        and settings["toolstack"] == "ganeti"
+        and host.host_json.get("ssh") == "off"
+    ):
         raise NoRetry("the hosts of a pool require SSH, and the answers set ssh: off", "set ssh: on in the answers")
     try:
-        if told.get("create"):
+        if settings.get("create"):
             driver(host).create()
-        elif told.get("join"):
+        elif settings.get("join"):
             driver(host).join(joining_host(host))
     except UserError as error:
         problem = getattr(error, "problem", None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dom0kit.machine_identity import MAC
 from dom0kit.process import QUERY_SECONDS, Runner
+from network.observed import records
 
 NET = "sys/class/net"
 LEASES = "run/systemd/netif/leases"
@@ -60,12 +59,8 @@ def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
 
 def global_addresses(text: str) -> dict[str, tuple[str, ...]]:
     """Return addresses by interface from ``ip -json address``, without tentative ones (RFC 4862)."""
-    try:
-        value: list[dict[str, Any]] = json.loads(text or "[]")
-    except ValueError:
-        return {}
     found: dict[str, tuple[str, ...]] = {}
-    for link in value:
+    for link in records(text):
         good = [a["local"] for a in link.get("addr_info", []) if a.get("scope") == "global" and not a.get("tentative")]
         found[str(link.get("ifname"))] = tuple(good)
     return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from answerfiles.model import Management
 from dom0kit.fs import write_atomic
@@ -13,6 +11,7 @@ from dom0kit.process import COMMAND_SECONDS
 from installer.model.hardware import Nic
 from network.model import Card, Layout, trial_layout
 from network.networkd import BOND, PREFIX, VLAN
+from network.observed import records
 
 FOLDER = Path("/run/systemd/network")
 
@@ -31,7 +30,7 @@ def find_addresses(text: str, wanted: Mapping[int, str] | None = None) -> dict[i
     :param wanted: fixed addresses by version: no other counts in their place, such as one that DHCP gave before.
     """
     found: dict[int, str] = {}
-    for link in entries(text):
+    for link in records(text):
         for entry in link.get("addr_info", []):
             if entry.get("scope") == "global" and not entry.get("tentative"):
                 version = 4 if entry.get("family") == "inet" else 6
@@ -39,15 +38,6 @@ def find_addresses(text: str, wanted: Mapping[int, str] | None = None) -> dict[i
                 if (wanted or {}).get(version, address) == address:
                     found.setdefault(version, address)
     return found
-
-
-def entries(text: str) -> list[dict[str, Any]]:
-    """Return the records of a listing that ``ip -json`` printed; none when it is no listing."""
-    try:
-        value = json.loads(text or "[]")
-    except ValueError:
-        return []
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def set_up(folder: Path, files: Mapping[str, str], nics: tuple[Nic, ...], runner: Callable[..., object]) -> None:

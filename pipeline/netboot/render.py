@@ -26,7 +26,6 @@ ANSWERS_MODE = 0o640
 ANSWERS_FOLDER = 0o750
 """Answers hold password hashes and tokens: only root and the web server's group can read them."""
 WEB_GROUP = "www-data"
-BOOT_FILES = {"boot/pxe-bios.0": "boot/pxe-bios.0", "boot/netx64.efi": "boot/netx64.efi"}
 
 
 @dataclass(frozen=True)

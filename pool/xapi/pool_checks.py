@@ -129,10 +129,10 @@ def moved_problem(address: str, moved: MasterMoved) -> Problem:
 def _look(session: Session, address: str, host: JoiningHost) -> PoolAnswer:
     name, master, hosts = read_pool(session)
     before = time.time()
-    told = seconds(str(session.call("host.get_servertime", master)))
+    server_time = seconds(str(session.call("host.get_servertime", master)))
     # The server's time has whole seconds: half a second is added, and the middle of the request is compared.
     clock = host.clock if host.clock is not None else (before + time.time()) / 2
-    skew = clock - (told + 0.5)
+    skew = clock - (server_time + 0.5)
     record = hosts.get(master, {})
     version = str((record.get("software_version") or {}).get("product_version", ""))
     problems = [*_toolstack(host, record), *_clock(skew), *conflicts(host, hosts)]

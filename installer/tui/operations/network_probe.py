@@ -16,8 +16,9 @@ from dom0kit.errors import UserError
 from dom0kit.process import QUERY_SECONDS, Result, Runner, run
 from installer.model.hardware import Nic
 from installer.network import trial
-from installer.network.trial import entries, find_addresses, set_up
+from installer.network.trial import find_addresses, set_up
 from network.networkd import trial_files
+from network.observed import records
 
 SECONDS = 60.0
 """Wait for an address in the network test.
@@ -36,17 +37,17 @@ FAILED = "Test finished. Go back to change the settings, or continue if the host
 
 def is_up(text: str) -> bool:
     """Return whether the link is up, from ``ip -json link show``."""
-    return any("LOWER_UP" in link.get("flags", []) for link in entries(text))
+    return any("LOWER_UP" in link.get("flags", []) for link in records(text))
 
 
 def find_gateway(text: str) -> str:
     """Return the gateway of the default route, from ``ip -json route show default``; "" if none."""
-    return next((str(route["gateway"]) for route in entries(text) if "gateway" in route), "")
+    return next((str(route["gateway"]) for route in records(text) if "gateway" in route), "")
 
 
 def has_neighbour(text: str) -> bool:
     """Return whether ``ip -json neighbour show`` has the MAC address: the machine exists, even without ping."""
-    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in entries(text))
+    return any("lladdr" in entry and "FAILED" not in entry.get("state", []) for entry in records(text))
 
 
 class Probe:

@@ -6,7 +6,6 @@ valid until the machine restarts; it is shown on the console and stored nowhere.
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from installer.command_log import Commands
 from installer.tui.pages.field_validators import kind
+from network.observed import records
 
 FOLDER = Path("/run/dom0kit/ssh")
 ATTACH = "/usr/lib/dom0kit/bin/attach"
@@ -95,13 +95,9 @@ def read_keys(text: str) -> str:
 
 def find_addresses(text: str) -> tuple[str, ...]:
     """Return the global addresses in ``ip -json address show``, IPv4 first."""
-    try:
-        links = json.loads(text or "[]")
-    except ValueError:
-        return ()
     found = [
         (entry["family"] != "inet", str(entry["local"]))
-        for link in links
+        for link in records(text)
         for entry in link.get("addr_info", [])
         if entry.get("scope") == "global"
     ]
