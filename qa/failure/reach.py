@@ -14,7 +14,7 @@ from qa.failure.guest_state import GuestState
 from qa.guest.ssh_access import Credentials, Ssh, run_and_drain
 from qa.vm.machine import Machine
 from qa.vm.running import RUNNING
-from qa.vm.serial_console import LOGIN, PASSWORD, PROMPT, Console, parse, script
+from qa.vm.serial_console import Console, parse, script
 
 Report = tuple[GuestState | None, str]
 """The guest's report, None when there is none; and the channel that it came by, or the reason."""
@@ -22,6 +22,8 @@ BANNER_SECONDS = 30
 """Seconds in which the guest's sshd must answer: a guest that hangs never answers."""
 ANSWER = 60.0
 """Seconds of machine time for one answer on the console."""
+LOGINS_TRIED = 2
+"""Log-ins on the console before it is given up: an explanation must not take longer than the scenario."""
 LONG_ANSWER = 180.0
 """Seconds of machine time for a log-in, and for all of the script's output."""
 BEGIN_INPUT = "\x15"
@@ -93,13 +95,8 @@ def ask_on_console(machine: Machine, password: str) -> Report:
     console = Console(channels, place)
     if waiting == "login":
         console.send("\n")
-        console.expect(LOGIN, limit=ANSWER)
-        console.send("root\n")
-        console.expect(PASSWORD, limit=LONG_ANSWER)
-        console.send(f"{password}\n")
-        if console.expect(PROMPT, "Login incorrect", limit=LONG_ANSWER) == 1:
-            return None, "root's password is refused"
-    # Not prepared by Console.tame: a shell that has been prepared must not be again, and a busybox needs none of it.
+        console.answer_login("root", password, limit=ANSWER, answer_limit=LONG_ANSWER, tries=LOGINS_TRIED)
+    # Not prepared as by Console.login: a shell that has been prepared must not be again, and a busybox needs none of it.
     console.send(f"{BEGIN_INPUT}{script(guest_state.script(guest_state.CONSOLE_LINES), MARK)}\n")
     console.expect(rf"{MARK}=\d+[ \t]*\n", limit=LONG_ANSWER)
     parsed = parse(channels.transcript.text[place:], MARK)

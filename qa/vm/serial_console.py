@@ -141,23 +141,39 @@ class Console(Guest):
                 self._channels.pump(rest)
 
     def login(self, user: str, password: str, *, limit: float = timeouts.BOOT) -> None:
-        """Log in at the next prompt and prepare the shell for :meth:`execute`.
+        """Log in at the next prompt and prepare the shell for :meth:`execute`; see :meth:`answer_login`."""
+        self.answer_login(user, password, limit=limit)
+        self._prepare_shell()
+
+    def answer_login(
+        self,
+        user: str,
+        password: str,
+        *,
+        limit: float = timeouts.BOOT,
+        answer_limit: float = timeouts.COMMAND,
+        tries: int = LOGINS,
+    ) -> None:
+        """Log in at the next prompt; the shell stays as it is.
 
         login(1) ends after a minute of the guest's clock (LOGIN_TIMEOUT in login.defs(5)), which a guest with little processor
-        time exceeds between two of its lines. The log-in is then repeated, up to ``LOGINS`` times.
+        time exceeds between two of its lines. The log-in is then repeated, up to ``tries`` times in all.
+
+        :param limit: seconds for a prompt to appear.
+        :param answer_limit: seconds for each answer of login(1).
         """
         self.expect(LOGIN, limit=limit)
-        for _ in range(LOGINS):
+        for _ in range(tries):
             self.send(f"{user}\n")
-            if self.expect(PASSWORD, LOGIN_TIMED_OUT) == 0:
+            if self.expect(PASSWORD, LOGIN_TIMED_OUT, limit=answer_limit) == 0:
                 self.send(f"{password}\n")
-                answer = self.expect(PROMPT, r"Login incorrect", LOGIN_TIMED_OUT)
+                answer = self.expect(PROMPT, r"Login incorrect", LOGIN_TIMED_OUT, limit=answer_limit)
                 if answer == 1:
                     raise ScenarioFailed(f"the console rejects the password of {user}")
                 if answer == 0:
-                    return self._prepare_shell()
+                    return
             self.expect(LOGIN, limit=limit)
-        raise ScenarioFailed(f"{LOGINS} log-ins of {user} on the console timed out")
+        raise ScenarioFailed(f"{tries} log-ins of {user} on the console timed out")
 
     def wait_for_shell(self, *, limit: float = timeouts.BOOT) -> None:
         """Wait for a shell that needs no log-in and prepare it for :meth:`execute`."""

@@ -43,15 +43,28 @@ SHIPPED_BY_DEBIAN = {"pydantic", "pydantic_core", "yaml", "jinja2", "snack"}
 BUILD_ONLY = {"pycdlib", "pexpect", "pytest"}
 
 
+def imports_of(path: Path, *, for_types: bool = True) -> set[str]:
+    """Return the modules and names that a file imports.
+
+    :param for_types: count imports for the type checker alone as well.
+    """
+    names: set[str] = set()
+    rest: list[ast.AST] = [ast.parse(path.read_text())]
+    while rest:
+        node = rest.pop()
+        if not for_types and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+        rest.extend(ast.iter_child_nodes(node))
+    return names
+
+
 def imported(path: Path) -> set[str]:
     """Return the top-level names that a file imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
-    return names
+    return {name.split(".")[0] for name in imports_of(path)}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -125,20 +138,6 @@ def test_packages_hold_no_links() -> None:
     assert not links
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the modules and names that a file imports when it runs; imports for the type checker alone do not count."""
-    names: set[str] = set()
-    rest: list[ast.AST] = [ast.parse(path.read_text())]
-    while rest:
-        node = rest.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-        rest.extend(ast.iter_child_nodes(node))
-    return names
-
-
 def unit_of(module: str, packages: set[str]) -> str:
     """Return the innermost package without packages below it that holds a module, or the module itself."""
     package = module if module in packages else module.rpartition(".")[0]
@@ -158,7 +157,9 @@ def test_no_circle_between_packages_at_any_depth() -> None:
     for name, path in modules.items():
         unit = unit_of(name, packages)
         # A package's own file runs before its modules are imported and says nothing of their order.
-        targets = {unit_of(target, packages) for target in imports_of(path) & modules.keys() if target not in packages}
+        targets = {
+            unit_of(target, packages) for target in imports_of(path, for_types=False) & modules.keys() if target not in packages
+        }
         graph.setdefault(unit, set()).update(targets - {unit})
     graphlib.TopologicalSorter(graph).prepare()
 
