@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -15,25 +15,25 @@ from pydantic_core.core_schema import ErrorType
 
 from answerfiles import model_introspection
 from answerfiles.model_introspection import Shape, Spot
+from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Path, Position, dotted
 
 LONGEST_FOUND = 60
 OF_PYDANTIC = frozenset(get_args(ErrorType))
 """Errors with pydantic's own message; the model's errors contain what is allowed."""
+CODES = {
+    "too_short": "list-length",
+    "too_long": "list-length",
+    "string_too_short": "blank",
+    "literal_error": "not-allowed",
+    "union_tag_invalid": "not-allowed",
+    "greater_than_equal": "out-of-range",
+    "less_than_equal": "out-of-range",
+    "greater_than": "out-of-range",
+    "less_than": "out-of-range",
+}
+"""Codes of pydantic's own errors; all others are values of a wrong type."""
 SWITCH = {"yes": True, "on": True, "1": True, "true": True, "no": False, "off": False, "0": False, "false": False}
-
-
-class Problem(NamedTuple):
-    """One error: its position, the setting, and what was found and is allowed."""
-
-    position: Position
-    field: str
-    text: str
-
-    def render(self, file: str) -> str:
-        """Return the error as compilers print it: ``file:line:column: field: text``."""
-        field = f"{self.field}: " if self.field else ""
-        return f"{file}:{self.position.line}:{self.position.column}: {field}{self.text}"
 
 
 def explain(
@@ -73,20 +73,27 @@ def _problem(kind: str, said: str, spot: Spot, read: _Read) -> Problem:
     if kind == "extra_forbidden":
         keys = list(spot.parent.fields) if spot.parent else []
         guess = did_you_mean(str(spot.path[-1]), keys) or elsewhere(str(spot.path[-1]), read.model)
-        return Problem(read.place(spot.path, True), name, f"unknown key{guess}; allowed: {', '.join(keys)}")
+        return Problem(read.place(spot.path, True), name, f"unknown key{guess}; allowed: {', '.join(keys)}", "unknown-key")
     if kind == "missing":
         field = spot.parent.record.model_fields.get(str(spot.path[-1])) if spot.parent and spot.parent.record else None
         what = f"required: {field.description}" if field and field.description else "required"
-        return Problem(read.place(spot.path, True), name, f"missing; {what}")
+        return Problem(read.place(spot.path, True), name, f"missing; {what}", "missing")
     here = value_at(read.value, spot.path)
     hidden = spot.may_hold_secret and not isinstance(here, dict | list | None)
     # The keys of a record may be shown; where a secret belongs, a key could be one.
     hidden = hidden or (spot.shape is not None and spot.shape.is_secret and isinstance(here, dict))
     shown = "a value that is not shown" if hidden else found(here)
     if spot.shape is None or not (kind in OF_PYDANTIC or kind.startswith("ip_v")):
-        return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {said}")
+        return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {said}", code_of(kind))
     allowed = f"{spot.shape.allowed()}{nearest(here, spot.shape)}"
-    return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {allowed}")
+    return Problem(read.place(spot.path, False), name, f"found {shown}; allowed: {allowed}", code_of(kind))
+
+
+def code_of(kind: str) -> str:
+    """Return the stable code of an error of the model or of pydantic."""
+    if kind in OF_PYDANTIC:
+        return CODES.get(kind, "wrong-type")
+    return "wrong-type" if kind.startswith("ip_v") else kind.replace("_", "-")
 
 
 def value_at(value: Any, path: Path) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from answerfiles import yaml_positions
-from answerfiles.error_messages import Problem
 from answerfiles.model import Answers
+from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver.convert import convert
 from answerfiles.yaml_positions import dotted

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from answerfiles import yaml_positions
-from answerfiles.error_messages import Problem, explain, found
+from answerfiles.error_messages import explain, found
 from answerfiles.model import Answers
+from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Position
 from dom0kit.errors import UserError
 

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from answerfiles import field_types, yaml_positions
-from answerfiles.error_messages import Problem, did_you_mean, found
+from answerfiles.error_messages import did_you_mean, found
 from answerfiles.model import Answers
+from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError
 from answerfiles.yaml_positions import Document, dotted
 from dom0kit.errors import UserError

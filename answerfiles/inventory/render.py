@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from answerfiles import yaml_positions
-from answerfiles.error_messages import Problem, explain
+from answerfiles.error_messages import explain
 from answerfiles.inventory.inventory import Host, Inventory, InventoryError, Values, walk_strings
 from answerfiles.inventory.templating import ComputeError, HostDocument, References, host_values, is_reference
 from answerfiles.model import Answers, SerialConsole
+from answerfiles.problem import Problem
 from answerfiles.secret import secret_paths
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError
@@ -110,7 +111,7 @@ def render_hosts(inventory: Inventory, site: Site, progress: Progress | None = N
 def _named(problem: Problem, hosts: list[str]) -> Problem:
     """Return a problem with the hosts that have it."""
     more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
-    return Problem(problem.position, f"host {hosts[0]}{more}: {problem.field}".removesuffix(": "), problem.text)
+    return problem._replace(field=f"host {hosts[0]}{more}: {problem.field}".removesuffix(": "))
 
 
 class Faulty(Exception):

@@ -12,8 +12,8 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from answerfiles import yaml_positions
-from answerfiles.error_messages import Problem
 from answerfiles.inventory.inventory import EXTRA, IDENTITY, Host, Inventory, Values
+from answerfiles.problem import Problem
 from answerfiles.secret import REFERENCE
 from answerfiles.yaml_positions import Document, Position, dotted
 from dom0kit.errors import UserError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from answerfiles.error_messages import Problem
 from answerfiles.model import Answers
+from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver import known_elements, network, storage, system
 from answerfiles.xenserver.conversion_log import Notes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from answerfiles.error_messages import Problem, did_you_mean
+from answerfiles.error_messages import did_you_mean
+from answerfiles.problem import Problem
 from answerfiles.xenserver.xml_tree import Element
 
 ROOTS = ("installation", "upgrade", "restore")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from answerfiles.error_messages import Problem
+from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Position
 
 DEEPEST = 20

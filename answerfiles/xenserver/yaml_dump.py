@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from answerfiles.error_messages import Problem
+from answerfiles.problem import Problem
 
 ORDER = ("version", "mode", "host_name", "target", "guests", "network", "time", "keyboard", "root", "ssh", "scripts")
 
