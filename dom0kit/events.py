@@ -17,15 +17,56 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO, TypedDict, Unpack
 
 from dom0kit.units import human_seconds, table
 
-Event = dict[str, Any]
+
+class EventFields(TypedDict, total=False):
+    """What an event may say besides its kind, its source and its time; docs/reference/events.md has the meaning of each.
+
+    Durations are in seconds, ``next`` is in seconds since 1970.
+    """
+
+    name: str
+    state: str
+    seconds: float
+    error: str
+    fraction: float
+    text: str
+    hint: str
+    details: str
+    log: str
+    log_file: str
+    tries: int
+    next: float | None
+    host: str
+    version: str
+    address: str | None
+    xen: bool
+    installed: bool
+    warnings: Sequence[str]
+    ran: Sequence[str]
+    failed: Sequence[str]
+    blocked: Sequence[str]
+    disk: str
+    path: str
+    left: int
+    expected: int
+
+
+class Event(EventFields):
+    """One event as a JSON object."""
+
+    event: str
+    source: str
+    time: float
+
+
 Sink = Callable[[Event], None]
 
 VIRTIO_PORT = Path("/dev/virtio-ports/org.dom0kit.events")
@@ -89,7 +130,7 @@ class Reporter:
     times: list[tuple[str, float]] = field(default_factory=list)
     redact: Callable[[Event], Event] = lambda event: event
 
-    def emit(self, event: str, **values: Any) -> None:
+    def emit(self, event: str, **values: Unpack[EventFields]) -> None:
         """Send one event to every sink; a sink that raises OSError is removed and the work continues."""
         record = self.redact({"event": event, "source": self.source, "time": round(time.time(), 3), **values})
         for sink in list(self.sinks):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from dom0kit.errors import UserError
 from dom0kit.fs import replace_secret
+from dom0kit.host_json import HostJson
 from dom0kit.process import QUERY_SECONDS
 from firstboot.secret_erasure import masked, secret_at
 from network import observed
@@ -32,7 +33,7 @@ class Host(LocalHost):
     warnings: list[str] = field(default_factory=list)
 
     @cached_property
-    def host_json(self) -> dict[str, Any]:
+    def host_json(self) -> HostJson:
         """``host.json`` as JSON.
 
         A boot with nothing to do reads only this, because the model takes long to import.
@@ -49,7 +50,7 @@ class Host(LocalHost):
             raise UserError(f"/{HOST_JSON} is damaged: {error}", hint) from error
         if not isinstance(value, dict):
             raise UserError(f"/{HOST_JSON} is damaged: not an object", hint)
-        return value
+        return cast("HostJson", value)
 
     @cached_property
     def answers(self) -> Answers:
@@ -131,7 +132,7 @@ class Host(LocalHost):
         """Return the address to name the host by, of the configured families; None without one."""
         return observed.best(self.addresses(), self.families)
 
-    def bonds(self) -> dict[str, dict[str, Any]]:
+    def bonds(self) -> dict[str, observed.Bond]:
         """Return the state of the configured bonds from Open vSwitch."""
         names = bond_names(self.host_json)
         return {

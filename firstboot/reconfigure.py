@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dom0kit.errors import UserError
+from dom0kit.host_json import HostJson
 from firstboot.host import HOST_JSON, Host
 
 
@@ -26,7 +27,7 @@ def ask_ipv4(ask: Callable[[str], str], now: Any) -> Any:
     return {"address": address} if gateway == "-" else {"address": address, "gateway": gateway}
 
 
-def changed(host_json: dict[str, Any], ask: Callable[[str], str]) -> dict[str, Any]:
+def changed(host_json: HostJson, ask: Callable[[str], str]) -> HostJson:
     """Return a copy of ``host.json`` with the new address and DNS servers."""
     value = copy.deepcopy(host_json)
     management = value.setdefault("network", {}).setdefault("management", {})

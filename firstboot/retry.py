@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from dom0kit.errors import UserError
 from dom0kit.process import COMMAND_SECONDS
@@ -21,6 +21,26 @@ from dom0kit.units import human_seconds
 
 if TYPE_CHECKING:
     from firstboot.host import Host
+
+
+class StepFailure(TypedDict, total=False):
+    """The record of a failed step.
+
+    :ivar tries: number of tries, over all boots.
+    :ivar time: seconds since 1970.
+    :ivar boot: ID of the boot.
+    :ivar row: failures in a row in this boot.
+    :ivar due: seconds since the boot, standby included; None without automatic retry.
+    """
+
+    step: str
+    error: str
+    tries: int
+    time: float
+    boot: str
+    row: int
+    due: float | None
+
 
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 SERVICE = "dom0kit-firstboot.service"
@@ -98,7 +118,7 @@ def current_moment(host: Host) -> Moment:
     return Moment(host.read(BOOT_ID).strip(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
-def seconds_left(failure: Mapping[str, Any], moment: Moment) -> float | None:
+def seconds_left(failure: StepFailure, moment: Moment) -> float | None:
     """Return the seconds until the next try of a failed step.
 
     0 when it is due, None without automatic retry.
@@ -111,7 +131,7 @@ def seconds_left(failure: Mapping[str, Any], moment: Moment) -> float | None:
     return None if due is None else max(float(due) - moment.seconds, 0.0)
 
 
-def seconds_to_first_retry(failures: Iterable[Mapping[str, Any]], moment: Moment) -> float | None:
+def seconds_to_first_retry(failures: Iterable[StepFailure], moment: Moment) -> float | None:
     """Return the seconds until the first of the failed steps is due.
 
     None when none has an automatic retry.

@@ -8,15 +8,14 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, first_line
 from firstboot.host import Host
 from firstboot.retry import TIMER_TOLERANCE, Moment, NoRetry, current_moment, retry_text, seconds_left, seconds_to_first_retry
-from firstboot.step_records import StepRecords, fingerprint
+from firstboot.step_records import StepDone, StepRecords, fingerprint
 from firstboot.steps.step import Step
 
 Say = Callable[[str], None]
@@ -56,7 +55,7 @@ class RunOptions:
 ALL = RunOptions()
 
 
-def is_done(step: Step, record: Mapping[str, Any], mark: str, boot: str, ran: Collection[str] = ()) -> bool:
+def is_done(step: Step, record: StepDone, mark: str, boot: str, ran: Collection[str] = ()) -> bool:
     """Whether a recorded step can be skipped.
 
     The record must match the current answers and, for a step that runs in every boot, this boot.

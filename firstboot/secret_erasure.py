@@ -10,10 +10,11 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dom0kit.host_json import HostJson
 from dom0kit.redact import MASK
 
 
-def secret_at(host_json: Mapping[str, Any], path: str) -> str | None:
+def secret_at(host_json: HostJson, path: str) -> str | None:
     """Return the secret at a path such as ``pool.join.token``.
 
     None when there is none, or it was erased.
@@ -24,7 +25,7 @@ def secret_at(host_json: Mapping[str, Any], path: str) -> str | None:
     return value if isinstance(value, str) and value != MASK else None
 
 
-def masked(host_json: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
+def masked(host_json: HostJson, paths: Iterable[str]) -> HostJson:
     """Return the answers with a mask in place of the secrets at these paths.
 
     The same object when there are none.
@@ -32,10 +33,10 @@ def masked(host_json: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, A
     found = [path for path in paths if secret_at(host_json, path) is not None]
     if not found:
         return host_json
-    value = copy.deepcopy(dict(host_json))
+    value = copy.deepcopy(host_json)
     for path in found:
         *parents, last = path.split(".")
-        inner = value
+        inner: Any = value
         for key in parents:
             inner = inner[key]
         inner[last] = MASK

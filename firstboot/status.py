@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, cast
 
 from dom0kit.process import QUERY_SECONDS
 from dom0kit.units import human_seconds, table
@@ -23,10 +23,65 @@ from network import observed
 from network.host_json import management_settings
 from pool.driver import PoolState
 
+
+class StepState(TypedDict, total=False):
+    """One step of first boot.
+
+    :ivar state: ``done``, ``failed``, ``changed`` (done for other answers) or ``open``.
+    :ivar time: seconds since 1970 of the last try.
+    :ivar seconds: duration of a finished step.
+    :ivar tries: number of tries of a failed step.
+    :ivar error: the reason of a failed step.
+    :ivar next: seconds since 1970 of the next try of a failed step; None without automatic retry.
+    """
+
+    name: str
+    state: str
+    time: float | None
+    seconds: float | None
+    tries: int | None
+    error: str
+    next: float | None
+
+
+class PoolStateJson(TypedDict):
+    """The state of the pool: the fields of :class:`pool.driver.PoolState`."""
+
+    toolstack: str
+    pool: str
+    role: Literal["alone", "master", "candidate", "member"]
+    master: str
+    hosts: int
+    well: bool
+    reason: str
+
+
+class Status(TypedDict):
+    """What ``dom0ctl status --json`` prints.
+
+    :ivar xen: whether the host runs on Xen.
+    :ivar address: the address to log in at; None without one.
+    :ivar paths: working and expected paths of each multipath map by WWID.
+    """
+
+    name: str
+    version: str
+    xen: bool
+    port: str
+    vlan: int | None
+    address: str | None
+    addresses: list[str]
+    bonds: dict[str, observed.Bond]
+    ssh: str
+    pool: PoolStateJson
+    paths: dict[str, tuple[int, int]]
+    steps: list[StepState]
+
+
 LOG = "var/log/dom0kit/firstboot-events.jsonl"
 
 
-def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
+def read_status(host: Host, steps: Sequence[Step]) -> Status:
     """Return the whole status as a JSON value."""
     records = StepRecords(host.root)
     found = host.addresses()
@@ -41,7 +96,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> dict[str, Any]:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
-        "pool": asdict(pool_state(host)),
+        "pool": cast("PoolStateJson", asdict(pool_state(host))),
         "paths": count_paths() if host.root == Path("/") else {},
         "steps": [
             step_state(step, records, fingerprint(host.host_json, step.answers, step.excluded_secrets), moment) for step in steps
@@ -56,7 +111,7 @@ def _ssh(host: Host) -> str:
     return "running" if active == "active" else "not running"
 
 
-def step_state(step: Step, records: StepRecords, mark: str, moment: Moment) -> dict[str, Any]:
+def step_state(step: Step, records: StepRecords, mark: str, moment: Moment) -> StepState:
     """Return one step's state.
 
     ``done``, ``failed``, ``changed`` (done for other answers) or ``open``.
@@ -81,7 +136,7 @@ def step_state(step: Step, records: StepRecords, mark: str, moment: Moment) -> d
     return {"name": step.name, "state": state, "time": record.get("time"), "seconds": record.get("seconds")}
 
 
-def status_text(status: dict[str, Any]) -> str:
+def status_text(status: Status) -> str:
     """Return the status as text."""
     rows: list[tuple[str, ...]] = []
     errors = []
@@ -106,7 +161,7 @@ def status_text(status: dict[str, Any]) -> str:
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
 
 
-def failure_text(step: dict[str, Any]) -> str:
+def failure_text(step: StepState) -> str:
     """Return that a step failed, how often, and when or how it is retried."""
     tries = "once" if step.get("tries") == 1 else f"{step.get('tries')} times"
     again = step.get("next")

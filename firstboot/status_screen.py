@@ -18,14 +18,13 @@ import tty
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from dom0kit.process import QUERY_SECONDS, run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
 from firstboot.multipath_monitor import uevents
 from firstboot.pool.steps import pool_text
-from firstboot.status import failure_text, read_status
+from firstboot.status import Status, StepState, failure_text, read_status
 from firstboot.steps.steps import STEPS
 from pool.driver import PoolState
 
@@ -110,7 +109,7 @@ def array_lines(mdstat: str) -> list[str]:
     return lines
 
 
-def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -> list[str]:
+def problems(status: Status, failed_units: str, arrays: Iterable[str]) -> list[str]:
     """Return the problems, the most important first."""
     found = [line for step in status["steps"] if "error" in step for line in _failure_lines(step)]
     found += [f"disk {wwid} has {well} of {wanted} paths" for wwid, (well, wanted) in status["paths"].items() if well < wanted]
@@ -123,13 +122,13 @@ def problems(status: dict[str, Any], failed_units: str, arrays: Iterable[str]) -
     return found
 
 
-def _failure_lines(step: dict[str, Any]) -> list[str]:
+def _failure_lines(step: StepState) -> list[str]:
     """Return a failed step as two rows: the reason, and the retry."""
     return [f"{step['name']}: {str(step['error']).partition(chr(10))[0]}", failure_text(step)]
 
 
 def screen(
-    status: dict[str, Any],
+    status: Status,
     pool: str,
     disks: Sequence[str],
     bad: Sequence[str],

@@ -11,23 +11,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from dom0kit.errors import UserError
 from dom0kit.fs import write_json
-from firstboot.retry import Moment
+from dom0kit.host_json import HostJson
+from firstboot.retry import Moment, StepFailure
 from firstboot.secret_erasure import masked
 
 FOLDER = "var/lib/dom0kit/firstboot"
 
 
-def fingerprint(host_json: Mapping[str, Any], parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
+class StepDone(TypedDict, total=False):
+    """The record of a finished step; one that an older dom0kit wrote may lack any of these.
+
+    :ivar answers: hash of the answers that the step depends on.
+    :ivar seconds: duration.
+    :ivar time: seconds since 1970.
+    :ivar boot: ID of the boot.
+    :ivar warnings: repeated when the step is skipped in this boot.
+    """
+
+    step: str
+    answers: str
+    seconds: float
+    time: float
+    boot: str
+    warnings: list[str]
+
+
+def fingerprint(host_json: HostJson, parts: Sequence[str], secrets: Sequence[str] = ()) -> str:
     """Return a hash of the parts of ``host.json`` that a step depends on.
 
     :param secrets: paths of secrets that are erased later; they are masked in the hash.
     """
-    host_json = masked(host_json, secrets)
-    text = json.dumps([host_json.get(part) for part in parts], sort_keys=True)
+    known: Mapping[str, Any] = masked(host_json, secrets)
+    text = json.dumps([known.get(part) for part in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -49,16 +68,16 @@ class StepRecords:
         """The folder of the records."""
         return self.root / FOLDER
 
-    def read(self, step: str) -> dict[str, Any] | None:
+    def read(self, step: str) -> StepDone | None:
         """Return a step's record; None when the step is not done or the record is damaged."""
-        return _read(self.folder / f"{step}.json")
+        return cast("StepDone | None", _read(self.folder / f"{step}.json"))
 
-    def error(self, step: str) -> dict[str, Any] | None:
+    def error(self, step: str) -> StepFailure | None:
         """Return the failure record of a step: reason, number of tries, and when it is due again.
 
         Or None.
         """
-        return _read(self.folder / f"{step}.error.json")
+        return cast("StepFailure | None", _read(self.folder / f"{step}.error.json"))
 
     def write_done(self, step: str, mark: str, seconds: float, *, boot: str = "", warnings: Sequence[str] = ()) -> None:
         """Record a step as done.
@@ -73,12 +92,13 @@ class StepRecords:
         """
         os.sync()
         self.folder.mkdir(parents=True, exist_ok=True)
-        value = {"step": step, "answers": mark, "seconds": round(seconds, 2), "time": round(time.time(), 3)}
-        value |= {"boot": boot, "warnings": list(warnings)}
+        value = StepDone(
+            step=step, answers=mark, seconds=round(seconds, 2), time=round(time.time(), 3), boot=boot, warnings=list(warnings)
+        )
         write_json(self.folder / f"{step}.json", value, 0o600)
         (self.folder / f"{step}.error.json").unlink(missing_ok=True)
 
-    def write_failed(self, step: str, text: str, moment: Moment, pause: float | None) -> dict[str, Any]:
+    def write_failed(self, step: str, text: str, moment: Moment, pause: float | None) -> StepFailure:
         """Record a failure and when the step is due again.
 
         :param pause: seconds until the retry; None: no automatic retry.
@@ -86,9 +106,15 @@ class StepRecords:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self.error(step) or {}
-        value = {"step": step, "error": text, "tries": int(before.get("tries", 0)) + 1, "time": round(time.time(), 3)}
-        value |= {"boot": moment.boot, "row": self.failures_in_boot(step, moment) + 1}
-        value["due"] = None if pause is None else round(moment.seconds + pause, 1)
+        value = StepFailure(
+            step=step,
+            error=text,
+            tries=int(before.get("tries", 0)) + 1,
+            time=round(time.time(), 3),
+            boot=moment.boot,
+            row=self.failures_in_boot(step, moment) + 1,
+            due=None if pause is None else round(moment.seconds + pause, 1),
+        )
         write_json(self.folder / f"{step}.error.json", value, 0o600)
         return value
 

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from dom0kit.host_json import HostJson, ManagementJson
 from network.model import PREFIX, bond_name, port_name
 
 DEFAULT_BRIDGE = "xenbr0"
 """The management bridge when ``host.json`` names none; the default of the answers' model, which a test compares."""
 
 
-def management_settings(host_json: Mapping[str, Any]) -> Mapping[str, Any]:
+def management_settings(host_json: HostJson) -> ManagementJson:
     """Return the management network of ``host.json`` as it stands; empty without one."""
     network = host_json.get("network")
     management = network.get("management") if isinstance(network, dict) else None
     return management if isinstance(management, dict) else {}
 
 
-def management_port(host_json: Mapping[str, Any]) -> str:
+def management_port(host_json: HostJson) -> str:
     """Return the name of the interface with the host's addresses."""
     management = management_settings(host_json)
     return port_name(str(management.get("bridge") or DEFAULT_BRIDGE), management.get("vlan"))
 
 
-def configured_families(host_json: Mapping[str, Any]) -> tuple[int, ...]:
+def configured_families(host_json: HostJson) -> tuple[int, ...]:
     """Return the address families that are configured: 4, 6 or both."""
     management = management_settings(host_json)
     configured = {4: management.get("ipv4", "dhcp"), 6: management.get("ipv6", "none")}
     return tuple(family for family, value in configured.items() if value != "none")
 
 
-def bond_names(host_json: Mapping[str, Any]) -> tuple[str, ...]:
+def bond_names(host_json: HostJson) -> tuple[str, ...]:
     """Return the names of all bonds in Open vSwitch."""
     network = host_json.get("network")
     bridges = network.get("bridges") or [] if isinstance(network, dict) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 FAMILIES = {"inet": 4, "inet6": 6}
 
@@ -54,11 +54,27 @@ def best(found: dict[int, list[str]], families: Sequence[int]) -> str | None:
     return None
 
 
-def bond(text: str) -> dict[str, Any]:
+class Member(TypedDict):
+    """A card of a bond."""
+
+    name: str
+    enabled: bool
+    active: bool
+
+
+class Bond(TypedDict):
+    """A bond of Open vSwitch: its mode, the state of LACP, and its members by name."""
+
+    mode: str
+    lacp: str
+    members: list[Member]
+
+
+def bond(text: str) -> Bond:
     """Return a bond from ``ovs-appctl bond/show NAME``: mode, state of LACP, and the members with theirs."""
     mode = re.search(r"^bond_mode: (\S+)", text, re.MULTILINE)
     lacp = re.search(r"^lacp_status: (\S+)", text, re.MULTILINE)
-    members = []
+    members: list[Member] = []
     for part in re.split(r"^(?=(?:member|slave) \S+: )", text, flags=re.MULTILINE)[1:]:
         head = re.match(r"(?:member|slave) (\S+): (\w+)", part)
         if head:
@@ -67,11 +83,11 @@ def bond(text: str) -> dict[str, Any]:
     return {
         "mode": mode[1] if mode else "unknown",
         "lacp": lacp[1] if lacp else "unknown",
-        "members": sorted(members, key=lambda member: str(member["name"])),
+        "members": sorted(members, key=lambda member: member["name"]),
     }
 
 
-def bond_text(state: dict[str, Any]) -> str:
+def bond_text(state: Bond) -> str:
     """Return a bond as one line of text."""
     words = [f"{m['name']} {'down' if not m['enabled'] else 'active' if m['active'] else 'up'}" for m in state["members"]]
     lacp = "" if state["lacp"] in ("off", "unknown") else f", LACP {state['lacp']}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.events import Reporter, first_line
+from dom0kit.events import EventFields, Reporter, first_line
 from dom0kit.process import Runner, run
 from firstboot.multipath_monitor.map_changes import Change
 
@@ -47,7 +47,7 @@ def to_kmsg(change: Change, path: Path | None = None) -> None:
         pass  # in a container there is none
 
 
-def event(change: Change) -> dict[str, object]:
+def event(change: Change) -> EventFields:
     """Return the change as values of an event."""
     return {
         "state": change.kind,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dom0kit.host_json import HostJson, PoolJson
 from network.host_json import DEFAULT_BRIDGE, management_port, management_settings
 from pool.host_access import ManagedHost
 
@@ -11,12 +12,12 @@ if TYPE_CHECKING:
     from firstboot.host import Host
 
 
-def pool_settings(host_json: dict[str, Any]) -> dict[str, Any]:
+def pool_settings(host_json: HostJson) -> PoolJson:
     """Return ``pool`` of the answers as JSON, with the default toolstack."""
     return {"toolstack": "ganeti", **(host_json.get("pool") or {})}
 
 
-def managed_host_from_json(host_json: dict[str, Any], address: str | None = None) -> ManagedHost:
+def managed_host_from_json(host_json: HostJson, address: str | None = None) -> ManagedHost:
     """Return the facts from ``host.json``.
 
     :param address: the current IPv4 address, if any.
@@ -25,7 +26,9 @@ def managed_host_from_json(host_json: dict[str, Any], address: str | None = None
     bridge = str(management.get("bridge") or DEFAULT_BRIDGE)
     vlan = management.get("vlan")
     guests = host_json.get("guests")
-    group = None if guests == "none" else str((guests or {}).get("volume_group") or "guests")
+    group = None if guests == "none" else "guests"
+    if isinstance(guests, dict):
+        group = guests.get("volume_group") or group
     return ManagedHost(str(host_json.get("host_name", "")), address, management_port(host_json), bridge, vlan, group)
 
 
