@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerfiles import yaml_positions
@@ -53,18 +54,35 @@ def is_xml(text: str) -> bool:
     return start.startswith("<") and not start.startswith("<<")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Valid answers, and the warnings about the file that they were read from."""
+
+    answers: Answers
+    warnings: tuple[Problem, ...] = ()
+
+
 def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> Answers:
     """Read answers from a text; ``file`` is its name in error messages.
 
     :raises AnswersError: with every problem at once.
     """
+    reading = examine_answers(text, file)
+    for warning in reading.warnings:
+        warn(warning.render(file))
+    return reading.answers
+
+
+def examine_answers(text: str, file: str = "answers") -> Reading:
+    """Read answers from a text, with warnings as records.
+
+    :raises AnswersError: with every problem at once.
+    """
     if is_xml(text):
         converted = convert(text, file)
-        for warning in converted.warnings:
-            warn(warning.render(file))
-        return converted.answers
+        return Reading(converted.answers, converted.warnings)
     document = yaml_positions.read_document(text)
-    problems = [Problem(fault.position, dotted(fault.path), fault.text) for fault in document.faults]
+    problems = [Problem(fault.position, dotted(fault.path), fault.text, fault.code) for fault in document.faults]
     if document.value is None and problems:
         raise AnswersError(file, problems)
-    return validate(document.value, document.place, file, problems=problems)
+    return Reading(validate(document.value, document.place, file, problems=problems))

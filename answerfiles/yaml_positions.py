@@ -43,6 +43,7 @@ class Fault:
     position: Position
     path: Path
     text: str
+    code: str = "yaml-syntax"
 
 
 @dataclass
@@ -90,27 +91,27 @@ class _Builder:
         self.events = events
         self.document = document
 
-    def fault(self, event: Any, path: Path, text: str) -> None:
-        self.document.faults.append(Fault(_position(event.start_mark), path, text))
+    def fault(self, event: Any, path: Path, text: str, code: str) -> None:
+        self.document.faults.append(Fault(_position(event.start_mark), path, text, code))
 
     def build(self, event: Any, path: Path) -> Any:
         """Build the value at ``path`` that begins with an event of the YAML parser."""
         self.document.values[path] = _position(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
             if event.tag not in _STRING_TAGS:
-                self.fault(event, path, "tags are not allowed, the values have their types already")
+                self.fault(event, path, "tags are not allowed, the values have their types already", "yaml-tag")
             if _SURROGATE.search(event.value):
-                self.fault(event, path, "half of a character (a surrogate) is not text")
+                self.fault(event, path, "half of a character (a surrogate) is not text", "yaml-syntax")
                 return None
             return plain(event.value) if event.implicit[0] and event.tag is None else event.value
         if isinstance(event, yaml.AliasEvent):
-            self.fault(event, path, "aliases are not allowed, write the value out")
+            self.fault(event, path, "aliases are not allowed, write the value out", "yaml-alias")
             return None
         if len(path) > _DEEPEST:
-            self.fault(event, path[:1], "nested too deeply")
+            self.fault(event, path[:1], "nested too deeply", "yaml-depth")
             raise _Refused
         if event.tag not in (None, "!"):
-            self.fault(event, path, "tags are not allowed, the values have their types already")
+            self.fault(event, path, "tags are not allowed, the values have their types already", "yaml-tag")
         return self._list(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
 
     def _list(self, path: Path) -> list[Any]:
@@ -123,18 +124,18 @@ class _Builder:
         values: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                self.fault(event, path, "a key must be a word, not a list, a mapping or an alias")
+                self.fault(event, path, "a key must be a word, not a list, a mapping or an alias", "yaml-key")
                 self._skip(event, path)
                 self._skip(next(self.events), path)
                 continue
             key: str = event.value
             if not key.isprintable():
-                self.fault(event, path, "a key must be a word of printable characters")
+                self.fault(event, path, "a key must be a word of printable characters", "yaml-key")
                 self._skip(next(self.events), path)
                 continue
             if key in values:
                 first = self.document.keys[(*path, key)]
-                self.fault(event, (*path, key), f"the key '{key}' is repeated, first on line {first.line}")
+                self.fault(event, (*path, key), f"the key '{key}' is repeated, first on line {first.line}", "duplicate-key")
                 self._skip(next(self.events), path)
                 continue
             inner = (*path, key)
@@ -151,7 +152,7 @@ class _Builder:
                 return
             if depth > _DEEPEST:
                 # libyaml's time grows with the square of the depth.
-                self.fault(event, path[:1], "nested too deeply")
+                self.fault(event, path[:1], "nested too deeply", "yaml-depth")
                 raise _Refused
             event = next(self.events)
 
@@ -188,9 +189,11 @@ def read_document(text: str, *, loader: type[Any] | None = None) -> Document:
 def _read(events: Iterator[Any], document: Document) -> None:
     next(events)
     if isinstance(next(events), yaml.StreamEndEvent):
-        document.faults.append(Fault(Position(1, 1), (), "the file is empty"))
+        document.faults.append(Fault(Position(1, 1), (), "the file is empty", "empty-file"))
         return
     document.value = _Builder(events, document).build(next(events), ())
     next(events)
     if not isinstance(second := next(events), yaml.StreamEndEvent):
-        document.faults.append(Fault(_position(second.start_mark), (), "this is a second document, there may be only one"))
+        document.faults.append(
+            Fault(_position(second.start_mark), (), "this is a second document, there may be only one", "yaml-documents")
+        )

@@ -104,7 +104,7 @@ def parse_inventory(text: str, path: Path) -> Inventory:
     :raises InventoryError: with every problem at once.
     """
     document = yaml_positions.read_document(text)
-    problems = [Problem(fault.position, dotted(fault.path), fault.text) for fault in document.faults]
+    problems = [Problem(fault.position, dotted(fault.path), fault.text, fault.code) for fault in document.faults]
     inventory = Inventory(path, document)
     if isinstance(document.value, dict):
         check = _Check(document, problems)

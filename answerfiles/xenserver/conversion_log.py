@@ -62,7 +62,7 @@ class Notes:
 
     def warn(self, element: Element, text: str, *, attribute: str = "") -> None:
         """Something that is not carried over, or that means a little else."""
-        self.warnings.append(Problem(element.position, label(element, attribute), text))
+        self.warnings.append(Problem(element.position, label(element, attribute), text, "converted", severity="warning"))
 
     def choice(self, element: Element, attribute: str, allowed: tuple[str, ...], *, required: bool = False) -> str | None:
         """Return an attribute that is one of some words; None when absent, or wrong, which is recorded."""
