@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from dom0kit.units import human_bytes
 from pool.join.token import JoinToken
 
-MODEST = settings(derandomize=True, database=None, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+MOST = min(60, settings().max_examples)
+MODEST = settings(derandomize=True, database=None, deadline=None, max_examples=MOST, suppress_health_check=[HealthCheck.too_slow])
 """The same examples in every run, and none of them kept."""
 
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"

@@ -6,6 +6,10 @@ import subprocess
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=10, deadline=None)
+"""For an author's own runs: `pytest --hypothesis-profile=quick`; `make test` tries as many examples as the default says."""
 
 
 @pytest.fixture(autouse=True)
