@@ -15,6 +15,13 @@ BACKEND_MAC = "fe:ff:ff:ff:ff:ff"
 """The MAC address of the host's side of a guest's network card, set by Xen's scripts."""
 MEANINGLESS = re.compile(r"(.)\1{7}-(\1{4}-){3}\1{12}|03000200-0400-0500-0006-000700080009")
 """UUIDs of boards without a UUID of their own: all zeros, all f, and the default of AMI's firmware."""
+NO_NUMBER = re.compile(
+    r"(?:system |chassis )?serial ?number|asset[ -]?tag|no asset (?:tag|information)|(?:to be )?filled by o\.?e\.?m\.?"
+    r"|to be filled by o\.?e\.?m\.?|default string|not (?:specified|available|applicable|defined|set|provided)"
+    r"|none|unknown|invalid|empty|null|n/?a|oem|o\.e\.m\.|(?:system|chassis) serial|x+|[0 .-]+|0?123456789[0a-f]*|f{8,}",
+    re.IGNORECASE,
+)
+"""Serial numbers and asset tags of boards that have none of their own: many machines share them."""
 PLACE = re.compile(r"\{(mac|uuid|serial|host)\}")
 
 
@@ -36,14 +43,16 @@ class Identity:
     def fill(self, template: str) -> str:
         """Return a URL with ``{mac}``, ``{uuid}``, ``{serial}`` and ``{host}`` replaced.
 
-        ``{mac}`` is written with dashes, as 52-54-00-12-34-56.
+        ``{mac}`` is written with dashes, as 52-54-00-12-34-56, and stands for a ``{host}`` that has no name yet.
         """
-        values = {"mac": self.mac.replace(":", "-"), "uuid": self.uuid, "serial": self.serial, "host": self.host}
+        mac = self.mac.replace(":", "-")
+        values = {"mac": mac, "uuid": self.uuid, "serial": self.serial, "host": self.host or mac}
         return PLACE.sub(lambda match: quote(values[match.group(1)], safe=""), template)
 
     def missing(self, template: str) -> list[str]:
         """Return the placeholders of a template for which this machine has no value."""
-        return sorted({name for name in PLACE.findall(template) if not getattr(self, name)})
+        found = set(PLACE.findall(template))
+        return sorted(name for name in found if not getattr(self, name) and not (name == "host" and self.mac))
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that identify the sender in every report."""
@@ -55,6 +64,21 @@ def read_identity(root: Path = Path("/"), *, mac: str = "", host: str = "") -> I
     return Identity(mac, _dmi(root, "product_uuid").lower(), _dmi(root, "product_serial"), host)
 
 
+def own_number(text: str) -> str:
+    """Return a serial number or asset tag; "" for one of those that firmware has in place of a number of its own."""
+    return "" if NO_NUMBER.fullmatch(text.strip()) else text.strip()
+
+
+def own_uuid(text: str) -> str:
+    """Return the firmware's UUID; "" for one that many boards share."""
+    return "" if MEANINGLESS.fullmatch(text) else text
+
+
+def read_asset(root: Path = Path("/")) -> str:
+    """Read the asset tag of the chassis (SMBIOS type 3)."""
+    return _dmi(root, "chassis_asset_tag")
+
+
 def machine_uuid(root: Path = Path("/")) -> str:
     """Return an identifier of this machine, the same in the installer and on the host.
 
@@ -62,8 +86,7 @@ def machine_uuid(root: Path = Path("/")) -> str:
     of the lowest MAC address; empty when there is no network card either.
     its network cards.
     """
-    found = read_identity(root).uuid
-    if found and not MEANINGLESS.fullmatch(found):
+    if found := own_uuid(read_identity(root).uuid):
         return found
     macs = sorted(filter(None, map(_card, (root / NETWORK).glob("*"))))
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mac:{macs[0]}")) if macs else ""

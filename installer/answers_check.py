@@ -7,6 +7,7 @@ import sys
 import uuid
 from pathlib import Path
 
+from answerfiles.host_naming import described
 from answerfiles.model import Answers
 from answerfiles.reader import read_answers
 from answerfiles.secret import unresolved
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(error if str(path) in error.message else f"{path}: {error}", file=sys.stderr)
             continue
         disks = "disks" if answers.target.mirror is not None else "disk"
-        print(f"{path}: valid, installs {answers.host_name} on the {disks} with {answers.target}")
+        print(f"{path}: valid, installs {described(answers.host_name)} on the {disks} with {answers.target}")
         for field in unresolved(answers):
             print(f"{path}: note: {field} is a reference; 'dom0kit answers render' resolves it")
         if plan is not None:

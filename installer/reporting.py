@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from answerfiles.host_naming import is_rule
 from answerfiles.model import Answers
 from answerfiles.secret import secret_paths
 from dom0kit import http_client, support_bundle
@@ -78,12 +79,16 @@ class Reports:
     def adopt(self, answers: Answers) -> None:
         """Redact the secrets of the answers, and send reports to their webhook."""
         self.redactor.add(secret.reveal() for _, secret in secret_paths(answers))
-        self.webhook.identity = replace(self.webhook.identity, host=answers.host_name)
+        self.name_host("" if is_rule(answers.host_name) else answers.host_name)
         hook = answers.reports.webhook
         if hook is None:
             return
         trust = Trust(fingerprint=hook.fingerprint) if hook.fingerprint else self.trust_for(hook.url)
         self.webhook.aim(Target(hook.url, trust, hook.token.reveal() if hook.token else ""))
+
+    def name_host(self, name: str) -> None:
+        """Set the host's name in all reports; one that comes from the machine is known once the plan is made."""
+        self.webhook.identity = replace(self.webhook.identity, host=name)
 
     def fail(self, logs: Path, commands: Commands, cmdline: str) -> None:
         """Pack the support bundle and send it if a webhook is configured."""

@@ -153,6 +153,7 @@ def plan_for(answers: Answers, session: Session) -> Plan:
         manifest = read_manifest(session.image)
         options = Options(str(session.image.resolve()), uuid.uuid4(), clock, session.packages, package_store.kernel())
         plan = make_plan(facts, answers, manifest, options)
+    session.reports.name_host(plan.host_name)
     session.commands.note(plan.render())
     session.reports.texts["plan.json"] = to_text(plan.to_json())
     session.environment["DOM0KIT_DISK"] = plan.disk.path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from answerfiles import yaml_positions
 from answerfiles.field_types import digest
+from answerfiles.host_naming import described
 from answerfiles.inventory.inventory import read_inventory
 from answerfiles.inventory.render import consoles, replaced
 from answerfiles.inventory.templating import References
@@ -86,7 +87,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
 
 
 def complete_answers(path: Path) -> tuple[str, str, str]:
-    """Return a file's answers with all secret references resolved, the host's name, and the kernel's console arguments.
+    """Return a file's answers with all secret references resolved, what it installs, and the kernel's console arguments.
 
     :raises AnswersError: when they are not valid. :raises UserError: when a reference names nothing.
     """
@@ -103,4 +104,4 @@ def complete_answers(path: Path) -> tuple[str, str, str]:
                 raise UserError(f"{path}: {dotted(place)}: {error.message}") from error
         text = to_yaml(values)
         answers = parse_answers(text, f"{path} with its secrets")
-    return text, answers.host_name, consoles(answers)
+    return text, described(answers.host_name), consoles(answers)

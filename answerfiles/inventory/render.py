@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from answerfiles import yaml_positions
 from answerfiles.error_messages import explain
+from answerfiles.host_naming import is_rule
 from answerfiles.inventory.inventory import Host, Inventory, InventoryError, Values, walk_strings
 from answerfiles.inventory.templating import ComputeError, HostDocument, References, host_values, is_reference
 from answerfiles.model import Answers, SerialConsole
@@ -94,7 +95,8 @@ def render_hosts(inventory: Inventory, site: Site, progress: Progress | None = N
     for count, host in enumerate(inventory.hosts, 1):
         try:
             rendered, name = render_host(inventory, host, site, references)
-            if names.setdefault(name, host.name) != host.name:
+            # A rule gives each machine a name of its own.
+            if not is_rule(name) and names.setdefault(name, host.name) != host.name:
                 document = HostDocument(inventory, host, {})
                 raise Faulty([document.problem(("host_name",), f"found {name!r}; the host {names[name]} has the same name")])
             done.append(rendered)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import HostName, KeyMap, refuse
+from answerfiles.field_types import KeyMap, refuse
+from answerfiles.host_naming import NameOrRule, NameTemplate, is_rule
 from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
 from answerfiles.model.packages import PackageSource
@@ -29,7 +30,13 @@ class Answers(Record):
     mode: Literal["install", "upgrade", "rollback"] = Field(
         default="install", description="what to do; upgrade and rollback are not there yet, the installer says so"
     )
-    host_name: HostName = Field(description="the host's name, best with its domain")
+    host_name: NameOrRule = Field(
+        description="the host's name, best with its domain; dhcp: the name that the DHCP server gives; {serial}, {uuid}, {mac} "
+        "and {asset} stand for the machine's own"
+    )
+    host_name_fallback: NameTemplate | None = Field(
+        default=None, description="the name of a machine for which host_name gives none, because its source is empty"
+    )
     target: Target = Field(description="the disk to install on")
     guests: GuestSpace = Field(default=Guests(), description="space for guests, or 'none'")
     network: Network = Field(default=Network(), description="the host's networks")
@@ -57,9 +64,19 @@ class Answers(Record):
             raise refuse("mirror", "a single disk with san.multipath 'required': the array mirrors already")
         return self
 
+    @model_validator(mode="after")
+    def _fallback_of_a_rule(self) -> Answers:
+        if self.host_name_fallback is not None and not is_rule(self.host_name):
+            raise refuse("host_name_fallback", "host_name_fallback only with 'host_name: dhcp' or a template as host_name")
+        return self
+
     def volume_group(self) -> str | None:
         """Return the guests' volume group, or None when there is to be none."""
         return None if isinstance(self.guests, str) else self.guests.volume_group
+
+    def guests_on_target(self) -> bool:
+        """Return whether the target disk has a partition for guests."""
+        return not isinstance(self.guests, str) and self.guests.on_target
 
     def to_json(self, *, reveal: bool = False) -> str:
         """Return the answers as JSON with sorted keys.

@@ -99,11 +99,22 @@ class Target(Record):
 
 
 class Guests(Record):
-    """Space for guests' disks: the rest of the target disk, and additional whole disks."""
+    """Space for guests' disks: the rest of the target disk, additional whole disks, or both."""
 
     volume_group: VolumeGroupName = Field(default="guests", description="name of the LVM volume group")
     thin: Flag = Field(default=False, description="make a thin pool 'thin' of all the space")
+    on_target: Flag = Field(
+        default=True,
+        description="whether the rest of the target disk belongs to the volume group; false: it uses the disks below alone, and "
+        "the target holds the system and nothing else",
+    )
     disks: tuple[DiskSelector, ...] = Field(default=(), description="additional disks that the volume group uses as a whole")
+
+    @model_validator(mode="after")
+    def _some_space(self) -> Guests:
+        if not self.on_target and not self.disks:
+            raise refuse("guests", "with 'on_target: false' disks for guests; for no space at all 'guests: none'")
+        return self
 
 
 def _none_or_guests(value: Any) -> str:

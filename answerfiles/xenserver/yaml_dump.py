@@ -9,7 +9,20 @@ import yaml
 
 from answerfiles.problem import Problem
 
-ORDER = ("version", "mode", "host_name", "target", "guests", "network", "time", "keyboard", "root", "ssh", "scripts")
+ORDER = (
+    "version",
+    "mode",
+    "host_name",
+    "host_name_fallback",
+    "target",
+    "guests",
+    "network",
+    "time",
+    "keyboard",
+    "root",
+    "ssh",
+    "scripts",
+)
 
 
 def to_yaml(value: dict[str, Any], name: str, warnings: Sequence[Problem]) -> str:

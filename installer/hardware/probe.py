@@ -13,6 +13,7 @@ from dom0kit.errors import UserError
 from dom0kit.linux.multipath_maps import Map, parse_maps
 from dom0kit.process import run
 from installer.hardware.iscsi_sessions import read_sessions
+from installer.hardware.naming import read_dhcp_names, read_machine
 from installer.hardware.sysfs import read
 from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
 
@@ -229,9 +230,10 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
     cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
+    names = read_dhcp_names(root)
     return Facts(
         disks=tuple(disks),
-        nics=read_nics(root / "sys/class/net"),
+        nics=tuple(replace(nic, dhcp_name=names.get(nic.name, "")) for nic in read_nics(root / "sys/class/net")),
         firmware="uefi" if (root / "sys/firmware/efi").exists() else "bios",
         memory=parse_memory(read(root / "proc/meminfo")),
         virtualization=None if under_xen else parse_virtualization(cpuinfo),
@@ -239,6 +241,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
         cpus=parse_cpus(cpuinfo),
         sessions=read_sessions(root, ask),
+        machine=read_machine(root),
     )
 
 

@@ -209,7 +209,7 @@ class WriteHostPart:
 class MakeVolumeGroup:
     """Create the volume group for guests.
 
-    :param devices: a partition or an array, then additional whole disks.
+    :param devices: a partition or an array, unless the group has whole disks alone; then those disks.
     :param pool_metadata: metadata size in bytes of the thin pool ``thin``, which takes all space; None: no pool.
     """
 

@@ -83,6 +83,7 @@ class Nic:
 
     :param carrier: whether a link is detected; None while the card is down.
     :param slot: PCI address, such as 0000:03:00.0; "" for a card on another bus.
+    :param dhcp_name: host name from the DHCP server's lease, with its domain if the server gave one; "" without one.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Nic:
     driver: str = ""
     carrier: bool | None = None
     slot: str = ""
+    dhcp_name: str = ""
 
     def describe(self) -> str:
         """Return the network card in a few words."""
@@ -137,6 +139,18 @@ class PhysicalVolume:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What the firmware (SMBIOS) says that the machine is; empty where it has nothing of its own.
+
+    :param asset: asset tag of the chassis.
+    """
+
+    serial: str = ""
+    uuid: str = ""
+    asset: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """All facts about a machine.
 
@@ -155,6 +169,7 @@ class Facts:
     physical_volumes: tuple[PhysicalVolume, ...] = field(default=())
     cpus: int = 0
     sessions: tuple[IscsiSession, ...] = ()
+    machine: Machine = Machine()
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain values."""

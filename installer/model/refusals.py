@@ -86,6 +86,11 @@ NIC_NOT_FOUND = Refusal(
     "Fewer network cards match a selector than required. The message lists every card with the reason why it does not match.",
     "Correct the selector, or add the driver of the card.",
 )
+NO_HOST_NAME = Refusal(
+    "no-host-name",
+    "`host_name` is `dhcp` or a template, and this machine has no value for it, or the result is not a legal host name.",
+    "Set `host_name_fallback`, for example to `xen-{mac}`, or give the host a name of its own.",
+)
 NIC_AMBIGUOUS = Refusal(
     "nic-ambiguous",
     "More network cards match than required, or none is selected on a machine that does not have exactly one.",
@@ -127,6 +132,7 @@ INSTALLATION = RefusalTable(
         IMAGE_TOO_LARGE,
         DOM0_MEMORY_TOO_LARGE,
         NIC_NOT_FOUND,
+        NO_HOST_NAME,
         NIC_AMBIGUOUS,
         NIC_SELECTED_TWICE,
         NIC_CARRIES_ROOT,

@@ -104,7 +104,7 @@ def pool_metadata(answers: Answers, partitions: tuple[Partition, ...], chosen: C
     """
     if isinstance(answers.guests, str) or not answers.guests.thin:
         return None
-    size = partitions[-1].size + sum(disk.size for disk in chosen.guests)
+    size = sum(p.size for p in partitions if p.number == partition_layout.GUESTS) + sum(disk.size for disk in chosen.guests)
     wanted = -(-size // 1024 // (4 * MIB)) * 4 * MIB
     return min(max(wanted, POOL_METADATA_LEAST), POOL_METADATA_MOST)
 
@@ -252,7 +252,8 @@ def volume_group(job: Job) -> actions.MakeVolumeGroup | None:
     name = job.answers.volume_group()
     if name is None:
         return None
-    devices = (job.device(1, partition_layout.GUESTS), *(disk.path for disk in job.chosen.guests))
+    own = (job.device(1, partition_layout.GUESTS),) if job.answers.guests_on_target() else ()
+    devices = (*own, *(disk.path for disk in job.chosen.guests))
     return actions.MakeVolumeGroup(devices, name, pool_metadata(job.answers, job.partitions, job.chosen))
 
 
@@ -282,7 +283,8 @@ def host_part(job: Job) -> actions.WriteHostPart | None:
     if not maps and not policy and early is None and not iscsi:
         return None
     needed = tuple(disk_wwid(disk) for disk in job.disks if disk.kind == "mpath")
-    on_maps = any(disk.kind == "mpath" for disk in job.chosen.all)
+    of_group = job.chosen.all if job.answers.guests_on_target() else job.chosen.guests
+    on_maps = any(disk.kind == "mpath" for disk in of_group)
     initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
     group = job.answers.volume_group() if on_maps else None
     return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early, iscsi)

@@ -18,6 +18,7 @@ from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
 from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
+from installer.plan.host_name import Naming, name_host, named
 from installer.pool_preflight import TITLE, AdmissionCheck, make_admission_check, token_problems
 from installer.selection.disks import Chosen, choose_disks
 from installer.selection.nics import Uplink, choose_uplinks, resolve
@@ -50,6 +51,7 @@ class Plan:
     :param packages: packages in addition to those of the image.
     :param uplinks: the management network's cards, then those of each additional bridge.
     :param question: the pool's admission check before the first action; None without a pool to join.
+    :param name_source: the rule that named the host; "" when the answers have the name itself.
     """
 
     host_name: str
@@ -70,6 +72,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
     question: AdmissionCheck | None = None
+    name_source: str = ""
 
     @property
     def disk(self) -> Disk:
@@ -87,6 +90,11 @@ class Plan:
         return self.uplinks[0].cards[0][0].mac
 
     @property
+    def has_guests_partition(self) -> bool:
+        """Return whether the target disk has a partition for guests."""
+        return any(p.number == partition_layout.GUESTS for p in self.partitions)
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Return the paths of all disks that will be erased."""
         return tuple(disk.path for disk in (*self.disks, *self.guest_disks))
@@ -95,6 +103,7 @@ class Plan:
         """Return the plan as plain values; secrets are masked."""
         return {
             "host_name": self.host_name,
+            "host_name_source": self.name_source or None,
             "disk": disk_json(self.disk),
             "disks": [disk_json(disk) for disk in self.disks],
             "guest_disks": [disk_json(disk) for disk in self.guest_disks],
@@ -142,14 +151,16 @@ class Plan:
         partitions: list[tuple[str, ...]] = [
             (str(p.number), p.name, human_bytes(p.start), human_bytes(p.size), content[p.number]) for p in self.partitions
         ]
+        also = "also " if self.has_guests_partition else ""
         files: list[tuple[str, ...]] = [(f.name, human_bytes(f.size), f.sha256[:16]) for f in self.manifest.files]
         on = [f"{disk.describe()}, contents: {state(disk)}" for disk in self.disks]
         lines = [
             f"install {self.manifest.product} {self.manifest.version} as {self.host_name}",
+            *([f"named by {self.name_source}"] if self.name_source else []),
             f"on {on[0]}",
             *(f"and on {text}" for text in on[1:]),
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
-            *(f"guests also on {disk.describe()}, contents: {state(disk)}" for disk in self.guest_disks),
+            *(f"guests {also}on {disk.describe()}, contents: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
             *(f"package {package.describe()}" for package in self.packages),
             *([self.question.describe()] if self.question else []),
@@ -186,6 +197,10 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         *preconditions.memory_problems(facts, answers, manifest),
         *token_problems(answers),
     ]
+    naming = Naming("")
+    if not card_problems:
+        naming, more = name_host(answers, facts, uplinks)
+        problems += more
     tables: tuple[tuple[Partition, ...], ...] = ()
     if chosen is not None:
         problems += preconditions.disk_problems(chosen, facts, answers)
@@ -193,11 +208,12 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         problems += more
     if problems or chosen is None:
         raise PlanError(problems)
-    resolved = resolve(answers, uplinks)
+    resolved = named(resolve(answers, uplinks), naming)
     if problems := iscsi_host_config.card_problems(facts, chosen, resolved):
         raise PlanError(problems)
     return Plan(
-        host_name=answers.host_name,
+        host_name=naming.name,
+        name_source=naming.source,
         disks=chosen.system,
         guest_disks=chosen.guests,
         uplinks=uplinks,
@@ -213,6 +229,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         answers=resolved.to_json(),
         actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
         warnings=(
+            *([naming.warning] if naming.warning else []),
             *preconditions.list_warnings(facts, answers, manifest, chosen, uplinks),
             *iscsi_host_config.warnings(iscsi_host_config.make_part(facts, chosen, resolved)),
             *iscsi_host_config.idle_cards(facts, resolved),
@@ -232,7 +249,7 @@ def make_tables(
     small = min(chosen.system, key=lambda disk: disk.size)
     # A table for the larger sectors fits both; different sector sizes in a mirror are reported separately.
     sector = max(disk.sector for disk in chosen.system)
-    guests, mirror = answers.volume_group() is not None, len(chosen.system) > 1
+    guests, mirror = answers.guests_on_target(), len(chosen.system) > 1
     try:
         tables = tuple(
             lay_out(small.size, sector, guests=guests, seed=seed, mirror=mirror)

@@ -56,7 +56,8 @@ def one_disk_problems(disk: Disk, answers: Answers) -> list[str]:
 
 def sector_problems(chosen: Chosen, answers: Answers) -> list[str]:
     """Return an error if sector sizes differ: neither a mirror nor LVM combines 512 and 4096 bytes."""
-    for disks, what in ((chosen.system, "the two disks of a mirror"), (chosen.all, f"the volume group {answers.volume_group()}")):
+    of_group = chosen.all if answers.guests_on_target() else chosen.guests
+    for disks, what in ((chosen.system, "the two disks of a mirror"), (of_group, f"the volume group {answers.volume_group()}")):
         if len({disk.sector for disk in disks}) > 1:
             sizes = ", ".join(f"{disk.path} has {disk.sector} bytes" for disk in disks)
             return [refusals.DISK_SECTORS_DIFFER.text(f"{what} must have the same sector size: {sizes}")]
@@ -166,7 +167,7 @@ def list_warnings(
         for disk in chosen.all
         if disk.kind == "mpath" and len(disk.paths) == 1
     ]
-    if len(chosen.system) > 1 and chosen.guests:
+    if len(chosen.system) > 1 and chosen.guests and answers.guests_on_target():
         names = ", ".join(disk.path for disk in chosen.guests)
         warnings.append(f"the system is mirrored but {names} is not: guests that use it are lost if it fails")
     return tuple(warnings)

@@ -44,7 +44,7 @@ FLOW = (
     Step("disk", disks.target, disks.submit_target, never_skip),
     Step("mirror", disks.mirror, disks.submit_mirror, disks.skip_mirror),
     Step("guests", disks.guests, disks.submit_guests, never_skip),
-    Step("more", disks.more, store_values, disks.skip_more),
+    Step("more", disks.more, disks.submit_more, disks.skip_more),
     Step("card", network.card, network.submit_card, never_skip),
     Step("bond", network.bond, network.submit_bond, network.skip_bond),
     Step("ip", network.ip, network.submit_ip, never_skip),

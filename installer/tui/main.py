@@ -17,7 +17,7 @@ from dom0kit.errors import UserError
 from installer.answer_source.source import last_value, split_arguments
 from installer.command_log import Commands
 from installer.hardware.probe import collect
-from installer.model.hardware import Disk, Facts, IscsiSession, Nic, PhysicalVolume
+from installer.model.hardware import Disk, Facts, IscsiSession, Machine, Nic, PhysicalVolume
 from installer.model.image_manifest import Manifest, parse_manifest, read_manifest
 from installer.session import IMAGE, LOGS, Session, open_session
 from installer.storage_network import bring_up
@@ -62,6 +62,7 @@ def to_tuples(value: Any) -> Any:
 def parse_facts(text: str) -> Facts:
     """Parse facts as ``dom0kit facts --json`` prints them."""
     value = json.loads(text)
+    value["machine"] = record_from(Machine, value.get("machine", {}))
     records = {"disks": Disk, "nics": Nic, "physical_volumes": PhysicalVolume, "sessions": IscsiSession}
     for name, kind in records.items():
         value[name] = [record_from(kind, entry) for entry in value.get(name, [])]

@@ -175,6 +175,8 @@ def guests(state: State) -> dict[str, Any] | str:
         value["thin"] = True
     if disks := state.guest_disks():
         value["disks"] = [selector(disk, state.facts) for disk in disks]
+        if state.is_checked("guests.only"):
+            value["on_target"] = False
     return value
 
 

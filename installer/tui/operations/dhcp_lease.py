@@ -10,6 +10,8 @@ import ipaddress
 import socket
 from pathlib import Path
 
+from installer.hardware.naming import lease_name, lease_values
+
 FIELDS = ("address", "gateway", "dns", "search", "host")
 """Proposed fields; in the state their names have the prefix ``lease.``."""
 
@@ -19,7 +21,7 @@ def parse_lease(text: str, own: str = "") -> dict[str, str]:
 
     :param own: name of the running system, which some servers return as the host name.
     """
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    values = lease_values(text)
     found = dict.fromkeys((f"lease.{name}" for name in FIELDS), "")
     try:
         interface = ipaddress.IPv4Interface(f"{values['ADDRESS']}/{values['NETMASK']}")
@@ -29,15 +31,8 @@ def parse_lease(text: str, own: str = "") -> dict[str, str]:
     found["lease.gateway"] = next(iter(values.get("ROUTER", "").split()), "")
     found["lease.dns"] = values.get("DNS", "")
     found["lease.search"] = values.get("DOMAINNAME", "")
-    host = values.get("HOSTNAME", "")
-    if host.partition(".")[0] != own.partition(".")[0]:
-        found["lease.host"] = full_name(host, values.get("DOMAINNAME", ""))
+    found["lease.host"] = lease_name(text, own)
     return found
-
-
-def full_name(host: str, domain: str) -> str:
-    """Return a host name with its domain."""
-    return f"{host}.{domain}" if host and domain and "." not in host else host
 
 
 def read_lease(nic: str, root: Path = Path("/")) -> dict[str, str]:

@@ -34,7 +34,8 @@ Thin: space is allocated when guests write to it. It can be overcommitted, so yo
 None: choose this if guests are stored on a storage network, or if you set up the space later. The rest of the disk \
 then stays empty.
 
-Additional disks are used as a whole; all their data is lost."""
+Additional disks are used as a whole; all their data is lost. With 'Only these' the rest of the system disk stays empty: \
+for a system on a small disk or mirror of its own."""
 
 
 def target(state: State) -> Form:
@@ -181,10 +182,19 @@ def more(state: State) -> Form:
         items=(
             Text("Select the disks to add, using the space bar. All data on them will be lost."),
             Gap(),
-            CheckList("guests.disks", HEADER, found, state.keys("guests.disks"), WIDTHS, height=9, gap=1),
+            CheckList("guests.disks", HEADER, found, state.keys("guests.disks"), WIDTHS, height=7, gap=1),
+            Check("guests.only", "Only these: nothing for guests on the system disk", state.is_checked("guests.only")),
         ),
         help=GUESTS_HELP,
     )
+
+
+def submit_more(state: State, values: Values) -> State | list[Problem]:
+    """Require a disk when guests are to use the additional disks only."""
+    after = state.with_values(values)
+    if after.is_checked("guests.only") and not after.guest_disks():
+        return [Problem("guests.disks", "Select at least one disk for guests, or let them use the system disk too.")]
+    return after
 
 
 def skip_more(state: State) -> bool:

@@ -64,7 +64,10 @@ def overview(state: State) -> str:
         ),
         (
             "Guests",
-            "no space" if guests == "none" else f"volume group {text('guests.group')}{', thin' if guests == 'thin' else ''}",
+            "no space"
+            if guests == "none"
+            else f"volume group {text('guests.group')}{', thin' if guests == 'thin' else ''}"
+            + (", not on the system disk" if state.guest_disks() and state.is_checked("guests.only") else ""),
         ),
         ("More disks", ", ".join(short(disk.path) for disk in state.guest_disks())),
         ("Network", f"{cards}: {', '.join(addresses)}" + (f", VLAN {text('ip.vlan')}" if text("ip.vlan") else "")),

@@ -131,3 +131,37 @@ def test_what_lay_where_partitions_will_be_is_erased() -> None:
     assert (guests.start, 17 * MIB) in erase, "an old array's data begins at 16 MiB: a volume group would come back"
     assert (guests.end - MIB, MIB) in erase
     assert all(offset % MIB == 0 and 0 < offset + length <= DISK.size for offset, length in erase)
+
+
+ONLY_OTHERS = "guests: {on_target: false, disks: [{serial: G}]}\n"
+
+
+def test_guests_on_other_disks_only() -> None:
+    # A pair of small disks for the system cannot have the sectors of the large ones for guests, and need not.
+    small = [dataclasses.replace(disk, size=12 * GIB) for disk in (DISK, TWO)]
+    third = Disk("/dev/sdc", "disk", 1024 * GIB, serial="G", sector=4096)
+    made = plan(facts(*small, third), ONLY_OTHERS)
+    assert [p.name for p in made.partitions] == ["bios_grub", "ESP", "dom0kit-system"]
+    assert len(made.arrays) == 1
+    assert find(made, actions.MakeVolumeGroup).devices == ("/dev/sdc",)
+    assert made.volume_group == "guests"
+    assert "guests on /dev/sdc" in made.render()
+    assert "volume group" not in made.render().partition("no  partition")[2].partition("file")[0]
+    assert not any("/dev/sdc is not" in warning for warning in made.warnings)
+    assert [old.path for old in find(made, actions.Wipe).disks] == ["/dev/sda", "/dev/nvme0n1", "/dev/sdc"]
+
+
+def test_a_thin_pool_on_other_disks_has_metadata_for_them_alone() -> None:
+    third = Disk("/dev/sdc", "disk", 64 * GIB, serial="G")
+    whole = find(plan(facts(DISK, TWO, third), "guests: {thin: true, disks: [{serial: G}]}\n"), actions.MakeVolumeGroup)
+    alone = find(plan(facts(DISK, TWO, third), ONLY_OTHERS.replace("{on", "{thin: true, on")), actions.MakeVolumeGroup)
+    assert alone.pool_metadata == 64 * MIB
+    assert whole.pool_metadata > alone.pool_metadata
+
+
+def test_guests_disks_alone_must_still_fit_each_other_and_be_free() -> None:
+    one, other = (Disk(f"/dev/sd{c}", "disk", GIB * 100, serial=f"G{c}", sector=s) for c, s in (("c", 512), ("d", 4096)))
+    more = "guests: {on_target: false, disks: [{serial: Gc}, {serial: Gd}]}\n"
+    assert "the volume group guests must have the same sector size" in problems(DISK, TWO, one, other, more=more)
+    full = Disk("/dev/sdc", "disk", 100 * GIB, serial="G", contents=("ext4",))
+    assert "is not empty" in problems(DISK, TWO, full, more=ONLY_OTHERS)

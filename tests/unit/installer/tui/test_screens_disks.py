@@ -10,8 +10,8 @@ from screen_samples import ALL, BLANK, DIRTY, FACTS, MAP, PATHS, STICK, chosen, 
 from dom0kit.linux.multipath_maps import Group, Map, Path
 from dom0kit.units import GIB
 from installer.model.hardware import Disk
-from installer.tui.pages import disk_rows, disks
-from installer.tui.state import State
+from installer.tui.pages import disk_rows, disks, summary
+from installer.tui.state import State, document
 from installer.tui.toolkit.forms import CheckList, Problem, Table
 from installer.tui.toolkit.layout import pane_lines
 
@@ -174,3 +174,14 @@ def test_no_box_for_additional_disks_without_any() -> None:
     names = [field.name for field in disks.guests(chosen(facts=with_disks(BLANK))).fields()]
     assert "guests.more" not in names
     assert "guests.more" in [field.name for field in disks.guests(chosen(facts=FACTS)).fields()]
+
+
+def test_guests_on_the_additional_disks_only() -> None:
+    values = {"guests.more": True, "guests.disks": ("/dev/sdb",), "guests.only": True}
+    state = ok(disks.submit_more(chosen(), values))
+    made = document(state)["guests"]
+    assert made["on_target"] is False
+    assert len(made["disks"]) == 1
+    assert "not on the system disk" in summary.overview(state)
+    assert only(disks.submit_more(chosen(), {**values, "guests.disks": ()})).field == "guests.disks"
+    assert "on_target" not in document(ok(disks.submit_more(chosen(), {**values, "guests.only": False})))["guests"]

@@ -38,7 +38,6 @@ def test_a_lease_becomes_proposals() -> None:
     # A server that says the live system's own name back has named none.
     assert dhcp_lease.parse_lease(LEASE, "xen7.local")["lease.host"] == ""
     assert dhcp_lease.parse_lease(LEASE.replace("HOSTNAME=xen7\n", ""), "live")["lease.host"] == ""
-    assert dhcp_lease.full_name("xen7.lab", "example.org") == "xen7.lab"
 
 
 def test_the_lease_of_a_card_is_found_by_its_number(tmp_path: Path) -> None:
