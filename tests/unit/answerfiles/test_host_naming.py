@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 
 import pytest
+from answer_strategies import MODEST
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -60,6 +61,7 @@ def test_the_schema_takes_the_same_names() -> None:
     Draft202012Validator.check_schema(schema())
 
 
+@MODEST
 @given(
     st.dictionaries(st.sampled_from([*PLACES, "dhcp"]), st.text(max_size=70)),
     st.sampled_from(["dhcp", "x{serial}", "{mac}-{uuid}"]),
