@@ -17,11 +17,23 @@ Progress = Callable[[int], None]
 """Called with the number of bytes done so far."""
 
 
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Put a file's name into an OSError that has none: read(2), write(2) and fsync(2) know no names."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make a folder's entries durable (fsync(2) on the directory)."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        with naming(folder):
+            os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -41,7 +53,8 @@ def replacing(path: Path, mode: int = 0o644, *, reuse: bool = False) -> Iterator
     try:
         os.fchmod(fd, mode)
         yield new
-        os.fsync(fd)
+        with naming(path):
+            os.fsync(fd)
         os.rename(new, path)
     except BaseException:
         new.unlink(missing_ok=True)
@@ -53,7 +66,7 @@ def replacing(path: Path, mode: int = 0o644, *, reuse: bool = False) -> Iterator
 
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
     """Write a file that is either the old or the new one after a power cut; see :func:`replacing`."""
-    with replacing(path, mode) as new:
+    with replacing(path, mode) as new, naming(path):
         new.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
@@ -93,7 +106,11 @@ def sha256_file(path: Path, progress: Progress | None = None) -> str:
     # One buffer for all blocks: memory that is new for each of them costs a fault for each of its pages.
     buffer = memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
-        while size := file.readinto(buffer):
+        while True:
+            with naming(path):
+                size = file.readinto(buffer)
+            if not size:
+                break
             digest.update(buffer[:size])
             done += size
             if progress:
@@ -102,10 +119,29 @@ def sha256_file(path: Path, progress: Progress | None = None) -> str:
 
 
 def copy_durable(source: Path, target: Path, progress: Progress | None = None) -> None:
-    """Copy a file's content atomically; the kernel copies (sendfile(2)). The caller verifies by reading it back."""
+    """Copy a file's content atomically; the kernel copies (sendfile(2)). The caller verifies by reading it back.
+
+    :raises OSError: with the name of the file that failed: the source that cannot be read, or the target.
+    """
     done = 0
     with replacing(target, reuse=True) as new, source.open("rb", buffering=0) as read, new.open("wb", buffering=0) as write:
-        while size := os.sendfile(write.fileno(), read.fileno(), None, BLOCK):
+        while True:
+            try:
+                size = os.sendfile(write.fileno(), read.fileno(), None, BLOCK)
+            except OSError as error:
+                error.filename = str(source if _unreadable(read.fileno(), done) else target)
+                raise
+            if not size:
+                break
             done += size
             if progress:
                 progress(done)
+
+
+def _unreadable(fd: int, offset: int) -> bool:
+    # sendfile(2) does not say which side failed.
+    try:
+        os.pread(fd, BLOCK, offset)
+    except OSError:
+        return True
+    return False

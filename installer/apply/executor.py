@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
 from dom0kit.fs import sync_folder, write_atomic
-from installer.apply import host_initramfs, image_copy, partitioning
+from installer.apply import host_initramfs, image_copy, partitioning, wiping
+from installer.apply.device_errors import Places, device_errors
 from installer.bootloader import grub
 from installer.command_log import Commands
 from installer.model import actions
@@ -21,8 +20,6 @@ from installer.packages import install_target
 from installer.plan.plan import Plan
 
 MOUNT_POINT = Path("/run/dom0kit/target")
-OF_HARDWARE = frozenset({errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN})
-"""What reads and writes of a failing disk end with: ext4 turns read-only after an error (EROFS), or finds damage (EUCLEAN)."""
 
 
 @dataclass
@@ -31,6 +28,7 @@ class Work:
 
     :param logs: files to copy to the installed host.
     :param mounted: whether the system's file system is mounted at ``system``.
+    :param uefi: whether the firmware has boot entries.
     :param after: called with ``written`` when everything but bootability is on the disk.
     """
 
@@ -39,6 +37,7 @@ class Work:
     logs: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     mounted: bool = False
+    uefi: bool = False
     after: Callable[[str], None] = lambda stage: None
 
     def mount(self, device: str) -> None:
@@ -60,30 +59,16 @@ def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
     :returns: warnings about problems that do not affect the host.
     :raises UserError: when a step fails.
     """
+    image = next((Path(action.folder) for action in plan.actions if isinstance(action, actions.Stage)), Path("/"))
+    work.uefi = plan.firmware == "uefi"
+    places = Places((*plan.disks, *plan.guest_disks), work.system, image)
     with clean_up(work):
         for action in plan.actions:
             if isinstance(action, actions.Finish):
                 work.after("written")
-            with reporter.step(action.title) as step, hardware_errors(action.title):
+            with reporter.step(action.title) as step, device_errors(action.title, places, work.commands):
                 carry_out(action, work, step)
     return work.warnings
-
-
-@contextmanager
-def hardware_errors(title: str) -> Iterator[None]:
-    """Raise an error of the disk or the medium as one of the machine's, with a hint; any other OSError is a bug and passes.
-
-    :raises UserError: in place of an OSError whose number is in :data:`OF_HARDWARE`.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in OF_HARDWARE:
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        raise UserError(
-            f"{title} failed: {error.strerror}{where}", "the disk, its cable or the medium fails; see 'dmesg'"
-        ) from error
 
 
 @contextmanager
@@ -108,7 +93,7 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
         case actions.Stage():
             image_copy.stage(action, step, work.commands)
         case actions.Wipe():
-            partitioning.wipe(action, work.commands)
+            wipe(action, work)
         case actions.PartitionDisks():
             partitioning.partition(action, work.commands)
         case actions.MakeArrays():
@@ -130,6 +115,13 @@ def carry_out(action: Action, work: Work, step: Step) -> None:
             host_initramfs.write_host_part(action, work.system, work.commands)
         case actions.Finish():
             finish(action, work)
+
+
+def wipe(action: actions.Wipe, work: Work) -> None:
+    """Erase the disks, then the firmware's boot entries for the partitions that were on them."""
+    erased = wiping.wipe(action, work.commands)
+    if work.uefi:
+        grub.remove_boot_entries(erased, work.commands)
 
 
 def finish(action: actions.Finish, work: Work) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.events import Step
-from dom0kit.fs import copy_durable, sha256_file, sync_folder, write_atomic
+from dom0kit.fs import copy_durable, naming, sha256_file, sync_folder, write_atomic
 from dom0kit.units import human_bytes
+from installer.apply.device_errors import OF_HARDWARE
 from installer.bootloader.grub import GRUB
 from installer.command_log import Commands
 from installer.model.actions import CopyImage, Stage, WriteState
@@ -21,6 +22,7 @@ PROGRAMS = (
     ("grub-mkimage", "package grub-common"),
     ("pvcreate vgcreate vgchange lvcreate", "package lvm2"),
     ("mdadm", "package mdadm"),
+    ("dmsetup", "package dmsetup"),
     ("kpartx", "package kpartx"),
 )
 GRUB_FILES = ("i386-pc/boot.img", "i386-pc/moddep.lst", "x86_64-efi/moddep.lst")
@@ -59,6 +61,8 @@ def verify(folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, st
 
             found = sha256_file(path, report)
         except OSError as error:
+            if error.errno in OF_HARDWARE:
+                raise
             raise UserError(f"cannot read {path}: {error.strerror}", hint) from error
         if found != file.sha256:
             raise UserError(f"{path} has the checksum {found[:16]}..., the manifest says {file.sha256[:16]}...", hint)
@@ -69,7 +73,8 @@ def drop_cache(path: Path) -> None:
     """Drop a file from the page cache so that the next read comes from the disk; call fsync first."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        with naming(path):
+            os.fsync(fd)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(fd)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.fs import sha256_file, write_atomic
+from dom0kit.fs import naming, sha256_file, write_atomic
 from dom0kit.units import SECTOR
 from installer.bootloader import grub_bios
 from installer.command_log import Commands
@@ -31,6 +32,7 @@ COMMON_MODULES = """
 EFI_FILES = ("EFI/dom0kit/grubx64.efi", "EFI/BOOT/BOOTX64.EFI")
 LABEL = "dom0kit"
 SECOND_LABEL = "dom0kit (second disk)"
+PARTITION = re.compile(r"HD\(\d+,GPT,([0-9a-fA-F-]{36})[,)]")
 NVRAM_LOADER = r"\EFI\dom0kit\grubx64.efi"
 
 # mtools would ask questions about an unusual FAT; no user could answer.
@@ -93,7 +95,7 @@ def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
     """Write the core image, then the boot sector, so that the sector never points to nothing."""
     boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
     first = core_start // SECTOR
-    with open(disk, "r+b", buffering=0) as file:
+    with naming(disk), open(disk, "r+b", buffering=0) as file:
         file.seek(core_start)
         file.write(grub_bios.core_image(core, first, core_size))
         os.fsync(file.fileno())
@@ -104,16 +106,44 @@ def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
         os.fsync(file.fileno())
 
 
-def boot_entries(listing: str, label: str) -> list[str]:
-    """Return the numbers of boot entries with a label in the output of ``efibootmgr`` (pure)."""
+def boot_entries(listing: str, label: str) -> dict[str, str]:
+    """Return the boot entries with a label in the output of ``efibootmgr --verbose`` (pure).
+
+    :returns: the GUID of the partition by the entry's number; "" for an entry that names none.
+    """
     # Including those of single paths to the same disk.
-    return re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?: \(path \d+\))?(?:\t.*)?$", listing, re.MULTILINE)
+    lines = re.findall(rf"^Boot([0-9A-F]{{4}})[* ] {re.escape(label)}(?: \(path \d+\))?(?:\t(.*))?$", listing, re.MULTILINE)
+    found = {}
+    for number, where in lines:
+        guid = PARTITION.search(where)
+        found[number] = guid.group(1).lower() if guid else ""
+    return found
+
+
+def outdated(listing: str, erased: Collection[str]) -> list[str]:
+    """Return the numbers of dom0kit's entries whose partition was erased by this installation (pure).
+
+    An entry for any other partition belongs to another dom0kit, on a disk that stays or is not connected now.
+
+    :param erased: GUIDs of the partitions that were on the disks.
+    """
+    entries = {**boot_entries(listing, LABEL), **boot_entries(listing, SECOND_LABEL)}
+    return [number for number, guid in entries.items() if guid in erased]
 
 
 def first_entry(listing: str) -> str:
     """Return the first entry of the boot order in the output of ``efibootmgr``; "" without an order (pure)."""
     found = re.search(r"^BootOrder: ([0-9A-F]{4})", listing, re.MULTILINE)
     return found.group(1) if found else ""
+
+
+def remove_boot_entries(erased: Collection[str], commands: Commands) -> None:
+    """Remove the entries for partitions that were erased, by their GUIDs; the firmware's refusal is logged."""
+    try:
+        for number in outdated(commands(["efibootmgr", "--verbose"]).output, erased):
+            commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+    except UserError as error:
+        commands.note(f"boot entries of the erased partitions stay: {error.message}")
 
 
 def set_boot_entries(action: Finish, commands: Commands) -> str:
@@ -125,11 +155,8 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
     if not action.entries:
         return ""
     try:
-        old = commands(["efibootmgr"]).output
-        # Entries of an earlier installation, on one disk or two, would be dangling.
-        for label in (LABEL, SECOND_LABEL):
-            for number in boot_entries(old, label):
-                commands(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+        # Entries of another dom0kit, which have the same label, stay.
+        others = boot_entries(commands(["efibootmgr"]).output, action.entries[0].label)
         # --create also puts the new entry first in BootOrder, so the first disk is handled last.
         for entry in reversed(action.entries):
             where: list[str] = ["--disk", entry.disk, "--part", str(entry.esp_number)]
@@ -146,7 +173,7 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
     except UserError as error:
         said = error.message.splitlines()[-1].strip()
         return f"the firmware rejected a boot entry ({said}); it will boot the host from EFI/BOOT/BOOTX64.EFI"
-    if first_entry(listing) not in boot_entries(listing, action.entries[0].label):
+    if first_entry(listing) not in boot_entries(listing, action.entries[0].label).keys() - others.keys():
         return (
             f"the firmware did not move {action.entries[0].label} first in its boot order; "
             "set it in the firmware setup, or the machine may boot another device"

@@ -25,6 +25,8 @@ class OldDisk:
     """A disk to clear, as it was found.
 
     :param size: bytes.
+    :param serial: serial number; like ``wwn`` and ``digest`` for identifying the disk again before the first write.
+    :param digest: SHA-256 of both ends; "" if unknown. See :func:`installer.hardware.disk_ends.read_ends`.
     :param erase: additional areas to overwrite with zeros, as (offset, length) in bytes: the ends of the new partitions,
         where the signature of an old file system or array would become visible again.
     """
@@ -33,6 +35,9 @@ class OldDisk:
     size: int
     partitions: tuple[str, ...]
     erase: tuple[tuple[int, int], ...] = ()
+    serial: str = ""
+    wwn: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,23 @@ DISK_NOT_MULTIPATH = Refusal(
     "`san.multipath` is `required`, and a system disk is not a multipath map.",
     "Check the paths with `multipath -ll`, or change `san.multipath`.",
 )
-DISK_IN_USE = Refusal("disk-in-use", "A file system or swap area on the disk is in use.", "Unmount it, or select another disk.")
+DISK_IN_USE = Refusal(
+    "disk-in-use",
+    "Something on the disk is in use: a file system, swap, an opened crypt device, a volume or partition that a program has "
+    "open. The message names it. Nothing was changed.",
+    "Unmount or close it, or select another disk.",
+)
+DISK_CHANGED = Refusal(
+    "disk-changed",
+    "Immediately before the first write, the disk has another serial number, WWN, size or content than when the plan was made.",
+    "Find out what changed, then start the installation again.",
+)
+DEVICE_FAILED = Refusal(
+    "device-failed",
+    "A disk or the medium returned an error while the installer used it. The message names the device and the kernel's last "
+    "lines.",
+    "Replace the disk or its cable, or write the medium again.",
+)
 DISK_READ_ONLY = Refusal("disk-read-only", "The disk is write-protected.", "Remove the write protection, or select another disk.")
 DISK_NOT_EMPTY = Refusal(
     "disk-not-empty",
@@ -121,6 +137,8 @@ INSTALLATION = RefusalTable(
         DISK_DUPLICATE,
         DISK_NOT_MULTIPATH,
         DISK_IN_USE,
+        DISK_CHANGED,
+        DEVICE_FAILED,
         DISK_READ_ONLY,
         DISK_NOT_EMPTY,
         DISK_TOO_SMALL,

@@ -11,7 +11,7 @@ import pytest
 from loop_devices import GIB, MIB, LoopDisk, loop_disk, output, signatures
 
 from dom0kit.errors import UserError
-from installer.apply import partitioning
+from installer.apply import partitioning, wiping
 from installer.command_log import Commands
 from installer.model import actions
 
@@ -70,7 +70,7 @@ def test_wiping_stops_the_array_and_empties_it(pair: tuple[LoopDisk, LoopDisk], 
     output("mkfs.ext4", "-q", "-F", array.device)
     (running,) = arrays_of(*pair)
     old = tuple(actions.OldDisk(disk.path, disk.size, ()) for disk in pair)
-    partitioning.wipe(actions.Wipe(old, (), (running,)), commands)
+    wiping.wipe(actions.Wipe(old, (), (running,)), commands)
     assert arrays_of(*pair) == set()
     assert [signatures(disk.path) for disk in pair] == [[], []]
     partitioning.make_arrays(actions.MakeArrays((array,)), commands)

@@ -9,7 +9,7 @@ import pytest
 from loop_devices import GIB, MIB, LoopDisk, loop_disk, output, signatures
 
 from dom0kit.polling import TimedOut
-from installer.apply import partitioning
+from installer.apply import partition_devices, partitioning, wiping
 from installer.command_log import Commands
 from installer.model import actions
 from installer.model.partition_layout import Partition, lay_out
@@ -77,7 +77,7 @@ def test_both_disks_of_a_mirror_are_partitioned_alike(tmp_path: Path, commands: 
 
 def test_a_partition_that_does_not_appear_is_named(tmp_path: Path, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     """Partition an image file, which sgdisk writes as well as any disk, and which has no partition devices."""
-    monkeypatch.setattr(partitioning, "SECONDS_FOR_DEVICES", 0.3)
+    monkeypatch.setattr(partition_devices, "SECONDS_FOR_DEVICES", 0.3)
     file = tmp_path / "disk-"
     with file.open("xb") as made:
         made.truncate(12 * GIB)
@@ -98,7 +98,7 @@ def test_partitions_of_a_map_are_made_and_removed(disk: LoopDisk, commands: Comm
         sizes = [int(output("blockdev", "--getsize64", f"{mapped}-part{p.number}")) for p in parts]
         assert sizes == [p.size for p in parts]
         old = actions.OldDisk(mapped, disk.size, tuple(f"{mapped}-part{p.number}" for p in parts))
-        partitioning.wipe(actions.Wipe((old,), (), ()), commands)
+        wiping.wipe(actions.Wipe((old,), (), ()), commands)
         assert not list(Path("/dev/mapper").glob(f"{name}-part*"))
         assert disk.read(0, MIB) == bytes(MIB)
     finally:

@@ -175,7 +175,9 @@ def test_a_disk_that_fails_while_it_is_written_is_the_machines_error(tmp_path: P
             plan, _ = plan_for(disk, image)
             work = work_at(tmp_path, commands)
             reasons = "Input/output error|No space left on device|Read-only file system"
-            with pytest.raises(UserError, match=rf"^copy the image failed: ({reasons})") as caught:
+            with pytest.raises(
+                UserError, match=rf"^copy the image failed: the disk {disk.path} failed .*: ({reasons}) \[dev"
+            ) as caught:
                 apply(plan, Reporter("installer"), work)
             assert "dmesg" in caught.value.hint
             assert not os.path.ismount(work.system)

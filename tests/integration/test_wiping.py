@@ -9,8 +9,8 @@ import pytest
 from loop_devices import GIB, MIB, LoopDisk, blkid, loop_disk, output, signatures
 from raid_superblock import superblock
 
-from dom0kit.process import CommandFailed
-from installer.apply import partitioning
+from dom0kit.errors import UserError
+from installer.apply import wiping
 from installer.command_log import Commands
 from installer.model import actions
 
@@ -34,7 +34,7 @@ def wipe(
 ) -> None:
     """Wipe one disk as the installer does."""
     action = actions.Wipe((actions.OldDisk(disk.path, disk.size, partitions, erase),), groups, ())
-    partitioning.wipe(action, commands)
+    wiping.wipe(action, commands)
 
 
 def test_no_signature_and_no_partition_is_left(disk: LoopDisk, commands: Commands) -> None:
@@ -119,7 +119,7 @@ def test_a_disk_that_cannot_be_written_is_an_error_and_stays_as_it_is(disk: Loop
     output("mkfs.ext4", "-q", "-F", disk.path)
     output("blockdev", "--setro", disk.path)
     try:
-        with pytest.raises(CommandFailed, match="wipefs exited with 1"):
+        with pytest.raises(UserError, match=f"{disk.path} is write-protected"):
             wipe(disk, commands)
     finally:
         # The kernel keeps it for the device's next user.
@@ -133,6 +133,6 @@ def test_several_disks_are_wiped_at_once(tmp_path: Path, commands: Commands) -> 
             with_partitions(disk, "+100M")
             assert "gpt" in signatures(disk.path)
         old = tuple(actions.OldDisk(disk.path, disk.size, (disk.part(1),)) for disk in (one, two))
-        partitioning.wipe(actions.Wipe(old, (), ()), commands)
+        wiping.wipe(actions.Wipe(old, (), ()), commands)
         assert [signatures(disk.path) for disk in (one, two)] == [[], []]
         assert [disk.parts() for disk in (one, two)] == [{}, {}]

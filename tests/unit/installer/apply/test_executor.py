@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from fake_firmware import FakeFirmware
 from fake_runner import Call, FakeRunner
 from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 
@@ -17,17 +18,12 @@ from dom0kit.events import Event, Reporter, Step
 from dom0kit.units import GIB, MIB
 from installer.apply import image_copy, partitioning
 from installer.apply.executor import Work, apply, finish
-from installer.bootloader import grub
 from installer.command_log import Commands
 from installer.model import actions
 from installer.model.image_manifest import ImageFile
 from installer.model.partition_layout import lay_out
 from installer.plan.plan import make_plan
 from installer.session import Session, guarded
-
-LISTING = (
-    "BootCurrent: 0003\nBootOrder: 0003,0001\nBoot0001* dom0kit\tHD(2,GPT)/File(x)\nBoot0003* UEFI Shell\nBoot0004  dom0kit\n"
-)
 
 
 def commands(fake: FakeRunner) -> Commands:
@@ -99,40 +95,18 @@ def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
     (tmp_path / "boot/grub").mkdir(parents=True)
     image_copy.write_state(actions.WriteState("1", "{}"), tmp_path)
     seen: list[bool] = []
+    firmware = FakeFirmware()
 
     def efibootmgr(call: Call) -> str:
         seen.append((tmp_path / "state/1/installed.json").exists())
         assert (tmp_path / "boot/grub/grub.cfg").read_text() == "menu"
-        return LISTING
+        return firmware.output(call)
 
     fake = FakeRunner({"": efibootmgr})
     finish(the_finish("dom0kit"), Work(commands(fake), tmp_path))
-    assert seen == [False] * 5
+    assert seen == [False] * 3
     assert (tmp_path / "state/1/installed.json").exists()
-    assert [argv[3] for argv in fake.words[1:3]] == ["0001", "0004"]
-    assert r"\EFI\dom0kit\grubx64.efi" in fake.words[3]
-
-
-def test_nvram_is_a_warning_on_uefi_and_nothing_on_bios() -> None:
-    warning = grub.set_boot_entries(the_finish("dom0kit"), commands(FakeRunner(failing={"efibootmgr"}, errors="no room")))
-    assert "no room" in warning
-    fake = FakeRunner()
-    assert grub.set_boot_entries(the_finish(), commands(fake)) == ""
-    assert fake.words == []
-
-
-def test_both_disks_of_a_mirror_are_in_the_boot_order_the_first_one_first() -> None:
-    listing = "BootOrder: 0001,0002\nBoot0001* dom0kit\tHD\nBoot0002* dom0kit (second disk)\tHD\nBoot0007* dom0kit extra\n"
-    fake = FakeRunner({"": listing})
-    assert grub.set_boot_entries(the_finish("dom0kit", "dom0kit (second disk)"), commands(fake)) == ""
-    assert [argv[3] for argv in fake.words if "--delete-bootnum" in argv] == ["0001", "0002"]
-    made = [argv[argv.index("--disk") + 1] for argv in fake.words if "--create" in argv]
-    assert made == ["/dev/sdb", "/dev/sda"], "each one that is made comes first"
-
-
-def test_firmware_that_keeps_its_own_order_is_named() -> None:
-    fake = FakeRunner({"": "BootOrder: 0003,0001\nBoot0001* dom0kit\nBoot0003* PXE\n"})
-    assert "did not move dom0kit first" in grub.set_boot_entries(the_finish("dom0kit"), commands(fake))
+    assert r"\EFI\dom0kit\grubx64.efi" in fake.words[1]
 
 
 def test_arrays_have_the_same_name_on_every_machine() -> None:
@@ -143,20 +117,6 @@ def test_arrays_have_the_same_name_on_every_machine() -> None:
     assert "--uuid=00000000:00000000:00000000:00000001" in words
     assert words[-2:] == ["/dev/sda4", "/dev/sdb4"]
     assert "--data-offset=0K" not in partitioning.mdadm_arguments(actions.Array("a", IDENTITY, "1.0", ("x", "y")))
-
-
-def test_wipe_empties_arrays_before_it_stops_them(tmp_path: Path) -> None:
-    target = tmp_path / "disk"
-    target.write_bytes(b"x" * 8 * MIB)
-    fake = FakeRunner()
-    old = actions.OldDisk(str(target), 8 * MIB, (), ((3 * MIB, 2 * MIB),))
-    partitioning.wipe(actions.Wipe((old,), ("old",), ("/dev/md127",)), commands(fake))
-    programs = [tuple(argv[:2]) + tuple(argv[-1:]) for argv in fake.words]
-    order = [("vgchange", "--activate", "old"), ("wipefs", "--all", "/dev/md127"), ("mdadm", "--stop", "/dev/md127")]
-    assert programs[:3] == order
-    data = target.read_bytes()
-    zeros = [number for number in range(8) if data[number * MIB : (number + 1) * MIB] == bytes(MIB)]
-    assert zeros == [0, 3, 4, 7]
 
 
 def test_thin_pool_takes_all_the_space() -> None:

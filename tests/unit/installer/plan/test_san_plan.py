@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_firmware import FakeFirmware
 from fake_runner import FakeRunner, Output
 from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
 
@@ -17,7 +18,7 @@ from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
 from dom0kit.units import GIB
 from installer.apply import host_initramfs as writing
-from installer.apply import partitioning
+from installer.apply import partition_devices
 from installer.bootloader import grub
 from installer.command_log import Commands
 from installer.model import actions
@@ -214,11 +215,12 @@ def test_entries_of_paths_go_with_those_of_an_earlier_installation() -> None:
     listing = (
         "Boot0001* dom0kit\tHD(2)\nBoot0002* dom0kit (path 1)\tPci\nBoot000A* dom0kit (path 12)\nBoot0003* dom0kit (my own)\n"
     )
-    assert grub.boot_entries(listing, "dom0kit") == ["0001", "0002", "000A"]
+    assert list(grub.boot_entries(listing, "dom0kit")) == ["0001", "0002", "000A"]
 
 
 def test_a_paths_table_is_read_again() -> None:
-    shell = Shell({"efibootmgr": "BootOrder: 0001\nBoot0001* dom0kit\tHD(2)\n"})
+    firmware = FakeFirmware()
+    shell = Shell({"efibootmgr": firmware.output})
     entries = find(plan(facts(LUN, *PATHS, firmware="uefi")), actions.Finish).entries
     assert grub.set_boot_entries(actions.Finish("0", "", entries, ""), shell.commands) == ""
     made = [line for line in shell.lines if "--create" in line or line.startswith("blockdev")]
@@ -234,15 +236,15 @@ def test_a_paths_table_is_read_again() -> None:
 
 def test_partitions_of_a_map_are_kpartxs() -> None:
     shell = Shell()
-    partitioning.forget_partitions(MAP, shell.commands)
-    partitioning.show_partitions(MAP, shell.commands)
+    partition_devices.forget(MAP, shell.commands)
+    partition_devices.show(MAP, shell.commands)
     assert [line for line in shell.lines if "udevadm" not in line] == [
         f"kpartx -d -s -p -part {MAP}",
         f"kpartx -a -u -s -p -part {MAP}",
     ]
     shell.lines.clear()
-    partitioning.forget_partitions("/dev/sda", shell.commands)
-    partitioning.show_partitions("/dev/sda", shell.commands)
+    partition_devices.forget("/dev/sda", shell.commands)
+    partition_devices.show("/dev/sda", shell.commands)
     assert shell.lines == ["partx --delete /dev/sda", "partx --update /dev/sda"]
 
 
