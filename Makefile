@@ -25,7 +25,7 @@ release: prepare ## build build/dom0kit-release.iso, with the best compression
 deb: prepare ## build the Debian package of the builder, for Debian 13, into build/
 	@packaging/debian/build build
 
-test: check unit integration iso ## style checks, unit and integration tests, an ISO build, the set smoke: BIOS and UEFI (JOBS=1: one by one)
+test: check unit iso integration ## style checks, unit tests, an ISO build, integration tests with its image, the set smoke: BIOS and UEFI (JOBS=1: one by one)
 	@$(DOM0KIT) qa --set smoke --jobs $(JOBS)
 
 check: prepare ## style and types: ruff, mypy, shellcheck

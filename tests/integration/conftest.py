@@ -1,7 +1,7 @@
 """What every integration test needs: root, the installer's programs, a mount namespace of its own, named skips.
 
-A missing program or missing rights ends the run at once. What only some kernels have (md, device-mapper) is a named skip: the
-tests are counted by what they lack at the end of the run.
+A missing program or missing rights ends the run at once. What only some kernels have (md, device-mapper), and what needs the
+built image, is a named skip: the tests are counted by what they lack at the end of the run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from live_root import LVM_CONF, SQUASHFS
 from loop_devices import LoopDisk, loop_disk
 
 from dom0kit.events import Reporter, Step
@@ -24,23 +25,17 @@ from installer.command_log import Commands
 
 MORE_PROGRAMS = ["losetup", "blkid", "dumpe2fs", "fsck.vfat", "mksquashfs", "sshd", "ssh", "ssh-keygen", "openssl", "udevadm"]
 CLONE_NEWNS = 0x00020000
-LVM_CONF = """devices {
-    # Nothing but the disks of these tests, whatever else this machine has.
-    filter = [ "a|^/dev/loop|", "r|.*|" ]
-    global_filter = [ "a|^/dev/loop|", "r|.*|" ]
-    use_devicesfile = 0
-}
-"""
 FEATURES = {
     "md": "software RAID (md_mod, raid1)",
     "dm": "device-mapper (dm_mod)",
+    "image": "the image's squashfs (build/image/dom0.squashfs, made by 'make iso')",
 }
 SKIPPED: Counter[str] = Counter()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker of tests that some kernels cannot run."""
-    config.addinivalue_line("markers", "kernel(feature): run only where the kernel has it; skipped tests are counted by feature")
+    config.addinivalue_line("markers", "kernel(feature): run only where it is there; skipped tests are counted by feature")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -62,17 +57,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         feature = marker.args[0]
         if not has(feature):
             SKIPPED[FEATURES[feature]] += 1
-            pytest.skip(f"this kernel has no {FEATURES[feature]}")
+            pytest.skip(f"without {FEATURES[feature]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was not tested, by name and number."""
     for what, count in sorted(SKIPPED.items()):
-        terminalreporter.write_line(f"NOT TESTED, this kernel has no {what}: {count} tests", yellow=True)
+        terminalreporter.write_line(f"NOT TESTED, without {what}: {count} tests", yellow=True)
 
 
 def has(feature: str) -> bool:
-    """Return whether the kernel has a feature, after its modules were asked for."""
+    """Return whether the kernel has a feature, after its modules were asked for, or the image has been built."""
+    if feature == "image":
+        return SQUASHFS.exists()
     modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool")}[feature]
     if shutil.which("modprobe"):
         subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
