@@ -54,8 +54,8 @@ FLUSH_PAUSE = 4.0
 
 Kind: pace. Reason: the time left is short. Expiry: the next try.
 """
-NEVER_DROPPED = ("started", "finished", "failed", "bundle")
-SENT = ("started", "step", "note", "retrying", "finished", "failed")
+NEVER_DROPPED = ("started", "writing", "finished", "failed", "bundle")
+SENT = ("started", "step", "note", "retrying", "writing", "finished", "failed")
 AGAIN = (408, 425, 429)
 """Statuses below 500 after which another try makes sense."""
 
@@ -192,6 +192,19 @@ class Webhook:
         if left:
             self._note(f"webhook: {left} reports could not be delivered within {seconds:.0f} s")
         return not self.lost
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until everything is sent or given up, at most ``seconds``; what is left stays queued.
+
+        :returns: whether everything was delivered.
+        """
+        with self._change:
+            if self._target is None:
+                return not self._queue and not self.lost
+            lost = self.lost
+            self._held = False
+            self._wake()
+            return self._change.wait_for(lambda: not self._queue, timeout=seconds) and self.lost == lost
 
     def _add(self, message: Message) -> None:
         if len(self._queue) >= QUEUE:

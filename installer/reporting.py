@@ -27,6 +27,12 @@ FLUSH_SECONDS = 60.0
 Kind: protocol. Reason: a webhook that is down must not keep the host from restarting. Expiry: a warning with the number of
 reports that did not arrive.
 """
+WRITING_SECONDS = 30.0
+"""Wait for the server of a network boot to take the report that the disks are about to be erased.
+
+Kind: protocol. Reason: a server that restarts is back by then; without it the installation is safe, but the next network boot
+takes longer. Expiry: a warning.
+"""
 LOG_LINES = 50
 BUNDLE_COMMANDS: dict[str, list[str]] = {
     "dmesg.txt": ["dmesg", "--color=never"],
@@ -105,6 +111,18 @@ class Reports:
         clock = int(time.time())
         folder = f"dom0kit-{self.webhook.run}"
         return support_bundle.pack(files, redact=self.redactor, folder=folder, clock=clock)
+
+    def wait_for_order_to_end(self, host: str) -> list[str]:
+        """Wait until the server of a network boot knows that the installation begins; return a warning if it does not.
+
+        An order that could not be ended is no danger: the disk keeps it, and it is not carried out again (own_installation).
+        """
+        if self.webhook.settle(WRITING_SECONDS):
+            return []
+        return [
+            f"the server did not confirm that {host} is no longer armed: until it does, a network boot starts the installer, "
+            "which finds this installation and starts the disk"
+        ]
 
     def flush(self, say: Callable[[str], None]) -> None:
         """Wait for the reports to arrive, within the time limit."""

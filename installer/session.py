@@ -52,6 +52,8 @@ class Session:
     :param packages: additional packages, fetched and checked.
     :param environment: environment of scripts, in addition to the stage.
     :param on_failure: action after a failure, from the answers.
+    :param order: the network boot's order to install; see :class:`installer.plan.build_actions.Options`.
+    :param confirmed: a user at the machine has confirmed that the disks are erased.
     :param failure: error text, once the installation has failed.
     """
 
@@ -66,6 +68,8 @@ class Session:
     packages: tuple[Package, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     on_failure: str = "wait"
+    order: str = ""
+    confirmed: bool = False
     failure: str = ""
 
     @property
@@ -151,7 +155,15 @@ def plan_for(answers: Answers, session: Session) -> Plan:
     with session.reporter.step("make the plan"):
         clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         manifest = read_manifest(session.image)
-        options = Options(str(session.image.resolve()), uuid.uuid4(), clock, session.packages, package_store.kernel())
+        options = Options(
+            str(session.image.resolve()),
+            uuid.uuid4(),
+            clock,
+            session.packages,
+            package_store.kernel(),
+            session.order,
+            session.confirmed,
+        )
         plan = make_plan(facts, answers, manifest, options)
     session.reports.name_host(plan.host_name)
     session.commands.note(plan.render())
@@ -193,6 +205,13 @@ def carry_out(plan: Plan, session: Session) -> None:
         session.run_scripts(stage)
 
     done.after = run_after
+
+    def begin() -> None:
+        session.reporter.emit("writing", text=f"{plan.host_name} on {', '.join(plan.paths)}")
+        if session.order:
+            done.warnings += session.reports.wait_for_order_to_end(plan.host_name)
+
+    done.begin = begin
     try:
         warnings = [*plan.warnings, *work.apply(plan, session.reporter, done)]
     finally:

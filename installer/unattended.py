@@ -27,9 +27,12 @@ from installer.answer_source.source import (
     split_arguments,
 )
 from installer.hardware.nics import read_boot_nic, read_links
+from installer.model.hardware import MEDIUM
+from installer.plan.plan import OwnInstallation
 from installer.reporting import FLUSH_SECONDS
 from installer.session import (
     CMDLINE,
+    END,
     Session,
     adopt,
     after_failure,
@@ -40,6 +43,9 @@ from installer.session import (
     open_session,
     plan_for,
 )
+from installer.start_disk import request_start
+
+EFI = Path("/sys/firmware/efi")
 
 NO_ANSWERS = f"""
 No answer file was given; nothing will be installed automatically.
@@ -79,13 +85,38 @@ def unattended(session: Session, cmdline: str) -> int:
             reports.add_server(fetched.url)
             reports.webhook.identity = fetched.identity
         answers = read_fetched(fetched, reports.redactor)
+    session.order = arguments.order
     answers = adopt(answers, session)
-    plan = plan_for(answers, session)
+    try:
+        plan = plan_for(answers, session)
+    except OwnInstallation as own:
+        return keep_installation(own, session, plan_only=arguments.plan_only)
     session.say(f"\n{plan.render()}\n")
     if arguments.plan_only:
         return only_planned(session)
     carry_out(plan, session)
     finish(plan, session)
+    return 0
+
+
+def keep_installation(own: OwnInstallation, session: Session, *, plan_only: bool) -> int:
+    """Report that this host is installed already, and start its disk.
+
+    :param plan_only: report, and leave the machine as it is.
+    """
+    what = f"this machine is installed already: {own.installation.describe()}; nothing was changed"
+    session.say(f"\n{what}\n  to install it again: {own.hint[0].lower()}{own.hint[1:]}")
+    if plan_only:
+        return only_planned(session)
+    session.say("Its disk is started now.")
+    session.reporter.emit(
+        "finished", text=f"{what}, its disk is started", seconds=0.0, warnings=[], installed=True, unchanged=True
+    )
+    session.reports.flush(session.say)
+    if Path(MEDIUM).is_dir():
+        if problem := request_start(own.disk.path, "uefi" if EFI.exists() else "bios", session.commands):
+            session.say(f"warning: {problem}")
+        session.commands(END["reboot"])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``dom0kit answers render`` and ``dom0kit answers embed``."""
+"""``dom0kit answers render``, ``arm``, ``disarm`` and ``embed``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from answerfiles import yaml_positions
 from answerfiles.field_types import digest
 from answerfiles.host_naming import described
+from answerfiles.inventory import install_markers
 from answerfiles.inventory.inventory import read_inventory
 from answerfiles.inventory.render import consoles, replaced
 from answerfiles.inventory.templating import References
+from answerfiles.lab_server import config
 from answerfiles.reader import parse_answers, read_answers
 from answerfiles.secret import secret_paths
 from answerfiles.yaml_positions import dotted
@@ -35,7 +37,17 @@ def configure_render(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--image", type=Path, default=Path("build/image"), metavar="FOLDER", help="default: %(default)s")
     source.add_argument("--iso", type=Path, metavar="ISO", help="take the image out of an ISO")
     parser.add_argument(
-        "--rearm", action="append", default=[], metavar="HOST", help="install this host again; may be given again"
+        "--rearm",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="install this host, also over its own installation; may be given again",
+    )
+    parser.add_argument(
+        "--arm",
+        choices=("new", "none"),
+        default="new",
+        help="new: the next network boot installs the hosts that DIR did not have; none: no host (default: %(default)s)",
     )
     parser.add_argument(
         "--trust", default="", metavar="sha256:HEX", help="the certificate of an https server, as dom0kit answers serve prints it"
@@ -57,13 +69,64 @@ def run_render(arguments: argparse.Namespace) -> int:
         inventory = read_inventory(arguments.inventory)
     image = image_source.from_iso(arguments.iso) if arguments.iso else image_source.from_folder(arguments.image)
     tree = arguments.output.absolute()
-    result = render.render(inventory, image, tree, url, reporter, rearm=arguments.rearm, trust=trust, group=arguments.group)
+    result = render.render(
+        inventory,
+        image,
+        tree,
+        url,
+        reporter,
+        rearm=arguments.rearm,
+        arm_new=arguments.arm == "new",
+        trust=trust,
+        group=arguments.group,
+    )
     print(f"{arguments.output}: {result.hosts} hosts, {result.files} files, image {image.manifest.id}, to be served as {url}")
-    if result.installed:
-        names = sorted(result.installed)
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        print(f"installed already, and left alone: {', '.join(names[:5])}{more} (--rearm HOST installs one again)")
+    print(f"armed, installed by the next network boot: {some_of(result.armed)}")
+    if others := {host.name for host in inventory.hosts} - result.armed:
+        print(f"not armed, the disk is started: {some_of(others)} (dom0kit answers arm {arguments.output} HOST)")
     return 0
+
+
+def some_of(hosts: set[str]) -> str:
+    """Return at most five names and the number of the others."""
+    names = sorted(hosts)
+    return (", ".join(names[:5]) or "no host") + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def configure_arm(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``dom0kit answers arm`` and ``disarm``."""
+    parser.add_argument("tree", type=Path, metavar="DIR", help="a tree that dom0kit answers render made")
+    parser.add_argument("hosts", nargs="+", metavar="HOST", help="name of a host in the inventory")
+
+
+def run_arm(arguments: argparse.Namespace) -> int:
+    """Let the next network boot install hosts, also over their own installations."""
+    tree, hosts = tree_with(arguments)
+    order = install_markers.order_now()
+    for host in hosts:
+        install_markers.arm(tree, host, order)
+        print(f"{host}: armed, the next network boot installs it and erases its disks as its answers say")
+    return 0
+
+
+def run_disarm(arguments: argparse.Namespace) -> int:
+    """Let hosts start their disks again."""
+    tree, hosts = tree_with(arguments)
+    for host in hosts:
+        was = install_markers.disarm(tree, host)
+        print(f"{host}: {'no longer armed' if was else 'was not armed'}, the next network boot starts its disk")
+    return 0
+
+
+def tree_with(arguments: argparse.Namespace) -> tuple[Path, list[str]]:
+    """Return the tree and the hosts of the command line, each once.
+
+    :raises UserError: when the folder is no tree, or has no such host.
+    """
+    tree: Path = arguments.tree
+    known = config.read_hosts(tree)["hosts"]
+    install_markers.check_known(arguments.hosts, known, str(tree))
+    return tree, list(dict.fromkeys(arguments.hosts))
 
 
 def configure_embed(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,20 @@ def register(add: Add) -> None:
         example="dom0kit answers render inventory.yaml -o tree --url http://192.0.2.1",
     )
     add(
+        "answers arm",
+        "let the next network boot install hosts, also over their own installations",
+        answers_cli.configure_arm,
+        answers_cli.run_arm,
+        example="dom0kit answers arm tree xen1 xen2",
+    )
+    add(
+        "answers disarm",
+        "let hosts start their disks instead",
+        answers_cli.configure_arm,
+        answers_cli.run_disarm,
+        example="dom0kit answers disarm tree xen1",
+    )
+    add(
         "answers embed",
         "make an unattended ISO of an ISO and answers",
         answers_cli.configure_embed,

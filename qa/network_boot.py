@@ -95,13 +95,18 @@ class Tree:
         hooks = [yaml.safe_load(file.read_text()).get("reports", {}).get("webhook", {}) for file in files]
         return [str(hook["token"]) for hook in hooks if "token" in hook]
 
-    def is_done(self, host: str) -> bool:
-        """Return whether a host is marked as installed, for both boot loaders."""
-        return all((self.folder / "done" / f"{host}.{kind}").exists() for kind in ("cfg", "ipxe"))
+    def is_armed(self, host: str) -> bool:
+        """Return whether the next network boot installs a host, with either boot loader."""
+        return any((self.folder / "armed" / f"{host}.{kind}").exists() for kind in ("cfg", "ipxe"))
 
-    def rearm(self, settings: Settings, host: str) -> None:
-        """Render again so that a host is installed again."""
-        render(settings, self.inventory, self.folder, "--rearm", host)
+    def arm(self, host: str) -> None:
+        """Let the next network boot install a host, also over its own installation."""
+        run(dom0kit("answers", "arm", str(self.folder), host), cwd=PROJECT)
+
+    def keep_armed(self, host: str) -> None:
+        """Arm a host if it is not: an earlier try of the same scenario may have begun its installation."""
+        if not self.is_armed(host):
+            self.arm(host)
 
 
 def render(settings: Settings, file: Path, folder: Path, *options: str) -> None:
@@ -166,6 +171,10 @@ class Served:
         found = (r for r in self.reports(host) if r.get("event") == event and source in ("", r.get("source")))
         return next(found, None)
 
+    def lose_reports(self) -> None:
+        """Take the receiver away: nginx answers every report with an error, and serves all files as before."""
+        (self.folder / "receiver").unlink()
+
     @property
     def requests(self) -> list[access_log.Request]:
         """Return the HTTP requests so far, except for the lab's own."""
@@ -215,7 +224,7 @@ def machine_spec(scenario: Scenario, lab: Lab, boot: Boot, nic: Nic, disk: Drive
 
 
 def wait_for_installation(scenario: Scenario, machine: Machine, served: Served, host: str, *, warning: str = "") -> int:
-    """Wait from power-on to the reset after the installation, and check that the server counts the host as installed.
+    """Wait from power-on to the reset after the installation, and check that the server would not install the host again.
 
     :param warning: a part of the one warning that this installation must give; empty: no warning is allowed.
     :return: :meth:`Served.starts` at the reset.
@@ -238,7 +247,7 @@ def wait_for_installation(scenario: Scenario, machine: Machine, served: Served, 
         served.reported(host, "finished", "installer"),
         f"the server has no report that {host} is installed: {served.reports(host)[-3:]}",
     )
-    need(served.tree.is_done(host), f"{host} is installed, but done/{host}.cfg or .ipxe is missing")
+    need(not served.tree.is_armed(host), f"{host} is installed, but armed/{host}.cfg or .ipxe is still there")
     need(starts, "the firmware never fetched the host's boot configuration: it did not boot from the network")
     return starts
 

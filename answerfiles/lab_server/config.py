@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from answerfiles.inventory import install_markers
 from dom0kit.errors import UserError
 
 Network = ipaddress.IPv4Interface
@@ -63,8 +64,9 @@ class Lab:
 def read_hosts(tree: Path) -> dict[str, Any]:
     """Read the tree's ``hosts.json``.
 
-    :raises UserError: when the folder is no tree.
+    :raises UserError: when the folder is no tree, or one of the old scheme.
     """
+    install_markers.refuse_old_tree(tree)
     missing = [name for name in NEEDED if not (tree / name).is_file()]
     if missing:
         raise UserError(

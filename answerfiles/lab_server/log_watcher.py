@@ -16,7 +16,7 @@ TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address 
 CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
-QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|done|report)/.*")
+QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report)/.*")
 """Files that are requested only to see whether they exist, or that the receiver reports itself."""
 
 
@@ -75,10 +75,10 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
     source = event.get("source", "")
     kind = event["event"]
     text = printable(event.get("text", ""))
-    if kind == "started":
-        return f"{host}: {source} started"
-    if kind == "finished":
-        return f"{host}: {source} finished{' and the host is marked as installed' if source == 'installer' else ''}"
+    if kind in ("started", "finished"):
+        return f"{host}: {source} {kind}{f': {text}' if text and kind == 'finished' else ''}{doubt}"
+    if kind == "writing":
+        return f"{host}: begins to install and is no longer armed: {text}"
     if kind == "failed":
         return f"{host}: {source} FAILED{doubt}: {text}"
     if kind == "retrying":

@@ -1,8 +1,8 @@
-"""Takes what installing hosts report, keeps it, and marks a host as installed when its installer says so.
+"""Take what installing hosts report, keep it, and let a host start its disk once its installer begins to write.
 
 ``POST /report/HOST`` carries one event as a JSON object, or a bundle (``Content-Type: application/gzip``). The host proves itself
 by the token that render put into its answers. A machine that has not read its answers has no token: what it sends and a
-small bundle are taken as well, marked as unproven, but never a ``finished``: it cannot change what a host boots.
+small bundle are taken as well, marked as unproven, but nothing that changes what a host boots.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from answerfiles.inventory.install_markers import mark_done
+from answerfiles.inventory.install_markers import disarm
 from answerfiles.inventory.render import report_token
 from dom0kit.units import MIB
 
@@ -32,7 +32,10 @@ Kind: protocol. Reason: nginx in front of it has the whole report before it pass
 host sends the report again.
 """
 MOST_BUNDLES = 5
-KINDS = ("started", "step", "progress", "note", "retrying", "finished", "failed")
+KINDS = ("started", "step", "progress", "note", "retrying", "writing", "finished", "failed")
+SOURCES = ("installer", "firstboot", "boot")
+DISARMING = {"installer": ("writing", "finished"), "firstboot": ("finished",)}
+"""Reports, by source, of a host that must not be installed again without a new order."""
 
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -48,7 +51,8 @@ class Refused(Exception):
 class Receiver:
     """Keeps reports below a folder.
 
-    :param tree: the network-boot tree: its ``hosts.json`` says which hosts there are, its ``done/`` gets the marks.
+    :param tree: the network-boot tree: its ``hosts.json`` says which hosts there are; hosts whose installation begins are
+        removed from its ``armed/``.
     :param tell: called with the host's name and each event that was taken.
     """
 
@@ -98,8 +102,13 @@ class Receiver:
             raise Refused(400, "no JSON") from error
         if not isinstance(event, dict) or event.get("event") not in KINDS:
             raise Refused(400, "no event")
-        if not proven and event["event"] == "finished":
-            raise Refused(401, "a token is needed")
+        if event.get("source") not in SOURCES:
+            raise Refused(400, "no source")
+        if event["event"] in DISARMING.get(event["source"], ()):
+            if not proven:
+                raise Refused(401, "a token is needed")
+            # First of all: neither a full disk nor a full log may let the host be installed again.
+            disarm(self.tree, host)
         record = {**event, "received": round(time.time(), 3), "proven": proven}
         path = self.reports / f"{host}.jsonl"
         # Unauthenticated senders must not use up the space reserved for the host itself.
@@ -107,8 +116,6 @@ class Receiver:
             raise Refused(507, "this host has reported too much")
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, sort_keys=True) + "\n")
-        if proven and event["event"] == "finished" and event.get("source") == "installer":
-            mark_done(self.tree, host)
         self.tell(host, record)
 
     def _bundle(self, host: str, body: bytes, proven: bool) -> None:

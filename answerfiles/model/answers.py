@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import KeyMap, refuse
+from answerfiles.field_types import Flag, KeyMap, Name, refuse
 from answerfiles.host_naming import NameOrRule, NameTemplate, is_rule
 from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
@@ -38,6 +38,15 @@ class Answers(Record):
         default=None, description="the name of a machine for which host_name gives none, because its source is empty"
     )
     target: Target = Field(description="the disk to install on")
+    reinstall: Flag = Field(
+        default=False,
+        description="whether a finished installation of this very host on the target may be replaced; without it the installer "
+        "starts the disk. With a medium that stays in the machine every start installs again: install_id does so once",
+    )
+    install_id: Name | None = Field(
+        default=None,
+        description="any word; when it differs from that of the finished installation of this host, that is replaced, once",
+    )
     guests: GuestSpace = Field(default=Guests(), description="space for guests, or 'none'")
     network: Network = Field(default=Network(), description="the host's networks")
     time: Time = Field(default=Time(), description="clock and zone")
@@ -55,7 +64,9 @@ class Answers(Record):
     reports: Reports = Field(default=Reports(), description="event notification settings")
     finish: Finish = Field(default="reboot", description="what to do after the installation")
     on_failure: OnFailure = Field(
-        default="wait", description="what to do when it failed; 'reboot' of a machine that boots from the network starts over"
+        default="wait",
+        description="what to do when it failed; 'reboot' of a machine that boots from the network starts over, unless the disk "
+        "was written to already",
     )
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from answerfiles.inventory import install_markers
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers
 from dom0kit import http_client
@@ -56,6 +57,7 @@ class Arguments:
     :param trust: trust for https, or the source of a CA's PEM file.
     :param report: URL for reports until the answers specify one.
     :param nic: MAC address of the boot network card, if the boot loader passed it.
+    :param order: the network boot's order to install (``dom0kit.armed``); "" for none.
     :param network_seconds: time limit in seconds for getting the answers from the network.
     """
 
@@ -65,6 +67,7 @@ class Arguments:
     report: str = ""
     nic: str = ""
     network_seconds: int = NETWORK_SECONDS
+    order: str = ""
 
 
 def split_arguments(cmdline: str) -> list[str]:
@@ -92,6 +95,9 @@ def parse_cmdline(cmdline: str) -> Arguments:
         raise UserError(
             f"dom0kit.network-timeout={seconds} is not a number of seconds", "use for example dom0kit.network-timeout=600"
         )
+    order = last_value(words, "dom0kit.armed")
+    if order and not install_markers.ORDER.fullmatch(order):
+        raise UserError(f"dom0kit.armed={order} is no order to install", "the files below armed/ of a network-boot tree set it")
     return Arguments(
         answers=parse_source(answers) if answers else None,
         plan_only=any(word in ("dom0kit.plan-only", "dom0kit.plan-only=1") for word in words),
@@ -99,6 +105,7 @@ def parse_cmdline(cmdline: str) -> Arguments:
         report=report_url(cmdline),
         nic=boot_nic(cmdline),
         network_seconds=int(seconds),
+        order=order,
     )
 
 

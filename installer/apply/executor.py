@@ -30,6 +30,7 @@ class Work:
     :param mounted: whether the system's file system is mounted at ``system``.
     :param uefi: whether the firmware has boot entries.
     :param after: called with ``written`` when everything but bootability is on the disk.
+    :param begin: called immediately before the first write to a disk.
     """
 
     commands: Commands
@@ -39,6 +40,7 @@ class Work:
     mounted: bool = False
     uefi: bool = False
     after: Callable[[str], None] = lambda stage: None
+    begin: Callable[[], None] = lambda: None
 
     def mount(self, device: str) -> None:
         """Mount the system's file system."""
@@ -64,6 +66,8 @@ def apply(plan: Plan, reporter: Reporter, work: Work) -> list[str]:
     places = Places((*plan.disks, *plan.guest_disks), work.system, image)
     with clean_up(work):
         for action in plan.actions:
+            if isinstance(action, actions.Wipe):
+                work.begin()
             if isinstance(action, actions.Finish):
                 work.after("written")
             with reporter.step(action.title) as step, device_errors(action.title, places, work.commands):

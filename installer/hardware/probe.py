@@ -11,11 +11,14 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.linux.multipath_maps import Map, parse_maps
+from dom0kit.machine_identity import machine_uuid
 from dom0kit.process import run
+from installer.hardware.installations import read_installations
 from installer.hardware.iscsi_sessions import read_sessions
 from installer.hardware.naming import read_dhcp_names, read_machine
 from installer.hardware.sysfs import read
 from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
+from installer.model.installation import Installation
 
 LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
 DISK_KINDS = frozenset({"disk", "mpath", "loop"})
@@ -219,7 +222,8 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         raise UserError("no block device was found", "check 'dmesg': the driver of the disk controller may be missing")
     aliases = read_aliases(root / "dev/disk")
     known = luns(ask(["multipathd", "show", "maps", "json"]))
-    disks = []
+    disks: list[Disk] = []
+    installations: list[Installation] = []
     for node, paths in disk_nodes(trees):
         if node.get("type") == "loop" and not loops:
             continue
@@ -228,6 +232,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         # Links to a map point to /dev/dm-N, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
         disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
+        installations += read_installations(path, ask)
     cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
     names = read_dhcp_names(root)
@@ -242,6 +247,8 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         cpus=parse_cpus(cpuinfo),
         sessions=read_sessions(root, ask),
         machine=read_machine(root),
+        machine_uuid=machine_uuid(root),
+        installations=tuple(installations),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from dom0kit.linux import multipath_maps
 from dom0kit.linux.multipath_maps import Map
 from dom0kit.units import human_bytes, table
+from installer.model.installation import Installation
 
 MEDIUM = "/run/dom0kit/medium"
 
@@ -158,6 +159,8 @@ class Facts:
     :param memory: bytes of RAM that Linux sees.
     :param virtualization: ``vmx``, ``svm`` or empty; None under Xen, which hides it.
     :param cpus: logical processors that Linux sees; 0 if unknown.
+    :param machine_uuid: :func:`dom0kit.machine_identity.machine_uuid`; "" if unknown.
+    :param installations: finished installations of dom0kit on the disks.
     """
 
     disks: tuple[Disk, ...]
@@ -170,6 +173,8 @@ class Facts:
     cpus: int = 0
     sessions: tuple[IscsiSession, ...] = ()
     machine: Machine = Machine()
+    machine_uuid: str = ""
+    installations: tuple[Installation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain values."""
@@ -199,6 +204,7 @@ class Facts:
                     if disk.lun
                 ),
                 table(("card", "MAC", "driver", "slot", "cable"), nics),
+                *([f"installed: {found.describe()}" for found in self.installations]),
                 *([table(("iSCSI target", "portal", "disks", "card", "own address"), sessions)] if sessions else []),
             ]
         )

@@ -91,6 +91,12 @@ VG_EXISTS = Refusal(
     "A volume group with the configured name exists on another disk.",
     "Choose another name with `guests.volume_group`.",
 )
+OWN_INSTALLATION = Refusal(
+    "own-installation",
+    "The disk carries a finished installation of this very host (same name, same machine). Unattended answers do not replace it; "
+    "the installer starts the disk instead.",
+    "Set `reinstall: true` or another `install_id` in the answers, or order it with `dom0kit answers arm` for a network boot.",
+)
 IMAGE_TOO_LARGE = Refusal(
     "image-too-large",
     "Two images, the additional packages and the host's state do not fit into the system partition.",
@@ -147,6 +153,7 @@ INSTALLATION = RefusalTable(
         RAID_SPANS_OTHER_DISKS,
         VG_SPANS_OTHER_DISKS,
         VG_EXISTS,
+        OWN_INSTALLATION,
         IMAGE_TOO_LARGE,
         DOM0_MEMORY_TOO_LARGE,
         NIC_NOT_FOUND,

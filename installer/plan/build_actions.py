@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import Partition, partition_path
+from installer.plan.own_installation import completion_marker
 from installer.plan.preconditions import own_groups
 from installer.selection.disks import Chosen
 from installer.storage_network.iscsi_host_config import make_part
@@ -40,6 +40,8 @@ class Options:
     :param clock: time to write into the completion marker, as text.
     :param packages: additional packages, downloaded and checked.
     :param kernel: release of the image's kernel, for drivers in packages.
+    :param order: the network boot's order to install: "" for another medium, ``new``, or the time of an explicit order.
+    :param confirmed: a user at the machine has confirmed that the disks are erased, whatever they carry.
     """
 
     image: str
@@ -47,6 +49,8 @@ class Options:
     clock: str = ""
     packages: tuple[Package, ...] = ()
     kernel: str = ""
+    order: str = ""
+    confirmed: bool = False
 
 
 def seeds(identity: uuid.UUID) -> tuple[uuid.UUID, uuid.UUID]:
@@ -293,17 +297,9 @@ def host_part(job: Job) -> actions.WriteHostPart | None:
 def finish(job: Job) -> actions.Finish:
     """Write the boot menu, the firmware's boot entries, and the completion marker."""
     manifest = job.manifest
-    marker = {
-        "format": 1,
-        "product": manifest.product,
-        "version": manifest.version,
-        "id": manifest.id,
-        "host_name": job.answers.host_name,
-        "installed": job.options.clock,
-    }
     return actions.Finish(
         version=manifest.version,
         menu=boot_menu(manifest, job.options.identity, job.answers, job.disks),
         entries=boot_entries(job.disks) if job.facts.firmware == "uefi" else (),
-        marker=json.dumps(marker, indent=2, sort_keys=True) + "\n",
+        marker=completion_marker(manifest, job.answers, job.facts.machine_uuid, job.options.order, job.options.clock),
     )

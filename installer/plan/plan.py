@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from answerfiles.model import Answers
-from dom0kit.errors import UserError
 from dom0kit.units import human_bytes, table
 from installer.model import partition_layout, refusals
 from installer.model.actions import Action, Array
@@ -18,26 +17,15 @@ from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
 from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
-from installer.plan.host_name import Naming, name_host, named
+from installer.plan.host_name import name_host, named
+from installer.plan.own_installation import OwnInstallation, keep_own
+from installer.plan.plan_error import PlanError
 from installer.pool_preflight import TITLE, AdmissionCheck, make_admission_check, token_problems
 from installer.selection.disks import Chosen, choose_disks
 from installer.selection.nics import Uplink, choose_uplinks, resolve
 from installer.storage_network import iscsi_host_config
 
-__all__ = ["Options", "Plan", "PlanError", "make_plan"]
-
-
-class PlanError(UserError):
-    """The answers do not fit the machine; holds all problems."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        if len(problems) == 1:
-            text = problems[0]
-        else:
-            lines = [f"- {problem}" for problem in problems]
-            text = "\n".join([f"the installation is not possible for {len(problems)} reasons", *lines])
-        super().__init__(text, "run 'dom0kit facts' to see the hardware; no disk was changed")
+__all__ = ["Options", "OwnInstallation", "Plan", "PlanError", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -185,22 +173,23 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     """Make the plan for a machine.
 
     :raises PlanError: with all problems at once.
+    :raises OwnInstallation: when the disks carry a finished installation of this host; it comes before any other problem.
     """
     problems = preconditions.mode_problems(answers)
     if problems:
         raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)
     uplinks, card_problems = choose_uplinks(facts, answers)
+    naming, name_problems = name_host(answers, facts, uplinks)
+    if chosen is not None and not options.confirmed:
+        keep_own(facts, chosen, named(answers, naming), options.order)
     problems = [
         *card_problems,
+        *([] if card_problems else name_problems),
         *disk_problems,
         *preconditions.memory_problems(facts, answers, manifest),
         *token_problems(answers),
     ]
-    naming = Naming("")
-    if not card_problems:
-        naming, more = name_host(answers, facts, uplinks)
-        problems += more
     tables: tuple[tuple[Partition, ...], ...] = ()
     if chosen is not None:
         problems += preconditions.disk_problems(chosen, facts, answers)

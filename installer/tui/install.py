@@ -51,6 +51,7 @@ def install_once(
             if operations.demo:
                 raise UserError("the demonstration mode installs nothing", "start the installer without --demo")
             # Facts are collected again: what has changed since the summary must not be overwritten.
+            session.confirmed = True
             plan = plan_for(adopt(to_answers(state), session), session)
             sink.progress = Progress(plan.steps, sink.progress.started)
             session.reporter.emit("started", text=f"installing {plan.host_name} interactively")

@@ -266,7 +266,7 @@ def plan_of(state: State, clock: str = "") -> Plan:
 
     :raises UserError: when the answers do not fit the machine.
     """
-    options = Options(state.image, state.identity, clock, state.packages, kernel())
+    options = Options(state.image, state.identity, clock, state.packages, kernel(), confirmed=True)
     return make_plan(state.facts, to_answers(state), state.manifest, options)
 
 

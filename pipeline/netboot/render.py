@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +30,11 @@ WEB_GROUP = "www-data"
 
 @dataclass(frozen=True)
 class Result:
-    """A written tree: the number of hosts and files, and the hosts that are already installed."""
+    """A written tree: the number of hosts and files, and the hosts that the next network boot installs."""
 
     hosts: int
     files: int
-    installed: set[str]
+    armed: set[str]
 
 
 @dataclass
@@ -84,21 +84,24 @@ def render(
     url: str,
     reporter: Reporter,
     *,
-    rearm: list[str] | None = None,
+    rearm: Sequence[str] = (),
+    arm_new: bool = True,
     trust: str = "",
     group: str | None = None,
 ) -> Result:
     """Write a new tree next to the old one, then exchange their names.
 
-    Hosts that are marked as installed stay so, but for those in ``rearm`` and those that the inventory no longer has.
+    Hosts that the old tree has stay armed or not armed, but for those in ``rearm``.
 
+    :param rearm: hosts to install again.
+    :param arm_new: arm the hosts that the old tree does not have.
     :raises InventoryError: when any host is wrong; then nothing was written.
     :raises UserError: when the image is damaged or the place is not the tree's to take.
     """
     known = {host.name for host in inventory.hosts}
-    if strangers := sorted(set(rearm or ()) - known):
-        raise UserError(f"--rearm {strangers[0]}: the inventory has no such host")
+    install_markers.check_known(rearm, known, f"--rearm: the inventory {inventory.path}")
     check_place(tree)
+    before = hosts_before(tree)
     web = web_group(group)
     with reporter.step("check every host") as step:
         site = Site(url, load_key(key_path(tree)), trust)
@@ -107,7 +110,7 @@ def render(
     shutil.rmtree(staging, ignore_errors=True)
     try:
         writer = Writer(staging, web)
-        for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", "done"):
+        for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", install_markers.FOLDER):
             (staging / folder).mkdir()
             (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
         os.chown(staging / "answers", -1, web)
@@ -118,12 +121,18 @@ def render(
             write_hosts(writer, described, hosts, step)
             write_common(writer, described, hosts)
         with reporter.step("make it durable and give it its name"):
-            keep_done(tree, staging, known - set(rearm or ()))
+            order = install_markers.order_now()
+            for host in rearm:
+                install_markers.arm(staging, host, order)
+            for host in sorted(known - before - set(rearm)) if arm_new else ():
+                install_markers.arm(staging, host, install_markers.NEW)
+            kept = (known & before) - set(rearm)
+            keep_armed(tree, staging, kept)
             os.sync()
             replaced = swap(staging, tree)
             if replaced:
-                # What reported between the first look and the exchange.
-                keep_done(staging, tree, known - set(rearm or ()))
+                # What was armed, or has begun to install, between the first look and the exchange.
+                keep_armed(staging, tree, kept)
             sync_folder(tree.parent)
         if replaced:
             with reporter.step("remove the old tree"):
@@ -132,7 +141,7 @@ def render(
         raise UserError(f"{tree} cannot be written: {error.strerror}", "look at free space and permissions") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Result(len(hosts), len(writer.sums), install_markers.installed(tree))
+    return Result(len(hosts), len(writer.sums), install_markers.armed_hosts(tree))
 
 
 def check_place(tree: Path) -> None:
@@ -150,16 +159,38 @@ def check_place(tree: Path) -> None:
         raise UserError(f"{tree} is no network-boot tree: it has other files and no hosts.json", "choose another -o")
 
 
-def keep_done(source: Path, target: Path, hosts: set[str]) -> None:
-    """Carry the marks of installed hosts over, those that the target lacks."""
-    for host in install_markers.installed(source) & hosts:
-        for name in install_markers.done_files(host):
+def hosts_before(tree: Path) -> set[str]:
+    """Return the hosts of the tree that will be replaced; none for a new tree.
+
+    :raises UserError: when it does not say, or is a tree of the old scheme.
+    """
+    install_markers.refuse_old_tree(tree)
+    path = tree / "hosts.json"
+    if not path.exists():
+        return set()
+    try:
+        return set(dict(json.loads(path.read_text())["hosts"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged: it does not say which hosts the tree has, so that all would count as new and be installed",
+            f"move {tree} away, render it again with --arm none, then: dom0kit answers arm {tree} HOST",
+        ) from error
+
+
+def keep_armed(source: Path, target: Path, hosts: set[str]) -> None:
+    """Make each host armed in the target as it is in the source, with the same order."""
+    armed = install_markers.armed_hosts(source)
+    for host in sorted(hosts):
+        if host not in armed:
+            install_markers.disarm(target, host)
+            continue
+        for name in install_markers.armed_files(host, install_markers.NEW):
             with suppress(FileExistsError, FileNotFoundError):
                 os.link(source / install_markers.FOLDER / name, target / install_markers.FOLDER / name)
 
 
 def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered], step: Step) -> None:
-    """Each host's answers, under every name that the machine may ask for, and its boot files."""
+    """Write each host's answers, under every name that the machine may ask for, and its boot files."""
     for count, rendered in enumerate(hosts, 1):
         name = rendered.host.name
         writer.write(f"answers/{name}.yaml", rendered.answers, ANSWERS_MODE)

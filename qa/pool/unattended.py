@@ -81,4 +81,4 @@ class Site:
             machine.wait_for_event("installer", "started", limit=timeouts.BOOT)
             machine.wait_for_event("installer", limit=timeouts.INSTALL)
             machine.wait_for_qmp_event("RESET", limit=timeouts.REBOOT)
-        need(self.served.tree.is_done(f"h{number}"), f"h{number} is installed, but done/h{number}.cfg is missing")
+        need(not self.served.tree.is_armed(f"h{number}"), f"h{number} is installed, but armed/h{number}.cfg is still there")

@@ -110,7 +110,7 @@ ALLOWED: tuple[Allowed, ...] = (
         "blkid probes empty drives",
     ),
     Allowed(
-        re.compile(r"error: file `\S*/(done|boot/hosts)/[^/']+' not found"),
+        re.compile(r"error: file `\S*/(armed|boot/hosts)/[^/']+' not found"),
         "GRUB prints it over HTTP when the file that marks a host as installed, or names it by MAC address, is not there",
     ),
 )

@@ -18,9 +18,11 @@ from dom0kit.events import Event, Reporter
 from installer.apply.executor import Work, apply
 from installer.command_log import Commands
 from installer.hardware.probe import collect
+from installer.model.actions import Finish
 from installer.model.hardware import Facts
 from installer.model.image_manifest import NAMES, Manifest, read_manifest
-from installer.plan.plan import Options, Plan, PlanError, make_plan
+from installer.plan.plan import Options, OwnInstallation, Plan, PlanError, make_plan
+from installer.start_disk import request_start
 
 GROUP = f"dom0kit-test-{os.getpid()}"
 IDENTITY = "0f6dc7a1-5d0e-4a51-9a35-5a4f6d3f0001"
@@ -51,10 +53,10 @@ def machine() -> Facts:
     return replace(collect(loops=True), firmware="bios", nics=(NIC,))
 
 
-def plan_for(disk: LoopDisk, image: Path, *, wipe: bool = False) -> tuple[Plan, Manifest]:
+def plan_for(disk: LoopDisk, image: Path, *, wipe: bool = False, more: str = "") -> tuple[Plan, Manifest]:
     """Decide how to install on this disk."""
     manifest = read_manifest(image)
-    wanted = answers(f"path: {disk.path}", wipe, f"guests: {{volume_group: {GROUP}}}\n")
+    wanted = answers(f"path: {disk.path}", wipe, f"guests: {{volume_group: {GROUP}}}\n{more}")
     return make_plan(machine(), wanted, manifest, Options(str(image), uuid.UUID(IDENTITY), "2026-01-01T00:00:00Z")), manifest
 
 
@@ -103,11 +105,64 @@ def test_a_second_installation_needs_leave_and_replaces_the_first(
     with mounted(disk.part(3), tmp_path / "look") as look:
         assert (look / "images/1.2").is_dir()
 
-    again, _ = plan_for(disk, image, wipe=True)
+    again, _ = plan_for(disk, image, wipe=True, more="reinstall: true")
     assert GROUP in str(again.actions), "the group that is on the disk is let go of first"
     apply(again, Reporter("installer"), work_at(tmp_path, commands))
     assert output("vgs", "--noheadings", "-o", "vg_uuid", GROUP) != first
     output("e2fsck", "-f", "-n", disk.part(3))
+
+
+def test_the_installation_of_this_host_is_kept(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
+    """Recognize it also while its journal is unfinished, and without a mount; write nothing."""
+    plan, _ = plan_for(disk, image, more="install_id: first")
+    apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+    [found] = machine().installations
+    assert (found.disk, found.names, found.install_id, found.installed) == (
+        disk.path,
+        ("xen1",),
+        "first",
+        "2026-01-01T00:00:00Z",
+    )
+    # As after a power cut: ext4's superblock says that the journal must be replayed (s_feature_incompat, RECOVER).
+    output("debugfs", "-w", "-R", "feature needs_recovery", disk.part(3))
+    assert "needs_recovery" in output("dumpe2fs", "-h", disk.part(3))
+    before = disk.read(0, 64 << 20)
+    with pytest.raises(OwnInstallation, match=rf"xen1 on {disk.path} \(version 1\.2, 2026-01-01T00:00:00Z\)"):
+        plan_for(disk, image, wipe=True, more="install_id: first")
+    assert disk.read(0, 64 << 20) == before
+    assert plan_for(disk, image, wipe=True, more="install_id: second")[0].paths == (disk.path,)
+
+
+def test_the_installation_of_this_host_is_recognized_on_sectors_of_4096_bytes(
+    image: Path, tmp_path: Path, commands: Commands
+) -> None:
+    """Without devices for the partitions, as after a failed look at the table."""
+    with loop_disk(tmp_path / "large-sectors", sector=4096) as disk:
+        wanted = answers(f"path: {disk.path}", more=f"guests: {{volume_group: {GROUP}}}")
+        facts = replace(machine(), firmware="uefi")
+        plan = make_plan(facts, wanted, read_manifest(image), Options(str(image), uuid.UUID(IDENTITY)))
+        done = tuple(replace(a, entries=()) if isinstance(a, Finish) else a for a in plan.actions)
+        apply(replace(plan, actions=done), Reporter("installer"), work_at(tmp_path, commands))
+        output("vgchange", "--activate", "n", GROUP)
+        output("partx", "--delete", disk.path)
+        assert [found.disk for found in machine().installations] == [disk.path]
+
+
+def test_an_installation_that_did_not_finish_is_not_kept(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
+    plan, _ = plan_for(disk, image)
+    apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+    output("debugfs", "-w", "-R", "rm /state/1.2/installed.json", disk.part(3))
+    assert machine().installations == ()
+    assert plan_for(disk, image, wipe=True)[0].paths == (disk.path,)
+
+
+def test_the_start_of_the_disk_is_requested_on_its_esp(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
+    plan, _ = plan_for(disk, image)
+    apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+    for _ in range(2):
+        assert request_start(disk.path, "bios", commands) == ""
+        assert "dom0kit_start_disk=yes" in output("mtype", "-i", disk.part(2), "::/EFI/dom0kit/start.env")
+    output("fsck.vfat", "-n", disk.part(2))
 
 
 def test_a_damaged_medium_leaves_the_disk_alone(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:

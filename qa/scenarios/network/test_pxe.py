@@ -71,8 +71,9 @@ def check_loader(scenario: Scenario, served: Served) -> None:
 )
 @scenario("ipxe-bios", firmware="bios", minutes=9, tags={"network", "pxe"}, lab=True, needs=("nginx",), boot=BOOTS["ipxe-bios"])
 def test_pxe(scenario: Scenario, boot: Boot, lab: Lab, trees: Trees) -> None:
-    """Boot firmware, loader and image over the network, install, boot the local disk by done/HOST, log in by ssh."""
+    """Boot firmware, loader and image over the network, install, boot the local disk without armed/HOST, log in by ssh."""
     name = scenario.name
+    trees.tree.keep_armed(name)
     served = serve(lab, scenario, trees.tree, boot)
     nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
     path = media.blank_disk(scenario.settings.work / f"network-{name}.img")
@@ -111,6 +112,7 @@ def test_no_reinstall_loop(scenario: Scenario, lab: Lab, trees: Trees) -> None:
         disk = Drive(media.overlay(scenario.work / "disk.qcow2", known), format="qcow2", serial=DISK_SERIAL, bootindex=1)
     else:
         disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=1)
+        trees.tree.keep_armed(name)
     with scenario.machine("host", machine_spec(scenario, lab, boot, nic, disk)) as machine:
         if not known:
             wait_for_installation(scenario, machine, served, name)

@@ -185,6 +185,7 @@ def test_san_pxe_unattended(scenario: Scenario, lab: Lab, trees: Trees) -> None:
     Then the second path is added.
     """
     name, boot = scenario.name, Boot("bios", rom=True)
+    trees.tree.keep_armed(name)
     served = serve(lab, scenario, trees.tree, boot)
     nic = lab.nic(mac(name), rom=boot.rom, bootindex=0)
     lun = new_lun(scenario.work, boot=1)

@@ -14,10 +14,10 @@ def test_grub_finds_its_host_and_then_the_disk_or_the_installation() -> None:
     text = netboot_menus.grub_cfg(TREE)
     assert 'set dom0kit_files="(http,192.0.2.1:8080)/lab/"' in text
     assert (
-        "dom0kit.image=http://192.0.2.1:8080/lab/images/0123456789abcdef dom0kit.mode=install $dom0kit_arguments retain_initrd"
-        in text
+        "dom0kit.image=http://192.0.2.1:8080/lab/images/0123456789abcdef dom0kit.mode=install "
+        "dom0kit.armed=$dom0kit_armed $dom0kit_arguments retain_initrd" in text
     )
-    assert text.index("set default=local") < text.index("done/$dom0kit_host.cfg") < text.index("set default=host")
+    assert text.index("set default=local") < text.index("armed/$dom0kit_host.cfg") < text.index("set default=host")
     assert "search --no-floppy --set=esp --file /EFI/dom0kit/grubx64.efi" in text
     assert "{{" not in text
     assert "dom0kit.iso" not in text
@@ -36,8 +36,8 @@ def test_ipxe() -> None:
     assert text.startswith("#!ipxe\n")
     assert "set base http://192.0.2.1:8080/lab\n" in text
     assert "boot/hosts/mac-${netX/mac:hexhyp}.ipxe" in text
-    assert "done/${dom0kit-host}.ipxe && goto installed" in text
-    for label in ("menu", "host", "linux", "failed", "installed", "local", "install", "live", "rescue"):
+    assert "chain --autofree ${base}/armed/${dom0kit-host}.ipxe ||\nisset ${dom0kit-armed} || goto unarmed" in text
+    for label in ("menu", "host", "linux", "failed", "unarmed", "local", "install", "live", "rescue"):
         assert f"\n:{label}\n" in text
 
 
@@ -70,4 +70,4 @@ def test_urls() -> None:
 def test_grub_asks_for_files_in_the_one_way_that_works_over_the_network() -> None:
     own = netboot_menus.grub_cfg(TREE).split('menuentry "Boot from the local disk"')
     assert "-f " not in own[0].replace("-f finds nothing", "")
-    assert own[0].count("-s ") == 3
+    assert own[0].count("-s ") == 4

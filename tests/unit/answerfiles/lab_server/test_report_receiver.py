@@ -1,4 +1,4 @@
-"""Reports are kept, proven by their token; only a proven installer marks a host as installed."""
+"""Reports are kept, proven by their token; only a proven installer or first boot ends the order to install."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from answerfiles.inventory.install_markers import installed, rearm
+from answerfiles.inventory.install_markers import NEW, arm, armed_hosts
 from answerfiles.inventory.render import report_token
 from answerfiles.lab_server import report_receiver
 from answerfiles.lab_server.report_receiver import Receiver, Refused
 
 KEY = b"k" * 32
+WRITING = json.dumps({"event": "writing", "source": "installer"}).encode()
 FINISHED = json.dumps({"event": "finished", "source": "installer"}).encode()
 FAILED = json.dumps({"event": "failed", "source": "installer", "text": "no answers"}).encode()
 
@@ -21,6 +22,8 @@ FAILED = json.dumps({"event": "failed", "source": "installer", "text": "no answe
 @pytest.fixture
 def made(tmp_path: Path) -> Receiver:
     (tmp_path / "tree").mkdir()
+    for host in ("xen1", "xen2"):
+        arm(tmp_path / "tree", host, NEW)
     (tmp_path / "reports").mkdir()
     (tmp_path / "tree/hosts.json").write_text(json.dumps({"hosts": {"xen1": {}, "xen2": {}}}))
     return Receiver(tmp_path / "tree", tmp_path / "reports", KEY)
@@ -32,19 +35,34 @@ def send(to: Receiver, host: str, body: bytes, token: str = "", kind: str = "app
     to.take(host, kind, body, proven=proven)
 
 
-def test_finished_marks_the_host(made: Receiver) -> None:
-    token = report_token(KEY, "xen1")
-    send(made, "xen1", json.dumps({"event": "finished", "source": "firstboot"}).encode(), token)
-    assert installed(made.tree) == set()
-    send(made, "xen1", FINISHED, token)
-    assert installed(made.tree) == {"xen1"}
-    assert (made.tree / "done/xen1.ipxe").stat().st_size > 0
-    lines = [json.loads(line) for line in (made.reports / "xen1.jsonl").read_text().splitlines()]
-    assert [line["source"] for line in lines] == ["firstboot", "installer"]
-    assert all(line["proven"] for line in lines)
-    assert rearm(made.tree, "xen1")
-    assert installed(made.tree) == set()
-    assert not rearm(made.tree, "xen1")
+@pytest.mark.parametrize(
+    ("source", "event", "armed"),
+    [
+        ("installer", "started", True),
+        ("installer", "note", True),
+        ("installer", "failed", True),
+        ("installer", "writing", False),
+        ("installer", "finished", False),
+        ("firstboot", "started", True),
+        ("firstboot", "finished", False),
+        ("boot", "finished", True),
+    ],
+)
+def test_an_installation_that_begins_ends_its_order(made: Receiver, source: str, event: str, armed: bool) -> None:
+    send(made, "xen1", json.dumps({"event": event, "source": source}).encode(), report_token(KEY, "xen1"))
+    assert armed_hosts(made.tree) == ({"xen1", "xen2"} if armed else {"xen2"})
+    assert (made.tree / "armed/xen1.ipxe").exists() == armed
+    [line] = [json.loads(line) for line in (made.reports / "xen1.jsonl").read_text().splitlines()]
+    assert line["proven"]
+
+
+def test_the_order_ends_before_the_report_is_kept(made: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_receiver, "LARGEST_LOG", 0)
+    send(made, "xen1", FAILED)
+    with pytest.raises(Refused) as caught:
+        send(made, "xen1", WRITING, report_token(KEY, "xen1"))
+    assert caught.value.status == 507
+    assert armed_hosts(made.tree) == {"xen2"}
 
 
 def test_before_its_answers_are_read_a_machine_reports_without_a_token(made: Receiver) -> None:
@@ -63,6 +81,11 @@ def test_before_its_answers_are_read_a_machine_reports_without_a_token(made: Rec
     ("host", "body", "token", "status"),
     [
         ("xen1", FINISHED, "", 401),
+        ("xen1", WRITING, "", 401),
+        ("xen1", WRITING, "0" * 64, 403),
+        ("xen1", b'{"event": "writing", "source": "firstboot\\u001b[2J"}', report_token(KEY, "xen1"), 400),
+        ("xen1", b'{"event": "writing", "source": ["installer"]}', report_token(KEY, "xen1"), 400),
+        ("xen1", b'{"event": ["writing"], "source": "installer"}', report_token(KEY, "xen1"), 400),
         ("xen1", FINISHED, "0" * 64, 403),
         ("xen1", FINISHED, report_token(KEY, "xen2"), 403),
         ("xen3", FAILED, "", 404),
@@ -77,7 +100,7 @@ def test_what_is_refused(made: Receiver, host: str, body: bytes, token: str, sta
     with pytest.raises(Refused) as caught:
         send(made, host, body, token)
     assert caught.value.status == status
-    assert installed(made.tree) == set()
+    assert armed_hosts(made.tree) == {"xen1", "xen2"}
 
 
 def test_a_machine_without_answers_can_still_say_that_it_failed(made: Receiver) -> None:

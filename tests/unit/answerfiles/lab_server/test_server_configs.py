@@ -122,9 +122,9 @@ def test_lines_for_a_person() -> None:
         log_watcher.access_line(line.replace(" 200 ", " 404 "), names)
         == "192.0.2.100 xen1 asked for /images/x/vmlinuz: HTTP status 404"
     )
-    assert log_watcher.access_line(line.replace("/images/x/vmlinuz 200", "/done/xen1.cfg 404"), names) is None
+    assert log_watcher.access_line(line.replace("/images/x/vmlinuz 200", "/armed/xen1.cfg 404"), names) is None
     assert log_watcher.event_line("xen1", {"event": "finished", "source": "installer", "proven": True}) == (
-        "xen1: installer finished and the host is marked as installed"
+        "xen1: installer finished"
     )
     retrying = {"event": "retrying", "source": "firstboot", "name": "pool", "error": "the master sleeps", "text": "tried once"}
     assert log_watcher.event_line("xen1", {**retrying, "proven": True}) == "xen1: firstboot pool: the master sleeps; tried once"

@@ -1,19 +1,23 @@
-"""The network-boot tree is written whole or not at all, and what is installed stays installed."""
+"""The network-boot tree is written whole or not at all, and arms new hosts only."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from answerfiles.inventory import install_markers
 from answerfiles.inventory.inventory import InventoryError, parse_inventory
+from answerfiles.lab_server.config import read_hosts
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from iso.layout import BOOT_HYBRID, PATHS
+from pipeline import answers_cli
 from pipeline.atomic_swap import swap
 from pipeline.netboot import image_source, render
 
@@ -48,7 +52,7 @@ def _own_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sync", lambda: None)
 
 
-def make(image: image_source.Image, tree: Path, text: str = HOSTS, **options: list[str]) -> render.Result:
+def make(image: image_source.Image, tree: Path, text: str = HOSTS, **options: Any) -> render.Result:
     inventory = parse_inventory(text, tree.parent / "inv.yaml")
     return render.render(inventory, image, tree, "http://192.0.2.1", Reporter("render"), **options)
 
@@ -70,23 +74,87 @@ def test_what_lies_where(image: image_source.Image, tmp_path: Path) -> None:
         assert hashlib.sha256((tree / name).read_bytes()).hexdigest() == sha256
     listed = {line.split("  ")[1] for line in (tree / "SHA256SUMS").read_text().splitlines()}
     there = {str(p.relative_to(tree)) for p in tree.rglob("*") if p.is_file() and not p.is_symlink()}
-    assert listed == there - {"SHA256SUMS"}
+    assert listed == {name for name in there if not name.startswith("armed/")} - {"SHA256SUMS"}
     assert (tmp_path / "tree.key").stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in tmp_path.iterdir()) == ["image", "tree", "tree.key"]
 
 
-def test_installed_hosts_stay_so(image: image_source.Image, tmp_path: Path) -> None:
+def test_only_new_hosts_are_armed(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    assert make(image, tree).armed == {"xen1", "xen2"}
+    assert "set dom0kit_armed=new\n" in (tree / "armed/xen1.cfg").read_text()
+    assert (tree / "armed/xen1.ipxe").read_text().startswith("#!ipxe\n")
+    install_markers.disarm(tree, "xen1")
+    assert make(image, tree).armed == {"xen2"}
+    install_markers.disarm(tree, "xen2")
+    more = HOSTS + '  xen3: {mac: "52:54:00:00:00:03"}\n'
+    assert make(image, tree, more).armed == {"xen3"}
+    assert make(image, tree, more, rearm=["xen2", "xen2"]).armed == {"xen2", "xen3"}
+    order = (tree / "armed/xen2.cfg").read_text()
+    assert "set dom0kit_armed=20" in order
+    assert make(image, tree, more).armed == {"xen2", "xen3"}
+    assert (tree / "armed/xen2.cfg").read_text() == order
+    assert make(image, tree).armed == {"xen2"}
+    assert sorted(p.name for p in (tree / "armed").iterdir()) == ["xen2.cfg", "xen2.ipxe"]
+    with pytest.raises(UserError, match=r"--rearm: the inventory .* has no host xen9"):
+        make(image, tree, rearm=["xen9"])
+
+
+def test_a_tree_can_be_rendered_with_no_host_armed(image: image_source.Image, tmp_path: Path) -> None:
+    assert make(image, tmp_path / "tree", arm_new=False).armed == set()
+    assert make(image, tmp_path / "tree").armed == set()
+
+
+def test_a_host_that_begins_to_install_while_the_tree_is_exchanged_is_not_armed_again(
+    image: image_source.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree = tmp_path / "tree"
     make(image, tree)
-    answers = (tree / "answers/xen1.yaml").read_text()
-    for host in ("xen1", "xen2", "gone"):
-        install_markers.mark_done(tree, host)
-    assert make(image, tree).installed == {"xen1", "xen2"}
-    assert (tree / "answers/xen1.yaml").read_text() == answers
-    assert make(image, tree, rearm=["xen2"]).installed == {"xen1"}
-    assert sorted(p.name for p in (tree / "done").iterdir()) == ["xen1.cfg", "xen1.ipxe"]
-    with pytest.raises(UserError, match="--rearm xen9"):
-        make(image, tree, rearm=["xen9"])
+
+    def meanwhile() -> None:
+        install_markers.disarm(tree, "xen1")
+
+    monkeypatch.setattr(os, "sync", meanwhile)
+    assert make(image, tree).armed == {"xen2"}
+
+
+def test_a_tree_of_the_old_scheme_is_refused(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    make(image, tree)
+    (tree / "done").mkdir()
+    (tree / "done/xen1.cfg").write_text("x")
+    for call in (lambda: make(image, tree), lambda: read_hosts(tree)):
+        with pytest.raises(UserError, match=r"older dom0kit: its done/ names the hosts that are installed \(xen1\)") as caught:
+            call()
+        assert "--arm none" in caught.value.hint
+    assert install_markers.armed_hosts(tree) == {"xen1", "xen2"}
+
+
+def test_a_damaged_list_of_hosts_makes_no_host_new(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    make(image, tree)
+    (tree / "hosts.json").write_text("{")
+    with pytest.raises(UserError, match=r"hosts\.json is damaged"):
+        make(image, tree)
+
+
+def test_arm_and_disarm(image: image_source.Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = tmp_path / "tree"
+    make(image, tree, arm_new=False)
+    given = argparse.Namespace(tree=tree, hosts=["xen2", "xen2"])
+    assert answers_cli.run_arm(given) == 0
+    assert install_markers.armed_hosts(tree) == {"xen2"}
+    assert answers_cli.run_disarm(given) == 0
+    assert install_markers.armed_hosts(tree) == set()
+    assert "xen2: no longer armed" in capsys.readouterr().out
+    with pytest.raises(UserError, match="has no host xen9"):
+        answers_cli.run_arm(argparse.Namespace(tree=tree, hosts=["xen2", "xen9"]))
+    assert install_markers.armed_hosts(tree) == set()
+
+
+def test_later_orders_sort_last() -> None:
+    orders = [install_markers.order_now(moment) for moment in (0.0, 1.5, 1.501, 86400.0, 1.8e9)]
+    assert orders == sorted(set(orders))
 
 
 def test_a_bad_host_leaves_the_tree_alone(image: image_source.Image, tmp_path: Path) -> None:

@@ -121,11 +121,12 @@ def test_tokens_and_image_of_a_tree(tmp_path: Path) -> None:
     tree = network_boot.Tree(tmp_path, tmp_path / "i")
     assert tree.tokens() == ["hush"]
     assert tree.image_bytes == 40
-    assert not tree.is_done("a")
-    (tmp_path / "done").mkdir()
+    assert not tree.is_armed("a")
+    (tmp_path / "armed").mkdir()
     for kind in ("cfg", "ipxe"):
-        (tmp_path / "done" / f"a.{kind}").touch()
-    assert tree.is_done("a")
+        (tmp_path / "armed" / f"a.{kind}").touch()
+        assert tree.is_armed("a")
+        (tmp_path / "armed" / f"a.{kind}").unlink()
 
 
 def test_mdstat() -> None:

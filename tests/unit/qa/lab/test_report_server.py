@@ -12,7 +12,7 @@ from qa.lab import access_log, report_server, vlan_bridge
 COMBINED = (
     '10.77.0.101 - - [20/Nov/2026:13:00:00 +0000] "GET /images/1/dom0.squashfs HTTP/1.1" 200 1000 "-" "Wget"\n'
     '10.77.0.101 - - [20/Nov/2026:13:00:01 +0000] "GET /images/1/dom0.squashfs?x=1 HTTP/1.1" 206 50 "-" "Wget"\n'
-    '::ffff:10.77.0.102 - - [20/Nov/2026:13:00:02 +0000] "HEAD /done/h.cfg HTTP/1.0" 404 - "-" "-"\n'
+    '::ffff:10.77.0.102 - - [20/Nov/2026:13:00:02 +0000] "HEAD /armed/h.cfg HTTP/1.0" 404 - "-" "-"\n'
     '10.77.0.103 - - [20/Nov/2026:13:00:03 +0000] "\\x16\\x03\\x01" 400 157 "-" "-"\n'
 )
 

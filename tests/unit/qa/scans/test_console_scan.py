@@ -60,7 +60,7 @@ def test_allowed_line_needs_no_apology() -> None:
 
 def test_what_grub_asks_over_http_may_be_missing() -> None:
     """Only the files whose absence is an answer."""
-    assert findings("error: file `/done/xen1.cfg' not found.") == []
+    assert findings("error: file `/armed/xen1.cfg' not found.") == []
     assert findings("error: file `/boot/hosts/mac-52-54-00-00-00-01.cfg' not found.") == []
     assert findings("error: file `/images/0/vmlinuz' not found.")[0].fatal
 
