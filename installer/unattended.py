@@ -137,7 +137,7 @@ def set_identity(session: Session, arguments: Arguments) -> str:
     links = read_links(session.commands.runner)
     boot_mac = arguments.nic or read_boot_nic(links)
     # Cards with a link first; a report must have some MAC address.
-    best = sorted(links, key=lambda link: not link.carrier)
+    best = sorted(links, key=lambda link: (link.usb_function, not link.carrier))
     session.reports.webhook.identity = read_identity(mac=boot_mac or (best[0].mac if best else ""))
     return boot_mac
 

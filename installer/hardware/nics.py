@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dom0kit.machine_identity import MAC
 from dom0kit.process import QUERY_SECONDS, Runner
+from installer.model.hardware import USB_FUNCTIONS
 from network.observed import records
 
 NET = "sys/class/net"
@@ -22,6 +23,7 @@ class Link:
     :param carrier: whether a link is detected; None while the card is down.
     :param addresses: addresses of global scope.
     :param url: value of DHCP option 224.
+    :param usb_function: see :attr:`installer.model.hardware.Nic.is_usb_function`.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Link:
     carrier: bool | None = None
     addresses: tuple[str, ...] = ()
     url: str = ""
+    usb_function: bool = False
 
     @property
     def usable(self) -> bool:
@@ -45,7 +48,10 @@ def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
             continue
         url = option_text(_read(root / LEASES / _read(folder / "ifindex")))
         carrier = {"1": True, "0": False}.get(_read(folder / "carrier"))
-        links.append(Link(folder.name, _read(folder / "address").lower(), carrier, addresses.get(folder.name, ()), url))
+        # A member of a bond shows the bond's address in place of its own.
+        mac = (_read(folder / "bonding_slave/perm_hwaddr") or _read(folder / "address")).lower()
+        usb = (folder / "device/driver").resolve().name.startswith(USB_FUNCTIONS)
+        links.append(Link(folder.name, mac, carrier, addresses.get(folder.name, ()), url, usb))
     return links
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.linux.multipath_maps import Map, parse_maps
-from dom0kit.machine_identity import machine_uuid
+from dom0kit.machine_identity import MAC, machine_uuid
 from dom0kit.process import run
 from installer.hardware.installations import read_installations
 from installer.hardware.iscsi_sessions import read_sessions
@@ -27,6 +27,9 @@ DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 FROM_PATHS = ("model", "serial", "wwn", "tran")
 ETHERNET = "1"
 """ARPHRD_ETHER of linux/if_arp.h."""
+RANDOM = "1"
+"""NET_ADDR_RANDOM of linux/netdevice.h: the card has no address, or an invalid one, and the kernel made one up."""
+NO_MAC = "00:00:00:00:00:00"
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
@@ -186,7 +189,10 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
         slots = PCI_ADDRESS.findall(str((entry / "device").resolve()))
         # Reading the carrier of a card that is down fails with EINVAL.
         carrier = {"1": True, "0": False}.get(read(entry / "carrier"))
-        nics.append(Nic(entry.name, read(entry / "address").lower(), driver, carrier, slots[-1] if slots else ""))
+        # A member of a bond shows the bond's address in place of its own.
+        mac = (read(entry / "bonding_slave/perm_hwaddr") or read(entry / "address")).lower()
+        own = read(entry / "addr_assign_type") != RANDOM and MAC.fullmatch(mac) is not None and mac != NO_MAC
+        nics.append(Nic(entry.name, mac, driver, carrier, slots[-1] if slots else "", own))
     return tuple(nics)
 
 

@@ -12,6 +12,8 @@ from dom0kit.units import human_bytes, table
 from installer.model.installation import Installation
 
 MEDIUM = "/run/dom0kit/medium"
+USB_FUNCTIONS = ("cdc_", "rndis_")
+"""Beginnings of the names of Linux's drivers for network functions of the USB communication class, and of RNDIS."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Nic:
     :param carrier: whether a link is detected; None while the card is down.
     :param slot: PCI address, such as 0000:03:00.0; "" for a card on another bus.
     :param dhcp_name: host name from the DHCP server's lease, with its domain if the server gave one; "" without one.
+    :param permanent: whether the MAC address is the card's own; False if the kernel made it up, other at each start.
     """
 
     name: str
@@ -93,6 +96,12 @@ class Nic:
     carrier: bool | None = None
     slot: str = ""
     dhcp_name: str = ""
+    permanent: bool = True
+
+    @property
+    def is_usb_function(self) -> bool:
+        """Return whether it is a network function over USB, such as that of a management controller (BMC) or a telephone."""
+        return self.driver.startswith(USB_FUNCTIONS)
 
     def describe(self) -> str:
         """Return the network card in a few words."""

@@ -118,6 +118,17 @@ NIC_AMBIGUOUS = Refusal(
     "More network cards match than required, or none is selected on a machine that does not have exactly one.",
     "Make the selector more specific, for example with `mac`.",
 )
+NIC_MAC_NOT_UNIQUE = Refusal(
+    "nic-mac-not-unique",
+    "Two network cards have the MAC address of a selected card. The host recognizes its cards by their MAC addresses.",
+    "Give one of the cards another address in its firmware, disable it, or select a third card.",
+)
+NIC_MAC_NOT_PERMANENT = Refusal(
+    "nic-mac-not-permanent",
+    "A selected network card has no MAC address of its own: the kernel makes one up, another one at each start, by which the "
+    "host cannot recognize the card.",
+    "Select another network card, or give this one an address in its firmware.",
+)
 NIC_SELECTED_TWICE = Refusal(
     "nic-selected-twice", "Several bridges select the same network card.", "Give each bridge a network card of its own."
 )
@@ -160,6 +171,8 @@ INSTALLATION = RefusalTable(
         NO_HOST_NAME,
         NIC_AMBIGUOUS,
         NIC_SELECTED_TWICE,
+        NIC_MAC_NOT_UNIQUE,
+        NIC_MAC_NOT_PERMANENT,
         NIC_CARRIES_ROOT,
         TOKEN_INVALID,
     ),

@@ -9,6 +9,8 @@ from answerfiles.model import Answers, Bridge, Management, NicSelector
 from installer.model import refusals
 from installer.model.hardware import Facts, Nic
 
+USB_FUNCTION = "does not count: a network function over USB, such as that of a management controller; a rule can choose it"
+
 
 @dataclass(frozen=True)
 class Uplink:
@@ -103,17 +105,18 @@ def choose_uplinks(facts: Facts, answers: Answers) -> tuple[tuple[Uplink, ...], 
             cards, more = choose_cards(facts, uplink.selectors(), where)
             problems += more
         elif role == "management":
-            if len(facts.nics) == 1:
-                cards = ((facts.nics[0], "the only network card"),)
+            usual = [nic for nic in facts.nics if not nic.is_usb_function]
+            if len(usual) == 1:
+                cards = ((usual[0], "the only network card"),)
             else:
-                count, lines = len(facts.nics), candidates(facts, lambda nic: "candidate")
+                lines = candidates(facts, lambda nic: USB_FUNCTION if nic.is_usb_function else "candidate")
                 problems.append(
                     refusals.NIC_AMBIGUOUS.text(
-                        f"{where} needs mac, nic or bond, because there are {count} network cards, not one:\n{lines}"
+                        f"{where} needs mac, nic or bond, because there are {len(usual)} network cards, not one:\n{lines}"
                     )
                 )
         uplinks.append(Uplink(name, role, cards, uplink.bond.mode if uplink.bond else ""))
-    return tuple(uplinks), problems or selected_twice(uplinks)
+    return tuple(uplinks), problems or [*selected_twice(uplinks), *mac_problems(uplinks, facts)]
 
 
 def selected_twice(uplinks: list[Uplink]) -> list[str]:
@@ -131,6 +134,23 @@ def selected_twice(uplinks: list[Uplink]) -> list[str]:
         for name, wanted in places.items()
         if len(wanted) > 1
     ]
+
+
+def mac_problems(uplinks: list[Uplink], facts: Facts) -> list[str]:
+    """Return an error for each selected network card that the host could not recognize by its MAC address."""
+    problems = []
+    for nic in dict.fromkeys(nic for uplink in uplinks for nic, _ in uplink.cards):
+        twins = [other for other in facts.nics if other.mac == nic.mac and other.name != nic.name]
+        if not nic.permanent:
+            problems.append(
+                refusals.NIC_MAC_NOT_PERMANENT.text(f"the network card {nic.describe()} has no MAC address of its own")
+            )
+        elif twins:
+            names = ", ".join(other.describe() for other in twins)
+            problems.append(
+                refusals.NIC_MAC_NOT_UNIQUE.text(f"the network card {nic.describe()} has the MAC address of {names} too")
+            )
+    return problems
 
 
 def resolve(answers: Answers, uplinks: tuple[Uplink, ...]) -> Answers:

@@ -61,8 +61,12 @@ def nic_row(nic: Nic) -> Row:
 
 
 def rows(nics: tuple[Nic, ...]) -> tuple[Row, ...]:
-    """Return the network cards as rows, connected ones first."""
-    return tuple(nic_row(nic) for nic in sorted(nics, key=lambda nic: (nic.carrier is not True, nic.carrier is False, nic.name)))
+    """Return the network cards as rows, connected ones first, functions over USB (those of a BMC) last."""
+
+    def place(nic: Nic) -> tuple[bool, bool, bool, str]:
+        return nic.is_usb_function, nic.carrier is not True, nic.carrier is False, nic.name
+
+    return tuple(nic_row(nic) for nic in sorted(nics, key=place))
 
 
 def card(state: State) -> Form:

@@ -182,5 +182,30 @@ def test_slot_of_a_card_is_the_last_pci_address_on_the_way(tmp_path: Path) -> No
     assert nic.carrier is None
 
 
+@pytest.mark.parametrize(
+    ("files", "mac", "permanent"),
+    [
+        ({"address": "52:54:00:AA:BB:CC", "addr_assign_type": "0"}, "52:54:00:aa:bb:cc", True),
+        ({"address": "52:54:00:aa:bb:cc"}, "52:54:00:aa:bb:cc", True),
+        ({"address": "5a:01:02:03:04:05", "addr_assign_type": "1"}, "5a:01:02:03:04:05", False),
+        ({"address": "00:00:00:00:00:00", "addr_assign_type": "0"}, "00:00:00:00:00:00", False),
+        ({"address": "", "addr_assign_type": "0"}, "", False),
+        # A member of a bond has the bond's address; its own is kept aside.
+        (
+            {"address": "52:54:00:00:00:01", "addr_assign_type": "3", "bonding_slave/perm_hwaddr": "52:54:00:00:00:02"},
+            "52:54:00:00:00:02",
+            True,
+        ),
+    ],
+)
+def test_addresses_of_cards(files: dict[str, str], mac: str, permanent: bool, tmp_path: Path) -> None:
+    for name, text in {**files, "device/x": ""}.items():
+        path = tmp_path / "sys/class/net/eth0" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    (nic,) = probe.read_nics(tmp_path / "sys/class/net")
+    assert (nic.mac, nic.permanent) == (mac, permanent)
+
+
 def test_processors() -> None:
     assert probe.parse_cpus("processor\t: 0\nmodel name\t: x\nprocessor\t: 1\n") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -27,9 +28,9 @@ def told(made: Plan) -> dict[str, Any]:
     return network
 
 
-def refused(network: str) -> str:
+def refused(network: str, found: Facts | None = None) -> str:
     with pytest.raises(PlanError) as caught:
-        plan(network)
+        plan(network, found)
     return "\n".join(caught.value.problems)
 
 
@@ -85,3 +86,43 @@ def test_no_cable_is_a_warning() -> None:
     assert plan("{management: {nic: {name: eno3}}}").warnings == ("no link on eno3 52:54:00:00:00:03 (management)",)
     down = Nic("eth0", "52:54:00:00:00:09")
     assert plan("{}", facts(nics=(down,))).warnings == ()
+
+
+@pytest.mark.parametrize("driver", ["cdc_ether", "rndis_host", "cdc_subset", "cdc_ncm", "cdc_eem"])
+def test_the_usb_function_of_a_management_controller_is_not_the_only_card(driver: str) -> None:
+    """B10: a server with one card and a BMC that shows a network card over USB."""
+    bmc = Nic("enx0a0027000001", "0a:00:27:00:00:01", driver, True)
+    made = plan("{}", facts(nics=(bmc, CARDS[0])))
+    assert made.nic_mac == CARDS[0].mac
+    assert made.uplinks[0].cards[0][1] == "the only network card"
+    chosen = plan("{management: {mac: '0a:00:27:00:00:01'}}", facts(nics=(bmc, CARDS[0])))
+    assert chosen.nic_mac == bmc.mac
+    alone = refused("{}", facts(nics=(bmc,)))
+    assert "there are 0 network cards, not one" in alone
+    assert "such as that of a management controller; a rule can choose it" in alone
+    two = refused("{}", facts(nics=(bmc, *CARDS[:2])))
+    assert "there are 2 network cards" in two
+
+
+def test_a_usb_adapter_is_a_card() -> None:
+    adapter = Nic("enx00e04c680001", "00:e0:4c:68:00:01", "r8152", True)
+    assert plan("{}", facts(nics=(adapter,))).nic_mac == adapter.mac
+
+
+def test_a_card_without_an_address_of_its_own_is_refused() -> None:
+    cards = (dataclasses.replace(CARDS[0], permanent=False), CARDS[1])
+    assert "[nic-mac-not-permanent]" in refused("{management: {nic: {name: eno1}}}", facts(nics=cards))
+    assert "[nic-mac-not-permanent]" in refused("{}", facts(nics=cards[:1]))
+    assert plan("{management: {nic: {name: eno2}}}", facts(nics=cards)).nic_mac == CARDS[1].mac
+
+
+def test_two_cards_with_one_address_are_named() -> None:
+    cards = (CARDS[0], dataclasses.replace(CARDS[1], mac=CARDS[0].mac), CARDS[2])
+    text = refused("{management: {nic: {name: eno1}}}", facts(nics=cards))
+    assert "[nic-mac-not-unique]" in text
+    assert "eno2" in text
+    assert "[nic-ambiguous]" in refused("{management: {mac: '52:54:00:00:00:01'}}", facts(nics=cards))
+    assert "[nic-mac-not-unique]" in refused(
+        "{management: {bond: {nics: [{name: eno1}, {name: eno2}], mode: active-backup}}}", facts(nics=cards)
+    )
+    assert plan("{management: {nic: {name: eno3}}}", facts(nics=cards)).nic_mac == CARDS[2].mac
