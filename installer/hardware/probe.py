@@ -192,7 +192,7 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
         # A member of a bond shows the bond's address in place of its own.
         mac = (read(entry / "bonding_slave/perm_hwaddr") or read(entry / "address")).lower()
         own = read(entry / "addr_assign_type") != RANDOM and MAC.fullmatch(mac) is not None and mac != NO_MAC
-        nics.append(Nic(entry.name, mac, driver, carrier, slots[-1] if slots else "", own))
+        nics.append(Nic(entry.name, mac, driver, carrier, slots[-1] if slots else "", permanent=own))
     return tuple(nics)
 
 

@@ -95,8 +95,7 @@ def render(
 
     :param rearm: hosts to install again.
     :param arm_new: arm the hosts that the old tree does not have.
-    :raises InventoryError: when any host is wrong; then nothing was written.
-    :raises UserError: when the image is damaged or the place is not the tree's to take.
+    :raises UserError: when a host is wrong, the image is damaged, or the place is not the tree's to take; nothing was written.
     """
     known = {host.name for host in inventory.hosts}
     install_markers.check_known(rearm, known, f"--rearm: the inventory {inventory.path}")
@@ -121,12 +120,8 @@ def render(
             write_hosts(writer, described, hosts, step)
             write_common(writer, described, hosts)
         with reporter.step("make it durable and give it its name"):
-            order = install_markers.order_now()
-            for host in rearm:
-                install_markers.arm(staging, host, order)
-            for host in sorted(known - before - set(rearm)) if arm_new else ():
-                install_markers.arm(staging, host, install_markers.NEW)
             kept = (known & before) - set(rearm)
+            arm(staging, rearm, known - before if arm_new else set())
             keep_armed(tree, staging, kept)
             os.sync()
             replaced = swap(staging, tree)
@@ -175,6 +170,13 @@ def hosts_before(tree: Path) -> set[str]:
             f"{path} is damaged: it does not say which hosts the tree has, so that all would count as new and be installed",
             f"move {tree} away, render it again with --arm none, then: dom0kit answers arm {tree} HOST",
         ) from error
+
+
+def arm(tree: Path, explicitly: Sequence[str], new: set[str]) -> None:
+    """Arm hosts: by an explicit order, and those that are new to the tree."""
+    order = install_markers.order_now()
+    for host in sorted(new | set(explicitly)):
+        install_markers.arm(tree, host, order if host in explicitly else install_markers.NEW)
 
 
 def keep_armed(source: Path, target: Path, hosts: set[str]) -> None:
