@@ -29,7 +29,7 @@ def system_places(disk: str, listing: str) -> list[str]:
     The disk itself is read: its partitions may not be there as devices. A member of a mirror holds the same file system at
     the same place (metadata 1.0), so that each disk speaks for itself.
 
-    :param listing: output of ``partx --show --raw --noheadings --output START,NAME``.
+    :param listing: output of ``partx --raw --noheadings --output START,NAME``.
     """
     found = [line.split(maxsplit=1) for line in listing.splitlines() if line.split()[:1]]
     parts = [(int(words[0]), words[1].strip() if len(words) > 1 else "") for words in found if words[0].isdigit()]
@@ -43,7 +43,7 @@ def read_installations(disk: str, ask: Ask) -> tuple[Installation, ...]:
     :param ask: returns the standard output of a command, "" if it failed.
     """
     found: dict[Installation, None] = {}
-    for place in system_places(disk, ask(["partx", "--show", "--raw", "--noheadings", "--output", "START,NAME", disk])):
+    for place in system_places(disk, ask(["partx", "--raw", "--noheadings", "--output", "START,NAME", disk])):
         for version in FOLDER.findall(ask(["debugfs", "-c", "-R", "ls -p /state", place])):
             if version in (".", "..") or '"' in version:
                 continue
