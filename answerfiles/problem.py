@@ -12,7 +12,7 @@ class Problem(NamedTuple):
 
     :param field: the setting as a dotted path; empty for the whole file.
     :param text: what was found and what is allowed.
-    :param code: a stable identifier for programs, as ``unknown-key``; docs/reference/answer-errors.md lists all.
+    :param code: a stable identifier for programs, as ``unknown-key``.
     :param hint: what to do, beginning with a verb; may be empty.
     """
 
