@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from answerfiles import model_introspection
+from answerfiles.checks.refusal import did_you_mean
 from answerfiles.model_introspection import Shape, Spot
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Path, Position, dotted
@@ -55,7 +55,8 @@ def explain(
             spot = model_introspection.find(model, detail["loc"][:-1])  # noqa: PLW2901 - a list that is too short is what people see
             kind = "too_short"
         key = (spot.path, kind if kind in ("missing", "extra_forbidden") else "")
-        problems.setdefault(key, _problem(kind, detail["msg"], spot, _Read(value, place, model)))
+        problem = _problem(kind, detail["msg"], spot, _Read(value, place, model))
+        problems.setdefault(key, problem._replace(hint=detail.get("ctx", {}).get("hint", "") or problem.hint))
     return list(problems.values())
 
 
@@ -135,13 +136,6 @@ def nearest(value: Any, shape: Shape) -> str:
     if isinstance(value, bool):
         text = next((word for word in (("on", "yes") if value else ("off", "no", "none")) if word in words), text)
     return did_you_mean(text, [str(word) for word in words])
-
-
-def did_you_mean(word: str, allowed: list[str]) -> str:
-    """Return a similar allowed word as a suggestion, or ""."""
-    plain = word.lower().replace("-", "_").replace(" ", "_")
-    near = plain if plain in allowed else next(iter(difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)), "")
-    return f", did you mean '{near}'?" if near else ""
 
 
 @cache

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
+from answerfiles.checks.image_fields import ZONE, key_map, zone
+from answerfiles.checks.refusal import refuse
 from dom0kit.units import parse_bytes
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -20,7 +20,6 @@ HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 VOLUME_GROUP = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,63}")
-ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
 SSH_KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
     r" AAAA[0-9A-Za-z+/]+={0,3}(?: .*)?"
@@ -28,11 +27,6 @@ SSH_KEY = re.compile(
 ISCSI_NAME = re.compile(r"iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
 VOLUME_FOLDER = re.compile(r"(?:label:[^/\s]+|uuid:[0-9A-Za-z-]+)?/[!-~]*")
 LONGEST_HOST_NAME = 253
-
-
-def refuse(kind: str, text: str) -> PydanticCustomError:
-    """Return an error of a field; ``text`` says what is allowed."""
-    return PydanticCustomError(kind, "{text}", {"text": text})
 
 
 def whole_number_as_text(value: Any) -> Any:
@@ -80,20 +74,6 @@ def volume_group(value: str) -> str:
         raise refuse(
             "volume_group", "a name of at most 64 letters, digits, '+', '_', '.' and '-' that does not start with '-' or '.'"
         )
-    return value
-
-
-@cache
-def known_zones() -> frozenset[str]:
-    """Return the zones of this machine's tz database; cached, because a lookup takes 10 ms."""
-    return frozenset(zoneinfo.available_timezones())
-
-
-def zone(value: str) -> str:
-    """Check a time zone of the tz database; without that database, its spelling alone."""
-    known = known_zones()
-    if not ZONE.fullmatch(value) or (known and value not in known):
-        raise PydanticCustomError("zone", "a time zone of the tz database, e.g. Europe/Berlin or UTC")
     return value
 
 
@@ -194,13 +174,6 @@ def any_network(value: Any) -> Any:
         inside = "has host bits" in str(error)
         more = f"; {value!r} is an address inside {ipaddress.ip_network(value, strict=False)}" if inside else ""
         raise refuse("network", f"a network, as 198.51.100.0/24 or 2001:db8:1::/48{more}") from None
-
-
-def key_map(value: str) -> str:
-    """Check the form of a key map's name (loadkeys(1)); the host checks that the image has it."""
-    if not re.fullmatch(r"[a-z][a-zA-Z0-9_-]{0,39}", value):
-        raise refuse("key_map", "a key map's name, as us, de or fr-latin1")
-    return value
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerfiles import yaml_positions
+from answerfiles.checks.notes import notes
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
@@ -85,4 +86,5 @@ def examine_answers(text: str, file: str = "answers") -> Reading:
     problems = [Problem(fault.position, dotted(fault.path), fault.text, fault.code) for fault in document.faults]
     if document.value is None and problems:
         raise AnswersError(file, problems)
-    return Reading(validate(document.value, document.place, file, problems=problems))
+    answers = validate(document.value, document.place, file, problems=problems)
+    return Reading(answers, tuple(notes(document.value, document.place)))

@@ -18,7 +18,7 @@ from dom0kit.fs import write_json
 from dom0kit.linux import cpio
 from dom0kit.process import run, stream
 from image import build_job as jobs
-from image import bytecode, initramfs_checksums, manifest
+from image import bytecode, initramfs_checksums, known_names, manifest
 from image.identity_audit import identities
 
 # Mounted by diskimage-builder while hooks run, or left by it.
@@ -94,6 +94,7 @@ def export(job: jobs.Job, tree: Path) -> None:
     for path in sorted((tree / "boot-artifacts").iterdir()):
         shutil.copyfile(path, output / "boot" / path.name)
     compression = recipe.compression.squashfs.of(job.release)
+    names = known_names.collect(tree)
     packages = run(["chroot", tree, "dpkg-query", "-W", "-f", "${Package}\t${Version}\n"]).output
     jobs.begin(f"squash ({compression})")
     target = output / "dom0.squashfs"
@@ -121,6 +122,7 @@ def export(job: jobs.Job, tree: Path) -> None:
         kernel=kernel.name.removeprefix("vmlinuz-"),
         packages=manifest.parse_packages(packages),
         files=manifest.describe(output),
+        names=names,
     )
     write_json(output / "manifest.json", value)
     empty(tree)

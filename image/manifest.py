@@ -36,6 +36,7 @@ def build(
     kernel: str,
     packages: dict[str, str],
     files: dict[str, dict[str, Any]],
+    names: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest as a plain value (see docs/reference/files.md)."""
     xen = next((v for name, v in packages.items() if name == "xen-hypervisor-common"), "")
@@ -54,4 +55,5 @@ def build(
         "xen": xen,
         "packages": packages,
         "files": files,
+        "names": names,
     }

@@ -43,6 +43,7 @@ class Manifest:
 
     :param epoch: seconds since 1970, the time of everything on the ISO.
     :param files: SHA-256 and size in bytes of each file, by its name in the image folder.
+    :param names: the image's time zones and key maps; None for images that do not list them.
     """
 
     product: str
@@ -50,6 +51,7 @@ class Manifest:
     id: str
     epoch: int
     files: Mapping[str, tuple[str, int]]
+    names: Mapping[str, Any] | None = None
 
     @property
     def volume_id(self) -> str:
@@ -71,7 +73,7 @@ def parse_manifest(text: str | bytes, origin: str) -> Manifest:
     try:
         raw: dict[str, Any] = json.loads(text)
         files = {str(name): (str(entry["sha256"]), int(entry["size"])) for name, entry in raw["files"].items()}
-        found = Manifest(str(raw["product"]), str(raw["version"]), str(raw["id"]), int(raw["epoch"]), files)
+        found = Manifest(str(raw["product"]), str(raw["version"]), str(raw["id"]), int(raw["epoch"]), files, raw.get("names"))
         if raw["format"] != 1:
             raise ValueError(f"format {raw['format']!r} is not 1")
     except (ValueError, KeyError, TypeError, AttributeError) as error:

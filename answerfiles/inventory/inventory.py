@@ -11,7 +11,8 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from answerfiles import field_types, yaml_positions
-from answerfiles.error_messages import did_you_mean, found
+from answerfiles.checks.refusal import did_you_mean, refuse
+from answerfiles.error_messages import found
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError
@@ -212,16 +213,14 @@ class _Check:
 def uuid(value: str) -> str:
     """Check a machine's UUID, as in /sys/class/dmi/id/product_uuid; return it in lower case."""
     if not UUID.fullmatch(value.lower()):
-        raise field_types.refuse("uuid", "a UUID as dmidecode -s system-uuid prints it")
+        raise refuse("uuid", "a UUID as dmidecode -s system-uuid prints it")
     return value.lower()
 
 
 def serial(value: str) -> str:
     """Check a machine's serial number; it is part of file names and URLs."""
     if not SERIAL.fullmatch(value):
-        raise field_types.refuse(
-            "serial", "a serial number of letters, digits, '.', '_', '+' and '-'; for others use mac or uuid"
-        )
+        raise refuse("serial", "a serial number of letters, digits, '.', '_', '+' and '-'; for others use mac or uuid")
     return value
 
 

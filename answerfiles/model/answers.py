@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import Flag, KeyMap, Name, refuse
+from answerfiles.checks.refusal import INSTALLED, refuse
+from answerfiles.field_types import Flag, KeyMap, Name
 from answerfiles.host_naming import NameOrRule, NameTemplate, is_rule
 from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
@@ -104,4 +105,4 @@ def load_host(path: Path = Path("/etc/dom0kit/host.json")) -> Answers:
     :raises OSError: when the file is not there.
     :raises pydantic.ValidationError: when it is damaged.
     """
-    return Answers.model_validate_json(path.read_bytes())
+    return Answers.model_validate_json(path.read_bytes(), context={INSTALLED: True})

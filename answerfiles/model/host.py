@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.field_types import Flag, Server, Size, SshKey, Zone, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import Flag, Server, Size, SshKey, Zone
 from answerfiles.model.record import Record
 from answerfiles.secret import HINT, PasswordHash
 from dom0kit.units import MIB

@@ -8,21 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from answerfiles.field_types import (
-    DnsServer,
-    Flag,
-    HostName,
-    Interface,
-    Ip4,
-    Ip6,
-    IpAddress,
-    IpNetwork,
-    Mac,
-    Mtu,
-    Name,
-    Vlan,
-    refuse,
-)
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import DnsServer, Flag, HostName, Interface, Ip4, Ip6, IpAddress, IpNetwork, Mac, Mtu, Name, Vlan
 from answerfiles.model.record import Record
 
 IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import Sha256, Url, VolumeFolder, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import Sha256, Url, VolumeFolder
 from answerfiles.model.record import Record
 
 

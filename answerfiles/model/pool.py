@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import Fingerprint, HostName, IpAddress, Name, Server, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import Fingerprint, HostName, IpAddress, Name, Server
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
 

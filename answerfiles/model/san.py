@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from answerfiles.field_types import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import Flag, IpAddress, Iqn, Mac, Mtu, Name, Port, Server, Vlan
 from answerfiles.model.network import FixedAddress, IpInterface
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from answerfiles.field_types import DevicePath, Flag, Name, Size, VolumeGroupName, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import DevicePath, Flag, Name, Size, VolumeGroupName
 from answerfiles.model.record import Record
 from dom0kit.units import human_bytes
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from answerfiles.error_messages import did_you_mean, found
+from answerfiles.checks.refusal import did_you_mean
+from answerfiles.error_messages import found
 from answerfiles.problem import Problem
 from answerfiles.xenserver.xml_tree import Element
 from answerfiles.yaml_positions import Path, Position

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from answerfiles.error_messages import did_you_mean
+from answerfiles.checks.refusal import did_you_mean
 from answerfiles.problem import Problem
 from answerfiles.xenserver.xml_tree import Element
 

@@ -5,9 +5,9 @@ Logins on serial lines, and the console's key map.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from answerfiles.known_names.key_maps import xkb_layout
 from dom0kit.errors import UserError
 from dom0kit.process import COMMAND_SECONDS
 
@@ -16,38 +16,7 @@ if TYPE_CHECKING:
 
 KEY_MAP = "etc/dom0kit/console.kmap"
 KEY_MAP_SERVICE = "dom0kit-keyboard.service"
-LAYOUTS = {
-    "br-abnt2": ("br", ""),
-    "cf": ("ca", ""),
-    "fr_CH": ("ch", "fr"),
-    "sg": ("ch", "de"),
-    "jp106": ("jp", ""),
-    "la": ("latam", ""),
-    "sv": ("se", ""),
-    "uk": ("gb", ""),
-    "by": ("by", ""),
-    "slovene": ("si", ""),
-    "croat": ("hr", ""),
-    "dvorak": ("us", "dvorak"),
-    "colemak": ("us", "colemak"),
-}
-"""Key map names of loadkeys(1) that are not layouts of the XKB database."""
 GETTYS = tuple(f"serial-getty@{line}.service" for line in ("hvc0", "ttyS0", "ttyS1"))
-
-
-def xkb_layout(key_map: str) -> tuple[str, str]:
-    """Return the XKB layout and variant for a key map's name; the variant may be empty.
-
-    Debian's kbd has no key maps; they are made from the XKB database. ``de-latin1``, ``fr-latin9``
-    and ``pt-latin1-nodeadkeys`` are the traditional names; ``de-neo`` and ``us-intl`` name a layout
-    and its variant.
-    """
-    plain = re.sub(r"-(latin[0-9]+|utf-?8|pc)(?=-|$)", "", key_map)
-    if plain in LAYOUTS:
-        return LAYOUTS[plain]
-    layout, _, variant = plain.partition("-")
-    layout, fixed = LAYOUTS.get(layout, (layout, ""))
-    return layout, variant or fixed
 
 
 def keyboard_text(layout: str, variant: str) -> str:
@@ -59,23 +28,35 @@ def keyboard_text(layout: str, variant: str) -> str:
 def keyboard(host: Host) -> None:
     """Compile the console's key map once; a unit of its own loads it at each boot.
 
-    console-setup's units stay masked: they compile the map at each boot, which takes seconds.
-
-    :raises UserError: when the XKB database of this image has no such layout or variant.
+    console-setup's units stay masked: they compile the map at each boot, which takes seconds. A key map that cannot be
+    made is a warning and the kernel's own, which is American, stays: a host must not fail for the keys of a console.
     """
     wanted = host.answers.keyboard
     layout, variant = xkb_layout(wanted)
-    host.write("etc/default/keyboard", keyboard_text(layout, variant))
     if (layout, variant) == ("us", "") and not host.path(KEY_MAP).exists():
+        host.write("etc/default/keyboard", keyboard_text(layout, variant))
         return  # the kernel's own
+    text, reason = compiled(host, layout, variant)
+    if reason:
+        host.warnings.append(f"the console keeps the key map us: {wanted} cannot be made ({reason})")
+        return
+    host.write("etc/default/keyboard", keyboard_text(layout, variant))
+    host.write(KEY_MAP, text)
+    host.run(["systemctl", "--no-block", "restart", KEY_MAP_SERVICE], check=False)
+
+
+def compiled(host: Host, layout: str, variant: str) -> tuple[str, str]:
+    """Return a key map for loadkeys(1), or the reason why ckbcomp(1) made none."""
     words = ["ckbcomp", "-compact", "-model", "pc105", "-layout", layout, *(["-variant", variant] if variant else [])]
-    result = host.run(words, check=False, timeout=COMMAND_SECONDS)
+    try:
+        result = host.run(words, check=False, timeout=COMMAND_SECONDS)
+    except UserError as error:
+        return "", error.message.splitlines()[0]
     # For an unknown variant ckbcomp only warns and uses the plain layout.
-    if result.returncode != 0 or "an not find" in result.errors:
-        hint = "set keyboard in /etc/dom0kit/host.json to a layout of /usr/share/X11/xkb/symbols, such as de or de-nodeadkeys"
-        raise UserError(f"this image has no key map {wanted}", hint)
-    host.write(KEY_MAP, result.output)
-    host.run(["systemctl", "--no-block", "restart", KEY_MAP_SERVICE])
+    missing = [line for line in result.errors.splitlines() if "an not find" in line]
+    if result.returncode != 0 or missing:
+        return "", missing[0] if missing else f"ckbcomp ended with {result.returncode}"
+    return result.output, ""
 
 
 def consoles(host: Host) -> None:

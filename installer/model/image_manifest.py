@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from answerfiles.known_names import image_names
+from answerfiles.known_names.image_names import ImageNames
 from dom0kit.errors import UserError
 
 FORMAT = 1
@@ -27,13 +29,18 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Manifest of an image; ``dom0_memory_mib`` is dom0's memory in MiB."""
+    """Manifest of an image.
+
+    :param dom0_memory_mib: dom0's memory in MiB.
+    :param names: the image's time zones and key maps; None for images that do not list them.
+    """
 
     product: str
     version: str
     id: str
     files: tuple[ImageFile, ...]
     dom0_memory_mib: int = DOM0_MEMORY_MIB
+    names: ImageNames | None = None
 
     @property
     def size(self) -> int:
@@ -62,6 +69,7 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
             id=str(value["id"]),
             files=files,
             dom0_memory_mib=int(value.get("dom0_memory_mib", DOM0_MEMORY_MIB)),
+            names=image_names.parse(value["names"]) if "names" in value else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} is invalid: {type(error).__name__}: {error}", damaged) from error

@@ -9,6 +9,11 @@ MODE_NOT_IMPLEMENTED = Refusal(
     "The answers ask for a mode that is not implemented.",
     "Use `mode: install`.",
 )
+NAME_NOT_IN_IMAGE = Refusal(
+    "name-not-in-image",
+    "The answers name a time zone or a key map that this image does not have.",
+    "Use a name of the image's `manifest.json`, or build the image with the package that has it.",
+)
 DISK_NOT_FOUND = Refusal(
     "disk-not-found",
     "Fewer disks match a selector than required. The message lists every disk with the reason why it does not match.",
@@ -147,6 +152,7 @@ INSTALLATION = RefusalTable(
     "report all that apply.",
     (
         MODE_NOT_IMPLEMENTED,
+        NAME_NOT_IN_IMAGE,
         DISK_NOT_FOUND,
         DISK_AMBIGUOUS,
         DISK_IS_PATH,

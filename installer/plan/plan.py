@@ -188,6 +188,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         *([] if card_problems else name_problems),
         *disk_problems,
         *preconditions.memory_problems(facts, answers, manifest),
+        *preconditions.name_problems(answers, manifest),
         *token_problems(answers),
     ]
     tables: tuple[tuple[Partition, ...], ...] = ()

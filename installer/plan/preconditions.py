@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from answerfiles.checks.image_fields import missing_names
 from answerfiles.model import Answers
 from dom0kit.units import MIB, human_bytes
 from installer.bootloader import menus
@@ -24,6 +25,11 @@ def mode_problems(answers: Answers) -> list[str]:
     if answers.mode == "install":
         return []
     return [refusals.MODE_NOT_IMPLEMENTED.text(f"`mode: {answers.mode}` is not implemented; use `mode: install`")]
+
+
+def name_problems(answers: Answers, manifest: Manifest) -> list[str]:
+    """Return what the answers name and the image lacks, when its manifest lists what it has."""
+    return [refusals.NAME_NOT_IN_IMAGE.text(text) for text in missing_names(answers, manifest.names)] if manifest.names else []
 
 
 def disk_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:

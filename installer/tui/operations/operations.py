@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from answerfiles.known_names.key_maps import xkb_layout
 from dom0kit.errors import UserError
 from dom0kit.process import QUERY_SECONDS
 from installer.command_log import Commands
@@ -142,7 +143,7 @@ class Operations:
 
         def load() -> None:
             # Debian has no key maps for loadkeys; they are generated from the XKB database.
-            layout, _, variant = XKB.get(name, name).partition(":")
+            layout, variant = xkb_layout(name)
             words = ["ckbcomp", "-compact", "-model", "pc105", "-layout", layout, *(["-variant", variant] if variant else [])]
             made = self.commands(words, check=False)
             if made.returncode == 0 and made.output:
@@ -253,21 +254,3 @@ class Operations:
             self.end_test(state, True)
             found = find_addresses(self.commands(words, check=False, timeout=QUERY_SECONDS).output)
         return found
-
-
-XKB = {
-    "uk": "gb",
-    "br-abnt2": "br",
-    "cf": "ca",
-    "croat": "hr",
-    "us-dvorak": "us:dvorak",
-    "et": "ee",
-    "jp106": "jp",
-    "la": "latam",
-    "slovene": "si",
-    "sv": "se",
-    "fr_CH": "ch:fr",
-    "sg": "ch:de",
-    "trq": "tr",
-}
-"""XKB layout and variant of key maps whose names differ."""

@@ -175,11 +175,12 @@ def test_manifest_holds_packages_files_and_origin(tmp_path: Path) -> None:
     packages = manifest.parse_packages("xen-hypervisor-common\t4.20.2+7\nhtop\t3.4\n")
     made = manifest.build(
         version="1", image_id="f" * 16, suite="trixie", epoch=1, compression="xz", recipe_sha256="r", dom0_memory_mib=1024,
-        toolstack="ganeti", kernel="6.12", packages=packages, files=files,
+        toolstack="ganeti", kernel="6.12", packages=packages, files=files, names={"zones": ["UTC"]},
     )  # fmt: skip
     assert made["xen"] == "4.20.2+7"
     assert made["files"]["boot/bootx64.efi"]["size"] == 1
     assert set(manifest.IMAGE_FILES) < set(made["files"])
+    assert made["names"] == {"zones": ["UTC"]}
 
 
 def test_diskimage_builder_finds_our_stand_in_before_any_sudo() -> None:

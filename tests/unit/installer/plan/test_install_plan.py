@@ -171,6 +171,17 @@ def test_modes_that_are_not_implemented() -> None:
         assert "[mode-not-implemented]" in only
 
 
+def test_names_that_the_image_lacks() -> None:
+    small = {"zones": ["UTC"], "old_zones": {}, "layouts": {"us": ["intl"]}}
+    make_plan(facts(), answers(), manifest(names=small), OPTIONS)
+    with pytest.raises(PlanError) as caught:
+        make_plan(facts(), answers(more="keyboard: de\ntime: {zone: Europe/Berlin}\n"), manifest(names=small), OPTIONS)
+    said = " ".join(caught.value.problems)
+    assert "name-not-in-image" in said
+    assert "no time zone Europe/Berlin" in said
+    assert "no key map de" in said
+
+
 def test_dom0_memory_that_exceeds_the_machine() -> None:
     (only,) = problems(facts(), more="dom0: {memory: 16 GiB}\n")
     assert only == "dom0.memory is 16.0 GiB, this machine has 8.0 GiB [dom0-memory-too-large]"

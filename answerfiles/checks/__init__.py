@@ -1,0 +1,1 @@
+"""Checks of values and of whole answers beyond their types: what no machine can satisfy is refused offline."""

@@ -1,0 +1,1 @@
+"""Names that answers take from an image: time zones and key maps."""
