@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from answerfiles.field_types import HOST_NAME, Kind, host_name, refuse
+from answerfiles.checks.refusal import refuse
+from answerfiles.field_types import HOST_NAME, Kind, host_name
 
 DHCP = "dhcp"
 PLACES = ("serial", "uuid", "mac", "asset")
