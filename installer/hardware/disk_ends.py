@@ -36,6 +36,8 @@ class Ends:
 
 
 ReadEnds = Callable[[str, int], Ends]
+ReadPart = Callable[[str, int, int], bytes]
+"""Reads bytes of a device: path, offset, length; returns b"" if it cannot."""
 
 
 def read_ends(path: str, size: int) -> Ends:
@@ -56,6 +58,16 @@ def read_ends(path: str, size: int) -> Ends:
         os.close(descriptor)
     both = head + tail
     return Ends("", hashlib.sha256(both).hexdigest(), is_blank(both), head, tail)
+
+
+def read_part(path: str, offset: int, length: int) -> bytes:
+    """Return bytes of a device, for parsers of superblocks; b"" if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+    except OSError:
+        return b""
 
 
 class ReadFailed(Exception):

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.linux.multipath_maps import Map, parse_maps
 from dom0kit.machine_identity import MAC, machine_uuid
 from dom0kit.process import run
+from installer.hardware import lvm_volumes
+from installer.hardware.disk_contents import Node, Output, below, find_contents, parse_wipefs
+from installer.hardware.disk_ends import Ends, ReadPart, read_ends, read_part
+from installer.hardware.disk_kinds import KernelLog, is_card, why_unusable
 from installer.hardware.installations import read_installations
 from installer.hardware.iscsi_sessions import read_sessions
 from installer.hardware.naming import read_dhcp_names, read_machine
 from installer.hardware.sysfs import read
-from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
+from installer.model.hardware import Disk, Facts, Nic
 from installer.model.installation import Installation
 
-LSBLK = "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RM,RO,LOG-SEC,FSTYPE,LABEL,PTTYPE,PARTLABEL,MOUNTPOINTS"
+LSBLK = (
+    "NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,HCTL,ROTA,RM,RO,LOG-SEC,"
+    "FSTYPE,UUID,LABEL,PTTYPE,PTUUID,PARTTYPE,PARTLABEL,MOUNTPOINTS"
+)
 DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 # Devices that are never installation targets: RAM disks, floppies, network block devices without a server.
 # Members of a map describe a disk better than the map does.
@@ -33,20 +39,21 @@ NO_MAC = "00:00:00:00:00:00"
 PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 NEVER = re.compile(r"/dev/(?:zram|ram|fd|nbd)\d+")
 
-Node = Mapping[str, Any]
+UNKNOWN_DATA = "data of an unknown format"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How disks are read: both ends of one, and a part of a device."""
+
+    ends: Callable[[str, int], Ends | None] = read_ends
+    part: ReadPart = read_part
 
 
 def parse_lsblk(text: str) -> list[Node]:
     """Return the trees in the output of ``lsblk --json``."""
     devices = json.loads(text or "{}").get("blockdevices", [])
     return [device for device in devices if isinstance(device, dict)]
-
-
-def below(node: Node) -> Iterator[Node]:
-    """Yield every device stacked on a device, without the device itself."""
-    for child in node.get("children") or ():
-        yield child
-        yield from below(child)
 
 
 def _text(node: Node, key: str) -> str:
@@ -78,13 +85,7 @@ def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
-def disk_from(
-    node: Node,
-    signatures: tuple[str, ...] = (),
-    *,
-    aliases: tuple[str, ...] = (),
-    paths: tuple[str, ...] = (),
-) -> Disk:
+def disk_from(node: Node, signatures: tuple[str, ...] = (), *, paths: tuple[str, ...] = ()) -> Disk:
     """Return a disk from its lsblk tree and its signatures."""
     maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
     return Disk(
@@ -105,9 +106,9 @@ def disk_from(
         volumes=tuple(
             dict.fromkeys((_text(p, "type"), _text(p, "path")) for p in below(node) if p.get("type") not in ("part", "mpath"))
         ),
-        aliases=aliases,
         paths=paths,
         map=maps[0] if maps else "",
+        address=_text(node, "hctl"),
     )
 
 
@@ -125,7 +126,7 @@ def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
     maps: dict[str, tuple[Node, list[str]]] = {}
     disks: list[tuple[Node, tuple[str, ...]]] = []
     for tree in trees:
-        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(_text(tree, "path")) and int(tree.get("size") or 0) > 0:
+        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(_text(tree, "path")):
             disks.append((tree, ()))
         for child in tree.get("children") or ():
             if child.get("type") == "mpath":
@@ -133,21 +134,6 @@ def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
                 known["tran"] = known["tran"] or transport(tree)
                 maps.setdefault(_text(child, "path"), ({**child, **known}, []))[1].append(_text(tree, "path"))
     return disks + [(node, tuple(paths)) for node, paths in maps.values()]
-
-
-def parse_wipefs(text: str) -> tuple[str, ...]:
-    """Return the signatures in the output of ``wipefs --json`` without duplicates; none for a blank disk."""
-    if not text.strip():
-        return ()
-    return tuple(dict.fromkeys(str(found["type"]) for found in json.loads(text).get("signatures", [])))
-
-
-def parse_pvs(text: str) -> tuple[PhysicalVolume, ...]:
-    """Return physical volumes from ``pvs --reportformat json -o pv_name,vg_name``."""
-    if not text.strip():
-        return ()
-    rows = [row for report in json.loads(text).get("report", []) for row in report.get("pv", [])]
-    return tuple(PhysicalVolume(str(row["pv_name"]), str(row["vg_name"])) for row in rows)
 
 
 def parse_memory(meminfo: str) -> int:
@@ -213,32 +199,62 @@ def fill_from_sysfs(node: Node, folder: Path) -> Node:
     return {**node, "serial": serial, "wwn": wwn}
 
 
-def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None = None, loops: bool = False) -> Facts:
+def read_disk(node: Node, disk: Disk, output: Output, reader: Reader) -> Disk:
+    """Complete a disk with what is on it. A path of a map is not read: the map is, and a passive path returns errors.
+
+    :param disk: what its tree from lsblk says.
+    """
+    if not disk.size:
+        return disk
+    ends = reader.ends(disk.path, disk.size) if not disk.map else None
+    signatures = parse_wipefs(output(["wipefs", "--json", "--no-act", disk.path]))
+    found = find_contents(node, signatures, ends.head if ends else b"", output, reader.part)
+    contents = _contents(node, tuple(dict.fromkeys(kind for kind, _ in signatures)))
+    if ends is None:
+        return replace(disk, contents=contents, found=found)
+    if not contents and not ends.error and not ends.blank:
+        contents = (UNKNOWN_DATA,)
+    return replace(disk, contents=contents, found=found, unreadable=ends.error, digest=ends.digest)
+
+
+def collect(
+    *,
+    root: Path = Path("/"),
+    output: Output | None = None,
+    loops: bool = False,
+    reader: Reader | None = None,
+) -> Facts:
     """Collect facts about the machine without changing anything.
 
     :param root: parent of ``sys``, ``proc`` and ``dev``; another folder in tests.
     :param output: returns the standard output of a command; runs it by default.
     :param loops: include loop devices, for tests of the installer itself.
+    :param reader: reads disks; by default the real ones, and none if ``output`` is given: recorded machines have no disks.
     :raises UserError: when lsblk fails.
     """
     ask = output or _output
-    found = parse_lsblk(ask(["lsblk", "--json", "--bytes", "--output", LSBLK]))
+    found = parse_lsblk(ask(["lsblk", "--all", "--json", "--bytes", "--output", LSBLK]))
     trees = [fill_from_sysfs(tree, root / "sys/class/block") for tree in found]
     if not trees:
         raise UserError("no block device was found", "check 'dmesg': the driver of the disk controller may be missing")
     aliases = read_aliases(root / "dev/disk")
     known = luns(ask(["multipathd", "show", "maps", "json"]))
+    reader = reader or (Reader() if output is None else Reader(lambda path, size: None, lambda path, offset, length: b""))
+    log = KernelLog(ask)
     disks: list[Disk] = []
     installations: list[Installation] = []
     for node, paths in disk_nodes(trees):
-        if node.get("type") == "loop" and not loops:
+        # Loop devices without a file are spare ones.
+        if node.get("type") == "loop" and not (loops and node.get("size")):
             continue
         path = _text(node, "path")
-        signatures = parse_wipefs(ask(["wipefs", "--json", "--no-act", path]))
+        disk = read_disk(node, disk_from(node, paths=paths), ask, reader)
         # Links to a map point to /dev/dm-N, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
-        disks.append(replace(disk_from(node, signatures, aliases=links, paths=paths), lun=known.get(path)))
-        installations += read_installations(path, ask)
+        disk = replace(disk, aliases=links, lun=known.get(path))
+        disks.append(replace(disk, unusable=why_unusable(disk, log), removable=disk.removable or is_card(disk, root)))
+        if disk.size and not disk.map and not disk.unreadable:
+            installations += read_installations(path, ask)
     cpuinfo = read(root / "proc/cpuinfo")
     under_xen = read(root / "sys/hypervisor/type") == "xen"
     names = read_dhcp_names(root)
@@ -249,7 +265,7 @@ def collect(*, root: Path = Path("/"), output: Callable[[list[str]], str] | None
         memory=parse_memory(read(root / "proc/meminfo")),
         virtualization=None if under_xen else parse_virtualization(cpuinfo),
         under_xen=under_xen,
-        physical_volumes=parse_pvs(ask(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"])),
+        physical_volumes=lvm_volumes.read_volumes(ask),
         cpus=parse_cpus(cpuinfo),
         sessions=read_sessions(root, ask),
         machine=read_machine(root),

@@ -42,7 +42,10 @@ class OldDisk:
 
 @dataclass(frozen=True)
 class Wipe:
-    """Release the disks and remove all signatures from both ends of them and of their partitions."""
+    """Release the disks and remove all signatures from both ends of them and of their partitions.
+
+    :param volume_groups: UUIDs of the volume groups to deactivate first; names are not unique.
+    """
 
     disks: tuple[OldDisk, ...]
     volume_groups: tuple[str, ...]

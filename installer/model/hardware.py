@@ -9,6 +9,7 @@ from typing import Any
 from dom0kit.linux import multipath_maps
 from dom0kit.linux.multipath_maps import Map
 from dom0kit.units import human_bytes, table
+from installer.model.disk_content import Content
 from installer.model.installation import Installation
 
 MEDIUM = "/run/dom0kit/medium"
@@ -31,6 +32,12 @@ class Disk:
     :param paths: for a multipath map, the disks that are its paths.
     :param map: for a path of a multipath map, the path of the map.
     :param lun: for a multipath map, data from multipathd: vendor, ALUA, states of the paths by group.
+    :param found: what its tables and superblocks say, with their identifiers; ``contents`` describes the same to people.
+    :param unreadable: the error when one of its ends was read, such as ``Input/output error at byte 0``; "": both were read.
+    :param digest: SHA-256 of both ends, by which the disk is identified again before it is written to; "": not read.
+    :param uses: what this run itself reads from it: answers, packages, a certificate.
+    :param unusable: why no installation can ever use it, such as a hardware area of an eMMC; "" for a disk.
+    :param address: where a SCSI disk is attached, as host:channel:target:LUN.
     """
 
     path: str
@@ -52,6 +59,12 @@ class Disk:
     paths: tuple[str, ...] = ()
     map: str = ""
     lun: Map | None = None
+    found: tuple[Content, ...] = ()
+    unreadable: str = ""
+    digest: str = ""
+    uses: tuple[str, ...] = ()
+    unusable: str = ""
+    address: str = ""
 
     @property
     def is_medium(self) -> bool:
@@ -142,10 +155,33 @@ class IscsiSession:
 
 @dataclass(frozen=True)
 class PhysicalVolume:
-    """An LVM physical volume; ``group`` is "" if it belongs to none."""
+    """An LVM physical volume.
+
+    Names are not unique: two volume groups may have one name, and a clone has the UUIDs of its original.
+
+    :param path: its device; ``[unknown]`` if it is missing.
+    :param group: its volume group's name; "" if it belongs to none.
+    :param uuid: its own UUID; ``group_uuid`` is that of its volume group.
+    :param missing: whether the volume group names it and it is not there.
+    :param system_id: the machine that owns the volume group; "" for any.
+    :param foreign: whether that is another machine: the volume group cannot be activated here.
+    :param exported: whether the volume group was exported with vgexport(8).
+    :param shared: whether machines share it: lvmlockd, or the clustered LVM of old.
+    :param duplicate: whether LVM uses another device with the same UUID.
+    :param broken: whether physical volumes of the volume group are missing.
+    """
 
     path: str
     group: str
+    uuid: str = ""
+    group_uuid: str = ""
+    missing: bool = False
+    system_id: str = ""
+    foreign: bool = False
+    exported: bool = False
+    shared: bool = False
+    duplicate: bool = False
+    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,7 +261,14 @@ def state(disk: Disk) -> str:
         return f"a path of {disk.map}"
     if disk.is_medium:
         return "the boot medium"
-    words = list(disk.contents) or ["blank"]
+    if disk.unusable:
+        return disk.unusable
+    words = list(disk.contents)
+    if disk.unreadable:
+        words.insert(0, f"cannot be read: {disk.unreadable}")
+    words = words or ["blank"]
+    if disk.uses:
+        words.append(f"holds {', '.join(disk.uses)} of this run")
     if disk.mounts:
         words.append(f"mounted on {', '.join(disk.mounts)}")
     return "; ".join(words)

@@ -15,6 +15,8 @@ ESP_SIZE_4K = 260 * MIB
 SYSTEM_SIZE = 10 * GIB
 SYSTEM_LEAST = 6 * GIB
 GUESTS_LEAST = 1 * GIB
+GUEST_DISK_LEAST = 1 * GIB
+"""Least size of an additional disk for guests: less than a guest needs is a mistake, such as a card or a flash module."""
 
 # The primary GPT with its alignment, and the backup GPT at the end of the disk.
 HEAD = 1 * MIB
@@ -54,6 +56,25 @@ class DoesNotFit(Exception):
         self.need = need
 
 
+def esp_size(sector: int) -> int:
+    """Return the ESP's size in bytes for a logical sector size in bytes."""
+    return ESP_SIZE if sector == 512 else ESP_SIZE_4K
+
+
+def before_system(sector: int) -> int:
+    """Return the offset of the system partition in bytes."""
+    return HEAD + CORE + esp_size(sector)
+
+
+def least_size(sector: int, *, guests: bool) -> int:
+    """Return the least size in bytes of a target disk.
+
+    :param sector: logical sector size in bytes.
+    :param guests: whether there is a partition for guests.
+    """
+    return before_system(sector) + SYSTEM_LEAST + (GUESTS_LEAST if guests else 0) + TAIL
+
+
 def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirror: bool = False) -> tuple[Partition, ...]:
     """Return the partitions for a disk.
 
@@ -66,13 +87,12 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirro
     :param seed: seed of the partitions' GUIDs.
     :raises DoesNotFit: when the disk is too small.
     """
-    esp = ESP_SIZE if sector == 512 else ESP_SIZE_4K
-    first = HEAD + CORE + esp
+    esp, first = esp_size(sector), before_system(sector)
     room = (disk_size - TAIL) // MIB * MIB - first
     reserve = GUESTS_LEAST if guests else 0
     system = min(SYSTEM_SIZE, room - reserve)
     if system < SYSTEM_LEAST:
-        raise DoesNotFit(first + SYSTEM_LEAST + reserve + TAIL)
+        raise DoesNotFit(least_size(sector, guests=guests))
     sizes = {BIOS_GRUB: CORE, ESP: esp, SYSTEM: system}
     if guests:
         sizes[GUESTS] = room - system

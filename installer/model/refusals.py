@@ -36,9 +36,33 @@ DISK_SELECTED_TWICE = Refusal(
 )
 DISK_DUPLICATE = Refusal(
     "disk-duplicate",
-    "Two block devices have the same serial number and size, or the same WWN: they are paths to one disk that multipath did "
-    "not combine. Writing to both would destroy it.",
+    "Two block devices have the same valid WWN and nothing tells them apart; or the same serial number, and both are selected "
+    "or one is a multipath disk. They are, or may be, paths to one disk that multipath did not combine. Writing to both would "
+    "destroy it.",
     "Find the cause with `multipath -v3`.",
+)
+DISK_UNREADABLE = Refusal(
+    "disk-unreadable",
+    "One end of the disk cannot be read, so that nobody knows what is on it. The message has the error and its position. "
+    "`target.wipe` does not allow to erase it.",
+    "See `dmesg`; unlock, repair or replace the disk, or select another one.",
+)
+DISK_UNUSABLE = Refusal(
+    "disk-unusable",
+    "The device can never be a target: a hardware area of an eMMC, a disk without a medium, or one with sectors of 520 bytes, "
+    "which Linux does not support.",
+    "Select another disk. Format disks of storage arrays with `sg_format --format --size=512`, which erases them.",
+)
+DISK_USED_BY_RUN = Refusal(
+    "disk-used-by-installation",
+    "The installation itself reads answers, packages or a certificate from the disk.",
+    "Select another disk, or copy the files to another medium.",
+)
+SET_SPANS_OTHER_DISKS = Refusal(
+    "set-spans-other-disks",
+    "A selected disk is a member of a RAID array, pool or file system that spans several disks, and another member is on a disk "
+    "that is not selected: md, firmware RAID, btrfs, ZFS, bcache, Ceph, Windows' dynamic disks.",
+    "Destroy the set with its own tools, select all of its disks, or select another disk.",
 )
 DISK_NOT_MULTIPATH = Refusal(
     "disk-not-multipath",
@@ -158,6 +182,9 @@ INSTALLATION = RefusalTable(
         DISK_IS_PATH,
         DISK_SELECTED_TWICE,
         DISK_DUPLICATE,
+        DISK_UNREADABLE,
+        DISK_UNUSABLE,
+        DISK_USED_BY_RUN,
         DISK_NOT_MULTIPATH,
         DISK_IN_USE,
         DISK_CHANGED,
@@ -168,6 +195,7 @@ INSTALLATION = RefusalTable(
         DISK_SECTORS_UNBOOTABLE,
         DISK_SECTORS_DIFFER,
         RAID_SPANS_OTHER_DISKS,
+        SET_SPANS_OTHER_DISKS,
         VG_SPANS_OTHER_DISKS,
         VG_EXISTS,
         OWN_INSTALLATION,

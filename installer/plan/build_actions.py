@@ -15,8 +15,8 @@ from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import Partition, partition_path
+from installer.plan.lvm import active_groups
 from installer.plan.own_installation import completion_marker
-from installer.plan.preconditions import own_groups
 from installer.selection.disks import Chosen
 from installer.storage_network.iscsi_host_config import make_part
 
@@ -212,8 +212,11 @@ def wipe(job: Job) -> actions.Wipe:
     """Clear all selected disks; on system disks also where the new partitions begin and end."""
     erase = {disk.path: to_erase(job.partitions) for disk in job.disks}
     return actions.Wipe(
-        disks=tuple(actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ())) for d in job.chosen.all),
-        volume_groups=tuple(sorted(own_groups(job.chosen, job.facts))),
+        disks=tuple(
+            actions.OldDisk(d.path, d.size, d.partitions, erase.get(d.path, ()), d.serial, d.wwn, d.digest)
+            for d in job.chosen.all
+        ),
+        volume_groups=active_groups(job.chosen, job.facts),
         arrays=tuple(dict.fromkeys(array for disk in job.chosen.all for array in disk.arrays)),
     )
 

@@ -11,7 +11,8 @@ from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts
 from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import Partition
-from installer.selection.disks import Chosen
+from installer.plan import disk_sets, lvm
+from installer.selection.disks import Chosen, twin_warnings
 from installer.selection.nics import Uplink
 
 MEMORY_SPARE = 512 * MIB
@@ -42,16 +43,19 @@ def disk_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:
                     f"a BIOS cannot boot from {disk.path} with sectors of {disk.sector} bytes; use UEFI"
                 )
             )
-    return problems + sector_problems(chosen, answers) + array_problems(chosen, facts) + group_problems(chosen, facts, answers)
+    problems += sector_problems(chosen, answers) + array_problems(chosen, facts)
+    return problems + disk_sets.set_problems(chosen, facts) + lvm.group_problems(chosen, facts, answers)
 
 
 def one_disk_problems(disk: Disk, answers: Answers) -> list[str]:
     """Return why a disk must not be written to, whatever its purpose."""
     problems = []
+    if disk.unreadable:
+        problems.append(
+            refusals.DISK_UNREADABLE.text(f"{disk.describe()} cannot be read: {disk.unreadable}; what is on it is unknown")
+        )
     if disk.mounts:
         problems.append(refusals.DISK_IN_USE.text(f"{disk.describe()} is mounted on {', '.join(disk.mounts)}"))
-    if disk.read_only:
-        problems.append(refusals.DISK_READ_ONLY.text(f"{disk.describe()} is write-protected"))
     if (disk.contents or disk.volumes) and not answers.target.wipe and not disk.mounts:
         found = "; ".join(disk.contents) or ", ".join(path for _, path in disk.volumes)
         problems.append(
@@ -85,40 +89,6 @@ def array_problems(chosen: Chosen, facts: Facts) -> list[str]:
                 )
             )
     return problems
-
-
-def group_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:
-    """Return volume groups that would become incomplete, and an error if the configured name exists."""
-    problems = []
-    own = own_devices(chosen)
-    here = own_groups(chosen, facts)
-    elsewhere = {pv.group: pv.path for pv in facts.physical_volumes if pv.group and pv.path not in own}
-    names = ", ".join(disk.path for disk in chosen.all)
-    for group in sorted(here & elsewhere.keys()):
-        problems.append(
-            refusals.VG_SPANS_OTHER_DISKS.text(
-                f"volume group {group} on {names} also uses {elsewhere[group]}, and would become incomplete"
-            )
-        )
-    wanted = answers.volume_group()
-    if wanted in elsewhere and wanted not in here:
-        problems.append(
-            refusals.VG_EXISTS.text(
-                f"a volume group {wanted} already exists on {elsewhere[wanted]}; choose another name with guests.volume_group"
-            )
-        )
-    return problems
-
-
-def own_devices(chosen: Chosen) -> frozenset[str]:
-    """Return the selected disks, their partitions and the devices stacked on them."""
-    return frozenset().union(*(disk.devices for disk in chosen.all))
-
-
-def own_groups(chosen: Chosen, facts: Facts) -> set[str]:
-    """Return the volume groups that have a physical volume on the selected disks."""
-    own = own_devices(chosen)
-    return {pv.group for pv in facts.physical_volumes if pv.group and pv.path in own}
 
 
 def size_problems(partitions: tuple[Partition, ...], manifest: Manifest, packages: tuple[Package, ...] = ()) -> list[str]:
@@ -176,4 +146,9 @@ def list_warnings(
     if len(chosen.system) > 1 and chosen.guests and answers.guests_on_target():
         names = ", ".join(disk.path for disk in chosen.guests)
         warnings.append(f"the system is mirrored but {names} is not: guests that use it are lost if it fails")
-    return tuple(warnings)
+    return (
+        *warnings,
+        *lvm.group_warnings(chosen, facts),
+        *twin_warnings(facts, chosen),
+        *disk_sets.copy_warnings(chosen, facts),
+    )

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from qa import timeouts
 from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed, TimedOut
-from qa.tui import navigation_checks
 from qa.tui.operator import Operator
 from qa.tui.ssh_session import SshSession
 from qa.vm.qemu_args import MANAGEMENT_MAC
@@ -78,16 +77,14 @@ def by_password(operator: Operator, argv: Callable[[str], Sequence[str]]) -> Non
 
 
 def odd_disks(operator: Operator, *, twin: str, paths: str, single: str) -> None:
-    """Handle unusual disks on their screen, up to the next one: twins are refused, a single path becomes a map."""
+    """Handle unusual disks on their screen, up to the next one: twins are named, a single path becomes a map."""
     if operator.wait_for_screen("Drivers and packages", "Warnings") == "Warnings":
         operator.press_button("Continue anyway")
         operator.wait_for_screen("Drivers and packages")
     operator.press_button("Next")
     operator.wait_for_screen("Target disk")
     operator.choose(twin)
-    operator.wait_for_text("the same serial number as")
-    navigation_checks.refused(operator, "Target disk", " cannot be selected: it has the same serial")
-    operator.go_to(twin)
+    operator.wait_for_text("has the same serial number: compare")
     select_row(operator, f"{paths} ", "2 paths")
     operator.wait_for_text("active ready")
     select_row(operator, f"{single} ", "blank")

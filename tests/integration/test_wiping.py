@@ -49,7 +49,7 @@ def test_no_signature_and_no_partition_is_left(disk: LoopDisk, commands: Command
     assert "Version : 1.2" in output("mdadm", "--examine", raid)
     places = disk.parts()
 
-    wipe(disk, commands, *parts, groups=(GROUP,))
+    wipe(disk, commands, *parts, groups=(group_uuid(),))
 
     assert disk.parts() == {}
     assert signatures(disk.path) == []
@@ -69,9 +69,14 @@ def test_active_volumes_let_go_of_the_disk(disk: LoopDisk, commands: Commands) -
     output("lvcreate", "--yes", "--wipesignatures", "n", "--size", "100m", "--name", "guest", GROUP)
     holders = Path("/sys/class/block", Path(part).name, "holders")
     assert list(holders.iterdir())
-    wipe(disk, commands, part, groups=(GROUP,))
+    wipe(disk, commands, part, groups=(group_uuid(),))
     assert disk.parts() == {}
     assert not Path(f"/dev/mapper/{GROUP.replace('-', '--')}-guest").exists()
+
+
+def group_uuid() -> str:
+    """Return the UUID of the test's volume group."""
+    return output("vgs", "--noheadings", "-o", "vg_uuid", GROUP).strip()
 
 
 def run_examine(device: str) -> str:

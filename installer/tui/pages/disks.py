@@ -5,7 +5,7 @@ from __future__ import annotations
 from answerfiles import field_types
 from dom0kit.units import human_bytes
 from installer.model.hardware import Disk
-from installer.model.partition_layout import DoesNotFit, lay_out
+from installer.model.partition_layout import GUEST_DISK_LEAST, DoesNotFit, lay_out, least_size
 from installer.tui.pages.disk_rows import HEADER, WIDTHS, can_be_multipath, rows, short, why_not
 from installer.tui.pages.field_validators import kind
 from installer.tui.state import State
@@ -158,6 +158,11 @@ def submit_guests(state: State, values: Values) -> State | list[Problem]:
     after = state.with_values(values)
     if after.text("guests.kind") == "none":
         return after
+    for disk in after.system_disks():
+        least = least_size(disk.sector, guests=True)
+        if disk.size < least:
+            sizes = f"{human_bytes(disk.size)}, at least {human_bytes(least)} are required"
+            return [Problem("guests.kind", f"{short(disk.path)} is too small for guests: {sizes}. Choose None.")]
     name = after.text("guests.group")
     if wrong := kind(field_types.volume_group)(name):
         return [Problem("guests.group", wrong)]
@@ -171,12 +176,13 @@ def submit_guests(state: State, values: Values) -> State | list[Problem]:
 def guest_candidates(state: State) -> tuple[Disk, ...]:
     """Return the usable disks that are not system disks."""
     system = state.system_disks()
-    return tuple(disk for disk in state.facts.disks if disk not in system and not why_not(disk, state.facts.disks))
+    disks = state.facts.disks
+    return tuple(disk for disk in disks if disk not in system and not why_not(disk, disks, least=GUEST_DISK_LEAST))
 
 
 def more(state: State) -> Form:
     """Build the screen for additional guest disks."""
-    found = rows(guest_candidates(state), state.facts.disks)
+    found = rows(guest_candidates(state), state.facts.disks, GUEST_DISK_LEAST)
     return Form(
         title="Additional guest disks",
         items=(

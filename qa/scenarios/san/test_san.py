@@ -144,7 +144,7 @@ def test_san_path_loss_during_install(scenario: Scenario) -> None:
 def test_san_one_row_per_lun(scenario: Scenario) -> None:
     """Offer two LUNs of two paths each and a disk: three choices, no path among them; a path is refused.
 
-    A disk whose serial number another disk has is refused as well.
+    Of two disks with one serial number, none is chosen by it, and each by its path.
     """
     one = new_lun(scenario.work, "one.img", boot=2)
     two = new_lun(scenario.work, "two.img", boot=4, first=2, serial="LUN2", wwn=one.wwn + 0x100)
@@ -159,12 +159,13 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
         tried = console.execute("dom0kit install --plan-only --answers label:ANSWERS/host1.yaml", limit=timeouts.COMMAND)
         need(tried.code == 1, f"a path was accepted as a disk:\n{tried.output}")
         need(f"a path of the multipath disk {one.map}" in tried.output, f"the map is not named:\n{tried.output}")
-        console.succeed("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && sed s,sda,vdc, /tmp/a/host1.yaml >/tmp/t.yaml")
-        tried = console.execute("umount /tmp/a; dom0kit install --plan-only --answers /tmp/t.yaml", limit=timeouts.COMMAND)
-        need(
-            tried.code == 1 and "same serial number or WWN as /dev/vdb" in tried.output,
-            f"a twin was accepted:\n{tried.output}",
-        )
+        console.succeed("mkdir /tmp/a && mount -o ro LABEL=ANSWERS /tmp/a && cp /tmp/a/host1.yaml /tmp && umount /tmp/a")
+        console.succeed("cd /tmp && sed s,/dev/sda,/dev/vdc, host1.yaml >path.yaml")
+        console.succeed("cd /tmp && sed 's,path: /dev/sda,serial: TWIN,' host1.yaml >serial.yaml && grep TWIN serial.yaml")
+        tried = console.execute("dom0kit install --plan-only --answers /tmp/serial.yaml", limit=timeouts.COMMAND)
+        need(tried.code == 1 and "[disk-ambiguous]" in tried.output, f"one of two twins was chosen:\n{tried.output}")
+        tried = console.execute("dom0kit install --plan-only --answers /tmp/path.yaml", limit=timeouts.COMMAND)
+        need(tried.code == 0 and "same serial number as /dev/vdb" in tried.output, f"a twin was not accepted:\n{tried.output}")
         facts = json.loads(console.succeed("dom0kit facts --json"))
         rows = sorted(disk["path"] for disk in facts["disks"] if not disk["map"] and disk["transport"] != "usb")
         need(rows == sorted(["/dev/vda", "/dev/vdb", "/dev/vdc", one.map, two.map]), f"the choices are {rows}")

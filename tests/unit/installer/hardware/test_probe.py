@@ -10,7 +10,9 @@ import pytest
 from dom0kit.errors import UserError
 from dom0kit.units import MIB
 from installer.hardware import probe
+from installer.hardware.disk_contents import parse_wipefs
 from installer.hardware.facts_json import facts_from_json
+from installer.hardware.lvm_volumes import parse_pvs
 from installer.model.hardware import PhysicalVolume, state
 
 GPT = '{"signatures": [{"device":"sda","offset":"0x200","type":"gpt"},{"device":"sda","offset":"0x1fe","type":"PMBR"}]}'
@@ -31,7 +33,7 @@ EMPTY = {"path": "/dev/sdz", "type": "disk", "size": 0, "mountpoints": [None]}
 
 
 def test_a_disk_with_everything() -> None:
-    disk = probe.disk_from(SDA, probe.parse_wipefs(GPT))
+    disk = probe.disk_from(SDA, tuple(kind for kind, _ in parse_wipefs(GPT)))
     assert (disk.model, disk.serial, disk.sector, disk.rotational) == ("ACME", "S1", 4096, True)
     assert disk.contents == (
         "gpt signature",
@@ -54,17 +56,17 @@ def test_a_file_system_on_the_whole_disk_is_named_by_its_label() -> None:
 def test_multipath_is_one_disk() -> None:
     nodes = probe.disk_nodes([SDA, *PATHS, ROM, EMPTY])
     disks = [probe.disk_from(node, paths=paths) for node, paths in nodes]
-    assert [disk.path for disk in disks] == ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/mapper/3600"]
+    assert [disk.path for disk in disks] == ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdz", "/dev/mapper/3600"]
     assert disks[1].map == "/dev/mapper/3600"
-    assert disks[3].paths == ("/dev/sdb", "/dev/sdc")
+    assert disks[4].paths == ("/dev/sdb", "/dev/sdc")
     assert state(disks[1]) == "a path of /dev/mapper/3600"
 
 
 def test_small_parsers() -> None:
-    assert probe.parse_wipefs("") == ()
-    assert probe.parse_pvs("") == ()
+    assert parse_wipefs("") == ()
+    assert parse_pvs("") == ()
     rows = {"report": [{"pv": [{"pv_name": "/dev/sda4", "vg_name": "guests"}]}]}
-    assert probe.parse_pvs(json.dumps(rows)) == (PhysicalVolume("/dev/sda4", "guests"),)
+    assert parse_pvs(json.dumps(rows)) == (PhysicalVolume("/dev/sda4", "guests"),)
     assert probe.parse_memory("MemTotal:        1024 kB\n") == MIB
     assert probe.parse_virtualization("flags\t\t: fpu svm sse\n") == "svm"
     assert probe.parse_virtualization("flags\t\t: fpu vmxoff\n") == ""

@@ -114,7 +114,7 @@ def test_paths_of_a_map() -> None:
         ({"mounts": ("/run/dom0kit/medium",)}, "it is the boot medium"),
         ({"mounts": ("[SWAP]",)}, "is mounted on [SWAP] [disk-in-use]"),
         ({"read_only": True}, "[disk-read-only]"),
-        ({"size": 7 * GIB}, "at least 7.3 GiB are required, guests included [disk-too-small]"),
+        ({"size": 7 * GIB}, "at least 7.3 GiB are required [disk-too-small]"),
         ({"sector": 4096}, "[disk-sectors-unbootable]"),
     ],
 )

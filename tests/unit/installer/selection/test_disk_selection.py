@@ -91,8 +91,7 @@ def test_additional_disks_for_guests() -> None:
 @pytest.mark.parametrize(
     "twin",
     [
-        {"wwn": "naa.5000c500a1b2c3d4", "serial": "OTHER"},
-        {"wwn": ""},
+        {"wwn": "naa.5000c500a1b2c3d4"},
         {"wwn": "", "kind": "mpath", "path": "/dev/mapper/x"},
     ],
 )
@@ -107,7 +106,7 @@ def test_namespaces_and_cheap_sticks_are_not_duplicates() -> None:
     assert chosen(answers("path: /dev/nvme0n1"), dataclasses.replace(NVME, wwn="eui.01"), namespace)
     stick = dataclasses.replace(DISK, path="/dev/sdz", wwn="", size=GIB)
     assert chosen(answers("path: /dev/sda"), DISK, stick)
-    blank = Disk("/dev/vda", "disk", GIB)
+    blank = Disk("/dev/vda", "disk", 100 * GIB)
     assert chosen(answers("path: /dev/vda"), blank, dataclasses.replace(blank, path="/dev/vdb"))
 
 

@@ -34,7 +34,7 @@ def ok(taken: State | list[Problem]) -> State:
         (STICK, "runs from it"),
         (dataclasses.replace(BLANK, mounts=("/mnt",)), "mounted on /mnt"),
         (dataclasses.replace(BLANK, read_only=True), "write-protected"),
-        (dataclasses.replace(BLANK, size=GIB), "at least 6.0 GiB"),
+        (dataclasses.replace(BLANK, size=GIB), "at least 6.3 GiB"),
     ],
 )
 def test_unusable_disks_show_the_reason(disk: Disk, words: str) -> None:
@@ -69,7 +69,7 @@ def test_paths_stand_below_the_list_with_their_states() -> None:
 
 
 def test_duplicate_disks_are_explained_and_rejected() -> None:
-    one = dataclasses.replace(BLANK, serial="LUN1", transport="fc")
+    one = dataclasses.replace(BLANK, serial="LUN1", transport="fc", wwn="0x600a098038303053453f463045727654")
     other = dataclasses.replace(one, path="/dev/sdb")
     where = state(with_disks(one, other))
     assert "the same serial number as sdb" in only(disks.submit_target(where, {"disk.key": "/dev/sda"})).text
@@ -78,8 +78,9 @@ def test_duplicate_disks_are_explained_and_rejected() -> None:
     assert "Not selectable: it has the same serial number as sdb" in shown.details
     # With a different size it is a different disk; the details mention the serial number.
     larger = dataclasses.replace(other, size=one.size * 2)
+    assert disk_rows.why_not(one, (one, dataclasses.replace(other, wwn="0x600a098038303053453f463045727699"))) == ""
     assert disk_rows.why_not(one, (one, larger)) == ""
-    assert "sdb has the same serial number: compare the sizes" in disk_rows.details(one, (one, larger))
+    assert "sdb has the same serial number: compare paths and sizes" in disk_rows.details(one, (one, larger))
 
 
 @pytest.mark.parametrize(
