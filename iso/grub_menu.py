@@ -13,9 +13,11 @@ UNATTENDED = "/boot/grub/unattended.cfg"
 EMBEDDED_ANSWERS = "/answers/answers.yaml"
 """Two files of fixed size that hold blank lines until ``dom0kit answers embed`` writes into them (:mod:`iso.embed_answers`)."""
 
-SCREEN_LAST = "console=ttyS0,115200n8 console=tty0"
-SERIAL_LAST = "console=tty0 console=ttyS0,115200n8"
-"""Linux makes the last console /dev/console: where the installer talks."""
+SCREEN_LAST = "console=ttyS{port},115200n8 console=tty0"
+SERIAL_LAST = "console=tty0 console=ttyS{port},115200n8"
+"""Linux makes the last console /dev/console: where the installer talks. ``{port}`` is 0 for COM1, 1 for COM2."""
+FOUND_PORT = "${dom0kit_com}"
+"""GRUB's variable with the first serial port that the machine has."""
 
 XEN_ARGUMENTS = "console=vga,com1 com1=115200,8n1 ucode=scan noreboot"
 """``ucode=scan``: the processor's microcode is in the initial RAM disk, and Debian's Xen looks there only with this argument.
@@ -67,8 +69,9 @@ def render_menu(*, volume_id: str, image_id: str, title: str, options: MenuOptio
         timeout=chosen.timeout,
         dom0_memory=chosen.dom0_memory,
         xen_arguments=XEN_ARGUMENTS,
-        screen_last=SCREEN_LAST,
-        serial_last=SERIAL_LAST,
+        screen_last=SCREEN_LAST.format(port=FOUND_PORT),
+        serial_last=SERIAL_LAST.format(port=FOUND_PORT),
+        serial2_last=SERIAL_LAST.format(port=1),
         marker=marker_path(image_id),
         esp_marker=ESP_MARKER,
         unattended=UNATTENDED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from dom0kit.errors import UserError
-from iso.grub_menu import SCREEN_LAST, SERIAL_LAST, template
+from iso.grub_menu import FOUND_PORT, SCREEN_LAST, SERIAL_LAST, template
 
 HOST_TIMEOUT = 5
 """Seconds in which a user at a known host's console can choose another entry."""
@@ -72,24 +72,30 @@ def grub_url(url: str) -> str:
 def grub_cfg(tree: Tree) -> str:
     """``boot/grub.cfg``."""
     return template("net-grub.cfg.j2").render(
-        **_common(tree), medium=False, grub_url=grub_url(tree.url), host_timeout=HOST_TIMEOUT, esp_marker="", marker=""
+        **_common(tree, FOUND_PORT),
+        medium=False,
+        grub_url=grub_url(tree.url),
+        host_timeout=HOST_TIMEOUT,
+        esp_marker="",
+        marker="",
     )
 
 
 def boot_ipxe(tree: Tree) -> str:
     """``boot/boot.ipxe``."""
-    return template("boot.ipxe.j2").render(**_common(tree))
+    return template("boot.ipxe.j2").render(**_common(tree, "0"))
 
 
-def _common(tree: Tree) -> dict[str, object]:
+def _common(tree: Tree, port: str) -> dict[str, object]:
     trust = f" dom0kit.trust=sha256:{tree.trust}" if tree.trust else ""
     return {
         "url": tree.url,
         "id": tree.id,
         "title": tree.title,
         "menu_timeout": MENU_TIMEOUT,
-        "screen_last": SCREEN_LAST + trust,
-        "serial_last": SERIAL_LAST + trust,
+        "screen_last": SCREEN_LAST.format(port=port) + trust,
+        "serial_last": SERIAL_LAST.format(port=port) + trust,
+        "serial2_last": SERIAL_LAST.format(port=1) + trust,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ LOOK_SECONDS = 0.5
 Kind: pace. Reason: a check starts blkid, which reads each device. Expiry: the next check.
 """
 LARGEST = MIB
+UNIQUE = ("naa.", "eui.", "nvme.")
+"""Beginnings of the WWIDs that name one disk in the world."""
 
 Tell = Callable[[float, str], None]
 """Callback with the elapsed fraction of the waiting time and a text."""
@@ -96,7 +99,17 @@ def _read(root: Path, path: str, source: str) -> str:
 
 
 def find_label(label: str) -> Path | None:
-    """Return the device of the file system with a label, from udev or blkid."""
+    """Return the device of the file system with a label, from udev or blkid.
+
+    :raises UserError: when several volumes have the label: which of them is meant cannot be known.
+    """
+    # -c: no cache. Every device is probed; blkid exits with 2 if there is none.
+    devices = run(["blkid", "-c", "/dev/null", "-t", f"LABEL={label}", "-o", "device"], check=False).output.split()
+    volumes = separate_volumes([(device, name := Path(device).resolve().name, parents(name)) for device in devices])
+    if len(volumes) > 1:
+        raise UserError(
+            f"{len(volumes)} volumes are labelled {label}: {', '.join(volumes)}", "remove all but one, or give them other labels"
+        )
     # udev escapes characters that a path cannot contain as \x2f.
     escaped = "".join(c if c.isalnum() or c in "#+-.:=@_" else "".join(f"\\x{b:02x}" for b in c.encode()) for c in label)
     link = BY_LABEL / escaped
@@ -105,6 +118,44 @@ def find_label(label: str) -> Path | None:
     # blkid probes every device itself when given a name; it exits with 2 if there is none.
     found = run(["blkid", "--label", label], check=False)
     return Path(found.output.strip()) if found.returncode == 0 and found.output.strip() else None
+
+
+def parents(name: str, root: Path = Path("/sys/class/block")) -> frozenset[str]:
+    """Return the devices below a block device: the disk of a partition, the paths of a map, and their identities.
+
+    A path's WWID stands for the disk: the same volume on two paths is one volume, also before multipath combines them.
+    """
+    folder = (root / name).resolve()
+    below = [folder.parent.name] if (folder / "partition").exists() else []
+    below += [entry.name for entry in (folder / "slaves").iterdir()] if (folder / "slaves").is_dir() else []
+    found = set(below).union(*(parents(inner, root) for inner in below))
+    for place in ("device/wwid", "wwid"):
+        try:
+            wwid = (folder / place).read_text().strip()
+        except OSError:
+            continue
+        # Cheap sticks share names of other kinds, such as t10.
+        found |= {wwid} if wwid.startswith(UNIQUE) else set()
+    return frozenset(found)
+
+
+def separate_volumes(devices: list[tuple[str, str, frozenset[str]]]) -> list[str]:
+    """Return one device for each volume (pure).
+
+    A whole disk and its only partition with the same label are one volume (a hybrid ISO), as are a map and its paths. Two
+    partitions of one disk are two volumes, also if both are there once for each path.
+
+    :param devices: each device with its name in the kernel and :func:`parents`.
+    """
+    names = {name for _, name, _ in devices}
+    kept: dict[tuple[str, str], str] = {}
+    for device, _, below in devices:
+        if below & names:
+            continue
+        wwid = next((name for name in sorted(below) if name.startswith(UNIQUE)), "")
+        number = re.search(r"\d+$", device) if below - {wwid} else None
+        kept.setdefault((wwid, number[0] if number else "") if wwid else ("", device), device)
+    return list(kept.values())
 
 
 def find_uuid(uuid: str) -> Path | None:

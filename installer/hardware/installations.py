@@ -66,6 +66,7 @@ def parse_installation(disk: str, version: str, marker: str, host_json: str) -> 
         order=_text(fields, "order"),
         version=_text(fields, "version") or version,
         installed=_text(fields, "installed"),
+        firmware=_text(fields, "firmware"),
     )
 
 

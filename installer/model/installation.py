@@ -15,6 +15,7 @@ class Installation:
     :param install_id: ``install_id`` of the answers; "" without one.
     :param order: the order of the network boot that installed it; "" for none.
     :param installed: time of the installation, as text.
+    :param firmware: ``bios`` or ``uefi``, with which it was installed; "" if not recorded.
     """
 
     disk: str
@@ -24,6 +25,7 @@ class Installation:
     order: str = ""
     version: str = ""
     installed: str = ""
+    firmware: str = ""
 
     def describe(self) -> str:
         """Return the installation in a few words."""

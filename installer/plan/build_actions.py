@@ -304,5 +304,5 @@ def finish(job: Job) -> actions.Finish:
         version=manifest.version,
         menu=boot_menu(manifest, job.options.identity, job.answers, job.disks),
         entries=boot_entries(job.disks) if job.facts.firmware == "uefi" else (),
-        marker=completion_marker(manifest, job.answers, job.facts.machine_uuid, job.options.order, job.options.clock),
+        marker=completion_marker(manifest, job.answers, job.facts, job.options.order, job.options.clock),
     )

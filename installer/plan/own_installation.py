@@ -61,7 +61,18 @@ def keep_own(facts: Facts, chosen: Chosen, answers: Answers, order: str) -> None
                 raise OwnInstallation(disk, found)
 
 
-def completion_marker(manifest: Manifest, answers: Answers, machine: str, order: str, clock: str) -> str:
+def firmware_warnings(facts: Facts, chosen: Chosen) -> list[str]:
+    """Return a warning if the medium was started in another firmware mode than the installation that is replaced."""
+    mode = {"bios": "BIOS", "uefi": "UEFI"}
+    return [
+        f"{found.describe()} was installed in {mode[found.firmware]} mode, this system was started in {mode[facts.firmware]} "
+        f"mode: if that is not intended, set the boot mode in the firmware setup"
+        for found in facts.installations
+        if found.disk in {disk.path for disk in chosen.all} and found.firmware in mode and found.firmware != facts.firmware
+    ]
+
+
+def completion_marker(manifest: Manifest, answers: Answers, facts: Facts, order: str, clock: str) -> str:
     """Return the text of ``installed.json``, by which the installer recognizes the installation later.
 
     :param clock: time of the installation, as text.
@@ -73,8 +84,9 @@ def completion_marker(manifest: Manifest, answers: Answers, machine: str, order:
         "id": manifest.id,
         "host_name": answers.host_name,
         "installed": clock,
-        "machine": machine,
+        "machine": facts.machine_uuid,
         "install_id": answers.install_id or "",
         "order": order,
+        "firmware": facts.firmware,
     }
     return json.dumps(marker, indent=2, sort_keys=True) + "\n"

@@ -18,7 +18,7 @@ from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
 from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
 from installer.plan.host_name import name_host, named
-from installer.plan.own_installation import OwnInstallation, keep_own
+from installer.plan.own_installation import OwnInstallation, firmware_warnings, keep_own
 from installer.plan.plan_error import PlanError
 from installer.pool_preflight import TITLE, AdmissionCheck, make_admission_check, token_problems
 from installer.selection.disks import Chosen, choose_disks
@@ -220,6 +220,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
         warnings=(
             *([naming.warning] if naming.warning else []),
+            *firmware_warnings(facts, chosen),
             *preconditions.list_warnings(facts, answers, manifest, chosen, uplinks),
             *iscsi_host_config.warnings(iscsi_host_config.make_part(facts, chosen, resolved)),
             *iscsi_host_config.idle_cards(facts, resolved),

@@ -10,6 +10,7 @@ import pytest
 from jinja2 import Environment, StrictUndefined, UndefinedError
 
 from iso.grub_menu import MenuOptions, marker_path, render_menu
+from iso.netboot_menus import Tree, grub_cfg
 
 GRUB = render_menu(volume_id="DOM0KIT_01234567", image_id="0123456789abcdef", title="dom0kit 0.1.0")
 
@@ -26,6 +27,7 @@ def test_entries_in_order() -> None:
         "unattended",
         "install",
         "install-serial",
+        "install-serial2",
         "install-xen",
         "live-xen",
         "live",
@@ -46,10 +48,11 @@ def test_hotkeys_are_used_once() -> None:
 @pytest.mark.parametrize(
     ("name", "mode", "consoles"),
     [
-        ("install", "install", "console=ttyS0,115200n8 console=tty0"),
-        ("install-serial", "install", "console=tty0 console=ttyS0,115200n8"),
-        ("live", "live", "console=ttyS0,115200n8 console=tty0"),
-        ("rescue", "rescue", "console=ttyS0,115200n8 console=tty0"),
+        ("install", "install", "console=ttyS${dom0kit_com},115200n8 console=tty0"),
+        ("install-serial", "install", "console=tty0 console=ttyS${dom0kit_com},115200n8"),
+        ("install-serial2", "install", "console=tty0 console=ttyS1,115200n8"),
+        ("live", "live", "console=ttyS${dom0kit_com},115200n8 console=tty0"),
+        ("rescue", "rescue", "console=ttyS${dom0kit_com},115200n8 console=tty0"),
     ],
 )
 def test_linux_entries(name: str, mode: str, consoles: str) -> None:
@@ -70,7 +73,7 @@ def test_xen_entries(name: str, mode: str) -> None:
 
 def test_every_linux_line_takes_the_sticks_arguments() -> None:
     lines = [line for line in GRUB.splitlines() if "/dom0kit/vmlinuz" in line]
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert all(line.endswith(" ${dom0kit_args}") for line in lines)
 
 
@@ -102,3 +105,28 @@ def test_a_missing_variable_is_an_error() -> None:
 
 def test_only_characters_that_a_serial_line_shows() -> None:
     assert set(GRUB) <= set(string.printable)
+
+
+def test_a_machine_with_only_the_second_serial_port_has_its_menu_and_consoles_there() -> None:
+    """M4: `serial` fails for a port that is not there."""
+    for text in (GRUB, grub_cfg(Tree("http://192.0.2.1", "0" * 16, "t"))):
+        first, second = (
+            text.index("serial --unit=0 --speed=115200; then"),
+            text.index("elif serial --unit=1 --speed=115200; then"),
+        )
+        assert text.index("set dom0kit_com=0\n") < first < second < text.index("set dom0kit_com=1\n")
+        assert "console=ttyS0" not in text.replace("memtest.efi console=ttyS0", "").replace("memtest.bin console=ttyS0", "")
+
+
+@pytest.mark.parametrize("text", [GRUB, grub_cfg(Tree("http://192.0.2.1", "0" * 16, "t"))], ids=["medium", "network"])
+def test_the_disk_of_an_installed_host_is_started_once(text: str) -> None:
+    request = text.index('if [ "$dom0kit_start_disk" = yes ]; then')
+    assert (
+        request
+        < text.index("set dom0kit_start_disk=no")
+        < text.index("save_env --file", request)
+        < text.index("set default=local", request)
+    )
+    local = text[text.index("--id local") :]
+    assert local.index("set root=$dom0kit_esp") < local.index("--file /EFI/dom0kit/grubx64.efi")
+    assert local.index('regexp --set=1:disk "^([^,]+)" "$dom0kit_esp"') < local.index("--label dom0kit-system")

@@ -116,7 +116,7 @@ def test_the_marker_says_what_the_next_installer_compares() -> None:
     made = plan(more="install_id: 2", order=LATER)
     [finish] = [action for action in made.actions if isinstance(action, Finish)]
     again = parse_installation(DISK.path, "0.1.0", finish.marker, made.answers)
-    assert again == dataclasses.replace(FOUND, install_id="2", order=LATER)
+    assert again == dataclasses.replace(FOUND, install_id="2", order=LATER, firmware="bios")
     assert not is_ordered(again, answers(more="install_id: 2"), LATER)
 
 
@@ -147,3 +147,11 @@ def test_only_finished_installations_count() -> None:
         return {"ls -p /state": "\n".join(lines), 'cat "/state/1.2/installed.json"': marker}.get(argv[3], "")
 
     assert read_installations("/dev/sda", ask) == (Installation("/dev/sda", ("xen1",), version="1.2"),)
+
+
+@pytest.mark.parametrize(("firmware", "warned"), [("bios", False), ("uefi", True), ("", False)])
+def test_a_medium_that_was_started_in_the_other_firmware_mode_is_named(firmware: str, warned: bool) -> None:
+    made = plan(dataclasses.replace(FOUND, firmware=firmware), more="install_id: 2")
+    assert [text for text in made.warnings if "was installed in UEFI mode, this system was started in BIOS mode" in text] == (
+        list(made.warnings) if warned else []
+    )
