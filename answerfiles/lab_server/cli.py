@@ -215,6 +215,10 @@ def commands(lab: Lab) -> dict[str, list[str]]:
     """
     write_atomic(lab.run / "dnsmasq.conf", server_configs.dnsmasq_conf(lab))
     write_atomic(lab.run / "nginx.conf", server_configs.nginx_conf(lab))
+    # Requests name hosts and their answers; nginx itself would create it for everybody to read.
+    access = lab.run / "access.log"
+    access.touch(0o600)
+    access.chmod(0o600)
     leases = lab.run / "leases"
     leases.touch()
     shutil.chown(leases, "nobody", "nogroup")
@@ -271,6 +275,6 @@ class receiving:  # noqa: N801
 
 
 def say(line: str | None) -> None:
-    """Print one line with the time."""
+    """Print one line with the time; what strangers sent cannot control the terminal or begin a line."""
     if line:
-        print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stdout, flush=True)
+        print(f"{time.strftime('%H:%M:%S')}  {log_watcher.printable(line)}", file=sys.stdout, flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from dom0kit.units import human_bytes
 
@@ -16,8 +15,12 @@ TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address 
 CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
-QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report)/.*")
+QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report|unproven)/.*")
 """Files that are requested only to see whether they exist, or that the receiver reports itself."""
+
+
+LONGEST = 300
+"""Characters of a text from the network that are printed."""
 
 
 class Names:
@@ -61,7 +64,6 @@ def access_line(line: str, names: Names) -> str | None:
     if not found:
         return None
     address, method, path, status, size, _ = found.groups()
-    path = unquote(path)
     if QUIET.fullmatch(path) and not status.startswith("5"):
         return None
     if status not in ("200", "206"):
@@ -90,7 +92,7 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
 
 def printable(value: Any) -> str:
     """Return a text from the network, shortened and without control characters."""
-    return "".join(c if c.isprintable() else " " for c in str(value))[:300]
+    return "".join(c if c.isprintable() else " " for c in str(value))[:LONGEST]
 
 
 class Tail:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import shutil
 import socketserver
+import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -22,7 +24,13 @@ from dom0kit.units import MIB
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_BUNDLE = 64 * MIB
-LARGEST_UNPROVEN = 8 * MIB
+LARGEST_UNPROVEN = 256 * 1024
+ALL_UNPROVEN = 256 * MIB
+"""Bytes that all senders without a token may send while the server runs."""
+SPACE = 512 * MIB
+"""Free space in bytes below which only the reports are kept that an installation begins or has finished."""
+AT_A_TIME = 16
+"""Reports that are read into memory at the same time; the others wait."""
 LARGEST_LOG = 32 * MIB
 """Bytes of events of one host; what comes after is refused."""
 CLIENT_SECONDS = 60
@@ -61,6 +69,8 @@ class Receiver:
         self.reports = reports
         self.key = key
         self.tell = tell
+        self.slots = threading.BoundedSemaphore(AT_A_TIME)
+        self._unproven = 0
         self._hosts: tuple[int, frozenset[str]] = (0, frozenset())
 
     def limit(self, host: str, kind: str, authorization: str) -> tuple[bool, int]:
@@ -93,7 +103,12 @@ class Receiver:
 
         :raises Refused: when it is none, or the host has sent too much.
         """
+        if not proven:
+            self._unproven += len(body)
+            if self._unproven > ALL_UNPROVEN:
+                raise Refused(507, "too much was reported without a token")
         if kind == "application/gzip":
+            self._check_space()
             self._bundle(host, body, proven)
             return
         try:
@@ -109,6 +124,8 @@ class Receiver:
                 raise Refused(401, "a token is needed")
             # First of all: neither a full disk nor a full log may let the host be installed again.
             disarm(self.tree, host)
+        if event["event"] not in ("writing", "finished"):
+            self._check_space()
         record = {**event, "received": round(time.time(), 3), "proven": proven}
         path = self.reports / f"{host}.jsonl"
         # Unauthenticated senders must not use up the space reserved for the host itself.
@@ -117,6 +134,14 @@ class Receiver:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, sort_keys=True) + "\n")
         self.tell(host, record)
+
+    def _check_space(self) -> None:
+        """Check that this report leaves room for the important ones.
+
+        :raises Refused: when it does not.
+        """
+        if shutil.disk_usage(self.reports).free < SPACE:
+            raise Refused(507, "the server's disk is full")
 
     def _bundle(self, host: str, body: bytes, proven: bool) -> None:
         if not body.startswith(b"\x1f\x8b"):
@@ -156,10 +181,11 @@ def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                     raise Refused(411, "a length is needed")
                 if length > most:
                     raise Refused(413, f"at most {most} bytes")
-                body = self.rfile.read(length)
-                if len(body) != length:
-                    raise Refused(400, "the body was cut off")
-                receiver.take(host, kind, body, proven=proven)
+                with receiver.slots:
+                    body = self.rfile.read(length)
+                    if len(body) != length:
+                        raise Refused(400, "the body was cut off")
+                    receiver.take(host, kind, body, proven=proven)
                 self._answer(200, "taken")
             except Refused as error:
                 self._answer(error.status, str(error))

@@ -6,6 +6,9 @@ from answerfiles.lab_server.config import Lab
 
 WEB_USER = "www-data"
 LARGEST_BODY = "64m"
+LARGEST_UNPROVEN = "256k"
+CONNECTIONS = 8
+"""Connections with reports from one address at a time; a host has one."""
 
 
 def dnsmasq_conf(lab: Lab) -> str:
@@ -88,6 +91,7 @@ events {{ worker_connections 4096; }}
 http {{
     log_format dom0kit '$time_iso8601 $remote_addr $request_method $uri $status $body_bytes_sent $request_time';
     access_log {lab.run}/access.log dom0kit;
+    limit_conn_zone $binary_remote_addr zone=reports:1m;
 {temporary}    client_max_body_size {LARGEST_BODY};
     sendfile on;
     tcp_nopush on;
@@ -97,7 +101,22 @@ http {{
     server {{
 {newline.join(listen)}
         root {lab.tree};
-{prefix}        location /report/ {{ proxy_pass http://unix:{lab.socket}; }}
+{prefix}        # The receiver looks at the token before it reads a body, and nothing is kept on the disk before that.
+        location /report/ {{
+            if ($http_authorization = "") {{ rewrite ^/report/(.*)$ /unproven/$1 last; }}
+            limit_conn reports {CONNECTIONS};
+            proxy_request_buffering off;
+            proxy_http_version 1.1;
+            proxy_pass http://unix:{lab.socket};
+        }}
+        location /unproven/ {{
+            internal;
+            client_max_body_size {LARGEST_UNPROVEN};
+            limit_conn reports {CONNECTIONS};
+            proxy_request_buffering off;
+            proxy_http_version 1.1;
+            proxy_pass http://unix:{lab.socket}:/report/;
+        }}
     }}
 }}
 """

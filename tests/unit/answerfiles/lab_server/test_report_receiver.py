@@ -129,3 +129,25 @@ def test_a_host_that_reports_too_much_is_stopped(made: Receiver, monkeypatch: py
     with pytest.raises(Refused) as caught:
         send(made, "xen1", FAILED)
     assert caught.value.status == 507
+
+
+def test_strangers_cannot_fill_the_disk(made: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_receiver, "ALL_UNPROVEN", 2 * len(FAILED))
+    for host in ("xen1", "xen2"):
+        send(made, host, FAILED)
+    with pytest.raises(Refused) as caught:
+        send(made, "xen1", FAILED)
+    assert caught.value.status == 507
+    send(made, "xen1", FAILED, report_token(KEY, "xen1"))
+
+
+def test_a_full_disk_takes_only_what_changes_how_a_host_boots(made: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_receiver, "SPACE", 1 << 62)
+    token = report_token(KEY, "xen1")
+    for body, kind in ((FAILED, "application/json"), (b"\x1f\x8bdata", "application/gzip")):
+        with pytest.raises(Refused) as caught:
+            send(made, "xen1", body, token, kind)
+        assert caught.value.status == 507
+    send(made, "xen1", WRITING, token)
+    send(made, "xen1", FINISHED, token)
+    assert len((made.reports / "xen1.jsonl").read_text().splitlines()) == 2

@@ -53,8 +53,10 @@ def test_nginx() -> None:
     text = nginx_conf(LAB)
     assert "listen 192.0.2.1:80;" in text
     assert "proxy_pass http://unix:/srv/run/receiver;" in text
+    assert 'if ($http_authorization = "") { rewrite ^/report/(.*)$ /unproven/$1 last; }' in text
+    assert text.count("proxy_request_buffering off;") == text.count("limit_conn reports 8;") == 2
     assert "ssl" not in text
-    assert "rewrite" not in text
+    assert "rewrite ^/lab" not in text
     text = nginx_conf(dataclasses.replace(LAB, https_port=8443, url="https://192.0.2.1:8443/lab"))
     assert "listen 192.0.2.1:8443 ssl;" in text
     assert "rewrite ^/lab(/.*)$ $1;" in text
