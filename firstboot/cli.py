@@ -67,6 +67,13 @@ def register(add: Add) -> None:
         console,
         example="dom0ctl console",
     )
+    add(
+        "password",
+        "set root's password when the answers left it to the first start",
+        _configure_none,
+        password,
+        example="dom0ctl password",
+    )
     add("network", "change the management address interactively", _configure_none, network, example="dom0ctl network")
     pool_cli.register(add)
     selftest.register(add)
@@ -97,6 +104,13 @@ def console(arguments: argparse.Namespace) -> int:
     from firstboot import status_screen as screen  # noqa: PLC0415 - its terminal modules are of no use elsewhere
 
     return screen.main()
+
+
+def password(arguments: argparse.Namespace) -> int:
+    """Run ``dom0ctl password``."""
+    from firstboot import first_password  # noqa: PLC0415
+
+    return first_password.main(Host())
 
 
 def network(arguments: argparse.Namespace) -> int:

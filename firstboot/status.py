@@ -11,6 +11,7 @@ from typing import Literal, TypedDict, cast
 
 from dom0kit.process import QUERY_SECONDS
 from dom0kit.units import human_seconds, table
+from firstboot.first_password import is_wanted
 from firstboot.host import Host
 from firstboot.multipath_monitor.cli import count_paths
 from firstboot.multipath_monitor.map_changes import summary
@@ -60,6 +61,7 @@ class Status(TypedDict):
     """What ``dom0ctl status --json`` prints.
 
     :ivar xen: whether the host runs on Xen.
+    :ivar password_wanted: whether the consoles still ask for root's password.
     :ivar address: the address to log in at; None without one.
     :ivar paths: working and expected paths of each multipath map by WWID.
     """
@@ -73,6 +75,7 @@ class Status(TypedDict):
     addresses: list[str]
     bonds: dict[str, observed.Bond]
     ssh: str
+    password_wanted: bool
     pool: PoolStateJson
     paths: dict[str, tuple[int, int]]
     steps: list[StepState]
@@ -96,6 +99,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> Status:
         "addresses": [*found[4], *found[6]],
         "bonds": host.bonds(),
         "ssh": _ssh(host),
+        "password_wanted": is_wanted(host),
         "pool": cast("PoolStateJson", asdict(pool_state(host))),
         "paths": count_paths() if host.root == Path("/") else {},
         "steps": [
@@ -154,6 +158,7 @@ def status_text(status: Status) -> str:
         f"address   {', '.join(status['addresses']) or 'none'} on {where}",
         *(f"bond      {name}: {observed.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
+        *(["root      no password yet; the consoles ask for it: dom0ctl password"] if status.get("password_wanted") else []),
         *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
         f"pool      {pool_text(PoolState(**status['pool']))}",
         *([] if status["pool"]["well"] else [f"          degraded: {status['pool']['reason']}"]),

@@ -26,10 +26,16 @@ class Root(Record):
     password_hash: PasswordHash | None = Field(default=None, description=f"hash of root's password; {HINT}")
     ssh_keys: tuple[SshKey, ...] = Field(default=(), description="public keys that may log in as root")
     lock: Flag = Field(default=False, description="no log-in by password at all, only by key")
+    ask: Flag = Field(
+        default=False,
+        description="no password here: the host's consoles ask for one at the first start until it was set; SSH by key meanwhile",
+    )
 
     @model_validator(mode="after")
     def _a_way_in(self) -> Root:
-        if self.password_hash is None and not self.ssh_keys:
+        if self.ask and (self.lock or self.password_hash is not None):
+            raise refuse("login", "with 'ask: true' neither password_hash nor lock: the host's consoles ask for the password")
+        if self.password_hash is None and not self.ssh_keys and not self.ask:
             raise refuse("login", "password_hash, ssh_keys or both; without either, logging in is impossible")
         if self.lock and (self.password_hash is not None or not self.ssh_keys):
             raise refuse("login", "with 'lock: true' ssh_keys and no password_hash")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING
 
-from firstboot import config_files
+from firstboot import config_files, first_password
 from firstboot.network.apply import SERVICE_SECONDS
 
 if TYPE_CHECKING:
@@ -16,13 +14,19 @@ SSH_UNITS = ("ssh.service", "ssh.socket")
 
 
 def root(host: Host) -> None:
-    """Set root's password and SSH keys; without a password, and with ``lock``, no password matches."""
+    """Set root's password and SSH keys; without a password, and with ``lock``, no password matches.
+
+    With ``ask`` a password that was set here stays, and the consoles ask for it until there is one.
+    """
     answers = host.answers.root
     password = None if answers.password_hash is None else answers.password_hash.reveal()
-    host.write("etc/shadow", config_files.shadow_text(host.read("etc/shadow"), password, int(time.time() // 86400)), 0o640)
-    group = config_files.group_id(host.read("etc/group"), "shadow")
-    if group is not None and host.path("etc/shadow").stat().st_gid != group:
-        os.chown(host.path("etc/shadow"), -1, group)
+    if answers.ask:
+        password = first_password.root_hash(host.read("etc/shadow"))
+    first_password.write_hash(host, password)
+    if answers.ask and password is None:
+        host.write(first_password.WANTED, "", 0o600)
+    else:
+        host.path(first_password.WANTED).unlink(missing_ok=True)
     folder = host.path("root/.ssh")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -216,7 +216,9 @@ def root(state: State) -> dict[str, Any]:
         value["password_hash"] = state.text("root.hash")
     if state.text("root.key"):
         value["ssh_keys"] = [state.text("root.key")]
-    if not state.text("root.hash"):
+    if state.is_checked("root.ask"):
+        value["ask"] = True
+    elif not state.text("root.hash"):
         value["lock"] = True
     return value
 

@@ -8,7 +8,7 @@ from dom0kit.errors import UserError
 from installer.tui.pages import field_validators
 from installer.tui.pages.field_validators import each, kind
 from installer.tui.state import State
-from installer.tui.toolkit.forms import Entry, Form, Gap, Problem, Row, Table, Text, Values
+from installer.tui.toolkit.forms import Check, Entry, Form, Gap, Problem, Row, Table, Text, Values
 
 ZONE_HELP = """The time zone controls how times are displayed. The hardware clock runs in UTC.
 
@@ -28,6 +28,9 @@ Only its hash is stored.
 
 A public SSH key is one line that begins with ssh-ed25519, ssh-rsa or ecdsa. It is the content of the file that ends in .pub, \
 for example ~/.ssh/id_ed25519.pub on your own computer. You can paste it on a serial line or over SSH.
+
+With 'Ask at first start' no password is stored: the host's consoles ask for one until it was set. Until then, root \
+can log in with the key only.
 
 One of the two is enough. Without a password, root can log in with the key only, and not at the console."""
 
@@ -103,6 +106,7 @@ def root(state: State) -> Form:
             Gap(),
             Entry("root.password", "Password", "", field_validators.password, password=True, width=40),
             Entry("root.again", "Repeat password", "", password=True, width=40),
+            Check("root.ask", "Ask for it at the host's first start instead", state.is_checked("root.ask")),
             Gap(),
             Text("A public SSH key (optional): one line that begins with ssh-ed25519, for example."),
             Gap(),
@@ -118,7 +122,11 @@ def submit_root(state: State, values: Values) -> State | list[Problem]:
     after = state.with_values({name: value for name, value in values.items() if name not in ("root.password", "root.again")})
     key = after.text("root.key")
     problems = []
-    if password or again:
+    if after.is_checked("root.ask"):
+        if password or again:
+            problems.append(Problem("root.ask", "Leave the password empty, or let the host ask for it; not both."))
+        after = after.with_values({"root.hash": ""})
+    elif password or again:
         if wrong := field_validators.password(password):
             problems.append(Problem("root.password", wrong))
         elif password != again:

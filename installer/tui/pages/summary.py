@@ -54,6 +54,7 @@ def overview(state: State) -> str:
     ]
     cards = ", ".join(nic.name if (nic := state.nic(mac)) else mac for mac in state.cards())
     log_in = [word for word, present in (("password", text("root.hash")), ("SSH key", text("root.key"))) if present]
+    log_in += ["password asked for at the first start"] if state.is_checked("root.ask") else []
     guests = text("guests.kind")
     lines = (
         ("Name", text("name.host")),

@@ -11,7 +11,8 @@ from screen_samples import FACTS, HASH, KEY, chosen, state, with_disks
 from dom0kit.units import GIB
 from installer.model.hardware import Facts
 from installer.tui.pages import host, welcome
-from installer.tui.state import State
+from installer.tui.pages.summary import overview
+from installer.tui.state import State, document
 from installer.tui.toolkit.forms import Entry, Problem, Radio, Table
 
 
@@ -148,3 +149,13 @@ def test_a_password_from_before_stays() -> None:
 def test_passwords_are_never_shown_again() -> None:
     form = host.root(chosen({"root.password": "correct horse"}))
     assert [item.value for item in form.items if isinstance(item, Entry) and item.password] == ["", ""]
+
+
+def test_the_password_may_be_left_to_the_first_start() -> None:
+    asked = host.submit_root(chosen({"root.hash": "", "root.key": ""}), {"root.ask": True, "root.key": ""})
+    assert isinstance(asked, State)
+    assert document(asked)["root"] == {"ask": True}
+    assert "asked for at the first start" in overview(asked)
+    both = host.submit_root(chosen(), {"root.ask": True, "root.password": "correct horse", "root.again": "correct horse"})
+    assert isinstance(both, list)
+    assert both[0].field == "root.ask"
