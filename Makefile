@@ -82,6 +82,7 @@ test-results: prepare ## renew docs/test-results.md from the artifacts of the sc
 
 docs: prepare ## renew the references that are made from the code: answers, their schema, commands, time limits, refusals, QA
 	@.venv/bin/python -m answerfiles.reference_docs docs/reference
+	@.venv/bin/python -m answerfiles.xenserver.reference_docs docs/reference
 	@.venv/bin/python -m programs.reference_docs
 	@.venv/bin/python -m pipeline.time_limits
 	@.venv/bin/python -m qa.reference_docs

@@ -40,6 +40,14 @@ def make_hash(password: str) -> str:
     """
     if reason := weakness(password):
         raise UserError(reason, f"take at least {LEAST} characters that nobody guesses, best several words")
+    return crypt_hash(password)
+
+
+def crypt_hash(password: str) -> str:
+    """Return a password's hash as in shadow(5), however weak the password is.
+
+    :raises UserError: when libcrypt is not there.
+    """
     try:
         # use_errno is not needed: libcrypt says that it failed by a null pointer or a text that starts with '*'.
         library = ctypes.CDLL("libcrypt.so.1")

@@ -33,7 +33,7 @@ def scalar(value: Any) -> str:
     return json.dumps(value)
 
 
-def _block(value: Any) -> bool:
+def is_block(value: Any) -> bool:
     """Return whether a text is written as a block, line by line."""
     return (
         isinstance(value, str)
@@ -67,7 +67,7 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, dict | list) and value:
         yield head
         yield from _lines(value, indent)
-    elif _block(value):
+    elif is_block(value):
         yield f"{head} |"
         yield from (indent + line if line else "" for line in value[:-1].split("\n"))
     else:

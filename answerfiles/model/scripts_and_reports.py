@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from answerfiles.checks.refusal import refuse
-from answerfiles.field_types import Fingerprint, Sha256, Url
+from answerfiles.field_types import Fingerprint, Flag, Sha256, Url
 from answerfiles.model.record import Record
 from answerfiles.secret import Secret
 
@@ -26,6 +26,9 @@ class Script(Record):
     content: str | None = Field(default=None, min_length=1, description="the script itself; its first line names the interpreter")
     url: Url | None = Field(default=None, description="where to fetch it")
     sha256: Sha256 | None = Field(default=None, description="checksum of what is fetched; required for a plain http URL")
+    unverified: Flag = Field(
+        default=False, description="take a plain http URL without sha256: whoever is on the network can change the script"
+    )
     timeout: int = Field(
         default=600, strict=True, ge=1, le=86400, description="seconds until it is ended, which counts as a failure"
     )
@@ -34,8 +37,11 @@ class Script(Record):
     def _one_source(self) -> Script:
         if (self.content is None) == (self.url is None):
             raise refuse("script", "exactly one of content and url")
-        if self.url is not None and self.url.startswith("http:") and self.sha256 is None:
+        plain = self.url is not None and self.url.startswith("http:") and self.sha256 is None
+        if plain and not self.unverified:
             raise refuse("script", "a plain http url only together with sha256: the script could be changed on the way")
+        if self.unverified and not plain:
+            raise refuse("script", "'unverified: true' only with a plain http url that has no sha256")
         if self.content is not None and not self.content.startswith("#!"):
             raise refuse("script", "content whose first line names the interpreter, as #!/bin/sh")
         return self

@@ -8,10 +8,12 @@ from typing import Any
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
-from answerfiles.xenserver import known_elements, network, storage, system
-from answerfiles.xenserver.conversion_log import Notes
+from answerfiles.xenserver import codes, known_elements, network, normalization, scripts, storage, system
+from answerfiles.xenserver.conversion_log import Notes, OldScript
 from answerfiles.xenserver.xml_tree import XmlRefused, read_tree
 from answerfiles.yaml_positions import Path, Position, dotted
+
+MODES = ("fresh", "reinstall", "upgrade")
 
 
 @dataclass(frozen=True)
@@ -27,45 +29,86 @@ class Converted:
     warnings: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What could be carried over of a file, complete or not.
+
+    :param answers: None when the file has errors.
+    :param todos: errors, each with the part of ``value`` that it is about; an empty path stands for the whole.
+    :param scripts: scripts that the file fetches.
+    """
+
+    answers: Answers | None
+    value: dict[str, Any]
+    warnings: tuple[Problem, ...]
+    todos: tuple[tuple[Path, Problem], ...]
+    scripts: tuple[OldScript, ...] = ()
+
+
 def convert(text: str, file: str) -> Converted:
     """Read a XenServer or XCP-ng answer file.
 
     :raises AnswersError: with every problem at once.
     """
+    draft = carry_over(text, file)
+    if draft.answers is None:
+        raise AnswersError(file, [problem for _, problem in draft.todos])
+    return Converted(draft.answers, draft.value, draft.warnings)
+
+
+def carry_over(text: str, file: str, *, host_name: str = "") -> Draft:
+    """Carry over as much as possible of a XenServer or XCP-ng answer file.
+
+    :param host_name: a name, ``dhcp`` or a template that replaces the file's.
+    :raises AnswersError: when the text is no XML at all.
+    """
     try:
         root = read_tree(text)
     except XmlRefused as refused:
         raise AnswersError(file, [refused.problem]) from None
-    problems = known_elements.check(root)
     notes = Notes(root)
+    for problem in normalization.normalize(root):
+        if problem.severity == "error":
+            notes.todos.append(((), problem))
+        else:
+            notes.warnings.append(problem)
     if root.name not in known_elements.ROOTS:
-        raise AnswersError(file, problems)
-    if _mode(notes):
-        for part in (storage, network, system):
+        return Draft(None, notes.value, (), tuple(notes.todos))
+    fresh = _mode(notes)
+    if root.name == "installation":
+        for part in (storage, network, system, scripts):
             part.carry(notes)
-    problems += notes.problems
-    try:
-        answers = validate(notes.value, lambda path, key: _place(notes, path)[0], file)
-    except AnswersError as error:
-        raise AnswersError(file, problems + _named(error, notes)) from None
-    if problems:
-        raise AnswersError(file, problems)
-    return Converted(answers, notes.value, tuple(sorted(notes.warnings)))
+    if not fresh:
+        # Such a file has neither disks nor networks; that they are missing says nothing more.
+        notes.broken.add(())
+        notes.todos = [(path, problem) for path, problem in notes.todos if problem.code != codes.MISSING]
+    if host_name:
+        _rename(notes, host_name)
+    answers = _validated(notes, file)
+    return Draft(answers, notes.value, tuple(sorted(set(notes.warnings))), tuple(notes.todos), tuple(notes.scripts))
+
+
+def _rename(notes: Notes, name: str) -> None:
+    notes.warnings = [note for note in notes.warnings if note.code != codes.NO_HOST_NAME]
+    notes.value.pop("host_name_fallback", None)
+    notes.put(("host_name",), name, notes.first("hostname") or notes.root)
 
 
 def _mode(notes: Notes) -> bool:
-    """Return whether the file requests a new installation, the only mode that can be converted."""
+    """Report a mode other than a new installation, the only one that can be converted; return whether the file is about one."""
     root = notes.root
     if root.name == "installation" and "mode" not in root.attributes:
         return True
-    mode = notes.choice(root, "mode", ("fresh", "reinstall", "upgrade")) if root.name == "installation" else root.name
-    if mode == "fresh":
-        return True
-    if mode is not None:
-        text = f"'{mode}' needs an existing XenServer, which can be neither upgraded nor restored; use mode 'fresh' to reinstall"
-        notes.wrong(root, text, attribute="mode" if root.name == "installation" else "")
-    notes.broken.add(())
-    return False
+    attribute = "mode" if root.name == "installation" else ""
+    mode = notes.choice(root, "mode", MODES) if attribute else root.name
+    hint = "save what the host has, then write <installation mode='fresh'>, which erases the disk"
+    if mode == "reinstall":
+        text = "'reinstall' keeps a backup of the existing installation, which a new installation does not"
+        notes.wrong(root, text, codes.DATA_LOSS, hint=hint, attribute=attribute)
+    elif mode in ("upgrade", "restore"):
+        text = f"'{mode}' needs an existing XenServer, which can be neither upgraded nor restored"
+        notes.wrong(root, text, codes.DATA_LOSS, hint=hint, attribute=attribute)
+    return mode not in ("upgrade", "restore")
 
 
 def _place(notes: Notes, path: Path) -> tuple[Position, str]:
@@ -75,15 +118,25 @@ def _place(notes: Notes, path: Path) -> tuple[Position, str]:
     return notes.root.position, notes.root.name
 
 
-def _named(error: AnswersError, notes: Notes) -> list[Problem]:
-    """Record the model's errors under the XML's names, without those that only follow from others."""
+def _validated(notes: Notes, file: str) -> Answers | None:
+    """Return the answers; None, with every problem among the todos, when there are errors."""
+    try:
+        answers = validate(notes.value, lambda path, key: _place(notes, path)[0], file)
+    except AnswersError as error:
+        notes.todos += _named(error, notes)
+        return None
+    return None if notes.todos else answers
+
+
+def _named(error: AnswersError, notes: Notes) -> list[tuple[Path, Problem]]:
+    """Return the model's errors under the XML's names, without those that only follow from others."""
     broken = {dotted(path) for path in notes.broken}
-    names = {dotted(path): name for path, (_, name) in notes.origins.items()}
-    problems = []
+    origins = {dotted(path): (path, name) for path, (_, name) in notes.origins.items()}
+    todos: list[tuple[Path, Problem]] = []
     for problem in error.problems:
         parts = problem.field
         if "" in broken or any(parts == path or parts.startswith((f"{path}.", f"{path}[")) for path in broken):
             continue
-        name = names.get(problem.field)
-        problems.append(problem._replace(field=f"{name} ({problem.field})") if name else problem)
-    return problems
+        path, name = origins.get(parts, ((), ""))
+        todos.append((path, problem._replace(field=f"{name} ({parts})") if name else problem))
+    return todos

@@ -14,13 +14,26 @@ DEEPEST = 20
 
 @dataclass
 class Element:
-    """An element; ``position`` is that of its start tag, ``text`` what is directly in it, without blanks around."""
+    """An element; ``position`` is that of its start tag, ``text`` what is directly in it, without blanks around.
+
+    :param written: the name in the file, where ``name`` has become today's name for the same.
+    :param old: names of attributes in the file, by today's names.
+    """
 
     name: str
     position: Position
     attributes: dict[str, str] = field(default_factory=dict)
     children: list[Element] = field(default_factory=list)
     text: str = ""
+    written: str = ""
+    old: dict[str, str] = field(default_factory=dict)
+
+    def says_the_same_as(self, other: Element) -> bool:
+        """Return whether both elements have the same content."""
+        return (
+            (self.name, self.attributes, self.text, len(self.children))
+            == (other.name, other.attributes, other.text, len(other.children))
+        ) and all(mine.says_the_same_as(its) for mine, its in zip(self.children, other.children, strict=True))
 
 
 class XmlRefused(Exception):
@@ -50,7 +63,7 @@ class _Reader:
         return Position(self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1)
 
     def refuse(self, text: str) -> XmlRefused:
-        return XmlRefused(Problem(self.here(), "", text))
+        return XmlRefused(Problem(self.here(), "", text, "xml-syntax"))
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.open) >= DEEPEST:
@@ -70,8 +83,10 @@ class _Reader:
         if self.open:
             self.open[-1].text += data
 
-    def doctype(self, *_: object) -> None:
-        raise self.refuse("a document type (DTD) is not allowed: answers need none")
+    def doctype(self, name: str, system: str | None, public: str | None, subset: bool) -> None:
+        # A bare <!DOCTYPE installation> defines nothing.
+        if system or public or subset:
+            raise self.refuse("a document type (DTD) is not allowed: answers need none")
 
     def entity(self, *_: object) -> None:
         raise self.refuse("entities of one's own are not allowed, write the text out")
@@ -89,12 +104,14 @@ def read_tree(text: str) -> Element:
     try:
         data = text.removeprefix("\ufeff").encode()
     except UnicodeEncodeError:
-        raise XmlRefused(Problem(Position(1, 1), "", "half of a character (a surrogate) is not text")) from None
+        raise XmlRefused(Problem(Position(1, 1), "", "half of a character (a surrogate) is not text", "xml-syntax")) from None
     try:
         reader.parser.Parse(data, True)
     except expat.ExpatError as error:
         # Column 0 of expat is the first one.
         said = re.sub(r":? line \d+, column \d+$", "", str(error))
-        raise XmlRefused(Problem(Position(error.lineno, error.offset + 1), "", f"this is not XML: {said}")) from None
+        raise XmlRefused(
+            Problem(Position(error.lineno, error.offset + 1), "", f"this is not XML: {said}", "xml-syntax")
+        ) from None
     assert reader.root is not None
     return reader.root

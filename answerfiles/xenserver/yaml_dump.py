@@ -1,13 +1,13 @@
-"""Answers as YAML that people read: only what the file said, warnings as comments above."""
+"""Answers as YAML that people read: only what the file said, warnings as comments above, what is to be done at its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from answerfiles.problem import Problem
+from answerfiles.yaml_positions import Path
+from answerfiles.yaml_writer import is_block, scalar
 
 ORDER = (
     "version",
@@ -17,31 +17,98 @@ ORDER = (
     "target",
     "guests",
     "network",
+    "san",
     "time",
     "keyboard",
     "root",
     "ssh",
     "scripts",
 )
+TODO = "TODO"
+Comments = Mapping[Path, Sequence[str]]
 
 
-def to_yaml(value: dict[str, Any], name: str, warnings: Sequence[Problem]) -> str:
+def to_yaml(
+    value: dict[str, Any],
+    name: str,
+    warnings: Sequence[Problem],
+    todos: Sequence[tuple[Path, Problem]] = (),
+    comments: Comments | None = None,
+) -> str:
     """Return the file's text; reading it gives the same value.
 
     :param name: what the file was made of.
+    :param todos: what somebody has to do before the file is valid, with the part that it is about.
+    :param comments: more lines by the key that they stand above; those of an absent key come at the end.
     """
-    lines = [f"# Converted from {_printable(name)}."]
-    lines += [f"# - line {note.position.line}, {note.field}: {_printable(note.text)}" for note in warnings]
     ordered = {key: value[key] for key in sorted(value, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))}
-    text = yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=120, allow_unicode=True)
-    return "\n".join(lines) + "\n" + text
+    above: dict[Path, list[str]] = {}
+    for path, todo in sorted(todos, key=lambda entry: (entry[1], str(entry[0]))):
+        where = _nearest(ordered, path)
+        above.setdefault(where, []).append(f"{TODO} line {todo.position.line}, {_about(todo)}")
+    for path, lines in (comments or {}).items():
+        above.setdefault(path, []).extend(lines)
+    head = [f"Converted from {name}."]
+    head += [f"- line {note.position.line}, {_about(note)}" for note in warnings]
+    head += above.pop((), [])
+    lines = [_comment("", line) for line in head]
+    lines += _mapping(ordered, (), "", above)
+    lines += [_comment("", line) for rest in above.values() for line in rest]
+    return "\n".join(lines) + "\n"
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes every text that could be read as something else, by this reader or by another one."""
+def _about(problem: Problem) -> str:
+    field = f"{problem.field}: " if problem.field else ""
+    return f"{field}{problem.text}{f'; {problem.hint}' if problem.hint else ''}"
 
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+
+def _nearest(value: dict[str, Any], path: Path) -> Path:
+    """Return the key that a comment about a path stands above; empty when there is none."""
+    here: Any = value
+    found: Path = ()
+    for part in path:
+        if isinstance(here, dict) and part in here:
+            here = here[part]
+            found = (*found, part)
+        else:
+            break
+    return found or path[:1]
+
+
+def _comment(indent: str, text: str) -> str:
+    return f"{indent}# {_printable(text)}".rstrip()
+
+
+def _mapping(value: dict[str, Any], path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
+    for key, inner in value.items():
+        here = (*path, key)
+        yield from (_comment(indent, line) for line in above.pop(here, []))
+        yield from _entry(f"{indent}{scalar(key)}:", inner, here, indent + "  ", above)
+
+
+def _list(value: list[Any], path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
+    for index, inner in enumerate(value):
+        here = (*path, index)
+        if isinstance(inner, dict) and inner:
+            first, *rest = _mapping(inner, here, indent + "  ", above)
+            yield f"{indent}- {first.lstrip()}"
+            yield from rest
+        else:
+            yield from _entry(f"{indent}-", inner, here, indent + "  ", above)
+
+
+def _entry(head: str, value: Any, path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield head
+        yield from _mapping(value, path, indent, above)
+    elif isinstance(value, list) and value:
+        yield head
+        yield from _list(value, path, indent, above)
+    elif is_block(value):
+        yield f"{head} |"
+        yield from (indent + line if line else "" for line in value[:-1].split("\n"))
+    else:
+        yield f"{head} {scalar(value)}"
 
 
 def _printable(text: str) -> str:

@@ -79,6 +79,8 @@ def errors(more: str) -> list[str]:
         ("scripts: [{stage: writen, content: '#!/bin/sh'}]", "scripts[0].stage: found 'writen'; allowed: 'start'"),
         ("scripts: [{stage: start, content: 'echo'}]", "scripts[0]: found the keys stage, content; allowed: content whose"),
         ("scripts: [{stage: start, url: 'http://a/b'}]", "plain http url only together with sha256"),
+        ("scripts: [{stage: start, url: 'https://a/b', unverified: true}]", "only with a plain http url that has no sha256"),
+        ("scripts: [{stage: start, content: '#!/bin/sh', unverified: true}]", "only with a plain http url that has no sha256"),
         ("scripts: [{stage: start, content: ''}]", "scripts[0].content: found ''; allowed: text that is not empty"),
         ("san: {iscsi: {initiator: xen1}}", "san.iscsi.initiator: found 'xen1'; allowed: an iSCSI name"),
         ("san: {iscsi: {portals: [{address: a, port: 0}]}}", "portals[0].port: found 0; allowed: a whole number from 1 to 65535"),

@@ -57,6 +57,9 @@ def test_converted(path: Path) -> None:
     except AnswersError:
         assert not expected.exists()
         return
+    if str(value["root"].get("password_hash", "")).startswith("$y$"):
+        # The hash of a plain password has another salt each time.
+        value["root"]["password_hash"] = "made of the plain password"
     if os.environ.get("DOM0KIT_GOLDEN") == "write":
         expected.write_text(yaml.safe_dump(value, sort_keys=False))
     assert value == yaml.safe_load(expected.read_text())
