@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
+from answerfiles.conversion import cli as conversion
 from answerfiles.json_schema import schema_text
 from answerfiles.password import ask_password, make_hash
-from answerfiles.xenserver import convert_cli
 from dom0kit.cli import Add
 
 
 def register(add: Add) -> None:
     """Register this package's verbs of ``dom0kit answers``."""
-    convert_cli.register(add)
+    conversion.register(add)
     add(
         "answers schema",
         "print the JSON Schema of answers, for editors",

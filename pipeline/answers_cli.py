@@ -13,8 +13,9 @@ from answerfiles.inventory.inventory import read_inventory
 from answerfiles.inventory.render import consoles, replaced
 from answerfiles.inventory.templating import References
 from answerfiles.lab_server import config
-from answerfiles.reader import parse_answers, read_answers
+from answerfiles.reader import is_xml, parse_answers, read_text
 from answerfiles.secret import secret_paths
+from answerfiles.xenserver.convert import convert
 from answerfiles.yaml_positions import dotted
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError
@@ -154,8 +155,11 @@ def complete_answers(path: Path) -> tuple[str, str, str]:
 
     :raises AnswersError: when they are not valid. :raises UserError: when a reference names nothing.
     """
-    answers = read_answers(path)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
+    answers = parse_answers(text, str(path))
+    if is_xml(text):
+        # A plain password in the file stays out of the ISO.
+        text = to_yaml(convert(text, str(path)).value)
     references = References(path.parent)
     secrets = [(place, secret) for place, secret in secret_paths(answers) if secret.is_reference]
     if secrets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from answerfiles.checks.notes import notes as old_names
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
@@ -85,7 +86,13 @@ def carry_over(text: str, file: str, *, host_name: str = "") -> Draft:
     if host_name:
         _rename(notes, host_name)
     answers = _validated(notes, file)
+    for note in old_names(notes.value, lambda path, key: _place(notes, path)[0]):
+        notes.warnings.append(note._replace(field=_place(notes, _path_of(note.field))[1]))
     return Draft(answers, notes.value, tuple(sorted(set(notes.warnings))), tuple(notes.todos), tuple(notes.scripts))
+
+
+def _path_of(field: str) -> Path:
+    return tuple(field.split("."))
 
 
 def _rename(notes: Notes, name: str) -> None:

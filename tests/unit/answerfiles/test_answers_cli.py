@@ -191,3 +191,17 @@ def test_scripts_that_cannot_be_pinned_are_comments(tmp_path: Path, server: str,
     text = made.read_text()
     assert f"#   url: {server}/post\n#   sha256: ..." in text
     assert [script.url for script in read_answers(made).scripts] == ["https://a/b"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<primary-disk>", '<primary-disk preserve-first-partition="true">'),
+        ("<installation>", '<installation mode="reinstall">'),
+        ("</installation>", "<ui-confirmation-prompt>true</ui-confirmation-prompt></installation>"),
+    ],
+)
+def test_a_file_that_keeps_data_does_not_become_one_that_erases_it(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "a.xml").write_text(XML.read_text().replace(old, new))
+    assert main(["answers", "convert", str(tmp_path / "a.xml"), "-o", str(tmp_path / "b.yaml")]) == 3
+    assert not read_answers(tmp_path / "b.yaml").target.wipe

@@ -12,10 +12,10 @@ from answer_strategies import MODEST, Values, machine_answers
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from answerfiles.conversion.yaml_dump import to_yaml
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers, read_answers
 from answerfiles.validation import AnswersError
-from answerfiles.xenserver.yaml_dump import to_yaml
 from answerfiles.yaml_positions import PURE, read_document
 from dom0kit.errors import UserError
 

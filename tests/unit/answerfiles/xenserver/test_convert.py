@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from answerfiles.conversion.yaml_dump import to_yaml
 from answerfiles.reader import parse_answers, read_answers
 from answerfiles.validation import AnswersError
 from answerfiles.xenserver.convert import Converted, convert
 from answerfiles.xenserver.network import prefix_length
-from answerfiles.xenserver.yaml_dump import to_yaml
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.xml"))
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"

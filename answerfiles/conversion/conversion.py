@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from answerfiles.conversion.script_pinning import left_out
+from answerfiles.conversion.yaml_dump import to_yaml
 from answerfiles.problem import Problem
 from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver import codes
 from answerfiles.xenserver.conversion_log import OldScript
 from answerfiles.xenserver.convert import Draft, carry_over
-from answerfiles.xenserver.script_pinning import left_out
-from answerfiles.xenserver.yaml_dump import to_yaml
 from answerfiles.yaml_positions import Path, Position
 
 SCRIPTS: Path = ("scripts",)
@@ -43,6 +43,9 @@ def convert_text(text: str, file: str, name: str, *, host_name: str = "", pin: P
     :raises AnswersError: when the text is no XML.
     """
     draft, comments = _with_scripts(carry_over(text, file, host_name=host_name), pin)
+    if any(problem.code == codes.DATA_LOSS for _, problem in draft.todos):
+        # Without 'wipe: true' the installer refuses a disk that has something on it, also when nobody reads the comment.
+        draft.value.get("target", {}).pop("wipe", None)
     todos = draft.todos or _invalid(draft, file)
     made = to_yaml(draft.value, name, draft.warnings, todos, comments)
     return Conversion(made, draft.warnings, tuple(sorted(problem for _, problem in todos)))

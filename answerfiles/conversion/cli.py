@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
+from answerfiles.conversion.conversion import Conversion, convert_text
+from answerfiles.conversion.script_pinning import pin
 from answerfiles.host_naming import is_rule, name_or_rule
 from answerfiles.reader import is_xml, read_text, to_stderr
 from answerfiles.validation import AnswersError
-from answerfiles.xenserver.conversion import Conversion, convert_text
-from answerfiles.xenserver.script_pinning import pin
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic

@@ -1,0 +1,1 @@
+"""XenServer's files to YAML files that people go on with."""
