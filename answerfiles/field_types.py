@@ -51,6 +51,20 @@ def server(value: str) -> str:
         return host_name(value)
 
 
+def is_address(value: str) -> bool:
+    """Return whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def no_proxy(value: str) -> str:
+    """Check a name, a domain with a dot in front, or an IP address."""
+    return f".{host_name(value[1:])}" if value.startswith(".") else server(value)
+
+
 def mac(value: str) -> str:
     """Check a MAC address; return it in lower case with colons."""
     plain = value.lower().replace("-", ":")
@@ -203,6 +217,7 @@ _DIGEST = _text("(?:[sS][hH][aA]256:)?[0-9A-Fa-f]{2}(?::?[0-9A-Fa-f]{2}){31}")
 
 HostName = Annotated[str, AfterValidator(host_name), Kind("a host name, as xen1.example.org", _text(HOST_NAME.pattern))]
 Server = Annotated[str, AfterValidator(server), Kind("a host name or an IP address")]
+NoProxy = Annotated[str, AfterValidator(no_proxy), Kind("a name, .domain or IP address")]
 Mac = Annotated[str, AfterValidator(mac), Kind("a MAC address, as 52:54:00:12:34:56", _MAC)]
 Interface = Annotated[str, AfterValidator(interface), Kind("an interface's name, as eno1", _text(INTERFACE.pattern))]
 VolumeGroupName = Annotated[

@@ -6,7 +6,7 @@ dom0kit wrote, or that an administrator changed, are read as they are.
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
 
 class StaticJson(TypedDict, total=False):
@@ -14,6 +14,14 @@ class StaticJson(TypedDict, total=False):
 
     address: str
     gateway: str | None
+
+
+class VlanJson(TypedDict, total=False):
+    """An additional VLAN with addresses of the host."""
+
+    vlan: int | None
+    ipv4: StaticJson | str
+    ipv6: StaticJson | str
 
 
 class ManagementJson(TypedDict, total=False):
@@ -26,12 +34,17 @@ class ManagementJson(TypedDict, total=False):
     ipv4: StaticJson | str
     ipv6: StaticJson | str
     dns: list[str]
+    vlans: list[VlanJson]
 
 
 class BridgeJson(TypedDict, total=False):
-    """A further bridge."""
+    """An additional bridge."""
 
     name: str
+    vlan: int | None
+    ipv4: StaticJson | str
+    ipv6: StaticJson | str
+    vlans: list[VlanJson]
     bond: dict[str, Any] | None
 
 
@@ -70,6 +83,13 @@ class ReportsJson(TypedDict, total=False):
     webhook: WebhookJson | None
 
 
+class ProxyJson(TypedDict, total=False):
+    """An HTTP proxy."""
+
+    url: Required[str]
+    except_for: list[str]
+
+
 class HostJson(TypedDict, total=False):
     """The whole file."""
 
@@ -79,4 +99,5 @@ class HostJson(TypedDict, total=False):
     guests: GuestsJson | str
     pool: PoolJson
     reports: ReportsJson
+    proxy: ProxyJson | None
     scripts: list[dict[str, Any]]

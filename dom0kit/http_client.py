@@ -1,6 +1,6 @@
 """HTTP client with limits for time and size, restricted redirects and certificate fingerprints.
 
-It uses no proxy and no cookies, and checks the certificate before a byte of the request is sent.
+It uses a proxy only when it is given one, and no cookies, and checks the certificate before a byte of the request is sent.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from dom0kit import __version__
 from dom0kit.errors import UserError
+from dom0kit.http_proxy import HttpProxy
 from dom0kit.units import MIB, human_bytes
 
 TIMEOUT = 10.0
@@ -126,7 +127,7 @@ def shown(url: str) -> str:
 def server_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL."""
     parts = split(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
 
 
 def split(url: str) -> SplitResult:
@@ -148,14 +149,15 @@ def split(url: str) -> SplitResult:
     return parts
 
 
-def get(url: str, *, trust: Trust = SYSTEM, timeout: float = TIMEOUT, total: float = TOTAL, largest: int = LARGEST) -> bytes:
+def get(url: str, **options: Any) -> bytes:
     """Fetch a file; follow redirects, except from https to http; a fingerprint must match each server.
 
+    :param options: as :func:`request` takes them.
     :raises WebError: when it cannot be fetched.
     """
     first = url
     for _ in range(REDIRECTS + 1):
-        response = request("GET", url, trust=trust, timeout=timeout, total=total, largest=largest)
+        response = request("GET", url, **options)
         if response.status not in MOVED:
             break
         target = urljoin(url, response.location)
@@ -192,16 +194,19 @@ def request(
     timeout: float = TIMEOUT,
     total: float = TOTAL,
     largest: int = LARGEST,
+    proxy: HttpProxy | None = None,
 ) -> Response:
     """Send one request on a new connection.
 
     :param timeout: seconds to connect, and between two parts of the response.
     :param total: seconds for the whole request after the name was resolved.
     :param largest: maximum bytes of the response's body.
+    :param proxy: used unless the URL's host is one of its exceptions.
     :raises WebError: when there is no response, or one that is too large.
     """
     parts = split(url)
-    connection = _connection(parts, trust, timeout)
+    over = proxy if proxy is not None and proxy.serves(parts) else None
+    connection = _connection(parts, trust, timeout, over)
     late = threading.Event()
 
     def end() -> None:
@@ -215,6 +220,8 @@ def request(
     watch.daemon = True
     watch.start()
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if over is not None and parts.scheme == "http":
+        target = f"http://{parts.netloc}{target}"  # RFC 9112, 3.2.2: a proxy gets the whole URL
     all_headers = {"User-Agent": f"dom0kit/{__version__}", "Accept": "*/*", "Connection": "close", **(headers or {})}
     try:
         connection.request(method, target, body=body, headers=all_headers)
@@ -227,7 +234,7 @@ def request(
     except (OSError, http.client.HTTPException, ValueError) as error:
         if late.is_set():
             raise WebError("timeout", f"no complete response from {shown(url)} within {total:.0f} s") from error
-        raise explain(error, parts, timeout) from error
+        raise explain(error, parts if over is None else urlsplit(over.url), timeout) from error
     finally:
         watch.cancel()
         connection.close()
@@ -238,11 +245,15 @@ def request(
     return Response(answer.status, data, location)
 
 
-def _connection(parts: SplitResult, trust: Trust, timeout: float) -> http.client.HTTPConnection:
+def _connection(parts: SplitResult, trust: Trust, timeout: float, proxy: HttpProxy | None) -> http.client.HTTPConnection:
     assert parts.hostname is not None
+    host, port = (parts.hostname, parts.port) if proxy is None else (proxy.host, proxy.port)
     if parts.scheme == "http":
-        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
-    return PinnedConnection(parts.hostname, parts.port, timeout=timeout, trust=trust)
+        return http.client.HTTPConnection(host, port, timeout=timeout)
+    connection = PinnedConnection(host, port, timeout=timeout, trust=trust)
+    if proxy is not None:
+        connection.set_tunnel(parts.hostname, parts.port or 443)
+    return connection
 
 
 class PinnedConnection(http.client.HTTPSConnection):
@@ -274,9 +285,7 @@ def shown_fingerprint(host: str, port: int = 443, timeout: float = TIMEOUT) -> s
 
     :raises WebError: when it shows none.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = Trust(fingerprint="not known yet").context()
     try:
         with socket.create_connection((host, port), timeout=timeout) as line, context.wrap_socket(line) as tls:
             return hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()

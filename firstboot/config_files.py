@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
 from dom0kit.linux.host_initramfs import IQN_PREFIX
 from dom0kit.managed_block import outside
+
+if TYPE_CHECKING:
+    from answerfiles.model import NtpSource, Proxy
 
 BEGIN = "# dom0kit: begin"
 END = "# dom0kit: end"
@@ -69,9 +73,29 @@ def group_id(text: str, name: str) -> int | None:
     return None
 
 
-def chrony_sources(servers: Sequence[str]) -> str:
-    """Return a ``sources.d`` file for chrony."""
-    return "".join(f"server {server} iburst\n" for server in servers)
+def chrony_sources(sources: Sequence[str | NtpSource]) -> str:
+    """Return a ``sources.d`` file for chrony (chrony.conf(5), server and pool)."""
+    return "".join(_chrony_source(source) + "\n" for source in sources)
+
+
+def _chrony_source(source: str | NtpSource) -> str:
+    if isinstance(source, str):
+        return f"server {source} iburst"
+    words = [f"pool {source.pool}" if source.pool is not None else f"server {source.server}", "iburst"]
+    words += [name for name in ("prefer", "nts") if getattr(source, name)]
+    numbers = {"minpoll": source.min_poll, "maxpoll": source.max_poll, "maxsources": source.max_sources}
+    return " ".join([*words, *(f"{name} {value}" for name, value in numbers.items() if value is not None)])
+
+
+def apt_proxy(proxy: Proxy) -> str:
+    """Return an ``apt.conf.d`` file (apt-transport-http(1)).
+
+    apt knows single hosts that are contacted directly; domains are left to what apt fetches from.
+    """
+    lines = [f'Acquire::{scheme}::Proxy "{proxy.url}";' for scheme in ("http", "https")]
+    hosts = [name for name in proxy.except_for if not name.startswith(".")]
+    lines += [f'Acquire::{scheme}::Proxy::{name} "DIRECT";' for name in hosts for scheme in ("http", "https")]
+    return "\n".join(["// Written by dom0kit from proxy in /etc/dom0kit/host.json.", *lines]) + "\n"
 
 
 def initiator_text(random: bytes) -> str:

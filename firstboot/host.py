@@ -122,10 +122,13 @@ class Host(LocalHost):
         """Whether this system runs on Xen."""
         return self.read("sys/hypervisor/type").strip() == "xen"
 
-    def addresses(self) -> dict[int, list[str]]:
-        """Return the current addresses of the host's port by family: 4 and 6."""
+    def addresses(self, port: str = "") -> dict[int, list[str]]:
+        """Return the current addresses of an interface by family: 4 and 6.
+
+        :param port: the management network's without it.
+        """
         return observed.addresses(
-            self.run(["ip", "-json", "address", "show", "dev", self.port], check=False, timeout=QUERY_SECONDS).output
+            self.run(["ip", "-json", "address", "show", "dev", port or self.port], check=False, timeout=QUERY_SECONDS).output
         )
 
     def address(self) -> str | None:

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
+from dom0kit.host_json import HostJson
+from dom0kit.http_proxy import HttpProxy
 from dom0kit.process import Runner, run
 from dom0kit.redact import Redactor, secrets_in
 from dom0kit.user_script import run_script
@@ -49,7 +51,12 @@ def scripts(host: Host, runner: Runner = run) -> None:
         if mark.exists():
             continue
         try:
-            environment = {"DOM0KIT_STAGE": STAGE, "DOM0KIT_HOST": host.name, "DOM0KIT_LOG": f"/{LOG}"}
+            environment = {
+                **proxy_environment(host.host_json),
+                "DOM0KIT_STAGE": STAGE,
+                "DOM0KIT_HOST": host.name,
+                "DOM0KIT_LOG": f"/{LOG}",
+            }
             seconds = int(entry.get("timeout") or DEFAULT_SECONDS)
             run_script(content, title, seconds=seconds, environment=environment, note=note, runner=runner)
         except UserError as error:
@@ -58,6 +65,12 @@ def scripts(host: Host, runner: Runner = run) -> None:
             ) from error
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
+
+
+def proxy_environment(host_json: HostJson) -> dict[str, str]:
+    """Return the variables for programs that fetch something; none without a proxy in host.json."""
+    proxy = host_json.get("proxy")
+    return HttpProxy(proxy["url"], tuple(proxy.get("except_for") or ())).environment() if proxy else {}
 
 
 def text_of(entry: dict[str, Any], title: str) -> bytes:

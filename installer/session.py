@@ -8,10 +8,12 @@ import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from answerfiles.model import Answers
+from dom0kit import http_client
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
@@ -128,12 +130,15 @@ def adopt(answers: Answers, session: Session) -> Answers:
     session.reports.adopt(answers)
     session.on_failure = answers.on_failure
     refuse_references(answers)
+    proxy = answers.proxy.settings() if answers.proxy is not None else None
+    get = partial(http_client.get, proxy=proxy)
+    session.environment |= proxy.environment() if proxy is not None else {}
     if answers.scripts:
         with session.reporter.step("fetch the scripts"):
-            answers, session.scripts = user_scripts.prepare(answers, session.reports.trust_for)
+            answers, session.scripts = user_scripts.prepare(answers, session.reports.trust_for, get=get)
     if answers.packages:
         with session.reporter.step("read the packages") as step:
-            store = package_store.Store(session.commands, session.reports.trust_for, step.progress)
+            store = package_store.Store(session.commands, session.reports.trust_for, step.progress, get)
             session.packages = store.prepare(answers.packages)
     return answers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dom0kit.host_json import HostJson, ManagementJson
+from dom0kit.host_json import BridgeJson, HostJson, ManagementJson, VlanJson
 from network.model import PREFIX, bond_name, port_name
 
 DEFAULT_BRIDGE = "xenbr0"
@@ -27,6 +27,23 @@ def configured_families(host_json: HostJson) -> tuple[int, ...]:
     management = management_settings(host_json)
     configured = {4: management.get("ipv4", "dhcp"), 6: management.get("ipv6", "none")}
     return tuple(family for family, value in configured.items() if value != "none")
+
+
+def other_ports(host_json: HostJson) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the names of additional interfaces with addresses of the host, each with its families: 4, 6 or both."""
+    network = host_json.get("network")
+    management = management_settings(host_json)
+    first = str(management.get("bridge") or DEFAULT_BRIDGE)
+    places: list[tuple[str, str, BridgeJson | VlanJson]] = [(first, PREFIX, vlan) for vlan in management.get("vlans") or ()]
+    for bridge in (network.get("bridges") or ()) if isinstance(network, dict) else ():
+        name = str(bridge.get("name"))
+        places += [(name, name, settings) for settings in (bridge, *(bridge.get("vlans") or ()))]
+    found = []
+    for bridge_name, prefix, settings in places:
+        configured = {4: settings.get("ipv4", "none"), 6: settings.get("ipv6", "none")}
+        if families := tuple(family for family, value in configured.items() if value != "none"):
+            found.append((port_name(bridge_name, settings.get("vlan"), prefix), families))
+    return tuple(found)
 
 
 def bond_names(host_json: HostJson) -> tuple[str, ...]:

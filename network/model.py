@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from dom0kit.errors import UserError
 
 if TYPE_CHECKING:
-    from answerfiles.model.network import Management, Network, Route, StaticAddress, StaticAddress6, Uplink
+    from answerfiles.model.network import Bridge, Management, Network, Route, StaticAddress, StaticAddress6, Uplink, VlanPort
 
+MANAGEMENT = "management"
+"""What ``network.default_route`` of the answers calls the management network."""
 PREFIX = "mgmt"
 """Prefix of the management cards' names, ``mgmt0``, ``mgmt1``, ...: kernel names change with slots and kernels."""
 LONGEST_NAME = 15
@@ -49,7 +51,14 @@ class Switch:
 
 @dataclass(frozen=True)
 class HostPort:
-    """The interface with the host's addresses: the bridge itself, or a port of it in a VLAN."""
+    """An interface with addresses of the host: a bridge itself, or a port of it in a VLAN.
+
+    :param mac: "" for one of Open vSwitch's own, where the bridge has no card.
+    :param bridge: the bridge that it belongs to.
+    :param mtu: bytes; None: that of the bridge.
+    :param default_route: whether the default route is here; elsewhere gateways of DHCP and router advertisements do not count.
+    :param names: whether DNS servers, search domains and time servers of DHCP count.
+    """
 
     name: str
     mac: str
@@ -59,6 +68,10 @@ class HostPort:
     dns: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    bridge: str = ""
+    mtu: int | None = None
+    default_route: bool = True
+    names: bool = True
 
     @property
     def static(self) -> tuple[StaticAddress | StaticAddress6, ...]:
@@ -73,15 +86,33 @@ class HostPort:
     @property
     def only_gateway_by_ra(self) -> bool:
         """Whether of router advertisements only the gateway counts: the address is fixed, so no second one is wanted."""
-        return not isinstance(self.ipv6, str) and self.ipv6.gateway is None
+        return self.default_route and not isinstance(self.ipv6, str) and self.ipv6.gateway is None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All networks of a host; the management bridge comes first."""
+    """All networks of a host; the management bridge comes first.
+
+    :param port: the interface of the management network.
+    :param others: additional interfaces with addresses of the host.
+    """
 
     switches: tuple[Switch, ...]
     port: HostPort
+    others: tuple[HostPort, ...] = ()
+
+    @property
+    def ports(self) -> tuple[HostPort, ...]:
+        """All interfaces with addresses of the host; that of the management network comes first."""
+        return (self.port, *self.others)
+
+    def switch_of(self, port: HostPort) -> Switch:
+        """Return the bridge that an interface belongs to."""
+        return next((switch for switch in self.switches if switch.name == port.bridge), self.management)
+
+    def mtu_of(self, port: HostPort) -> int | None:
+        """Return the size of an interface's packets in bytes; None if nothing is configured."""
+        return port.mtu if port.mtu is not None else self.switch_of(port).mtu
 
     @property
     def management(self) -> Switch:
@@ -103,10 +134,10 @@ def host_layout(network: Network) -> Layout:
     if not management.cards:
         raise UserError("host.json does not say which network card is for management", "set network.management.mac there")
     others = [_switch(bridge, bridge.name, bridge.name) for bridge in network.bridges]
-    layout = Layout((management, *others), _host_port(network.management, management.cards[0].mac))
+    port = _host_port(network.management, management.cards[0].mac, default_route=network.default_route == MANAGEMENT)
+    layout = Layout((management, *others), port, tuple(_other_ports(network, (management, *others))))
     names = [switch.name for switch in layout.switches] + [card.name for card in layout.cards]
-    if layout.port.vlan is not None:
-        names.append(layout.port.name)
+    names += [port.name for port in layout.ports if port.vlan is not None]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"the name {twice[0]} is used by a bridge and by another interface", "rename the bridge in host.json")
     return layout
@@ -132,8 +163,33 @@ def _bonding(uplink: Uplink, prefix: str) -> Bonding | None:
     return None if uplink.bond is None else Bonding(bond_name(prefix), uplink.bond.mode, uplink.bond.lacp_rate)
 
 
-def _host_port(management: Management, mac: str) -> HostPort:
+def _other_ports(network: Network, switches: tuple[Switch, ...]) -> Iterable[HostPort]:
+    """Yield the interfaces of additional networks; labels are those of ``default_route`` in the answers."""
+    uplinks: tuple[Management | Bridge, ...] = (network.management, *network.bridges)
+    for uplink, switch in zip(uplinks, switches, strict=True):
+        label = MANAGEMENT if uplink is network.management else switch.name
+        found: list[tuple[str, Bridge | VlanPort]] = [(f"{label}.{vlan.vlan}", vlan) for vlan in uplink.vlans]
+        if uplink is not network.management and (uplink.ipv4 != "none" or uplink.ipv6 != "none"):
+            found.insert(0, (label, cast("Bridge", uplink)))
+        for place, settings in found:
+            yield HostPort(
+                name=port_name(switch.name, settings.vlan, PREFIX if label == MANAGEMENT else switch.name),
+                mac=switch.cards[0].mac if switch.cards else "",
+                ipv4=settings.ipv4,
+                ipv6=settings.ipv6,
+                vlan=settings.vlan,
+                routes=settings.routes,
+                bridge=switch.name,
+                mtu=settings.mtu,
+                default_route=network.default_route == place,
+                names=False,
+            )
+
+
+def _host_port(management: Management, mac: str, *, default_route: bool = True) -> HostPort:
     return HostPort(
+        bridge=management.bridge,
+        default_route=default_route,
         name=port_name(management.bridge, management.vlan),
         mac=mac,
         ipv4=management.ipv4,
@@ -159,6 +215,10 @@ def bond_name(prefix: str) -> str:
     return f"{prefix}-bond"
 
 
-def port_name(bridge: str, vlan: int | None) -> str:
-    """Return the name of the interface with the host's addresses."""
-    return bridge if vlan is None else f"{PREFIX}.{vlan}"
+def port_name(bridge: str, vlan: int | None, prefix: str = PREFIX) -> str:
+    """Return the name of an interface with addresses of the host: ``storage``, or ``storage.30``; long names are cut."""
+    if vlan is None:
+        return bridge
+    if len(prefix) + len(f".{vlan}") > LONGEST_NAME:
+        prefix = prefix[:6] + hashlib.sha256(prefix.encode()).hexdigest()[:4]
+    return f"{prefix}.{vlan}"

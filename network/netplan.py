@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from network.model import Card, HostPort, Layout, Switch
+from network.networkd import ignored, text_of
 
 COMMENT = "# Written by dom0kit from /etc/dom0kit/host.json. For permanent changes add a file 60-*.yaml next to it.\n"
 QUIET = {"dhcp4": False, "dhcp6": False, "accept-ra": False, "link-local": [], "optional": True}
@@ -24,7 +25,8 @@ def document(layout: Layout) -> dict[str, Any]:
         for card in switch.cards:
             ethernets[card.name] = _card(card, switch)
         ethernets[switch.name] = dict(QUIET)
-    ethernets[layout.port.name] = host_port(layout.port, layout.management.mtu)
+    for port in layout.ports:
+        ethernets[port.name] = host_port(port, layout.mtu_of(port))
     return {"network": {"version": 2, "renderer": "networkd", "ethernets": ethernets}}
 
 
@@ -59,12 +61,14 @@ def host_port(port: HostPort, mtu: int | None = None) -> dict[str, Any]:
     for family in (4, 6):
         if value[f"dhcp{family}"] and mtu is not None:
             value[f"dhcp{family}-overrides"] = {"use-mtu": False}
+    if not port.names:
+        value["optional"] = True  # an additional network must not keep the host's start waiting
     if port.static:
         value["addresses"] = [str(static.address) for static in port.static]
     routes: list[dict[str, Any]] = [
         {"to": "0.0.0.0/0" if static.address.version == 4 else "::/0", "via": str(static.gateway)}
         for static in port.static
-        if static.gateway is not None
+        if static.gateway is not None and port.default_route
     ]
     for route in port.routes:
         metric = {} if route.metric is None else {"metric": route.metric}
@@ -83,8 +87,5 @@ def drop_in_name(port: str) -> str:
 
 
 def drop_in(port: HostPort) -> str | None:
-    """Return what netplan cannot express, None when there is nothing of the kind.
-
-    With a fixed address the gateway of router advertisements counts, and no second address is made.
-    """
-    return "[IPv6AcceptRA]\nUseAutonomousPrefix=no\nDHCPv6Client=no\n" if port.only_gateway_by_ra else None
+    """Return what netplan cannot express, None when there is nothing of the kind: see :func:`networkd.ignored`."""
+    return text_of(sections) if (sections := ignored(port)) else None

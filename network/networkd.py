@@ -32,16 +32,18 @@ def trial_files(layout: Layout) -> tuple[str, dict[str, str]]:
     base = switch.cards[0].name
     if switch.bond is not None:
         base = BOND
-        files[f"{PREFIX}-bond.netdev"] = _text(_bond_netdev(switch.bond, port.mac, switch.mtu))
+        files[f"{PREFIX}-bond.netdev"] = text_of(_bond_netdev(switch.bond, port.mac, switch.mtu))
         for card in switch.cards:
-            files[f"{PREFIX}-{card.name}.network"] = _text([_match(card.name), *link, ("Network", [f"Bond={BOND}"])])
+            files[f"{PREFIX}-{card.name}.network"] = text_of([_match(card.name), *link, ("Network", [f"Bond={BOND}"])])
     top = base
     if port.vlan is not None:
         top = VLAN
-        files[f"{PREFIX}-vlan.netdev"] = _text([("NetDev", [f"Name={VLAN}", "Kind=vlan"]), ("VLAN", [f"Id={port.vlan}"])])
+        files[f"{PREFIX}-vlan.netdev"] = text_of([("NetDev", [f"Name={VLAN}", "Kind=vlan"]), ("VLAN", [f"Id={port.vlan}"])])
         carrier = [f"VLAN={VLAN}", "LinkLocalAddressing=no", "DHCP=no", "IPv6AcceptRA=no"]
-        files[f"{PREFIX}-base.network"] = _text([_match(base), *link, ("Network", carrier)])
-    files[f"{PREFIX}-top.network"] = _text([_match(top), *link, *address_sections(port, switch.mtu)])
+        files[f"{PREFIX}-base.network"] = text_of([_match(base), *link, ("Network", carrier)])
+    mtu = layout.mtu_of(port)
+    top_link: list[Section] = [] if mtu is None else [("Link", [f"MTUBytes={mtu}"])]
+    files[f"{PREFIX}-top.network"] = text_of([_match(top), *top_link, *address_sections(port, mtu)])
     return top, files
 
 
@@ -63,12 +65,11 @@ def address_sections(port: HostPort, mtu: int | None = None) -> list[Section]:
     if port.ipv4 == "dhcp":
         # As on the host: the lease belongs to the MAC address, so both get the same address.
         sections.append(("DHCPv4", ["ClientIdentifier=mac", *([] if mtu is None else ["UseMTU=no"])]))
-    if port.only_gateway_by_ra:
-        sections.append(("IPv6AcceptRA", ["UseAutonomousPrefix=no", "DHCPv6Client=no"]))
+    sections += ignored(port)
     for static in port.static:
         # Another machine's address is detected and not taken (RFC 5227, RFC 4862).
         sections.append(("Address", [f"Address={static.address}", "DuplicateAddressDetection=both"]))
-        if static.gateway is not None:
+        if static.gateway is not None and port.default_route:
             sections.append(("Route", [f"Gateway={static.gateway}"]))
     for route in port.routes:
         metric = [] if route.metric is None else [f"Metric={route.metric}"]
@@ -76,12 +77,31 @@ def address_sections(port: HostPort, mtu: int | None = None) -> list[Section]:
     return sections
 
 
+def ignored(port: HostPort) -> list[Section]:
+    """Return the sections that keep networkd from using all that DHCP and routers offer.
+
+    With a fixed IPv6 address the gateway of router advertisements counts, and no second address is made. Without the default
+    route no gateway counts, nor DHCP's routes, among which it may be (option 121); of additional networks no names either.
+    """
+    advertised, v4, v6 = [], [], []
+    if port.only_gateway_by_ra:
+        advertised += ["UseAutonomousPrefix=no", "DHCPv6Client=no"]
+    if not port.default_route:
+        v4 += ["UseGateway=no", "UseRoutes=no"]
+        advertised.append("UseGateway=no")
+    if not port.names:
+        v4 += ["UseDNS=no", "UseDomains=no", "UseNTP=no", "UseHostname=no"]
+        v6 += ["UseDNS=no", "UseDomains=no", "UseNTP=no", "UseHostname=no"]
+        advertised += ["UseDNS=no", "UseDomains=no"]
+    return [(name, lines) for name, lines in (("DHCPv4", v4), ("DHCPv6", v6), ("IPv6AcceptRA", advertised)) if lines]
+
+
 def unmanaged(macs: Iterable[str], comment: str) -> str:
     """Return a ``.network`` file that keeps systemd-networkd away from cards.
 
     It matches by ``MACAddress``, not by ``PermanentMACAddress``: a VLAN of a card has the card's address, but no permanent one.
     """
-    return f"# {comment}\n" + _text([("Match", [f"MACAddress={' '.join(sorted(macs))}"]), ("Link", ["Unmanaged=yes"])])
+    return f"# {comment}\n" + text_of([("Match", [f"MACAddress={' '.join(sorted(macs))}"]), ("Link", ["Unmanaged=yes"])])
 
 
 def _bond_netdev(bond: Bonding, mac: str, mtu: int | None) -> list[Section]:
@@ -101,5 +121,6 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _text(sections: Iterable[Section]) -> str:
+def text_of(sections: Iterable[Section]) -> str:
+    """Return a file of sections."""
     return "\n".join(f"[{name}]\n" + "".join(f"{line}\n" for line in lines) for name, lines in sections)

@@ -40,12 +40,13 @@ def command(layout: Layout, present: Present = Present()) -> list[str]:
     """
     wanted = {switch.name for switch in layout.switches}
     parts = [["--if-exists", "del-br", name] for name in present.bridges if name not in wanted]
-    made = [*(card.name for card in layout.cards), layout.port.name] if layout.port.vlan else [c.name for c in layout.cards]
+    made = [*(card.name for card in layout.cards), *(port.name for port in layout.ports if port.vlan is not None)]
     parts += [["--if-exists", "del-port", name] for name in dict.fromkeys([*present.ports, *made])]
     for switch in layout.switches:
-        parts += _switch(switch, layout.port.mac if switch is layout.switches[0] else None)
-    if layout.port.vlan is not None:
-        parts += _vlan_port(layout.switches[0], layout.port, layout.port.vlan)
+        parts += _switch(switch, _mac_of(switch, layout))
+    for port in layout.ports:
+        if port.vlan is not None:
+            parts += _vlan_port(layout, port, port.vlan)
     words = ["ovs-vsctl"]
     for number, part in enumerate(parts):
         words += part if number == 0 else ["--", *part]
@@ -77,11 +78,16 @@ def bond_settings(bond: Bonding) -> list[str]:
     return ["bond_mode=balance-tcp", "lacp=active", rate, "other_config:lacp-fallback-ab=true"]
 
 
-def _vlan_port(switch: Switch, port: HostPort, vlan: int) -> Iterable[list[str]]:
-    yield ["add-port", switch.name, port.name, f"tag={vlan}"]
+def _mac_of(switch: Switch, layout: Layout) -> str | None:
+    """Return the MAC address of a bridge on which the host has addresses; others keep what Open vSwitch gives them."""
+    return next((port.mac for port in layout.ports if port.mac and layout.switch_of(port) is switch), None)
+
+
+def _vlan_port(layout: Layout, port: HostPort, vlan: int) -> Iterable[list[str]]:
+    yield ["add-port", layout.switch_of(port).name, port.name, f"tag={vlan}"]
     yield ["set", "Port", port.name, f"{MARK}=port"]
-    yield ["set", "Interface", port.name, "type=internal", f'mac="{port.mac}"']
-    yield _size(port.name, switch.mtu)
+    yield ["set", "Interface", port.name, "type=internal", *([f'mac="{port.mac}"'] if port.mac else [])]
+    yield _size(port.name, layout.mtu_of(port))
 
 
 def _size(interface: str, mtu: int | None) -> list[str]:

@@ -5,8 +5,18 @@ later version add fields with defaults, so that an older ``host.json`` stays rea
 """
 
 from answerfiles.model.answers import FORMAT, Answers, load_host
-from answerfiles.model.host import Dom0, Root, SerialConsole, Time
-from answerfiles.model.network import Bond, Bridge, Management, Network, NicSelector, Route, StaticAddress, StaticAddress6
+from answerfiles.model.host import Dom0, NtpSource, Proxy, Root, SerialConsole, Time
+from answerfiles.model.network import (
+    Bond,
+    Bridge,
+    Management,
+    Network,
+    NicSelector,
+    Route,
+    StaticAddress,
+    StaticAddress6,
+    VlanPort,
+)
 from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool, PoolCreate, PoolJoin
 from answerfiles.model.record import Record
@@ -28,11 +38,13 @@ __all__ = [
     "Management",
     "Network",
     "NicSelector",
+    "NtpSource",
     "PackageSource",
     "Pool",
     "PoolCreate",
     "PoolJoin",
     "Portal",
+    "Proxy",
     "Record",
     "Reports",
     "Root",
@@ -45,6 +57,7 @@ __all__ = [
     "StaticAddress6",
     "Target",
     "Time",
+    "VlanPort",
     "Webhook",
     "load_host",
 ]

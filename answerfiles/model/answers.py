@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from answerfiles.checks.refusal import INSTALLED, refuse
 from answerfiles.field_types import Flag, KeyMap, Name
 from answerfiles.host_naming import NameOrRule, NameTemplate, is_rule
-from answerfiles.model.host import Dom0, Root, Serial, SerialConsole, Time
+from answerfiles.model.host import Dom0, Proxy, Root, Serial, SerialConsole, Time
 from answerfiles.model.network import Network
 from answerfiles.model.packages import PackageSource
 from answerfiles.model.pool import Pool
@@ -53,6 +53,7 @@ class Answers(Record):
     time: Time = Field(default=Time(), description="clock and zone")
     keyboard: KeyMap = Field(default="us", description="the console's key map, as us or de")
     root: Root = Field(description="how the administrator logs in")
+    proxy: Proxy | None = Field(default=None, description="an HTTP proxy for apt and for what is fetched")
     ssh: Literal["on", "off"] = Field(default="on", description="whether the host takes log-ins over the network")
     pool: Pool = Field(default=Pool(), description="toolstack and pool")
     san: San = Field(default=San(), description="storage networks")

@@ -7,17 +7,74 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from answerfiles.checks.refusal import refuse
-from answerfiles.field_types import Flag, Server, Size, SshKey, Zone
+from answerfiles.field_types import Flag, NoProxy, Server, Size, SshKey, Url, Zone, is_address
 from answerfiles.model.record import Record
 from answerfiles.secret import HINT, PasswordHash
+from dom0kit.http_proxy import HttpProxy
 from dom0kit.units import MIB
+
+
+class NtpSource(Record):
+    """A time server, or a pool of them, with chrony's options."""
+
+    server: Server | None = Field(default=None, description="one time server by name or address")
+    pool: Server | None = Field(default=None, description="a name that stands for many servers, as 2.debian.pool.ntp.org")
+    prefer: Flag = Field(default=False, description="prefer it to the others while it is good")
+    nts: Flag = Field(default=False, description="authenticate it (Network Time Security); by name only")
+    min_poll: int | None = Field(
+        default=None, strict=True, ge=-7, le=24, description="shortest interval, as a power of two in seconds"
+    )
+    max_poll: int | None = Field(
+        default=None, strict=True, ge=-7, le=24, description="longest interval, as a power of two in seconds"
+    )
+    max_sources: int | None = Field(
+        default=None, strict=True, ge=1, le=16, description="how many servers of a pool are used; chrony's 4"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> NtpSource:
+        if (self.server is None) == (self.pool is None):
+            raise refuse("ntp", "exactly one of server and pool")
+        if self.max_sources is not None and self.pool is None:
+            raise refuse("ntp", "max_sources only with a pool")
+        if self.min_poll is not None and self.max_poll is not None and self.min_poll > self.max_poll:
+            raise refuse("ntp", "a min_poll that is not above max_poll")
+        if self.nts and is_address(str(self.server or self.pool)):
+            raise refuse("ntp", "with nts a name, which the server's certificate has, not an address")
+        return self
+
+
+def _name_or_source(value: Any) -> str:
+    return "source" if isinstance(value, dict | NtpSource) else "name"
+
+
+Ntp = Annotated[Annotated[Server, Tag("name")] | Annotated[NtpSource, Tag("source")], Discriminator(_name_or_source)]
+
+
+class Proxy(Record):
+    """An HTTP proxy for apt on the host, for what the installer fetches, and for user scripts."""
+
+    url: Url = Field(description="the proxy, as http://proxy.example.org:3128; it is asked for http and https alike")
+    except_for: tuple[NoProxy, ...] = Field(
+        default=(), description="names, addresses and domains (with a dot in front) that are contacted directly"
+    )
+
+    def settings(self) -> HttpProxy:
+        """Return the proxy as the HTTP client takes it."""
+        return HttpProxy(self.url, self.except_for)
+
+    @model_validator(mode="after")
+    def _plain(self) -> Proxy:
+        if not self.url.startswith("http://") or self.url.removeprefix("http://").rstrip("/").count("/"):
+            raise refuse("proxy", "a proxy's URL as http://proxy.example.org:3128, without a path")
+        return self
 
 
 class Time(Record):
     """Clock and zone."""
 
     zone: Zone = Field(default="UTC", description="time zone of the tz database")
-    ntp: tuple[Server, ...] = Field(default=(), description="NTP servers; without one, those of DHCP or Debian's pool")
+    ntp: tuple[Ntp, ...] = Field(default=(), description="NTP servers and pools; without one, those of DHCP or Debian's pool")
 
 
 class Root(Record):

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 
 from answerfiles.checks.refusal import refuse
 from answerfiles.field_types import DnsServer, Flag, HostName, Interface, Ip4, Ip6, IpAddress, IpNetwork, Mac, Mtu, Name, Vlan
+from answerfiles.model import network_checks
 from answerfiles.model.record import Record
 
 IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -168,6 +169,22 @@ class Uplink(Record):
         return () if self.nic is None else (self.nic,)
 
 
+class VlanPort(Record):
+    """A VLAN on the same uplink in which the host has addresses of its own."""
+
+    vlan: Vlan = Field(description="the VLAN's number, for frames with a tag")
+    ipv4: Ipv4 = Field(default="none", description="dhcp, none, or a fixed address")
+    ipv6: Ipv6 = Field(default="none", description="none, autoconf (router advertisements), dhcp, or a fixed address")
+    mtu: Mtu | None = Field(default=None, description="the largest packet in bytes, at most the uplink's; that one without it")
+    routes: tuple[Route, ...] = Field(default=(), description="routes over this VLAN")
+
+    @model_validator(mode="after")
+    def _an_address(self) -> VlanPort:
+        if self.ipv4 == "none" and self.ipv6 == "none":
+            raise refuse("vlan", "an address: ipv4, ipv6 or both other than 'none'; guests use any VLAN without it")
+        return self
+
+
 class Management(Uplink):
     """The network that the host is managed over; without mac, nic and bond it is the machine's only network card."""
 
@@ -178,6 +195,7 @@ class Management(Uplink):
     search: tuple[HostName, ...] = Field(default=(), description="DNS search domains")
     routes: tuple[Route, ...] = Field(default=(), description="additional routes")
     bridge: Interface = Field(default="xenbr0", description="name of the bridge")
+    vlans: tuple[VlanPort, ...] = Field(default=(), description="additional VLANs on the same uplink with addresses of the host")
 
     @model_validator(mode="after")
     def _an_address(self) -> Management:
@@ -189,9 +207,20 @@ class Management(Uplink):
 
 
 class Bridge(Uplink):
-    """An additional bridge for guests; without mac, nic and bond it has no uplink and connects guests of this host only."""
+    """An additional bridge for guests, storage or migration; without mac, nic and bond it connects guests of this host only."""
 
     name: Interface = Field(description="name of the bridge")
+    vlan: Vlan | None = Field(default=None, description="the VLAN of the host's addresses below; guests are not affected")
+    ipv4: Ipv4 = Field(default="none", description="the host's own address on the bridge: dhcp, none, or a fixed one")
+    ipv6: Ipv6 = Field(default="none", description="none, autoconf (router advertisements), dhcp, or a fixed address")
+    routes: tuple[Route, ...] = Field(default=(), description="routes over this bridge")
+    vlans: tuple[VlanPort, ...] = Field(default=(), description="additional VLANs with addresses of the host")
+
+    @model_validator(mode="after")
+    def _an_address_to_tag(self) -> Bridge:
+        if self.ipv4 == "none" and self.ipv6 == "none" and (self.vlan is not None or self.routes):
+            raise refuse("bridge", "vlan and routes only with an address of the host: ipv4, ipv6 or both")
+        return self
 
 
 class Network(Record):
@@ -199,6 +228,10 @@ class Network(Record):
 
     management: Management = Field(default=Management(), description="the management network")
     bridges: tuple[Bridge, ...] = Field(default=(), description="additional bridges")
+    default_route: Name = Field(
+        default=network_checks.MANAGEMENT,
+        description="where the default route is: management, a bridge's name, or either with an additional VLAN, as storage.30",
+    )
 
     @model_validator(mode="after")
     def _names_and_cards_once(self) -> Network:
@@ -208,4 +241,9 @@ class Network(Record):
         macs = [s.mac for uplink in (self.management, *self.bridges) for s in uplink.selectors() if s.mac is not None]
         if taken := sorted({mac for mac in macs if macs.count(mac) > 1}):
             raise refuse("bridges", f"each network card once; {', '.join(taken)} is repeated")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Network:
+        network_checks.check(self)
         return self

@@ -10,6 +10,7 @@ from dom0kit.process import QUERY_SECONDS
 from firstboot import config_files
 from firstboot.network import nic_list
 from network import netplan, observed, openvswitch
+from network.host_json import other_ports
 from network.model import Layout, host_layout
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ def _netplan_units(host: Host) -> set[str]:
 
 
 def _drop_in(host: Host, layout: Layout) -> None:
-    text, name = netplan.drop_in(layout.port), netplan.drop_in_name(layout.port.name)
+    texts = {netplan.drop_in_name(port.name): text for port in layout.ports if (text := netplan.drop_in(port)) is not None}
     for path in host.path(DROP_INS).glob("10-netplan-*.network.d/50-dom0kit.conf"):
-        if text is None or path != host.path(name):
+        if path not in map(host.path, texts):
             path.unlink()
-    if text is not None:
+    for name, text in texts.items():
         host.write(name, text)
 
 
@@ -116,7 +117,8 @@ def address(host: Host) -> None:
     argv = [wait, f"--interface={host.port}:routable", *(f"--ipv{family}" for family in families)]
     host.run([*argv, f"--timeout={ADDRESS_SECONDS}"], check=False, timeout=ADDRESS_SECONDS + QUERY_SECONDS)
     found = host.addresses()
-    host.warnings.extend(_missing(host, family) for family in families if not found[family])
+    host.warnings.extend(_missing(host.port, family) for family in families if not found[family])
+    host.warnings.extend(_missing_elsewhere(host))
     _down_members(host)
     _write_own_name(host, found)
 
@@ -130,15 +132,28 @@ def _configures(host: Host) -> bool:
 def arrived(host: Host) -> None:
     """Take back the warnings of :func:`address` about addresses that have come since: warnings are printed at the end."""
     found = host.addresses()
-    late = [text for family in host.families if found[family] and (text := _missing(host, family)) in host.warnings]
+    late = [text for family in host.families if found[family] and (text := _missing(host.port, family)) in host.warnings]
+    others = [_missing(port, family) for port, families in other_ports(host.host_json) for family in families]
+    if waiting := [text for text in others if text in host.warnings]:
+        still = _missing_elsewhere(host)
+        late += [text for text in waiting if text not in still]
     if late:
         host.warnings[:] = [text for text in host.warnings if text not in late]
         _write_own_name(host, found)
 
 
-def _missing(host: Host, family: int) -> str:
+def _missing(port: str, family: int) -> str:
     source = "cable and DHCP server" if family == 4 else "cable, router and DHCP server"
-    return f"{host.port} has no IPv{family} address yet; look at {source}: networkctl status {host.port}"
+    return f"{port} has no IPv{family} address yet; look at {source}: networkctl status {port}"
+
+
+def _missing_elsewhere(host: Host) -> list[str]:
+    """Return a warning for each address of additional networks that is not there; nothing waits for them."""
+    missing = []
+    for port, families in other_ports(host.host_json):
+        found = host.addresses(port)
+        missing += [_missing(port, family) for family in families if not found[family]]
+    return missing
 
 
 def _write_own_name(host: Host, found: dict[int, list[str]]) -> None:

@@ -9,6 +9,7 @@ from firstboot.steps.access import root, ssh
 from firstboot.steps.clock import clock
 from firstboot.steps.consoles import consoles, keyboard
 from firstboot.steps.identity import identity, name
+from firstboot.steps.proxy import proxy
 from firstboot.steps.services import confirm, services
 from firstboot.steps.step import Step
 from firstboot.steps.storage import storage
@@ -39,6 +40,7 @@ _ALL = (
     Step("ssh", ssh, answers=("ssh",), early=True),
     Step("consoles", consoles, answers=("serial_console",), early=True),
     Step("time", clock, answers=("time",), early=True),
+    Step("proxy", proxy, answers=("proxy",)),
     Step("keyboard", keyboard, answers=("keyboard",)),
     Step("network", network, answers=("network",)),
     Step("storage", storage, answers=("guests",)),

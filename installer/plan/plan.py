@@ -7,7 +7,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from answerfiles.model import Answers
+from answerfiles.model import Answers, Network
+from answerfiles.model.network_checks import ports
 from dom0kit.units import human_bytes, table
 from installer.model import partition_layout, refusals
 from installer.model.actions import Action, Array
@@ -39,6 +40,7 @@ class Plan:
     :param packages: packages in addition to those of the image.
     :param uplinks: the management network's cards, then those of each additional bridge.
     :param question: the pool's admission check before the first action; None without a pool to join.
+    :param addresses: the host's addresses in additional networks, a line for each.
     :param name_source: the rule that named the host; "" when the answers have the name itself.
     """
 
@@ -61,6 +63,7 @@ class Plan:
     packages: tuple[Package, ...] = ()
     question: AdmissionCheck | None = None
     name_source: str = ""
+    addresses: tuple[str, ...] = ()
 
     @property
     def disk(self) -> Disk:
@@ -150,6 +153,7 @@ class Plan:
             *(f"array {a.device} (RAID 1) of {' and '.join(a.members)}" for a in self.arrays),
             *(f"guests {also}on {disk.describe()}, contents: {state(disk)}" for disk in self.guest_disks),
             *(uplink.describe() for uplink in self.uplinks),
+            *self.addresses,
             *(f"package {package.describe()}" for package in self.packages),
             *([self.question.describe()] if self.question else []),
             f"firmware {self.firmware}, then {self.finish}",
@@ -162,6 +166,19 @@ class Plan:
             *(f"warning: {warning}" for warning in self.warnings),
         ]
         return "\n".join(lines)
+
+
+def describe_addresses(network: Network) -> tuple[str, ...]:
+    """Return the host's addresses in additional networks, and where the default route is when it is in one of them."""
+    lines = []
+    for port in list(ports(network))[1:]:
+        how = {"IPv4": port.settings.ipv4, "IPv6": port.settings.ipv6}
+        words = [f"{name} {value if isinstance(value, str) else value.address}" for name, value in how.items() if value != "none"]
+        vlan = f", VLAN {port.settings.vlan}" if port.settings.vlan is not None else ""
+        if words:
+            default = ", default route" if network.default_route == port.label else ""
+            lines.append(f"address on {port.label}: {', '.join(words)}{vlan}{default}")
+    return tuple(lines)
 
 
 def disk_json(disk: Disk) -> dict[str, Any]:
@@ -204,6 +221,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     return Plan(
         host_name=naming.name,
         name_source=naming.source,
+        addresses=describe_addresses(resolved.network),
         disks=chosen.system,
         guest_disks=chosen.guests,
         uplinks=uplinks,

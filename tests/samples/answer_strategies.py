@@ -80,6 +80,9 @@ script = some(
         ]
     )
 )
+ntp_source = some({"server": host | address}, {"prefer": st.booleans(), "min_poll": st.integers(-7, 24)}) | some(
+    {"pool": host}, {"max_sources": st.integers(1, 16), "nts": st.just(False)}
+)
 pool = st.one_of(
     some({}, {"toolstack": st.sampled_from(["ganeti", "xapi", "xl"])}),
     some({"create": some({"name": host}, {"address": address})}, {"toolstack": st.sampled_from(["ganeti", "xapi"])}),
@@ -99,6 +102,8 @@ root = st.sampled_from(
         {"ssh_keys": [KEY]},
         {"password_hash": HASH, "ssh_keys": [KEY, KEY]},
         {"ssh_keys": [KEY], "lock": True},
+        {"ask": True},
+        {"ask": True, "ssh_keys": [KEY]},
     ]
 )
 
@@ -137,13 +142,15 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
     network, cards = draw(networks(without))
     chosen = draw(
         some(
-            {"host_name": host, "root": root},
+            {"host_name": host | st.sampled_from(["x{mac}", "x{mac}.example.org"]), "root": root},
             {
                 "time": some(
-                    {}, {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "ntp": st.lists(host | address, max_size=2)}
+                    {},
+                    {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "ntp": st.lists(host | address | ntp_source, max_size=2)},
                 ),
                 "keyboard": st.sampled_from(["us", "de", "fr-latin1"]),
                 "ssh": st.sampled_from(["on", "off"]),
+                "proxy": some({"url": st.just("http://192.0.2.9:3128")}, {"except_for": st.lists(address | host, max_size=2)}),
                 "dom0": some({}, {"memory": st.sampled_from(["2 GiB", 2**30]), "cpus": st.integers(1, 8)}),
                 "serial_console": st.just("none")
                 | some({}, {"port": st.sampled_from(["com1", "com2"]), "speed": st.sampled_from([9600, 115200])}),
@@ -223,6 +230,20 @@ def selector(disk: Values, full: bool) -> st.SearchStrategy[Values]:
 
 
 @st.composite
+def vlan_ports(draw: st.DrawFn, net: int, taken: int | None, mtu: int | None) -> list[Values]:
+    """Draw additional VLANs of an uplink, with addresses in networks of their own."""
+    numbers = draw(st.lists(st.integers(1, 4094).filter(lambda number: number != taken), max_size=2, unique=True))
+    return [
+        {
+            "vlan": number,
+            "ipv4": draw(st.sampled_from(["dhcp", {"address": f"10.{100 + 2 * net + i}.0.5/24"}])),
+            **draw(some({}, {"ipv6": st.sampled_from(["none", "autoconf"]), "mtu": st.integers(1280, min(mtu or 9216, 9216))})),
+        }
+        for i, number in enumerate(numbers)
+    ]
+
+
+@st.composite
 def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[str]]:
     """Networks, and the MAC addresses of the machine that they fit."""
     cards: list[str] = []
@@ -261,6 +282,7 @@ def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[st
         )
     )
     management |= uplink()
+    management |= draw(some({}, {"vlans": vlan_ports(1, management.get("vlan"), management.get("mtu"))}))
     network: Values = {"management": management}
     if "bridges" not in without:
         extra = draw(st.integers(0, 2))
@@ -268,7 +290,9 @@ def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[st
             {
                 "name": f"guest{number}",
                 **(uplink() if draw(st.booleans()) else {}),
-                **draw(some({}, {"mtu": st.integers(576, 9216)})),
+                **draw(some({}, {"mtu": st.integers(1280, 9216)})),
+                **draw(some({}, {"ipv4": st.sampled_from(["dhcp", {"address": f"10.{number}.0.5/24"}])})),
+                **draw(some({}, {"vlans": vlan_ports(10 + number, None, None)})),
             }
             for number in range(extra)
         ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from answerfiles.model import NtpSource, Proxy
 from dom0kit.errors import UserError
 from firstboot import config_files
 
@@ -81,3 +82,50 @@ def test_debians_pool_goes_and_comes_back() -> None:
     assert not any(line.startswith("pool") for line in off.splitlines())
     assert config_files.chrony_config(off, own_servers=True) == off
     assert config_files.chrony_config(off, own_servers=False) == text
+
+
+def test_time_servers_with_options() -> None:
+    sources = (
+        "ntp1.example.org",
+        NtpSource(server="192.0.2.1", prefer=True, min_poll=4, max_poll=8),
+        NtpSource(server="nts.example.org", nts=True),
+        NtpSource(pool="2.debian.pool.ntp.org", max_sources=3),
+    )
+    assert config_files.chrony_sources(sources).splitlines() == [
+        "server ntp1.example.org iburst",
+        "server 192.0.2.1 iburst prefer minpoll 4 maxpoll 8",
+        "server nts.example.org iburst nts",
+        "pool 2.debian.pool.ntp.org iburst maxsources 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"server": "a", "pool": "b"},
+        {"server": "a", "max_sources": 2},
+        {"server": "a", "min_poll": 9, "max_poll": 8},
+        {"server": "192.0.2.1", "nts": True},
+        {"pool": "a", "max_sources": 17},
+    ],
+)
+def test_contradictions_of_time_servers(value: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"NtpSource"):
+        NtpSource.model_validate(value)
+
+
+def test_apt_knows_the_proxy_and_its_exceptions() -> None:
+    proxy = Proxy(url="http://proxy.example.org:3128", except_for=("deb.example.org", ".example.net"))
+    assert config_files.apt_proxy(proxy).splitlines()[1:] == [
+        'Acquire::http::Proxy "http://proxy.example.org:3128";',
+        'Acquire::https::Proxy "http://proxy.example.org:3128";',
+        'Acquire::http::Proxy::deb.example.org "DIRECT";',
+        'Acquire::https::Proxy::deb.example.org "DIRECT";',
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://proxy.example.org", "http://proxy.example.org/path", "proxy:3128", "http://u:p@proxy"])
+def test_what_is_no_proxy(url: str) -> None:
+    with pytest.raises(ValueError, match=r"http"):
+        Proxy(url=url)

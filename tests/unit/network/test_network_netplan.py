@@ -111,3 +111,27 @@ def test_a_fixed_address_is_the_only_one() -> None:
     layout = host_layout(Network.model_validate({"management": {"mac": A, "ipv6": {"address": "2001:db8::10/64"}}}))
     assert drop_in(layout.port) == "[IPv6AcceptRA]\nUseAutonomousPrefix=no\nDHCPv6Client=no\n"
     assert drop_in_name("xenbr0") == "etc/systemd/network/10-netplan-xenbr0.network.d/50-dom0kit.conf"
+
+
+def test_additional_networks_give_addresses_and_nothing_else() -> None:
+    bridge = {"name": "storage", "mac": "52:54:00:00:00:03", "ipv4": "dhcp", "mtu": 9000}
+    value = Network.model_validate({"management": {"mac": A}, "bridges": [bridge]})
+    layout = host_layout(value)
+    made = document(layout)["network"]["ethernets"]["storage"]
+    assert made["dhcp4"] is True
+    assert made["optional"] is True
+    assert made["dhcp4-overrides"] == {"use-mtu": False}
+    text = drop_in(layout.others[0]) or ""
+    assert "[DHCPv4]\nUseGateway=no\nUseRoutes=no\nUseDNS=no\n" in text
+    assert "[IPv6AcceptRA]\nUseGateway=no\nUseDNS=no\n" in text
+    assert drop_in(layout.port) is None
+
+
+def test_the_default_route_is_where_the_answers_want_it() -> None:
+    bridge = {"name": "storage", "mac": "52:54:00:00:00:03", "ipv4": {"address": "10.1.0.5/24", "gateway": "10.1.0.1"}}
+    value = Network.model_validate({"management": {"mac": A}, "bridges": [bridge], "default_route": "storage"})
+    layout = host_layout(value)
+    assert document(layout)["network"]["ethernets"]["storage"]["routes"] == [{"to": "0.0.0.0/0", "via": "10.1.0.1"}]
+    assert drop_in(layout.port) == "[DHCPv4]\nUseGateway=no\nUseRoutes=no\n[IPv6AcceptRA]\nUseGateway=no\n".replace(
+        "\n[IPv6", "\n\n[IPv6"
+    )

@@ -91,3 +91,31 @@ def test_what_is_present_is_asked_by_its_mark() -> None:
     assert " ".join(find_command("Port", "port")) == "ovs-vsctl --bare --columns=name find Port external_ids:dom0kit=port"
     assert names("mgmt0\n\nmgmt.100\n") == ("mgmt0", "mgmt.100")
     assert names("") == ()
+
+
+def test_addresses_on_additional_bridges_and_in_vlans() -> None:
+    parts = transaction(
+        management={"mac": A, "vlans": [{"vlan": 7, "ipv4": "dhcp"}]},
+        bridges=[
+            {"name": "storage", "mac": C, "mtu": 9000, "ipv4": "dhcp", "vlans": [{"vlan": 30, "ipv4": "dhcp", "mtu": 1500}]}
+        ],
+    )
+    assert parts[:4] == [f"--if-exists del-port {name}" for name in ("mgmt0", "storage-0", "mgmt.7", "storage.30")]
+    # The bridge's own interface has an address: a lease must survive boots, so its MAC address must too.
+    assert f'set Bridge storage external_ids:dom0kit=bridge other-config:hwaddr="{C}"' in parts
+    assert parts[-8:] == [
+        "add-port xenbr0 mgmt.7 tag=7",
+        "set Port mgmt.7 external_ids:dom0kit=port",
+        f'set Interface mgmt.7 type=internal mac="{A}"',
+        "clear Interface mgmt.7 mtu_request",
+        "add-port storage storage.30 tag=30",
+        "set Port storage.30 external_ids:dom0kit=port",
+        f'set Interface storage.30 type=internal mac="{C}"',
+        "set Interface storage.30 mtu_request=1500",
+    ]
+
+
+def test_a_bridge_without_cards_gives_its_vlans_no_address_of_a_card() -> None:
+    parts = transaction(management={"mac": A}, bridges=[{"name": "inner", "ipv4": "dhcp", "vlan": 5}])
+    assert "set Interface inner.5 type=internal" in parts
+    assert "set Bridge inner external_ids:dom0kit=bridge" in parts

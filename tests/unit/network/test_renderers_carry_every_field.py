@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from answerfiles.model import Management, Network
 from answerfiles.model.network import Route, StaticAddress, StaticAddress6
 from network import netplan, networkd, openvswitch
-from network.host_json import DEFAULT_BRIDGE
-from network.model import Bonding, Card, HostPort, Layout, Switch, trial_layout
+from network.host_json import DEFAULT_BRIDGE, other_ports
+from network.model import LONGEST_NAME, Bonding, Card, HostPort, Layout, Switch, host_layout, trial_layout
 
 A, B, C = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 CARDS = (Card(A, "eno1"), Card(B, "eno2"))
 BASE = Layout(
-    (Switch("xenbr0", CARDS, Bonding("mgmt-bond", "lacp", "slow"), 9000),),
+    (Switch("xenbr0", CARDS, Bonding("mgmt-bond", "lacp", "slow"), 9000), Switch("br9", mtu=9000)),
     HostPort(
         "mgmt.5",
         A,
@@ -29,6 +29,7 @@ BASE = Layout(
         ("192.0.2.53",),
         ("example.net",),
         (Route.model_validate({"to": "198.51.100.0/24", "via": "192.0.2.2", "metric": 10}),),
+        bridge="xenbr0",
     ),
 )
 CHANGES: dict[tuple[type, str], Any] = {
@@ -48,6 +49,10 @@ CHANGES: dict[tuple[type, str], Any] = {
     (HostPort, "vlan"): 6,
     (HostPort, "dns"): ("192.0.2.54",),
     (HostPort, "search"): ("example.org",),
+    (HostPort, "bridge"): "br9",
+    (HostPort, "mtu"): 1400,
+    (HostPort, "default_route"): False,
+    (HostPort, "names"): False,
     (HostPort, "routes"): (Route.model_validate({"to": "203.0.113.0/24", "via": "192.0.2.2", "metric": 10}),),
 }
 """Another value for each field of the model; a field that is added to the model and not here fails the test below."""
@@ -55,13 +60,15 @@ NOT_IN_A_TRIAL = {
     (Card, "mac"): "a trial matches cards by their present names",
     (Bonding, "port"): "a trial's bond has a name of its own",
     (Switch, "name"): "a trial has no bridge",
+    (HostPort, "bridge"): "a trial has no bridge",
     (HostPort, "name"): "a trial's interface has a name of its own",
 }
 
 
 def host(layout: Layout) -> str:
     """Return what first boot writes: netplan's file, its drop-in, and the rows of Open vSwitch."""
-    return "\n".join([netplan.text(layout), netplan.drop_in(layout.port) or "", *openvswitch.command(layout)])
+    drop_ins = [netplan.drop_in(port) or "" for port in layout.ports]
+    return "\n".join([netplan.text(layout), *drop_ins, *openvswitch.command(layout)])
 
 
 def trial(layout: Layout) -> str:
@@ -81,7 +88,7 @@ def changed(owner: type, field: str, value: Any) -> Layout:
         switch = dataclasses.replace(switch, **{field: value})
     else:
         port = dataclasses.replace(port, **{field: value})
-    return Layout((switch,), port)
+    return Layout((switch, *BASE.switches[1:]), port)
 
 
 def test_every_field_has_another_value_here() -> None:
@@ -129,3 +136,52 @@ def test_addresses_names_routes_and_sizes_of_any_network_are_in_both(data: st.Da
     written = {"host": host(layout), "trial": "\n".join(networkd.trial_files(layout)[1].values())}
     for name, text in written.items():
         assert not [word for word in words if word not in text], name
+
+
+def test_any_field_of_an_additional_interface_is_on_the_host() -> None:
+    """Addresses in storage and migration networks are rendered as those of the management network are."""
+    extra = dataclasses.replace(BASE.port, name="br9.7", vlan=7, bridge="br9", names=False, default_route=False)
+    base = dataclasses.replace(BASE, others=(extra,))
+    own: dict[str, Any] = {"names": True, "default_route": True, "bridge": "xenbr0"}
+    for (owner, field), value in CHANGES.items():
+        if owner is HostPort:
+            changed_port = dataclasses.replace(extra, **{field: own.get(field, value)})
+            assert host(dataclasses.replace(base, others=(changed_port,))) != host(base), field
+
+
+@MODEST
+@given(st.data())
+def test_addresses_of_all_networks_are_on_the_host(data: st.DataObject) -> None:
+    number = st.integers(1, 4094)
+    mtu = st.sampled_from([None, 1280, 1500])
+
+    def settings(net: int) -> dict[str, Any]:
+        fixed4 = {"address": f"10.{net}.0.5/24"}
+        fixed6 = {"address": f"2001:db8:{net}::5/64"}
+        ipv4, ipv6 = data.draw(st.sampled_from([("dhcp", "none"), (fixed4, "none"), ("none", fixed6), (fixed4, fixed6)]))
+        to = {"to": f"10.9{net}.0.0/16", "via": f"10.{net}.0.1"}
+        return {"ipv4": ipv4, "ipv6": ipv6, "routes": [to] if ipv4 == fixed4 else []}
+
+    def vlans(net: int) -> list[dict[str, Any]]:
+        numbers = data.draw(st.lists(number, max_size=2, unique=True))
+        return [{"vlan": vlan, "mtu": data.draw(mtu), **settings(net + i)} for i, vlan in enumerate(numbers)]
+
+    bridges: list[dict[str, Any]] = [{"name": "storage", "mac": B, "mtu": 9000, **settings(1), "vlans": vlans(3)}]
+    bridges.append({"name": "migration-net-1", **settings(2)})
+    management = {"mac": A, "vlans": vlans(5), "mtu": data.draw(st.sampled_from([None, 9000]))}
+    found = {"management": management, "bridges": bridges}
+    places = ["management", "storage", "migration-net-1", *(f"management.{vlan['vlan']}" for vlan in management["vlans"])]
+    found["default_route"] = data.draw(st.sampled_from(places))
+    network = Network.model_validate(found)
+    layout = host_layout(network)
+    text = host(layout)
+    assert len(layout.ports) == 3 + len(management["vlans"]) + len(bridges[0]["vlans"])
+    assert [port.default_route for port in layout.ports].count(True) == 1
+    assert all(len(port.name) <= LONGEST_NAME for port in layout.ports)
+    for place in (*bridges, *bridges[0]["vlans"], *management["vlans"]):
+        words = [value["address"] for value in (place["ipv4"], place["ipv6"]) if isinstance(value, dict)]
+        words += [route_["via"] for route_ in place["routes"]]
+        assert not [word for word in words if word not in text]
+    value = network.model_dump(mode="json")
+    wanted = [(port.name, tuple(f for f, how in ((4, port.ipv4), (6, port.ipv6)) if how != "none")) for port in layout.others]
+    assert list(other_ports({"network": value})) == wanted

@@ -9,7 +9,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from firstboot.host import Host
-from firstboot.steps import access, clock, identity, services, steps, storage
+from firstboot.steps import access, clock, identity, proxy, services, steps, storage
 
 
 def retold(host: Host, told: dict[str, Any]) -> Host:
@@ -166,3 +166,11 @@ def test_no_answers(host: Host) -> None:
     with pytest.raises(UserError, match="does not exist"):
         _ = host.host_json
     assert host.name == "this host"
+
+
+def test_apt_uses_the_proxy_of_the_answers_and_no_other(host: Host, told: dict[str, Any]) -> None:
+    place = "etc/apt/apt.conf.d/50dom0kit-proxy"
+    proxy.proxy(retold(host, {**told, "proxy": {"url": "http://192.0.2.9:3128", "except_for": ["192.0.2.1"]}}))
+    assert 'Acquire::http::Proxy "http://192.0.2.9:3128";' in host.read(place)
+    proxy.proxy(retold(host, told))
+    assert not host.path(place).exists()
