@@ -29,6 +29,8 @@ from qa.vm.qemu_args import Drive, Firmware, MachineSpec, Nic
 URL = f"http://{netns_commands.ADDRESS}"
 HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram", "san-pxe-unattended")
 """The hosts of the inventory, each with the name of its scenario."""
+OTHERS = ("xenserver-answers-pxe",)
+"""Hosts with a tree of their own."""
 DOMAIN = "lab.example.org"
 SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
 DNSMASQ_READY = "started, version"
@@ -41,7 +43,7 @@ PXE_OFF = (("IPv4PXESupport", "n"), ("IPv6PXESupport", "n"))
 
 def mac(host: str) -> str:
     """Return the MAC address of a host in the inventory."""
-    return f"52:54:00:77:00:{HOSTS.index(host) + 1:02x}"
+    return f"52:54:00:77:00:{(*HOSTS, *OTHERS).index(host) + 1:02x}"
 
 
 def host_name(host: str) -> str:
@@ -49,10 +51,14 @@ def host_name(host: str) -> str:
     return f"{host}.{DOMAIN}"
 
 
+def document_without(credentials: Credentials, *keys: str) -> dict[str, Any]:
+    """Return the scenarios' usual answers without some of their top-level keys."""
+    return {key: value for key, value in answers.document(credentials).items() if key not in keys}
+
+
 def inventory(credentials: Credentials, hosts: Iterable[str] = HOSTS) -> dict[str, Any]:
     """Return an inventory as values: common values as defaults, and the machines by their MAC addresses."""
-    common = answers.document(credentials)
-    del common["host_name"], common["network"]
+    common = document_without(credentials, "host_name", "network")
     machines = {
         host: {
             "mac": mac(host),

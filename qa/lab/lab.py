@@ -201,9 +201,13 @@ class Lab:
         argv = netns_commands.dnsmasq(netns_commands.SITE_CARD, ranges=[DHCP])
         return self.serve("site-dhcp", argv, ready=DNSMASQ_READY, site=True)
 
-    def dhcp(self, *options: str) -> Server:
-        """Start a plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``."""
-        argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=[DHCP], options=options)
+    def dhcp(self, *options: str, hosts: Sequence[str] = ()) -> Server:
+        """Start a plain DHCP server on the bridge, for scenarios without ``dom0kit answers serve``.
+
+        :param hosts: values of ``--dhcp-host``, such as ``52:54:00:77:02:01,xen1``.
+        """
+        flags = [f"--dhcp-host={host}" for host in hosts]
+        argv = netns_commands.dnsmasq(netns_commands.BRIDGE, ranges=[DHCP], options=options, flags=flags)
         return self.serve("dhcp", argv, ready=DNSMASQ_READY)
 
     def advertise(self) -> Server:
