@@ -94,6 +94,25 @@ def test_a_host_is_on_the_disk(disk: LoopDisk, image: Path, tmp_path: Path, comm
     output("e2fsck", "-f", "-n", disk.part(3))
 
 
+def test_guests_have_a_disk_of_their_own_and_nothing_of_the_systems(
+    disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
+) -> None:
+    with loop_disk(tmp_path / "other") as other:
+        guests = f"guests: {{volume_group: {GROUP}, on_target: false, disks: [{{path: {other.path}}}]}}\n"
+        wanted = answers(f"path: {disk.path}", False, guests)
+        options = Options(str(image), uuid.UUID(IDENTITY), "2026-01-01T00:00:00Z")
+        plan = make_plan(machine(), wanted, read_manifest(image), options)
+        apply(plan, Reporter("installer"), work_at(tmp_path, commands))
+        assert sorted(disk.parts()) == [1, 2, 3]
+        assert blkid(other.path).get("TYPE") == "LVM2_member"
+        volumes = output("pvs", "--noheadings", "-o", "pv_name", "--select", f"vg_name={GROUP}").split()
+        assert volumes == [other.path]
+        with mounted(disk.part(3), tmp_path / "look") as look:
+            host = json.loads((look / "state/1.2/upper/etc/dom0kit/host.json").read_text())
+        assert host["guests"]["on_target"] is False
+        output("vgremove", "--force", "--yes", GROUP)
+
+
 def test_a_second_installation_needs_leave_and_replaces_the_first(
     disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands
 ) -> None:
