@@ -49,6 +49,8 @@ def fill(rule: str, values: Mapping[str, str]) -> str:
     if empty := [name for name in names if not values.get(name)]:
         raise NoName(f"{rule!r} names no host: this machine has no {empty[0]} ({SOURCES[empty[0]]})")
     name = values[DHCP] if rule == DHCP else PLACE.sub(lambda match: values[match.group(1)].replace(":", ""), rule)
+    if name.lower().partition(".")[0] == "localhost":
+        raise NoName(f"{rule!r} gives {name.lower()!r} on this machine, which is the name of every machine for itself")
     try:
         return host_name(name.lower())
     except PydanticCustomError as error:

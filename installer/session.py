@@ -24,6 +24,7 @@ from installer.hardware.probe import collect
 from installer.model.deb_package import Package
 from installer.model.hardware import MEDIUM, Facts
 from installer.model.image_manifest import read_manifest
+from installer.network.lease_names import with_dhcp_names
 from installer.packages import install_live, package_store
 from installer.plan.plan import Options, Plan, make_plan
 from installer.reporting import Reports, log_tail, make_reports, refuse_references, to_text
@@ -189,7 +190,7 @@ def collect_facts(answers: Answers, session: Session) -> Facts:
         if single := multipath.declared(raw, facts, answers):
             multipath.make_maps(single, session.commands, step.progress)
             facts = collect(loops=session.loops)
-    return facts
+        return with_dhcp_names(answers, facts, step.progress)
 
 
 def carry_out(plan: Plan, session: Session) -> None:

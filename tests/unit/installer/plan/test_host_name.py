@@ -80,6 +80,7 @@ def test_two_machines_get_two_names() -> None:
         ("{serial}", facts(machine=Machine(serial="a" * 64)), "gives 'aaa"),
         ("{asset}", facts(machine=Machine(asset="-A1")), "gives '-a1'"),
         ("dhcp", facts(nics=(dataclasses.replace(NIC, dhcp_name="xen_7"),)), "gives 'xen_7'"),
+        ("dhcp", facts(nics=(dataclasses.replace(NIC, dhcp_name="localhost.example.org"),)), "of every machine for itself"),
     ],
 )
 def test_a_rule_without_a_name_is_refused(rule: str, found: Facts, words: str) -> None:
