@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from installer_samples import OPTIONS, manifest
 
+from answerfiles.host_naming import fill
 from answerfiles.reader import parse_answers
 from answerfiles.secret import unresolved
 from dom0kit.units import GIB, human_bytes
@@ -27,7 +28,7 @@ def test_what_is_checked_is_planned(drawn: tuple[Values, list[Values], list[str]
     facts = Facts(tuple(Disk(**disk) for disk in disks), nics, firmware, 32 * GIB, "vmx")
     facts = facts_from_json(facts.to_json())
     plan = make_plan(facts, answers, manifest(), OPTIONS)
-    assert plan.host_name == answers.host_name
+    assert plan.host_name == fill(answers.host_name, {"mac": plan.nic_mac})
     assert unresolved(answers) == []
     shown = plan_of(answers, facts, NOMINAL).render()
     assert "saltsalt" not in shown
