@@ -82,13 +82,16 @@ def show(disk: str, commands: Commands) -> list[str]:
 
 def restore(disk: str, commands: Commands) -> None:
     """Have the kernel see the partitions of an unchanged disk again."""
-    if read_table(disk, commands):
+    if is_map(disk):
         show(disk, commands)
+    elif read_table(disk, commands):
+        # Not --update, which passes over what follows a gap in the numbers.
+        commands(["partx", "--add", disk], check=False)
 
 
 def read_table(disk: str, commands: Commands) -> list[Entry]:
     """Return the entries of a disk's table, whatever the kernel sees of them."""
-    words = ["partx", "--show", "--raw", "--noheadings", "--output", "START,SECTORS,UUID", disk]
+    words = ["partx", "--raw", "--noheadings", "--output", "START,SECTORS,UUID", disk]
     entries = []
     for line in commands(words, check=False).output.splitlines():
         start, size, *guid = line.split()

@@ -25,7 +25,7 @@ MODULES = {
 }
 COMMON_MODULES = """
     part_gpt ext2 fat search search_fs_uuid search_label search_fs_file
-    normal configfile test true echo sleep ls cat regexp loadenv minicmd reboot halt
+    normal configfile test true echo sleep ls cat regexp probe loadenv minicmd reboot halt
     serial terminal terminfo video video_fb all_video font gfxterm
     gzio linux multiboot2 chain
 """

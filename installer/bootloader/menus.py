@@ -10,6 +10,7 @@ import jinja2
 
 from answerfiles.model import Dom0, SerialConsole
 from dom0kit.units import MIB
+from installer.model import partition_layout
 from installer.model.image_manifest import Manifest
 
 Serial = SerialConsole | Literal["none"]
@@ -75,6 +76,11 @@ def serial_words(serial: Serial) -> dict[str, object]:
 def early_config(system: uuid.UUID) -> str:
     """Return the configuration embedded in GRUB's core: it finds the system's file system by UUID.
 
-    Plain commands only: GRUB's rescue parser has no ``if``.
+    The disk that GRUB was started from comes first: a clone of it has the same UUID. Plain commands only: GRUB's rescue parser
+    has no ``if``. Without a disk in ``cmdpath``, which is ``(hd0)`` or ``(hd0,gpt2)/EFI/dom0kit``, the hint names no device.
     """
-    return f"search --no-floppy --fs-uuid --set=root {system}\nset prefix=($root)/boot/grub\n"
+    return (
+        "regexp --set=1:disk '^\\(([^,)]+)' $cmdpath\n"
+        f"search --no-floppy --hint=$disk,gpt{partition_layout.SYSTEM} --fs-uuid --set=root {system}\n"
+        "set prefix=($root)/boot/grub\n"
+    )

@@ -10,7 +10,7 @@ from loop_devices import GIB, MIB, LoopDisk, blkid, loop_disk, output, signature
 from raid_superblock import superblock
 
 from dom0kit.errors import UserError
-from installer.apply import wiping
+from installer.apply import release, wiping
 from installer.command_log import Commands
 from installer.model import actions
 
@@ -77,6 +77,31 @@ def test_active_volumes_let_go_of_the_disk(disk: LoopDisk, commands: Commands) -
 def group_uuid() -> str:
     """Return the UUID of the test's volume group."""
     return output("vgs", "--noheadings", "-o", "vg_uuid", GROUP).strip()
+
+
+def test_the_partitions_guids_are_returned(disk: LoopDisk, commands: Commands) -> None:
+    """Return what the firmware's boot entries name, so that those of this disk can be removed."""
+    guid = "11111111-aaaa-4bbb-8ccc-000000000001"
+    output("sgdisk", "--clear", "--new=1:0:+100M", "--new=5:0:+100M", f"--partition-guid=5:{guid.upper()}", disk.path)
+    action = actions.Wipe((actions.OldDisk(disk.path, disk.size, ()),), (), ())
+    found = wiping.wipe(action, commands)
+    assert len(found) == 2
+    assert guid in found
+
+
+def test_a_refusal_gives_the_partitions_back_whatever_their_numbers(
+    disk: LoopDisk, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "SECONDS_IN_USE", 0.0)
+    output("sgdisk", "--clear", "--new=2:0:+100M", "--new=7:0:+100M", disk.path)
+    output("partx", "--add", disk.path)
+    before = disk.parts()
+    assert set(before) == {2, 7}
+    old = actions.OldDisk(disk.path, disk.size, ())
+    with open(disk.part(7), "rb"), pytest.raises(UserError, match="nothing was changed"):
+        # This process is the one that holds it: only the kernel's refusal tells.
+        wiping.wipe(actions.Wipe((old,), (), ()), commands)
+    assert disk.parts() == before
 
 
 def run_examine(device: str) -> str:

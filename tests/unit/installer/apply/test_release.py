@@ -132,10 +132,10 @@ def test_a_partition_that_the_kernel_keeps_is_named_and_those_of_the_other_disk_
             return Ended()
         return Ended(1, errors="partx: sdy: error deleting partition 1")
 
-    machine.runner.outputs |= {"partx --delete": forget, "partx --show": "2048 102400 GUID\n"}
+    machine.runner.outputs |= {"partx --delete": forget, "partx --raw": "2048 102400 GUID\n"}
     with pytest.raises(UserError, match="nothing was changed, because a disk is in use: partx: sdy: error deleting partition 1"):
         hold(machine, machine.disk("sdx"), machine.disk("sdy"))
-    updated = [words[-1] for words in machine.runner.words if words[:2] == ["partx", "--update"]]
+    updated = [words[-1] for words in machine.runner.words if words[:2] == ["partx", "--add"]]
     assert updated == [machine.disk("sdx").path, machine.disk("sdy").path]
 
 
