@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -152,3 +154,32 @@ def replace_on_medium(file: Path, old: bytes, new: bytes) -> int:
                 medium.seek(start)
                 medium.write(data.replace(old, new))
     return count
+
+
+def digest(disk: LoopDisk) -> str:
+    """Return a checksum of the places where anything writes: the data of the file behind the disk, with their offsets."""
+    output("blockdev", "--flushbufs", disk.path)
+    found = hashlib.sha256()
+    with disk.file.open("rb") as file:
+        offset = 0
+        while True:
+            try:
+                offset = os.lseek(file.fileno(), offset, os.SEEK_DATA)
+            except OSError:
+                return found.hexdigest()
+            end = os.lseek(file.fileno(), offset, os.SEEK_HOLE)
+            while offset < end:
+                data = os.pread(file.fileno(), min(4 * MIB, end - offset), offset)
+                if data.count(0) != len(data):
+                    found.update(b"%d" % offset + data)
+                offset += len(data)
+
+
+@contextmanager
+def held_open(device: str, mode: str = "rb") -> Iterator[int]:
+    """Have another process hold a device open."""
+    code = f"import sys; file = open({device!r}, {mode!r}, buffering=0); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        yield process.pid

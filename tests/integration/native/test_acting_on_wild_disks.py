@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from live_root import SQUASHFS, LiveRoot, answers_for
-from loop_devices import MIB, LoopDisk, blkid, loop_disk, mounted, output
+from loop_devices import MIB, LoopDisk, blkid, digest, held_open, loop_disk, mounted, output
 
 pytestmark = pytest.mark.kernel("image")
 
@@ -23,35 +19,6 @@ def partitioned(disk: LoopDisk, *sizes: str) -> list[str]:
     output("sgdisk", "--clear", *(f"--new={number}:0:{size}" for number, size in enumerate(sizes, 1)), disk.path)
     output("partx", "--update", disk.path)
     return [disk.part(number) for number in range(1, len(sizes) + 1)]
-
-
-def digest(disk: LoopDisk) -> str:
-    """Return a checksum of the places where anything writes: the data of the file behind the disk, with their offsets."""
-    output("blockdev", "--flushbufs", disk.path)
-    found = hashlib.sha256()
-    with disk.file.open("rb") as file:
-        offset = 0
-        while True:
-            try:
-                offset = os.lseek(file.fileno(), offset, os.SEEK_DATA)
-            except OSError:
-                return found.hexdigest()
-            end = os.lseek(file.fileno(), offset, os.SEEK_HOLE)
-            while offset < end:
-                data = os.pread(file.fileno(), min(4 * MIB, end - offset), offset)
-                if data.count(0) != len(data):
-                    found.update(b"%d" % offset + data)
-                offset += len(data)
-
-
-@contextmanager
-def held_open(device: str, mode: str = "rb") -> Iterator[int]:
-    """Have another process hold a device open."""
-    code = f"import sys; file = open({device!r}, {mode!r}, buffering=0); print('open', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"open\n"
-        yield process.pid
 
 
 def installed(live: LiveRoot, disk: LoopDisk, *, wipe: bool = False, more: str = "") -> None:
