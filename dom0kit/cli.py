@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dom0kit import __version__
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 
 EXIT_CODES = "exit codes:\n  0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted"
 EXAMPLES = re.compile(r"^examples?:\n((?:  .*(?:\n|$))+)", re.M)
@@ -154,7 +154,13 @@ def main(program: Program, argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted", file=sys.stderr)
         return 130
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_HARDWARE:
+            where = f" ({error.filename})" if error.filename else ""
+            print(
+                f"{parser.prog}: {error.strerror}{where}\n  hint: a disk fails or is full; see 'dmesg' and 'df'", file=sys.stderr
+            )
+            return 1
         traceback.print_exc()
         print(f"{parser.prog}: this is a bug in dom0kit; please report it with the lines above", file=sys.stderr)
         return 70

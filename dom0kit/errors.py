@@ -1,6 +1,14 @@
-"""The base class of all errors that are shown to the user."""
+"""The base class of all errors that are shown to the user, and the system's errors that are a device's."""
 
 from __future__ import annotations
+
+import errno
+
+OF_HARDWARE = frozenset(
+    {errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN, errno.ETIMEDOUT}
+)
+"""What reads and writes of a failing disk or medium end with: ext4 turns read-only after an error (EROFS), or finds damage
+(EUCLEAN)."""
 
 
 class UserError(Exception):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 
 COMMAND_SECONDS = 1800
 """Run a command that changes something on this machine, such as mount(8) or systemctl(1).
@@ -70,6 +70,9 @@ class CommandFailed(UserError):
         self.returncode = returncode
         self.tail = tail
         how = f"was killed by signal {-returncode}" if returncode < 0 else f"exited with {returncode}"
+        if returncode == -signal.SIGBUS and not hint:
+            # The kernel cannot read a page of the program or of a file that it maps.
+            hint = "the disk or medium that holds the program fails; see 'dmesg'"
         text = f"{Path(argv[0]).name} {how}: {shlex.join(argv)}"
         if tail:
             text += "\n" + "\n".join(f"    {line}" for line in tail.splitlines()[-TAIL_LINES:])
@@ -139,8 +142,8 @@ def run(
             timeout=timeout,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise _not_started(words, cwd, hint) from error
+    except OSError as error:
+        raise _not_started(words, cwd, hint, error) from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(words, -9, f"timed out after {timeout} s", hint) from error
     output = done.stdout.decode(errors="replace")
@@ -183,9 +186,9 @@ def stream(
             # A group of its own: when this is interrupted, the command ends with all that it has started.
             start_new_session=True,
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         os.close(reading)
-        raise _not_started(words, cwd, hint) from error
+        raise _not_started(words, cwd, hint, error) from error
     finally:
         os.close(writing)
     try:
@@ -218,8 +221,11 @@ def _lines(reading: int) -> Iterator[str]:
         yield line
 
 
-def _not_started(words: Sequence[str], cwd: Path | None, hint: str) -> UserError:
-    """Return the error for a command that could not be started: its program or its working directory is missing."""
+def _not_started(words: Sequence[str], cwd: Path | None, hint: str, error: OSError) -> UserError:
+    """Return the error for a command that could not be started: program or working directory are missing or cannot be read."""
+    if not isinstance(error, FileNotFoundError):
+        fails = "the disk or medium that holds it fails; see 'dmesg'" if error.errno in OF_HARDWARE else ""
+        return UserError(f"cannot run {words[0]}: {error.strerror}", hint or fails)
     if cwd is not None and not cwd.is_dir():
         return UserError(f"cannot run {words[0]}: the folder {cwd} does not exist", hint)
     return UserError(f"the program {words[0]} is not installed", hint or f"install it; it was needed to run: {shlex.join(words)}")

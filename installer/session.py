@@ -14,11 +14,12 @@ from typing import TextIO
 
 from answerfiles.model import Answers
 from dom0kit import http_client
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, Sink, TerminalSink, first_line, json_sink
 from dom0kit.redact import Redactor
 from installer import pool_preflight, user_scripts
 from installer.apply import executor as work
+from installer.apply.device_errors import Places, explain
 from installer.command_log import Commands
 from installer.hardware.probe import collect
 from installer.model.deb_package import Package
@@ -246,7 +247,13 @@ def guarded(session: Session, job: Callable[[], int]) -> int:
     :returns: exit code of the job; 1 when it failed.
     """
     try:
-        return job()
+        try:
+            return job()
+        except OSError as error:
+            if error.errno not in OF_HARDWARE:
+                raise
+            places = Places(source=session.image)
+            raise explain("the preparation", error.errno, str(error.filename or ""), places, session.commands) from error
     except UserError as error:
         session.say(f"\nThe installation failed: {error}\n  log: {session.log}")
         fail(session, first_line(error), error.hint, error.message)

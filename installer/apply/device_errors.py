@@ -10,17 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.process import CommandFailed
 from installer.apply.block_tree import SYS
 from installer.command_log import Commands
 from installer.model import refusals
 from installer.model.hardware import Disk
 
-OF_HARDWARE = frozenset(
-    {errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.EUCLEAN, errno.ETIMEDOUT}
-)
-"""What reads and writes of a failing disk end with: ext4 turns read-only after an error (EROFS), or finds damage (EUCLEAN)."""
 TEXTS = {os.strerror(number): number for number in OF_HARDWARE - {errno.ETIMEDOUT}}
 KERNEL_LINES = 5
 OF_DISKS = re.compile(

@@ -6,11 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.events import Step
 from dom0kit.fs import copy_durable, naming, sha256_file, sync_folder, write_atomic
 from dom0kit.units import human_bytes
-from installer.apply.device_errors import OF_HARDWARE
 from installer.bootloader.grub import GRUB
 from installer.command_log import Commands
 from installer.model.actions import CopyImage, Stage, WriteState

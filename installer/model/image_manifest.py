@@ -10,7 +10,8 @@ from typing import Any
 
 from answerfiles.known_names import image_names
 from answerfiles.known_names.image_names import ImageNames
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
+from dom0kit.fs import naming
 
 FORMAT = 1
 NAMES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
@@ -84,10 +85,14 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of the image in a folder.
 
     :raises UserError: when it is missing or damaged.
+    :raises OSError: when the medium cannot be read.
     """
     path = folder / "manifest.json"
     try:
-        text = path.read_text()
+        with naming(path):
+            text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno in OF_HARDWARE:
+            raise
         raise UserError(f"no image found in {folder}: {error}", "set the folder with --image") from error
     return parse_manifest(text, str(path))

@@ -144,6 +144,15 @@ def script(text: str) -> str:
     return f"scripts: [{{stage: planned, content: {json.dumps(f'#!/bin/sh{chr(10)}{text}{chr(10)}')}}}]\n"
 
 
+def test_r1_a_disk_whose_content_changes_after_the_plan(live: LiveRoot, disk: LoopDisk) -> None:
+    """Exchange the content between plan and wipe, when user scripts run and the pool is asked."""
+    more = script(f"mkfs.ext4 -q -F -L precious {disk.path}")
+    failure = live.install(answers_for(f"disk: {{path: {disk.path}}}", more=more)).failure
+    assert f"the content at the ends of {disk.path} is different [disk-changed]" in failure
+    assert blkid(disk.path)["LABEL"] == "precious"
+    output("e2fsck", "-f", "-n", disk.path)
+
+
 def test_r1_a_disk_whose_size_changes_after_the_plan(live: LiveRoot, disk: LoopDisk) -> None:
     with disk.file.open("r+b") as file:
         file.truncate(13 * 1024 * MIB)

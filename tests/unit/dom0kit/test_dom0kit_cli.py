@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_an_internal_error_shows_its_traceback(capsys: pytest.CaptureFixture[str
 
     assert cli.main(program_of(fail), ["token", "create"]) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_or_failing_disk_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/log/x")
+
+    assert cli.main(program_of(fail), ["token", "create"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("tool: No space left on device (/var/log/x)\n  hint: a disk fails or is full")
+    assert "bug" not in shown
 
 
 def test_an_interrupted_command_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:

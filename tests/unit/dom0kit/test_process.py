@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import subprocess
 from typing import Any
 
@@ -28,6 +30,20 @@ def test_a_failure_shows_the_command_ready_to_paste_and_its_last_words() -> None
 
 def test_a_signal_is_named() -> None:
     assert "was killed by signal 9" in str(CommandFailed(["x"], -9, ""))
+
+
+def test_a_program_on_a_failing_medium_is_not_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M1: reading a program from a damaged stick ends with EIO; a page that is read later ends with SIGBUS."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error", "sgdisk")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    with pytest.raises(UserError, match="cannot run sgdisk: Input/output error") as caught:
+        run(["sgdisk"])
+    assert "medium that holds it fails" in caught.value.hint
+    assert "medium that holds the program fails" in CommandFailed(["x"], -signal.SIGBUS, "").hint
+    assert CommandFailed(["x"], -signal.SIGBUS, "", "my hint").hint == "my hint"
 
 
 def test_a_missing_program_is_a_users_error(monkeypatch: pytest.MonkeyPatch) -> None:

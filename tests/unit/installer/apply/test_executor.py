@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -156,6 +157,21 @@ def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
     assert not (tmp_path / "system").exists()
     assert isinstance(session.out, io.StringIO)
     assert "log: " in session.out.getvalue()
+
+
+def test_a_medium_that_cannot_be_read_is_no_bug(tmp_path: Path) -> None:
+    """M1: also before the first step, when the manifest is read."""
+    events: list[Event] = []
+    out = io.StringIO()
+    session = Session(Reporter("installer", [events.append]), commands(FakeRunner()), out, tmp_path, tmp_path / "image")
+
+    def read() -> int:
+        raise OSError(errno.EIO, "Input/output error", str(tmp_path / "image/manifest.json"))
+
+    assert guarded(session, read) == 1
+    assert events[-1]["text"].startswith("the preparation failed: the medium ")
+    assert "Input/output error" in events[-1]["text"]
+    assert "internal error" not in out.getvalue()
 
 
 def test_a_bug_is_an_event_too(tmp_path: Path) -> None:

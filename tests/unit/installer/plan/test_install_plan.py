@@ -45,7 +45,8 @@ def test_menu() -> None:
     assert f"module2 /images/0.1.0/vmlinuz {args} console=tty0 console=hvc0 panic=30\n" in menu
     assert "multiboot2 /images/0.1.0/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 ucode=scan\n" in menu
     assert "module2 --nounzip /images/0.1.0/initrd.img\n" in menu
-    assert f"search --no-floppy --fs-uuid --set=root {IDENTITY}\n" in menu
+    assert f"search --no-floppy --hint=$root --fs-uuid --set=root {IDENTITY}\n" in menu
+    assert "probe --set=partition --part-uuid ($root)\n" in menu
     assert "console=ttyS0,115200n8" in menu
     bigger = make_plan(facts(), answers(), manifest(dom0_memory_mib=2048), OPTIONS).menu
     assert "dom0_mem=2048M,max:2048M" in bigger
