@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ Warn = Callable[[str], None]
 """Called with one sentence for each setting of another format that answers cannot express."""
 
 
+DECLARED = re.compile(rb"<\?xml[^>]{1,80}encoding=[\"']([A-Za-z0-9-]+)[\"']")
+OLD_ENCODINGS = ("iso-8859-1", "iso-8859-15", "latin1", "windows-1252")
+"""Encodings of XML files from before UTF-8, whose comments have letters beyond ASCII."""
+
+
 def to_stderr(text: str) -> None:
     """Print a warning, where it does not mix with results."""
     print(f"warning: {text}", file=sys.stderr)
@@ -31,12 +38,29 @@ def read_text(path: Path) -> str:
     :raises UserError: when it cannot be read.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return decode_text(path.read_bytes())
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: byte {error.start}", "save it as UTF-8") from error
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"cannot read the answers {path}: {said}") from error
+
+
+def decode_text(data: bytes) -> str:
+    """Decode UTF-8; for XML also UTF-16 with its mark, and the encoding that its declaration names.
+
+    :raises UnicodeDecodeError: when it is none of these.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and is_xml(text := data.decode("utf-16", "replace")):
+        return text
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        declared = DECLARED.match(data)
+        name = declared[1].decode("ascii").lower() if declared else ""
+        if name not in OLD_ENCODINGS:
+            raise
+        return data.decode(name)
 
 
 def read_answers(path: Path, warn: Warn = to_stderr) -> Answers:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from answerfiles.reader import decode_text
 from dom0kit.errors import UserError
 from dom0kit.linux.udev import settle
 from dom0kit.polling import poll
@@ -74,12 +75,12 @@ def read_file(source: OnMedium | OnLabel, commands: Commands, tell: Tell = lambd
 
 
 def decode(data: bytes, source: str) -> str:
-    """Decode bytes as UTF-8.
+    """Decode the bytes of an answer file.
 
-    :raises UserError: when they are not UTF-8.
+    :raises UserError: when they are no text.
     """
     try:
-        return data.decode()
+        return decode_text(data)
     except UnicodeDecodeError as error:
         raise UserError(f"{source} is not text in UTF-8: byte {error.start}") from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from answerfiles.reader import read_answers
 from answerfiles.validation import AnswersError
 from answerfiles.xenserver import codes
 from answerfiles.xenserver.convert import convert
@@ -150,3 +152,11 @@ def test_every_problem_has_a_code_and_errors_say_what_to_do(example: str) -> Non
 
 def test_the_base_of_the_examples_says_nothing() -> None:
     assert convert(f"<installation>{''.join(BASE.values())}</installation>", "f").warnings == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    declared = "utf-8" if encoding == "utf-8-sig" else encoding
+    text = f'<?xml version="1.0" encoding="{declared}"?><!-- d\xe9j\xe0 vu -->' + example_file("<hostname>xen1</hostname>")
+    (tmp_path / "a.xml").write_bytes(text.encode(encoding))
+    assert read_answers(tmp_path / "a.xml").host_name == "xen1"
