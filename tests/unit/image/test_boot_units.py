@@ -25,6 +25,10 @@ def test_the_store_in_uefi_variables_is_for_machines_with_uefi() -> None:
     assert "ConditionPathExists=/sys/firmware/efi" in (folder / "10-dom0kit.conf").read_text().splitlines()
 
 
+def test_kvm_is_not_loaded_unasked() -> None:
+    assert "kvm_amd kvm_intel >/etc/modprobe.d/dom0kit-kvm.conf" in (ELEMENTS / "dom0-xen/install.d/20-xen").read_text()
+
+
 def test_chrony_starts_once_with_the_time_servers_of_the_answers() -> None:
     assert "After=dom0kit-firstboot.service" in (FIRSTBOOT / "chrony.service.d/50-dom0kit.conf").read_text().splitlines()
     assert next(step.early for step in STEPS if step.name == "time")
