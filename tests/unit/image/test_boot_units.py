@@ -46,7 +46,8 @@ def test_modules_are_unpacked_behind_the_initramfs_that_copies_them() -> None:
     steps = sorted(path.name for path in ELEMENTS.glob("*/post-install.d/*"))
     assert steps.index("90-initramfs") < steps.index("95-modules")
     text = (ELEMENTS / "dom0-drivers/post-install.d/95-modules").read_text()
-    assert "xz --decompress\ndepmod" in text
+    assert all(f"{unpack}\n" in text for unpack in ("xz --decompress", "zstd --quiet --decompress --rm"))
+    assert text.endswith('depmod "$version"\n')
 
 
 @pytest.mark.parametrize("name", ["fstab", "getty", "sysv", "rc-local", "run", "debug", "tpm2"])
