@@ -14,7 +14,7 @@ XEN = ELEMENTS / "dom0-xen/tree/etc/systemd/system"
 NOT_IN_INSTALLER = "ConditionKernelCommandLine=!dom0kit.mode=install"
 
 
-@pytest.mark.parametrize("unit", ["ovs-", "ovsdb-server", "openvswitch-switch", "smartmontools", "cron"])
+@pytest.mark.parametrize("unit", ["ovs-", "ovsdb-server", "openvswitch-switch", "smartmontools", "cron", "lvm2-monitor"])
 def test_the_installer_starts_no_daemon_of_hosts(unit: str) -> None:
     # systemd reads the drop-ins of "ovs-.service.d" for each unit whose name begins so.
     assert NOT_IN_INSTALLER in (FIRSTBOOT / f"{unit}.service.d/50-dom0kit.conf").read_text().splitlines()
