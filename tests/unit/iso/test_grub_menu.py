@@ -56,14 +56,16 @@ def test_hotkeys_are_used_once() -> None:
     ],
 )
 def test_linux_entries(name: str, mode: str, consoles: str) -> None:
-    arguments = f"boot=dom0kit dom0kit.image=iso:DOM0KIT_01234567:/dom0kit dom0kit.mode={mode} {consoles} ${{dom0kit_args}}"
+    arguments = f"boot=dom0kit dom0kit.image=iso:DOM0KIT_01234567:/dom0kit dom0kit.mode={mode}"
+    arguments += f" cryptomgr.notests {consoles} ${{dom0kit_args}}"
     assert f"linux /dom0kit/vmlinuz {arguments}" in entry(name)
     assert "initrd /dom0kit/initrd.img" in entry(name)
 
 
 @pytest.mark.parametrize(("name", "mode"), [("install-xen", "install"), ("live-xen", "live")])
 def test_xen_entries(name: str, mode: str) -> None:
-    arguments = f"boot=dom0kit dom0kit.image=iso:DOM0KIT_01234567:/dom0kit dom0kit.mode={mode} console=tty0 console=hvc0"
+    arguments = f"boot=dom0kit dom0kit.image=iso:DOM0KIT_01234567:/dom0kit dom0kit.mode={mode}"
+    arguments += " cryptomgr.notests console=tty0 console=hvc0"
     assert [line for line in entry(name) if not line.startswith("echo")] == [
         "multiboot2 /dom0kit/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 ucode=scan noreboot",
         f"module2 /dom0kit/vmlinuz {arguments} ${{dom0kit_args}}",
