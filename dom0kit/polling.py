@@ -22,6 +22,7 @@ def poll(
     interval: float,
     what: str,
     *,
+    longest: float = 0.0,
     hint: str = "",
     progress: Callable[[float, float], None] = lambda spent, timeout: None,
     clock: Callable[[], float] = time.monotonic,
@@ -33,6 +34,7 @@ def poll(
 
     :param timeout: seconds from now; 0 asks once.
     :param interval: seconds between two calls.
+    :param longest: each pause is twice the one before, up to this many seconds; 0: all are alike.
     :param what: the awaited condition as a clause, such as ``the partition /dev/sda3 to appear``.
     :param hint: what to do when it does not come true.
     :param progress: called before each pause with the seconds spent and the limit.
@@ -45,4 +47,5 @@ def poll(
             raise TimedOut(f"gave up waiting for {what} after {human_seconds(spent)}", hint)
         progress(spent, timeout)
         sleep(min(interval, timeout - spent))
+        interval = max(interval, min(2 * interval, longest))
     return found

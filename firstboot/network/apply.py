@@ -36,9 +36,14 @@ Kind: cap. Reason: networkd's own state of the link is the condition; it takes a
 that names the port and the time; the wait for addresses begins all the same.
 """
 LOOK_SECONDS = 0.5
-"""Pause between two looks at networkd's state.
+"""First pause between two looks at networkd's state; doubled for each further one.
 
-Kind: pace. Reason: one call of networkctl(1). Expiry: the next look.
+Kind: pace. Reason: one call of networkctl(1), which asks networkd over D-Bus. Expiry: the next look.
+"""
+LONGEST_LOOK_SECONDS = 4.0
+"""Longest pause between two looks at networkd's state.
+
+Kind: pace. Reason: where networkd takes long the machine is slow, and each look keeps it from its work. Expiry: the next look.
 """
 UNITS = "run/systemd/system"
 DROP_INS = "etc/systemd/network"
@@ -110,7 +115,8 @@ def address(host: Host) -> None:
     """
     families = host.families
     try:
-        poll(lambda: _configures(host), NETWORKD_SECONDS, LOOK_SECONDS, f"networkd to configure {host.port}")
+        what = f"networkd to configure {host.port}"
+        poll(lambda: _configures(host), NETWORKD_SECONDS, LOOK_SECONDS, what, longest=LONGEST_LOOK_SECONDS)
     except TimedOut as error:
         host.warnings.append(f"{error.message}: networkctl status {host.port}")
     wait = "/usr/lib/systemd/systemd-networkd-wait-online"

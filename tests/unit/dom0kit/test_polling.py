@@ -49,6 +49,20 @@ def test_the_error_names_what_was_waited_for_and_how_long() -> None:
     assert seen == [(0, 5), (2, 5), (4, 5)]
 
 
+def test_pauses_double_up_to_the_longest() -> None:
+    time = Time()
+    with pytest.raises(TimedOut):
+        poll(lambda: False, 20, 0.5, "x", longest=4, clock=time.clock, sleep=time.sleep)
+    assert time.slept == [0.5, 1, 2, 4, 4, 4, 4, 0.5]
+
+
+def test_a_pause_that_is_longer_than_the_longest_stays() -> None:
+    time = Time()
+    with pytest.raises(TimedOut):
+        poll(lambda: False, 6, 3, "x", longest=2, clock=time.clock, sleep=time.sleep)
+    assert time.slept == [3, 3]
+
+
 def test_a_machine_that_slept_past_the_limit_looks_once_more() -> None:
     time, answers = Time(slow=60), iter([False, True])
     assert poll(lambda: next(answers), 5, 1, "x", clock=time.clock, sleep=time.sleep)
