@@ -177,7 +177,7 @@ def read_trust(source: TrustSource, commands: Commands, tell: Tell = lambda frac
     """
     if isinstance(source, Trust):
         return source
-    trust = Trust(ca=read_file(source, commands, tell))
+    trust = Trust(ca=read_file(source, "the certificate", commands, tell))
     trust.context()
     return trust
 
@@ -204,7 +204,7 @@ def fetch(
     source = arguments.answers
     assert source is not None
     if isinstance(source, OnMedium | OnLabel):
-        return Fetched(read_file(source, commands, tell), str(source))
+        return Fetched(read_file(source, "the answers", commands, tell), str(source))
     template = source.url if isinstance(source, OnUrl) else None
     got = from_network.fetch(template, identity, trust, commands, tell, seconds=arguments.network_seconds)
     return Fetched(decode(got.data, http_client.shown(got.url)), http_client.shown(got.url), got.url, got.identity)

@@ -15,6 +15,7 @@ from dom0kit.polling import poll
 from dom0kit.process import run
 from dom0kit.units import MIB
 from installer.command_log import Commands
+from installer.hardware.used_volumes import remember
 from installer.model.hardware import MEDIUM
 
 BY_LABEL = Path("/dev/disk/by-label")
@@ -58,14 +59,17 @@ class OnLabel:
         return f"/{self.path} on the volume {self.label}"
 
 
-def read_file(source: OnMedium | OnLabel, commands: Commands, tell: Tell = lambda fraction, text: None) -> str:
-    """Return the text of a file; a volume is mounted read-only meanwhile.
+def read_file(source: OnMedium | OnLabel, purpose: str, commands: Commands, tell: Tell = lambda fraction, text: None) -> str:
+    """Return the text of a file; a volume is mounted read-only meanwhile, and its disk cannot become a target.
+
+    :param purpose: what the file is, as ``the answers``.
 
     :raises UserError: when it is missing, too large or not text.
     """
     if isinstance(source, OnMedium):
         return _read(Path(MEDIUM), source.path, str(source))
     device = wait_for_label(source.label, tell)
+    remember(device, purpose, commands)
     with tempfile.TemporaryDirectory(prefix="dom0kit-volume-") as name:
         commands(["mount", "-o", "ro", device, name])
         try:

@@ -20,6 +20,7 @@ from installer.hardware.installations import read_installations
 from installer.hardware.iscsi_sessions import read_sessions
 from installer.hardware.naming import read_dhcp_names, read_machine
 from installer.hardware.sysfs import read
+from installer.hardware.used_volumes import UsedVolume, read_used
 from installer.model.hardware import Disk, Facts, Nic
 from installer.model.installation import Installation
 
@@ -217,6 +218,13 @@ def read_disk(node: Node, disk: Disk, output: Output, reader: Reader) -> Disk:
     return replace(disk, contents=contents, found=found, unreadable=ends.error, digest=ends.digest)
 
 
+def purposes(disk: Disk, used: tuple[UsedVolume, ...]) -> tuple[str, ...]:
+    """Return what this run reads from a disk: by the devices on it, or by the identifiers of its file systems."""
+    identifiers = {content.uuid for content in disk.found if content.uuid}
+    found = [volume.purpose for volume in used if volume.device in disk.devices or volume.uuid in identifiers]
+    return tuple(dict.fromkeys(found))
+
+
 def collect(
     *,
     root: Path = Path("/"),
@@ -240,7 +248,7 @@ def collect(
     aliases = read_aliases(root / "dev/disk")
     known = luns(ask(["multipathd", "show", "maps", "json"]))
     reader = reader or (Reader() if output is None else Reader(lambda path, size: None, lambda path, offset, length: b""))
-    log = KernelLog(ask)
+    log, used = KernelLog(ask), read_used(root)
     disks: list[Disk] = []
     installations: list[Installation] = []
     for node, paths in disk_nodes(trees):
@@ -252,6 +260,7 @@ def collect(
         # Links to a map point to /dev/dm-N, while its path is below /dev/mapper.
         links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
         disk = replace(disk, aliases=links, lun=known.get(path))
+        disk = replace(disk, uses=purposes(disk, used))
         disks.append(replace(disk, unusable=why_unusable(disk, log), removable=disk.removable or is_card(disk, root)))
         if disk.size and not disk.map and not disk.unreadable:
             installations += read_installations(path, ask)

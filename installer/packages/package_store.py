@@ -22,6 +22,7 @@ from dom0kit.process import CommandFailed
 from dom0kit.units import MIB, human_bytes
 from installer.answer_source.volumes import Tell, find_label, find_uuid, wait_for_label
 from installer.command_log import Commands
+from installer.hardware.used_volumes import remember
 from installer.model import deb_package
 from installer.model.deb_package import Package
 from installer.model.hardware import MEDIUM
@@ -181,11 +182,13 @@ def volume(source: str, commands: Commands, tell: Tell = quiet) -> Iterator[tupl
 
 
 @contextmanager
-def mounted(device: Path, commands: Commands) -> Iterator[Path]:
-    """Mount a device's file system read-only; yield the mount point.
+def mounted(device: Path, commands: Commands, purpose: str = "packages") -> Iterator[Path]:
+    """Mount a device's file system read-only; yield the mount point. Its disk cannot become a target.
 
+    :param purpose: what is read from it.
     :raises UserError: when it cannot be mounted.
     """
+    remember(device, purpose, commands)
     with tempfile.TemporaryDirectory(prefix="dom0kit-packages-") as name:
         commands(["mount", "-o", "ro", device, name])
         try:

@@ -72,12 +72,16 @@ def differ(one: Disk, other: Disk) -> bool:
         or (_both(valid_serial(one.serial), valid_serial(other.serial)))
         or (_both(valid_wwn(one.wwn), valid_wwn(other.wwn)))
         or (_both(one.digest, other.digest))
-        or (_both(_lun(one), _lun(other)))
+        or (_both(_lun(one), _lun(other)) and not _same_wwn(one, other))
     )
 
 
 def _both(one: str, other: str) -> bool:
     return bool(one) and bool(other) and one != other
+
+
+def _same_wwn(one: Disk, other: Disk) -> bool:
+    return bool(valid_wwn(one.wwn)) and valid_wwn(one.wwn) == valid_wwn(other.wwn)
 
 
 def _lun(disk: Disk) -> str:
@@ -87,8 +91,7 @@ def _lun(disk: Disk) -> str:
 
 def are_one(one: Disk, other: Disk) -> bool:
     """Return whether two devices are paths to one disk: the same valid WWN, and nothing that tells them apart."""
-    wwn = valid_wwn(one.wwn)
-    return bool(wwn) and wwn == valid_wwn(other.wwn) and not differ(one, other)
+    return _same_wwn(one, other) and not differ(one, other)
 
 
 def may_be_one(one: Disk, other: Disk) -> bool:

@@ -7,7 +7,7 @@ The image's multipath.conf sets ``find_multipaths strict``: a disk is a multipat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from answerfiles.model import Answers
@@ -17,6 +17,7 @@ from dom0kit.polling import poll
 from installer.command_log import Commands
 from installer.model.hardware import Facts
 from installer.selection.disks import matching
+from installer.storage_network.path_proof import examine, locate
 
 SECONDS_FOR_MAPS = 600.0
 """Wait for multipathd to create the maps of disks that have several paths.
@@ -38,12 +39,21 @@ class RawDisk:
     """A disk as udev describes it: ``/dev/sda``, its WWID (``ID_SERIAL``), its transport.
 
     :param member: whether multipath already uses it.
+    :param wwn: its world wide name, of 128 bits if it has one; ``devpath`` is its place below ``/sys``.
     """
 
     path: str
     wwid: str
     bus: str = ""
     member: bool = False
+    wwn: str = ""
+    model: str = ""
+    devpath: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the WWN, also from the WWID: scsi_id writes the identifier's type before it, 3 is NAA, 2 is EUI-64."""
+        return self.wwn or (self.wwid[1:] if self.wwid[:1] in ("2", "3") else "")
 
 
 def parse_export(text: str) -> tuple[RawDisk, ...]:
@@ -55,7 +65,11 @@ def parse_export(text: str) -> tuple[RawDisk, ...]:
         if values.get("DEVTYPE") != "disk" or not path.startswith("/dev/sd") or values.get("ID_BUS") == "usb":
             continue
         if wwid := values.get("ID_SERIAL", ""):
-            disks.append(RawDisk(path, wwid, values.get("ID_BUS", ""), values.get("DM_MULTIPATH_DEVICE_PATH") == "1"))
+            wwn = values.get("ID_WWN_WITH_EXTENSION") or values.get("ID_WWN", "")
+            model = " ".join(filter(None, (values.get("ID_VENDOR", ""), values.get("ID_MODEL", ""))))
+            place = next((line[3:] for line in block.splitlines() if line.startswith("P: ")), "")
+            member = values.get("DM_MULTIPATH_DEVICE_PATH") == "1"
+            disks.append(RawDisk(path, wwid, values.get("ID_BUS", ""), member, wwn, model, place))
     return tuple(sorted(disks, key=lambda disk: (len(disk.path), disk.path)))
 
 
@@ -67,6 +81,25 @@ def several_paths(disks: Iterable[RawDisk]) -> dict[str, tuple[str, ...]]:
     return {wwid: tuple(paths) for wwid, paths in found.items() if len(paths) > 1}
 
 
+def proven_paths(disks: Iterable[RawDisk], note: Callable[[str], None]) -> dict[str, tuple[str, ...]]:
+    """Return the paths of each disk that is proven to have more than one, by WWID.
+
+    :param note: logs why devices with one WWID stay disks of their own.
+    """
+    disks = tuple(disks)
+    found = {}
+    for wwid, paths in several_paths(disks).items():
+        group = [disk for disk in disks if disk.wwid == wwid]
+        # multipathd combined them before, such as on an installed host: a part of a map can no longer be read alone.
+        combined = all(disk.member for disk in group)
+        evidence = tuple(replace(locate(d.path, d.devpath), wwn=d.name, model=d.model) for d in group)
+        if not combined and (reason := examine(evidence)):
+            note(f"{', '.join(paths)} have the identifier {wwid} and stay disks of their own: {reason}")
+            continue
+        found[wwid] = paths
+    return found
+
+
 def declared(disks: Iterable[RawDisk], facts: Facts, answers: Answers) -> dict[str, tuple[str, ...]]:
     """Return single-path disks that the answers declare multipath, by WWID: other paths may come later.
 
@@ -75,7 +108,10 @@ def declared(disks: Iterable[RawDisk], facts: Facts, answers: Answers) -> dict[s
     """
     rules = [(rule, answers.san.multipath == "required") for rule in answers.target.selectors()]
     rules += [(rule, False) for rule in (() if isinstance(answers.guests, str) else answers.guests.disks)]
-    wwids = {disk.path: disk.wwid for disk in disks}
+    disks = tuple(disks)
+    # A map of this WWID would combine disks that are not proven to be one.
+    unproven = {wwid for wwid in several_paths(disks) if not (MAPPER / wwid).exists()}
+    wwids = {disk.path: disk.wwid for disk in disks if disk.wwid not in unproven}
     found: dict[str, tuple[str, ...]] = {}
     for rule, required in rules:
         if not required and rule.multipath != "required":
@@ -132,9 +168,15 @@ def declare(path: str, commands: Commands) -> None:
 
     :raises UserError: when multipath does not know the disk, or no map appears.
     """
-    wwid = {disk.path: disk.wwid for disk in list_disks(commands)}.get(path)
+    disks = list_disks(commands)
+    wwid = {disk.path: disk.wwid for disk in disks}.get(path)
     if wwid is None:
         raise UserError(f"multipath does not know the disk {path}", "select a disk of a storage network")
+    if (others := several_paths(disks).get(wwid)) and wwid not in proven_paths(disks, commands.note):
+        raise UserError(
+            f"{', '.join(others)} have the identifier {wwid} and are not proven to be one disk",
+            "see the log for the reason; a map would write to all of them",
+        )
     make_maps({wwid: (path,)}, commands, lambda fraction, text: None)
 
 
@@ -147,10 +189,10 @@ def let_go(paths: list[str], commands: Commands) -> None:
 
 
 def find_paths(commands: Commands, report: Callable[[float, str], None] = lambda fraction, text: None) -> tuple[RawDisk, ...]:
-    """Create a map of every disk with several paths; return all disks found.
+    """Create a map of every disk that is proven to have several paths; return all disks found.
 
     :raises UserError: when a map cannot be created.
     """
     disks = list_disks(commands)
-    make_maps(several_paths(disks), commands, report)
+    make_maps(proven_paths(disks, commands.note), commands, report)
     return disks

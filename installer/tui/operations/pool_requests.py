@@ -170,7 +170,7 @@ class PoolOperations:
             return state
 
         def read_tokens() -> dict[str, str]:
-            with mounted(Path(device), self.commands) as root:
+            with mounted(Path(device), self.commands, "the join token") as root:
                 return tokens(root)
 
         try:

@@ -89,7 +89,11 @@ def find(made: Plan, kind: type[Any]) -> Any:
 
 def test_what_udev_knows() -> None:
     found = multipath.parse_export(EXPORT)
-    assert found == (RawDisk("/dev/sda", WWID, "scsi"), RawDisk("/dev/sdb", WWID, "scsi", member=True))
+    assert [(raw.path, raw.wwid, raw.bus, raw.member) for raw in found] == [
+        ("/dev/sda", WWID, "scsi", False),
+        ("/dev/sdb", WWID, "scsi", True),
+    ]
+    assert found[0].devpath.endswith("/block/sda")
     assert multipath.several_paths(found) == {WWID: ("/dev/sda", "/dev/sdb")}
     assert multipath.several_paths(found[:1]) == {}
     assert multipath.parse_export("") == ()

@@ -63,7 +63,7 @@ def test_a_wwn_that_is_one(text: str) -> None:
         {"model": "OTHER"},
         {"serial": "SN4712"},
         {"digest": "b" * 64},
-        {"address": "0:0:1:1"},
+        {"wwn": "", "address": "0:0:1:1"},
     ],
 )
 def test_b7_evidently_different_disks_are_never_one(change: dict[str, object]) -> None:
