@@ -30,13 +30,14 @@ class UsedVolume:
     uuid: str = ""
 
 
-def remember(device: Path, purpose: str, commands: Commands, root: Path = ROOT) -> None:
+def remember(device: Path, purpose: str, commands: Commands, root: Path | None = None) -> None:
     """Record a volume that is about to be read; where the record cannot be kept, as for a plain user, nothing happens."""
     found = commands(["blkid", "--probe", "--match-tag", "UUID", "--output", "value", device], check=False)
+    record = (root or ROOT) / RECORD
     line = json.dumps({"device": str(device.resolve()), "purpose": purpose, "uuid": found.output.strip()})
     try:
-        (root / RECORD).parent.mkdir(parents=True, exist_ok=True)
-        with (root / RECORD).open("a", encoding="utf-8") as file:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with record.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError:
         return

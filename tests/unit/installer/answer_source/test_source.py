@@ -27,6 +27,7 @@ from installer.answer_source.source import (
 )
 from installer.answer_source.volumes import OnLabel, OnMedium
 from installer.command_log import Commands
+from installer.hardware import used_volumes
 
 ANSWERS = f'version: 1\nhost_name: h\ntarget: {{disk: {{serial: S}}}}\nroot: {{password_hash: "{HASH}"}}\n'
 
@@ -96,7 +97,7 @@ def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told
 
 
-def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def mount(call: Call) -> str:
         (Path(call.argv[-1]) / "a.yaml").write_text(ANSWERS)
         return ""
@@ -109,6 +110,7 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
     runner = FakeRunner({"mount": mount, "umount": unmount})
 
     monkeypatch.setattr(volumes, "wait_for_label", lambda label, tell: Path("/dev/sdx1"))
+    monkeypatch.setattr(used_volumes, "ROOT", tmp_path)
     commands = Commands(io.StringIO(), runner)
     got = source.fetch(Arguments(OnLabel("A", "a.yaml"), False), commands, Identity())
     assert read_fetched(got, Redactor()).host_name == "h"
@@ -116,7 +118,9 @@ def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPat
         source.fetch(Arguments(OnLabel("A", "b.yaml"), False), commands, Identity())
     with pytest.raises(UserError, match="not valid PEM"):
         read_trust(OnLabel("A", "a.yaml"), commands)
-    assert [words[0] for words in runner.words] == ["mount", "umount"] * 3
+    assert [words[0] for words in runner.words] == ["blkid", "mount", "umount"] * 3
+    used = [volume.purpose for volume in used_volumes.read_used(tmp_path)]
+    assert used == ["the answers", "the certificate"]
 
 
 def test_the_secrets_of_bad_answers_are_masked_too() -> None:
