@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -51,6 +52,9 @@ def _name_or_source(value: Any) -> str:
 Ntp = Annotated[Annotated[Server, Tag("name")] | Annotated[NtpSource, Tag("source")], Discriminator(_name_or_source)]
 
 
+PROXY_URL = re.compile(r"http://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?/?")
+
+
 class Proxy(Record):
     """An HTTP proxy for apt on the host, for what the installer fetches, and for user scripts."""
 
@@ -65,7 +69,9 @@ class Proxy(Record):
 
     @model_validator(mode="after")
     def _plain(self) -> Proxy:
-        if not self.url.startswith("http://") or self.url.removeprefix("http://").rstrip("/").count("/"):
+        # It is written into apt's configuration, and its port must be one.
+        found = PROXY_URL.fullmatch(self.url)
+        if found is None or not 0 < int(found[1] or 80) < 65536:
             raise refuse("proxy", "a proxy's URL as http://proxy.example.org:3128, without a path")
         return self
 

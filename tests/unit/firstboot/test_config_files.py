@@ -125,7 +125,19 @@ def test_apt_knows_the_proxy_and_its_exceptions() -> None:
     ]
 
 
-@pytest.mark.parametrize("url", ["https://proxy.example.org", "http://proxy.example.org/path", "proxy:3128", "http://u:p@proxy"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy.example.org",
+        "http://proxy.example.org/path",
+        "proxy:3128",
+        "http://u:p@proxy",
+        "http://p:99999",
+        "http://p:0",
+        "http://p:x",
+        'http://p";x',
+    ],
+)
 def test_what_is_no_proxy(url: str) -> None:
     with pytest.raises(ValueError, match=r"http"):
         Proxy(url=url)
