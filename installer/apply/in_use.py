@@ -17,6 +17,8 @@ KINDS = {
     "DMRAID-": ("the RAID set", "dmraid -an"),
 }
 """Owners of device-mapper devices that are not taken apart here, by the prefix of the UUID, with the command that does it."""
+OF_ARRAYS = "mdmon"
+"""The program that writes the metadata of IMSM and DDF arrays, and holds their disks open: it ends when they are stopped."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def device_number(path: str) -> str:
 
 
 def openers(proc: Path) -> list[Use]:
-    """Return the processes that have a block device open, this one left out; ``for writing`` at the end of those that write."""
+    """Return the processes that have a block device open, this one and mdmon(8) left out; those that write say so at the end."""
     uses = []
     for folder in sorted(proc.glob("[0-9]*/fd"), key=lambda path: int(path.parent.name)):
         pid = folder.parent.name
@@ -94,6 +96,8 @@ def openers(proc: Path) -> list[Use]:
                 writes = " for writing" if entry.lstat().st_mode & stat.S_IWUSR else ""
                 command = _text(folder.parent / "comm").strip()
             except OSError:
+                continue
+            if command == OF_ARRAYS:
                 continue
             uses.append(Use(number, f"is held open by process {pid} ({command}){writes}"))
     return list(dict.fromkeys(uses))

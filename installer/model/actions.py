@@ -44,7 +44,9 @@ class OldDisk:
 class Wipe:
     """Release the disks and remove all signatures from both ends of them and of their partitions.
 
-    :param volume_groups: UUIDs of the volume groups to deactivate first; names are not unique.
+    What is taken apart is what the kernel has on the disks at that moment; the plan names what it found.
+
+    :param volume_groups: UUIDs of the volume groups that were active; names are not unique.
     """
 
     disks: tuple[OldDisk, ...]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from loop_devices import GIB, MIB, LoopDisk, blkid, loop_disk, output, signatures
+from loop_devices import GIB, MIB, LoopDisk, blkid, held_open, loop_disk, output, signatures
 from raid_superblock import superblock
 
 from dom0kit.errors import UserError
@@ -77,6 +77,16 @@ def test_active_volumes_let_go_of_the_disk(disk: LoopDisk, commands: Commands) -
 def group_uuid() -> str:
     """Return the UUID of the test's volume group."""
     return output("vgs", "--noheadings", "-o", "vg_uuid", GROUP).strip()
+
+
+def test_the_monitor_of_external_metadata_is_no_user(disk: LoopDisk, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the disk open as mdmon does for IMSM arrays, which were on both selected disks; any other program is named."""
+    monkeypatch.setattr(release, "SECONDS_IN_USE", 0.0)
+    action = actions.Wipe((actions.OldDisk(disk.path, disk.size, ()),), (), ())
+    with held_open(disk.path, "r+b", "other"), pytest.raises(UserError, match=r"held open by process \d+ \(other\) for writing"):
+        wiping.wipe(action, commands)
+    with held_open(disk.path, "r+b", "mdmon"):
+        wiping.wipe(action, commands)
 
 
 def test_the_partitions_guids_are_returned(disk: LoopDisk, commands: Commands) -> None:

@@ -176,9 +176,10 @@ def digest(disk: LoopDisk) -> str:
 
 
 @contextmanager
-def held_open(device: str, mode: str = "rb") -> Iterator[int]:
-    """Have another process hold a device open."""
-    code = f"import sys; file = open({device!r}, {mode!r}, buffering=0); print('open', flush=True); sys.stdin.read()"
+def held_open(device: str, mode: str = "rb", name: str = "python") -> Iterator[int]:
+    """Have another process of this name hold a device open."""
+    rename = f"open('/proc/self/comm', 'w').write({name!r})"
+    code = f"import sys; {rename}; file = open({device!r}, {mode!r}, buffering=0); print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
