@@ -33,7 +33,11 @@ Tell = Callable[[float, str], None]
 def is_default(layout: Layout) -> bool:
     """Return whether the installer configures every card like this anyway: DHCP, untagged, and nothing else on a single card."""
     switch, port = layout.management, layout.port
-    return len(switch.cards) == 1 and switch == Switch(switch.name, switch.cards) and port == HostPort(port.name, port.mac)
+    return (
+        len(switch.cards) == 1
+        and switch == Switch(switch.name, switch.cards)
+        and port == HostPort(port.name, port.mac, bridge=port.bridge)
+    )
 
 
 def in_place(folder: Path, files: dict[str, str]) -> bool:
