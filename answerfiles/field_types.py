@@ -11,9 +11,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from answerfiles.checks import ssh_keys
+from answerfiles.checks.addresses import unusable
+from answerfiles.checks.device_paths import never_a_disk
 from answerfiles.checks.image_fields import ZONE, key_map, zone
 from answerfiles.checks.refusal import refuse
-from dom0kit.units import parse_bytes
+from answerfiles.checks.urls import authority_fault
+from dom0kit.units import MIB, parse_bytes
 
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST_NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*")
@@ -27,6 +31,11 @@ SSH_KEY = re.compile(
 ISCSI_NAME = re.compile(r"iqn\.[0-9]{4}-[0-9]{2}\.[a-z0-9.-]+(?::\S+)?|eui\.[0-9a-f]{16}|naa\.[0-9a-f]{16,32}")
 VOLUME_FOLDER = re.compile(r"(?:label:[^/\s]+|uuid:[0-9A-Za-z-]+)?/[!-~]*")
 LONGEST_HOST_NAME = 253
+LONGEST_OWN_NAME = 64
+"""Characters: HOST_NAME_MAX of Linux; systemd refuses a longer name in /etc/hostname."""
+NO_MAC = "00:00:00:00:00:00"
+SMALLEST_SIZE = MIB
+"""Bytes; a smaller disk or memory does not exist, and a number without a unit was written."""
 
 
 def whole_number_as_text(value: Any) -> Any:
@@ -43,12 +52,25 @@ def host_name(value: str) -> str:
     return value
 
 
+def own_host_name(value: str) -> str:
+    """Check the name of a host itself, which the kernel limits to 64 characters with its domain (gethostname(2))."""
+    name = host_name(value)
+    if len(name) > LONGEST_OWN_NAME:
+        raise refuse("host_name", f"a host name of at most {LONGEST_OWN_NAME} characters with its domain; it has {len(name)}")
+    if name.partition(".")[0] == "localhost":
+        raise refuse("host_name", "a name of this host; localhost is every machine's name for itself")
+    return name
+
+
 def server(value: str) -> str:
     """Check a host name or an IP address."""
     try:
-        return str(ipaddress.ip_address(value))
+        address = ipaddress.ip_address(value)
     except ValueError:
         return host_name(value)
+    if reason := unusable(address):
+        raise refuse("server", f"a host name, or the IP address of a server; {reason}")
+    return str(address)
 
 
 def is_address(value: str) -> bool:
@@ -72,6 +94,8 @@ def mac(value: str) -> str:
         raise refuse("mac", "a MAC address of six pairs of hexadecimal digits, as 52:54:00:12:34:56")
     if int(plain[:2], 16) & 1:
         raise refuse("mac", "the MAC address of a network card, which is not a multicast address")
+    if plain == NO_MAC:
+        raise refuse("mac", "the MAC address of a network card, which is never all zero")
     return plain
 
 
@@ -98,6 +122,9 @@ def ssh_key(value: str) -> str:
         raise refuse("ssh_key", "a public SSH key, the content of the file that ends in .pub; this is a private key")
     if "\n" in line or not SSH_KEY.fullmatch(line):
         raise refuse("ssh_key", "a public SSH key: one line that starts with its type, as 'ssh-ed25519 AAAA... name'")
+    kind, encoded = line.split()[:2]
+    if reason := ssh_keys.fault(kind, encoded):
+        raise refuse("ssh_key", f"a whole public SSH key; {reason}", "copy the whole line of the file that ends in .pub")
     return line
 
 
@@ -105,6 +132,8 @@ def device_path(value: str) -> str:
     """Check an absolute path below ``/dev``."""
     if not re.fullmatch(r"/dev/[\w./:+@-]+", value, re.ASCII) or ".." in value.split("/"):
         raise refuse("device_path", "a disk's path that starts with /dev/, as /dev/sda or /dev/disk/by-id/...")
+    if what := never_a_disk(value):
+        raise refuse("device_path", f"the path of a whole disk; this is {what}", "see 'dom0kit facts' for disks and their paths")
     return value
 
 
@@ -118,21 +147,29 @@ def not_blank(value: str) -> str:
 def dns_server(value: str) -> str:
     """Check an IP address; return it in its shortest form."""
     try:
-        return str(ipaddress.ip_address(value))
+        address = ipaddress.ip_address(value)
     except ValueError:
         raise refuse("dns_server", "the IP address of a DNS server, as 192.0.2.53") from None
+    if reason := unusable(address):
+        raise refuse("dns_server", f"the IP address of a DNS server, as 192.0.2.53; {reason}")
+    return str(address)
 
 
 def size(value: Any) -> Any:
     """Return the bytes of a number, or of a text with a unit such as 400 GB or 1.5 TiB."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise refuse("size", "a size, as 400 GB or 1 TiB")
+    unit = isinstance(value, int) or re.search(r"[A-Za-z]\s*$", value) is not None
     try:
         number = value if isinstance(value, int) else parse_bytes(value)
     except ValueError as error:
         raise refuse("size", f"a size, as 400 GB or 1 TiB; {error}") from None
     if not 0 < number < 2**63:
         raise refuse("size", "a size above 0 and below 8 EiB")
+    if not unit or number < SMALLEST_SIZE:
+        meant = str(value).strip()
+        hint = f"write {meant} GB or {meant} GiB" if re.fullmatch(r"[\d.]+", meant) else "write a larger size"
+        raise refuse("size", "a size of at least 1 MiB with its unit, as 400 GB or 1 TiB", hint)
     return number
 
 
@@ -140,6 +177,8 @@ def url(value: str) -> str:
     """Check a URL of http or https without user and password."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?", value):
         raise refuse("url", "a URL that starts with http:// or https://, without user, password and blanks")
+    if reason := authority_fault(value):
+        raise refuse("url", f"a URL of http or https; {reason}")
     return value
 
 
@@ -211,7 +250,7 @@ def _text(pattern: str, **more: Any) -> dict[str, Any]:
 
 
 _WORD = {"type": ["string", "integer"]}
-_SIZE = {"anyOf": [{"type": "integer", "minimum": 1}, _text(r"\s*\d+(?:\.\d+)?\s*(?:[KMGTPEkmgtpe]?[iI]?[bB])?\s*")]}
+_SIZE = {"anyOf": [{"type": "integer", "minimum": SMALLEST_SIZE}, _text(r"\s*\d+(?:\.\d+)?\s*[KMGTPEkmgtpe]?[iI]?[bB]\s*")]}
 _MAC = _text("[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}")
 _DIGEST = _text("(?:[sS][hH][aA]256:)?[0-9A-Fa-f]{2}(?::?[0-9A-Fa-f]{2}){31}")
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from answerfiles.checks.refusal import refuse
-from answerfiles.field_types import HOST_NAME, Kind, host_name
+from answerfiles.field_types import HOST_NAME, Kind, own_host_name
 
 DHCP = "dhcp"
 PLACES = ("serial", "uuid", "mac", "asset")
@@ -52,7 +52,7 @@ def fill(rule: str, values: Mapping[str, str]) -> str:
     if name.lower().partition(".")[0] == "localhost":
         raise NoName(f"{rule!r} gives {name.lower()!r} on this machine, which is the name of every machine for itself")
     try:
-        return host_name(name.lower())
+        return own_host_name(name.lower())
     except PydanticCustomError as error:
         raise NoName(f"{rule!r} gives {name.lower()!r} on this machine; allowed: {error.message()}") from None
 
@@ -72,7 +72,7 @@ def _template(value: str) -> str:
     sample = PLACE.sub("0a", value.lower())
     if "{" in sample or "}" in sample:
         raise refuse("host_name", "each of serial, uuid, mac and asset in one pair of braces, as xen-{serial}")
-    host_name(sample)
+    own_host_name(sample)
     return value.lower()
 
 
@@ -80,7 +80,7 @@ def name_or_rule(value: str) -> str:
     """Check a host name, ``dhcp``, or a template."""
     if value.lower() == DHCP:
         return DHCP
-    return _template(value) if "{" in value or "}" in value else host_name(value)
+    return _template(value) if "{" in value or "}" in value else own_host_name(value)
 
 
 def template(value: str) -> str:

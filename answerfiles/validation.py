@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from answerfiles import yaml_positions
+from answerfiles.contradictions import whole_answers
 from answerfiles.error_messages import explain, found
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
-from answerfiles.yaml_positions import Position
+from answerfiles.yaml_positions import Position, dotted
 from dom0kit.errors import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -35,8 +36,17 @@ class AnswersError(UserError):
 
 
 def validate(value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None) -> Answers:
-    """Build answers from plain values; see :func:`validate_as`."""
-    return validate_as(Answers, value, place, file, problems=problems)
+    """Build answers from plain values, and look for contradictions between them; see :func:`validate_as`."""
+    answers = validate_as(Answers, value, place, file, problems=problems)
+    if found_problems := contradiction_problems(answers, place):
+        raise AnswersError(file, found_problems)
+    return answers
+
+
+def contradiction_problems(answers: Answers, place: Place) -> list[Problem]:
+    """Return what no machine can satisfy in answers that are valid field by field."""
+    findings = whole_answers.find(answers)
+    return [Problem(place(one.path, False), dotted(one.path), one.text, one.code, one.hint) for one in findings]
 
 
 def validate_as(

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import difflib
+from typing import NamedTuple
 
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
+
+from answerfiles.field_paths import Path
 
 INSTALLED = "installed"
 """Key of the validation context for the answers of an installed host, which an older version may have checked."""
 
 
+class Finding(NamedTuple):
+    """Something in whole answers that is refused: where it is, why, its code and what to do."""
+
+    path: Path
+    text: str
+    code: str
+    hint: str
+
+
 def refuse(kind: str, text: str, hint: str = "") -> PydanticCustomError:
     """Return an error of a field.
 
-    :param kind: the stable code, with underscores for hyphens; see :mod:`answerfiles.checks.codes`.
+    :param kind: the stable code, with underscores for hyphens.
     :param text: what is allowed.
     :param hint: what to do; by default the general hint of the code.
     """

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from answerfiles.checks.addresses import edge, unusable, unusable_for_host
 from answerfiles.checks.refusal import refuse
 from answerfiles.field_types import DnsServer, Flag, HostName, Interface, Ip4, Ip6, IpAddress, IpNetwork, Mac, Mtu, Name, Vlan
 from answerfiles.model import network_checks
@@ -17,22 +18,24 @@ IpInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 def _of_a_host(value: IpInterface) -> IpInterface:
-    address, network = value.ip, value.network
-    if address.is_multicast or address.is_loopback or address.is_unspecified:
-        raise refuse("address", "an address that a host can have, not a multicast, loopback or empty one")
-    spare = network.num_addresses > 2
-    if value.version == 4 and spare and address in (network.network_address, network.broadcast_address):
-        raise refuse("address", f"an address of a host, neither the first nor the last of {network}")
+    if reason := unusable_for_host(value):
+        raise refuse("address", f"an address that a host can have; {reason}")
     return value
 
 
 def _gateway_inside(value: ipaddress.IPv4Address | ipaddress.IPv6Address | None, address: IpInterface | None) -> None:
-    if value is None or address is None:
+    if value is None:
         return
-    if value not in address.network and not value.is_link_local:
+    if reason := unusable(value, link_local=True):
+        raise refuse("gateway", f"the address of a router; {reason}")
+    if address is None:
+        return
+    if value not in address.network and not (value.version == 6 and value.is_link_local):
         raise refuse("gateway", f"a gateway inside the network {address.network}")
     if value == address.ip:
         raise refuse("gateway", "a gateway other than the host's own address")
+    if value.version == 4 and (reason := edge(value, address.network)):
+        raise refuse("gateway", f"the address of a router; {reason}")
 
 
 class FixedAddress(Record):

@@ -15,7 +15,7 @@ MODEST = settings(derandomize=True, database=None, deadline=None, max_examples=M
 """The same examples in every run, and none of them kept."""
 
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me"
 DIGEST = "0123456789abcdef" * 4
 JOIN_TOKEN = JoinToken(
     bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"), bytes(32), ("192.0.2.10",)

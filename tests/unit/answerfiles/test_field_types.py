@@ -28,7 +28,7 @@ def value(kind: Any, text: Any) -> Any:
         (field_types.Name, 7, "7"),
         (field_types.Name, " x ", "x"),
         (field_types.Size, "1.5 TiB", 1649267441664),
-        (field_types.Size, 5, 5),
+        (field_types.Size, 5_000_000, 5_000_000),
         (field_types.Url, "http://[::1]:80/a?b=c", "http://[::1]:80/a?b=c"),
         (field_types.Sha256, "SHA256:" + "AB:" * 31 + "AB", "ab" * 32),
         (field_types.Iqn, "iqn.2026-01.org.example:a", "iqn.2026-01.org.example:a"),

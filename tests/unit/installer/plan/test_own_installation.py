@@ -95,7 +95,9 @@ def test_whose_it_is(found: Installation, machine: str, own: bool) -> None:
 
 def test_a_name_that_a_silent_dhcp_server_does_not_give_is_no_other_name() -> None:
     text = "version: 1\nhost_name: dhcp\ntarget: {disk: {serial: DISK1}, wipe: true}\n"
-    text += "root: {ssh_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me'], lock: true}\n"
+    text += (
+        "root: {ssh_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me'], lock: true}\n"
+    )
     there = facts(DISK, machine_uuid=MACHINE, installations=(FOUND,))
     with pytest.raises(OwnInstallation):
         make_plan(there, parse_answers(text), manifest(), OPTIONS)

@@ -13,7 +13,7 @@ from installer.tui.state import State
 from installer.tui.toolkit.forms import Values
 
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZvb2Jhcg me"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnFkLW6Es36TnlB5Vwc7+vPjjq99ZrowojXAw0TXA8c me"
 BLANK = Disk("/dev/sda", "disk", 100 * GIB, model="ACME SSD 100", serial="DISK1", transport="sata")
 DIRTY = Disk(
     "/dev/sdb",

@@ -1,0 +1,1 @@
+"""Answers that no machine can satisfy, found without one."""
