@@ -19,7 +19,7 @@ NEVER = (
         r"/dev/(?:disk/by-id/(?:lvm|dm-uuid-LVM)-.*|mapper/(?:control|luks-.*)|disk/by-id/dm-uuid-CRYPT-.*)",
         "a volume, not a disk",
     ),
-    (r"/dev/nvme\d+|/dev/nvme-fabrics|/dev/mmcblk\d+(?:boot\d+|rpmb)", "a controller or a part of one"),
+    (r"/dev/nvme\d+|/dev/nvme-fabrics", "a controller, not a disk of it"),
     (r"/dev(?:/disk(?:/by-[a-z]+)?|/mapper|/block|/cciss)?/?|.*/", "a folder"),
     (r"/dev/(?:iscsi|nfs|rbd):?.*:.*", "no device; an iSCSI target belongs under san.iscsi.portals"),
     (r"/dev/[^/]*[A-Z:@+][^/]*", "a name that the kernel gives to no disk"),

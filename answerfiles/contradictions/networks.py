@@ -29,7 +29,7 @@ def network_findings(answers: Answers) -> Iterator[Finding]:
             text = f"lacp_rate only with 'mode: lacp'; the mode is {uplink.bond.mode}"
             yield Finding((*path, "bond", "lacp_rate"), text, "lacp-rate", "set 'mode: lacp', or leave lacp_rate out")
     yield from _storage_cards(answers, cards)
-    yield from _routes(network.management)
+    yield from _routes(network.management, others=bool(network.bridges) or bool(getattr(network.management, "vlans", ())))
     yield from _pool_address(answers)
 
 
@@ -42,10 +42,16 @@ def _cards(path: Path, uplink: Uplink) -> list[Card]:
 def _cards_once(cards: list[Card]) -> Iterator[Finding]:
     for number, (path, nic) in enumerate(cards):
         for other_path, other in cards[:number]:
-            if _same_card(nic, other):
+            # The same rule twice in a bond means two cards that fulfil it.
+            pair = path[:-1] == other_path[:-1] and isinstance(path[-1], int) and not _names_one(nic)
+            if not pair and _same_card(nic, other):
                 text = f"the same network card as {dotted(other_path)} ({other}); each card belongs to one network only"
                 yield Finding(path, text, "card-twice", "name another card, or leave it out")
                 break
+
+
+def _names_one(nic: NicSelector) -> bool:
+    return nic.mac is not None or nic.slot is not None or nic.name is not None
 
 
 def _same_card(one: NicSelector, other: NicSelector) -> bool:
@@ -106,7 +112,7 @@ def _storage_cards(answers: Answers, cards: list[Card]) -> Iterator[Finding]:
         addresses.setdefault(nic.address.ip, path)
 
 
-def _routes(management: Management) -> Iterator[Finding]:
+def _routes(management: Management, *, others: bool) -> Iterator[Finding]:
     seen: set[tuple[object, ...]] = set()
     for number, route in enumerate(management.routes):
         path: Path = ("network", "management", "routes", number)
@@ -115,14 +121,16 @@ def _routes(management: Management) -> Iterator[Finding]:
         if key in seen:
             yield Finding(path, f"a second route to {route.to} with the same metric", "route-twice", "leave one out")
         seen.add(key)
-        if family == "none":
+        if family == "none" and not others:
             text = f"the host has no IPv{route.via.version} address"
             yield Finding((*path, "via"), text, "route-via", f"set ipv{route.via.version}, or leave the route out")
         elif not isinstance(family, str):
             if route.to.prefixlen == 0 and family.gateway is not None and route.metric is None:
                 text = f"a default route in addition to the gateway {family.gateway}"
                 yield Finding((*path, "to"), text, "route-twice", "leave gateway or the route out, or give it a metric")
-            if reason := _via_fault(route.via, family.address):
+            # With other networks of the host a gateway may be in one of those.
+            outside = route.via not in family.address.network
+            if (reason := _via_fault(route.via, family.address)) and not (others and outside):
                 yield Finding((*path, "via"), reason, "route-via", "give the address of a router in the host's network")
 
 

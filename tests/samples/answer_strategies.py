@@ -283,6 +283,12 @@ def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[st
     )
     management |= uplink()
     management |= draw(some({}, {"vlans": vlan_ports(1, management.get("vlan"), management.get("mtu"))}))
+    # What excludes each other is refused: a rate without LACP, routes without an address of their family or its network.
+    bond = management.get("bond", {})
+    if bond.get("mode") != "lacp":
+        bond.pop("lacp_rate", None)
+    if management["ipv4"] != "dhcp" or management.get("ipv6", "none") not in ("dhcp", "autoconf"):
+        management.pop("routes", None)
     network: Values = {"management": management}
     if "bridges" not in without:
         extra = draw(st.integers(0, 2))
@@ -296,4 +302,7 @@ def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[st
             }
             for number in range(extra)
         ]
+        for bridge in network["bridges"]:
+            if bridge.get("bond", {}).get("mode") != "lacp":
+                bridge.get("bond", {}).pop("lacp_rate", None)
     return network, cards

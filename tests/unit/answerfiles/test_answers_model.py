@@ -16,7 +16,8 @@ from answerfiles.validation import AnswersError, validate, validate_as
 from answerfiles.yaml_positions import PURE, Position, read_document
 
 HERE = Path(__file__).parent
-BASE = 'version: 1\nhost_name: xen1\ntarget: {disk: {serial: a}}\nroot: {ssh_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me"]}\n'
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE"
+BASE = "version: 1\nhost_name: xen1\ntarget: {disk: {serial: a}}\n" + f'root: {{ssh_keys: ["ssh-ed25519 {KEY} me"]}}\n'
 EXAMPLES = sorted(HERE.glob("full*.yaml"))
 
 

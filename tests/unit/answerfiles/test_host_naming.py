@@ -16,7 +16,8 @@ from answerfiles.json_schema import schema
 from answerfiles.reader import parse_answers
 from answerfiles.validation import AnswersError
 
-REST = "target: {disk: {serial: D}}\nroot: {ssh_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me]}\n"
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE"
+REST = f"target: {{disk: {{serial: D}}}}\nroot: {{ssh_keys: [ssh-ed25519 {KEY} me]}}\n"
 
 
 def refused(lines: str) -> str:
