@@ -63,7 +63,7 @@ def errors(more: str) -> list[str]:
         ("network: {management: {routes: [{to: 10.0.0.0/8, via: '::1'}]}}", "a gateway of IPv4, like the network"),
         (
             "network: {bridges: [{name: xenbr0}]}",
-            "f:5:28: network.bridges[0].name: 'xenbr0' is the name of network.management already",
+            "network: found the key bridges; allowed: each bridge once; xenbr0",
         ),
         ("guests: nnone", "guests: found 'nnone'; allowed: 'none' or keys and values, did you mean 'none'?"),
         ("guests: {thin: yes}", "guests.thin: found 'yes'; allowed: true or false, did you mean true?"),
