@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from answerfiles.conversion import cli as conversion
+from answerfiles.inventory.schema import inventory_schema_text
 from answerfiles.json_schema import schema_text
 from answerfiles.password import ask_password, make_hash
 from dom0kit.cli import Add
@@ -16,10 +17,10 @@ def register(add: Add) -> None:
     conversion.register(add)
     add(
         "answers schema",
-        "print the JSON Schema of answers, for editors",
-        lambda parser: None,
+        "print the JSON Schema of answers or inventories, for editors",
+        configure_schema,
         run_schema,
-        example="dom0kit answers schema >answers.schema.json",
+        example="dom0kit answers schema >answers.schema.json\ndom0kit answers schema --inventory >inventory.schema.json",
     )
     add(
         "answers hash-password",
@@ -30,9 +31,14 @@ def register(add: Add) -> None:
     )
 
 
+def configure_schema(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``dom0kit answers schema``."""
+    parser.add_argument("--inventory", action="store_true", help="the schema of inventories; without it that of answers")
+
+
 def run_schema(arguments: argparse.Namespace) -> int:
     """Print the schema."""
-    sys.stdout.write(schema_text())
+    sys.stdout.write(inventory_schema_text() if arguments.inventory else schema_text())
     return 0
 
 

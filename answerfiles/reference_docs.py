@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from answerfiles.inventory.schema import inventory_schema_text
 from answerfiles.json_schema import schema_text
 from answerfiles.model import Answers
 from answerfiles.model_introspection import Shape, rows
@@ -90,6 +91,7 @@ def main(arguments: list[str]) -> int:
         made = page((folder / "answers.md").read_text())
         write_atomic(folder / "answers.md", made)
         write_atomic(folder / "answers.schema.json", schema_text())
+        write_atomic(folder / "inventory.schema.json", inventory_schema_text())
     except (OSError, UserError) as error:
         print(f"answerfiles.reference_docs: {error}", file=sys.stderr)
         return 1

@@ -30,10 +30,18 @@ LOADER: type[Any] = getattr(yaml, "CSafeLoader", PURE)
 
 
 class Position(NamedTuple):
-    """A place in a file, both counted from 1."""
+    """A place in a file, line and column counted from 1.
+
+    :param file: the file's name when it is not the one that was given: an inventory can include others.
+    """
 
     line: int
     column: int
+    file: str = ""
+
+    def text(self, file: str) -> str:
+        """Return the place as compilers print it; ``file`` is the name of the file that was given."""
+        return f"{self.file or file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,16 @@ class Fault:
 
 @dataclass
 class Document:
-    """The value of a file, and where everything in it is."""
+    """The value of a file, and where everything in it is.
+
+    :param name: the file's name, for messages that name a second place.
+    """
 
     value: Any = None
     keys: dict[Path, Position] = field(default_factory=dict)
     values: dict[Path, Position] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    name: str = ""
 
     def place(self, path: Path, key: bool = False) -> Position:
         """Return the position of a path's key or value, or that of its nearest parent if it is missing."""

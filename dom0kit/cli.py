@@ -14,7 +14,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dom0kit import __version__
@@ -73,6 +73,7 @@ class Program:
     :ivar example: command lines to copy.
     :ivar registers: one function for each package, in the order of ``--help``.
     :ivar groups: by name; ``pool token`` is a group in the group ``pool``.
+    :ivar quick: by subcommand, a function that adds it alone: what the other subcommands import is not waited for.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Program:
     example: str
     registers: Sequence[Register]
     groups: Mapping[str, Group] = field(default_factory=dict)
+    quick: Mapping[str, Register] = field(default_factory=dict)
 
 
 def build_parser(program: Program) -> argparse.ArgumentParser:
@@ -140,7 +142,9 @@ def main(program: Program, argv: Sequence[str] | None = None) -> int:
 
     A command may have exit codes of its own, which its ``--help`` lists.
     """
-    parser = build_parser(program)
+    words = sys.argv[1:] if argv is None else argv
+    alone = next((register for name, register in program.quick.items() if name.split() == list(words[: len(name.split())])), None)
+    parser = build_parser(program if alone is None else replace(program, registers=(alone,)))
     arguments = parser.parse_args(argv)
     # Ended by its caller, a command cleans up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -9,9 +9,9 @@ from answerfiles import yaml_positions
 from answerfiles.field_types import digest
 from answerfiles.host_naming import described
 from answerfiles.inventory import install_markers
-from answerfiles.inventory.inventory import read_inventory
-from answerfiles.inventory.render import consoles, replaced
-from answerfiles.inventory.templating import References
+from answerfiles.inventory.evaluation import consoles
+from answerfiles.inventory.references import References, replaced
+from answerfiles.inventory.sources import read_inventory
 from answerfiles.lab_server import config
 from answerfiles.reader import is_xml, parse_answers, read_text
 from answerfiles.secret import secret_paths
@@ -24,7 +24,7 @@ from dom0kit.units import human_bytes
 from iso import embed_answers as iso_embed
 from iso.grub_menu import EMBEDDED_ANSWERS, UNATTENDED
 from iso.netboot_menus import parse_url
-from pipeline.netboot import image_source, render
+from pipeline.netboot import image_source, preview, render
 
 
 def configure_render(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +54,17 @@ def configure_render(parser: argparse.ArgumentParser) -> None:
         "--trust", default="", metavar="sha256:HEX", help="the certificate of an https server, as dom0kit answers serve prints it"
     )
     parser.add_argument("--group", metavar="NAME", help="the group that may read answers/ (default: www-data)")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="HOST|GROUP",
+        help="render this host, or the hosts of this group, and keep the others as they are; may be given again",
+    )
+    parser.add_argument("--check", action="store_true", help="check every host with its secrets, and write nothing")
+    parser.add_argument(
+        "--diff", action="store_true", help="show what changes for which host, without secrets, and write nothing"
+    )
 
 
 def run_render(arguments: argparse.Namespace) -> int:
@@ -70,6 +81,13 @@ def run_render(arguments: argparse.Namespace) -> int:
         inventory = read_inventory(arguments.inventory)
     image = image_source.from_iso(arguments.iso) if arguments.iso else image_source.from_folder(arguments.image)
     tree = arguments.output.absolute()
+    limit = arguments.limit
+    if arguments.check or arguments.diff:
+        made = preview.preview(inventory, tree, url, reporter, limit=limit, trust=trust, image_id=image.manifest.id)
+        if arguments.diff:
+            print(made.render())
+        print(f"{arguments.inventory}: {made.hosts} host{'s' if made.hosts != 1 else ''} can be rendered; nothing was written")
+        return 0
     result = render.render(
         inventory,
         image,
@@ -77,6 +95,7 @@ def run_render(arguments: argparse.Namespace) -> int:
         url,
         reporter,
         rearm=arguments.rearm,
+        limit=limit,
         arm_new=arguments.arm == "new",
         trust=trust,
         group=arguments.group,

@@ -27,7 +27,8 @@ def register(add: Add) -> None:
         "make the network-boot tree of an inventory",
         answers_cli.configure_render,
         answers_cli.run_render,
-        example="dom0kit answers render inventory.yaml -o tree --url http://192.0.2.1",
+        example="dom0kit answers render inventory.yaml -o tree --url http://192.0.2.1\n"
+        "dom0kit answers render inventory.yaml -o tree --url http://192.0.2.1 --limit berlin --diff",
     )
     add(
         "answers arm",

@@ -5,14 +5,53 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from answerfiles import cli as answerfiles
 from dom0kit import cli
-from dom0kit.cli import Group, Program
-from image import cli as image
-from installer import cli as installer
-from iso import cli as iso
-from pipeline import cli as pipeline
-from qa import cli as qa
+from dom0kit.cli import Add, Group, Program
+
+# Each package is imported when its commands are needed: all of them take a second, and 'answers check' runs for every commit.
+
+
+def _pipeline(add: Add) -> None:
+    from pipeline.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _image(add: Add) -> None:
+    from image.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _iso(add: Add) -> None:
+    from iso.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _answerfiles(add: Add) -> None:
+    from answerfiles.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _installer(add: Add) -> None:
+    from installer.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _qa(add: Add) -> None:
+    from qa.cli import register  # noqa: PLC0415
+
+    register(add)
+
+
+def _answers_check(add: Add) -> None:
+    from installer.answers_check import register  # noqa: PLC0415
+
+    register(add)
+
 
 PROGRAM = Program(
     name="dom0kit",
@@ -23,14 +62,8 @@ PROGRAM = Program(
     groups={
         "answers": Group("answer files: check, convert, render, embed, serve", "dom0kit answers check host.yaml"),
     },
-    registers=(
-        pipeline.register,
-        image.register,
-        iso.register,
-        answerfiles.register,
-        installer.register,
-        qa.register,
-    ),
+    registers=(_pipeline, _image, _iso, _answerfiles, _installer, _qa),
+    quick={"answers check": _answers_check},
 )
 
 

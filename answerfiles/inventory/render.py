@@ -6,25 +6,21 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from answerfiles import yaml_positions
-from answerfiles.error_messages import explain
-from answerfiles.host_naming import is_rule
-from answerfiles.inventory.inventory import Host, Inventory, InventoryError, Values, walk_strings
-from answerfiles.inventory.templating import ComputeError, HostDocument, References, host_values, is_reference
-from answerfiles.model import Answers, SerialConsole
+from answerfiles.inventory.boot_arguments import line_problem
+from answerfiles.inventory.check import Collected, place_in, with_levels
+from answerfiles.inventory.evaluation import Faulty, consoles, evaluate
+from answerfiles.inventory.inventory import Host, Inventory, InventoryError, Values
+from answerfiles.inventory.references import References
+from answerfiles.inventory.templating import HostDocument
+from answerfiles.inventory.uniqueness import Claim, claims_of, conflicts
+from answerfiles.inventory.workers import Progress, in_parts
 from answerfiles.problem import Problem
-from answerfiles.secret import secret_paths
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -82,112 +78,51 @@ def load_key(path: Path) -> bytes:
     return key.strip()
 
 
-def render_hosts(inventory: Inventory, site: Site, progress: Progress | None = None) -> list[Rendered]:
+def render_hosts(
+    inventory: Inventory, site: Site, progress: Progress | None = None, *, chosen: frozenset[str] | None = None
+) -> list[Rendered]:
     """Every host's answers, checked as the installer will check them.
 
+    :param chosen: names of the hosts to render; problems that none of them has are left out.
     :raises InventoryError: with every problem of every host; a problem that hosts share is listed once.
     """
-    problems: dict[Problem, list[str]] = {}
-    references = References(inventory.path.parent)
+    collected = Collected(inventory)
     done: list[Rendered] = []
-    names: dict[str, str] = {}
-    total = len(inventory.hosts)
-    for count, host in enumerate(inventory.hosts, 1):
-        try:
-            rendered, name = render_host(inventory, host, site, references)
-            # A rule gives each machine a name of its own.
-            if not is_rule(name) and names.setdefault(name, host.name) != host.name:
-                document = HostDocument(inventory, host, {})
-                raise Faulty([document.problem(("host_name",), f"found {name!r}; the host {names[name]} has the same name")])
+    claims: list[tuple[Host, list[Claim]]] = []
+    for host, (faults, rendered, those) in zip(
+        inventory.hosts, in_parts(partial(_render_host, site), inventory, progress), strict=True
+    ):
+        collected.add(host, faults)
+        claims.append((host, those))
+        if rendered is not None:
             done.append(rendered)
-        except Faulty as error:
-            for problem in error.problems:
-                problems.setdefault(problem, []).append(host.name)
-        if progress and count % 100 == 0:
-            progress(count / total, f"{count} of {total} hosts")
+    problems = conflicts(claims, place_in(inventory), str(inventory.path)) + list(collected.found.values())
+    if chosen is None:
+        problems = with_levels(inventory, problems)
+    else:
+        problems = [problem for problem in problems if chosen & set(problem.hosts)]
+        done = [rendered for rendered in done if rendered.host.name in chosen]
     if problems:
-        raise InventoryError(str(inventory.path), [_named(problem, hosts) for problem, hosts in problems.items()])
+        raise InventoryError(str(inventory.path), problems, effect=", nothing was written")
     return done
 
 
-def _named(problem: Problem, hosts: list[str]) -> Problem:
-    """Return a problem with the hosts that have it."""
-    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
-    return problem._replace(field=f"host {hosts[0]}{more}: {problem.field}".removesuffix(": "))
-
-
-class Faulty(Exception):
-    """A host with problems."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__()
-        self.problems = problems
-
-
-def render_host(inventory: Inventory, host: Host, site: Site, references: References) -> tuple[Rendered, str]:
-    """One host, and the name that it will call itself.
-
-    :raises Faulty: with its problems.
-    """
+def _render_host(
+    site: Site, inventory: Inventory, host: Host, references: References
+) -> tuple[list[Problem], Rendered | None, list[Claim]]:
+    """One host: its problems, or its texts and what others may not have as well."""
     try:
-        values, arguments = host_values(inventory, host)
-    except ComputeError as error:
-        raise Faulty([HostDocument(inventory, host, {}).problem(error.path, error.text)]) from None
-    answers = validate(inventory, host, values)
-    if any(is_reference(text) for _, text in walk_strings(values)):
-        values = resolve_references(inventory, host, values, answers, references)
-        answers = validate(inventory, host, values)
+        checked = evaluate(inventory, host, references, secrets=True)
+    except Faulty as faulty:
+        return faulty.problems, None, []
+    values = dict(checked.values)
     webhook = report_to(values, host, site)
-    return Rendered(host, to_yaml(values), webhook, consoles(answers), arguments), answers.host_name
-
-
-def consoles(answers: Answers) -> str:
-    """Linux's console arguments: the screen, then the serial line, which the installer takes for its own."""
-    console = answers.serial_console
-    if not isinstance(console, SerialConsole):
-        return "console=tty0"
-    return f"console=tty0 console=ttyS{0 if console.port == 'com1' else 1},{console.speed}n8"
-
-
-def validate(inventory: Inventory, host: Host, values: Values) -> Answers:
-    """Return the answers as the model has them.
-
-    :raises Faulty: with every problem, each with its place in the inventory.
-    """
-    try:
-        return Answers.model_validate(values)
-    except ValidationError as error:
-        document = HostDocument(inventory, host, values)
-        details = error.errors(include_url=False, include_input=False, include_context=True)
-        raise Faulty(explain(details, values, document.place, Answers)) from None
-
-
-def resolve_references(inventory: Inventory, host: Host, values: Values, answers: Answers, references: References) -> Values:
-    """Return the values with every secret reference replaced by the secret.
-
-    :raises Faulty: when one names nothing.
-    """
+    console = consoles(checked.answers)
     problems = []
-    for path, secret in secret_paths(answers):
-        if not secret.is_reference:
-            continue
-        try:
-            values = replaced(values, path, references.read(secret.reveal()))
-        except UserError as error:
-            problems.append(HostDocument(inventory, host, values).problem(path, f"found {secret.reveal()!r}; {error.message}"))
-    if problems:
-        raise Faulty(problems)
-    return values
-
-
-def replaced(value: Any, path: yaml_positions.Path, new: Any) -> Any:
-    """Return a tree of values with one of them replaced; the others are shared with the old tree."""
-    if not path:
-        return new
-    first, *rest = path
-    if isinstance(value, list) and isinstance(first, int):
-        return [replaced(inner, tuple(rest), new) if i == first else inner for i, inner in enumerate(value)]
-    return {**value, first: replaced(value[first], tuple(rest), new)}
+    if wrong := line_problem(checked.arguments, host.name, site.url, report=webhook, consoles=console, trust=site.trust):
+        problems.append(HostDocument(inventory, host, {}).problem(("boot_arguments",), wrong[1], wrong[0]))
+    rendered = Rendered(host, to_yaml(values), webhook, console, checked.arguments)
+    return problems, rendered, claims_of(host, checked.answers)
 
 
 def report_to(values: Values, host: Host, site: Site) -> str:

@@ -1,28 +1,28 @@
-"""From an inventory's layers to the values of one host: merged, computed by jinja2, secret references read."""
+"""From an inventory's layers to the values of one host: merged and computed by jinja2."""
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from answerfiles import yaml_positions
-from answerfiles.inventory.inventory import EXTRA, IDENTITY, Host, Inventory, Values
+from answerfiles.inventory import address_functions
+from answerfiles.inventory.exports import Data
+from answerfiles.inventory.inventory import EXTRA, IDENTITY, Host, Inventory, Values, walk_strings
 from answerfiles.problem import Problem
-from answerfiles.secret import REFERENCE
 from answerfiles.yaml_positions import Document, Position, dotted
-from dom0kit.errors import UserError
 
 ONE_EXPRESSION = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*)\}\}", re.S)
-LONGEST_SECRET = 64 * 1024
 
 # Answers are text and numbers, no HTML; the sandbox keeps an inventory from reaching into Python.
 _JINJA = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+_JINJA.globals.update(address_functions.FUNCTIONS)
+_JINJA.filters.update(address_functions.FILTERS)
 
 
 class ComputeError(Exception):
@@ -35,11 +35,14 @@ class ComputeError(Exception):
 
 
 def merge(lower: Any, upper: Any) -> Any:
-    """Merge mappings deeply and replace anything else; neither argument is changed."""
+    """Merge mappings deeply, drop what is null above, and replace anything else; neither argument is changed."""
     if isinstance(lower, dict) and isinstance(upper, dict):
         merged = dict(lower)
         for key, value in upper.items():
             merged[key] = merge(merged[key], value) if key in merged else value
+            if value is None:
+                # What a weaker layer sets is dropped: the setting has its default again.
+                del merged[key]
         return merged
     return upper
 
@@ -70,9 +73,9 @@ class HostDocument(Document):
                     return document.place(full, key=key)
         return document.place(self._host.layers[-1], key=True)
 
-    def problem(self, path: yaml_positions.Path, text: str) -> Problem:
+    def problem(self, path: yaml_positions.Path, text: str, code: str, hint: str = "") -> Problem:
         """Return a problem of this host."""
-        return Problem(self.place(path), dotted(path), text)
+        return Problem(self.place(path), dotted(path), text, code, hint)
 
 
 @lru_cache(maxsize=65536)
@@ -86,25 +89,41 @@ def _compiled(text: str) -> tuple[bool, Any]:
     return False, _JINJA.from_string(text)
 
 
-def computed(value: Any, context: Values, path: yaml_positions.Path = ()) -> Any:
+def is_template(value: Any) -> bool:
+    """Return whether a value is a text that jinja2 computes."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value) and not isinstance(value, Data)
+
+
+def computed(value: Any, context: Values, errors: list[ComputeError], path: yaml_positions.Path = ()) -> Any:
     """Return a tree of values with every expression replaced by its result.
 
-    :raises ComputeError: for the first that cannot be computed.
+    :param errors: those that cannot be computed are added.
     """
     if isinstance(value, dict):
-        return {key: computed(inner, context, (*path, key)) for key, inner in value.items()}
+        return {key: computed(inner, context, errors, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list):
-        return [computed(inner, context, (*path, i)) for i, inner in enumerate(value)]
-    if not isinstance(value, str) or ("{{" not in value and "{%" not in value):
-        return value
+        return [computed(inner, context, errors, (*path, i)) for i, inner in enumerate(value)]
+    if not is_template(value):
+        return str(value) if isinstance(value, Data) else value
     try:
         alone, template = _compiled(value)
         result = template(**context) if alone else template.render(**context)
         # An undefined name shows itself only when it is used.
         return plain(result) if alone else result
-    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
+    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
         said = str(error) or type(error).__name__
-        raise ComputeError(path, f"{value.strip()!r} cannot be computed: {said}") from error
+        errors.append(ComputeError(path, f"{value.strip()!r} cannot be computed: {said}"))
+        return value
+
+
+def syntax_errors(value: Any, path: yaml_positions.Path = ()) -> Iterator[ComputeError]:
+    """Every expression of a tree of values that is none, whatever the names in it mean."""
+    for inner, text in walk_strings(value, path):
+        if is_template(text):
+            try:
+                _compiled(text)
+            except TemplateError as error:
+                yield ComputeError(inner, f"{text.strip()!r} cannot be computed: {error}")
 
 
 def plain(value: Any) -> Any:
@@ -124,73 +143,34 @@ def plain(value: Any) -> Any:
     raise TypeError(f"the result is a {type(value).__name__}, not text, a number, a list or keys and values")
 
 
-def host_values(inventory: Inventory, host: Host) -> tuple[Values, str]:
-    """Return a host's answers as plain values, and its additional kernel arguments.
-
-    :raises ComputeError: when an expression fails.
-    """
-    values = merged(inventory, host)
-    context: Values = {
+def context_of(host: Host) -> Values:
+    """Return what templates of a host can name, but for ``vars``."""
+    return {
         "host": {
             "name": host.name,
             "short": host.name.partition(".")[0],
             "index": host.index,
             "mac": host.mac,
+            "macs": list(host.macs),
             "uuid": host.uuid,
             "serial": host.serial,
             "groups": list(host.groups),
         },
+        "vars": {},
     }
-    context["vars"] = {}
-    context["vars"] = computed(values.get("vars") or {}, context, ("vars",))
+
+
+def host_values(inventory: Inventory, host: Host, errors: list[ComputeError]) -> tuple[Values, str]:
+    """Return a host's answers as plain values, and its additional kernel arguments.
+
+    :param errors: expressions that fail are added; their texts stay in the values as they are.
+    """
+    values = merged(inventory, host)
+    context = context_of(host)
+    context["vars"] = computed(values.get("vars") or {}, context, errors, ("vars",))
+    if errors:
+        return {}, ""
     answers = {key: value for key, value in values.items() if key not in (*IDENTITY, *EXTRA, "groups")}
-    answers = computed(answers, context)
-    answers = {"version": 1, "host_name": host.name, **answers}
-    arguments = computed(values.get("boot_arguments") or "", context, ("boot_arguments",))
+    answers = {"version": 1, "host_name": host.name, **computed(answers, context, errors)}
+    arguments = computed(values.get("boot_arguments") or "", context, errors, ("boot_arguments",))
     return answers, str(arguments)
-
-
-class References:
-    """Reads ``env:NAME`` and ``file:PATH``, each once; files relative to a folder, the last line break left out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._known: dict[str, str] = {}
-
-    def read(self, reference: str) -> str:
-        """Return the value that a reference names.
-
-        :raises UserError: when it is not there or is no text.
-        """
-        if reference not in self._known:
-            kind, _, rest = reference.partition(":")
-            self._known[reference] = self._environment(rest) if kind == "env" else self._file(rest)
-        return self._known[reference]
-
-    @staticmethod
-    def _environment(name: str) -> str:
-        if not os.environ.get(name):
-            raise UserError(f"the environment variable {name} is not set or empty")
-        return os.environ[name]
-
-    def _file(self, name: str) -> str:
-        path = self.folder / name
-        try:
-            with path.open("rb") as file:
-                data = file.read(LONGEST_SECRET + 1)
-            text = data.decode("utf-8")
-        except OSError as error:
-            raise UserError(f"the file {path} cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"the file {path} is not text in UTF-8") from error
-        if len(data) > LONGEST_SECRET:
-            raise UserError(f"the file {path} is larger than {LONGEST_SECRET} bytes")
-        text = text.removesuffix("\n").removesuffix("\r")
-        if not text:
-            raise UserError(f"the file {path} is empty")
-        return text
-
-
-def is_reference(value: Any) -> bool:
-    """Return whether a value is a text such as ``env:NAME`` or ``file:PATH``."""
-    return isinstance(value, str) and value.startswith(("env:", "file:")) and REFERENCE.fullmatch(value) is not None

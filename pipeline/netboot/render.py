@@ -7,20 +7,22 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from answerfiles.inventory import install_markers
 from answerfiles.inventory.inventory import Inventory
 from answerfiles.inventory.render import Rendered, Site, load_key, render_hosts
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.fs import sync_folder
+from dom0kit.fs import sha256_file, sync_folder
 from iso import netboot_menus
 from pipeline.atomic_swap import swap
 from pipeline.netboot.image_source import Image
+from pipeline.netboot.tree_hosts import chosen_hosts, description, kept_hosts, link_hosts
 
 ANSWERS_MODE = 0o640
 ANSWERS_FOLDER = 0o750
@@ -86,48 +88,47 @@ def render(
     *,
     rearm: Sequence[str] = (),
     arm_new: bool = True,
+    limit: Sequence[str] = (),
     trust: str = "",
     group: str | None = None,
 ) -> Result:
     """Write a new tree next to the old one, then exchange their names.
 
-    Hosts that the old tree has stay armed or not armed, but for those in ``rearm``.
-
-    :param rearm: hosts to install again.
+    :param rearm: hosts to install again; others that the old tree has stay armed or not armed.
     :param arm_new: arm the hosts that the old tree does not have.
+    :param limit: hosts and groups to render; of the others the old tree's files are kept. All hosts when it is empty.
     :raises UserError: when a host is wrong, the image is damaged, or the place is not the tree's to take; nothing was written.
     """
-    known = {host.name for host in inventory.hosts}
-    install_markers.check_known(rearm, known, f"--rearm: the inventory {inventory.path}")
     check_place(tree)
     before = hosts_before(tree)
+    chosen = chosen_hosts(inventory, limit)
+    kept = kept_hosts(inventory, tree, chosen, url) if chosen is not None else {}
+    known = {host.name for host in inventory.hosts} if chosen is None else {*chosen, *kept}
+    install_markers.check_known(rearm, known, f"--rearm: the inventory {inventory.path}{' with --limit' if limit else ''}")
     web = web_group(group)
     with reporter.step("check every host") as step:
         site = Site(url, load_key(key_path(tree)), trust)
-        hosts = render_hosts(inventory, site, step.progress)
+        hosts = render_hosts(inventory, site, step.progress, chosen=chosen)
     staging = tree.with_name(f".{tree.name}.{os.getpid()}.new")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        writer = Writer(staging, web)
-        for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", install_markers.FOLDER):
-            (staging / folder).mkdir()
-            (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
-        os.chown(staging / "answers", -1, web)
+        writer = new_folders(staging, web)
         with reporter.step("copy and verify the image") as step:
             writer.sums.update(image.write(staging, old=tree, step=step))
         with reporter.step("write every host's files") as step:
             described = netboot_menus.Tree(url, image.manifest.id, image.manifest.title, trust)
             write_hosts(writer, described, hosts, step)
-            write_common(writer, described, hosts)
+            for name in link_hosts(tree, staging, kept):
+                writer.sums[name] = sha256_file(staging / name)
+            write_common(writer, described, hosts, kept)
         with reporter.step("make it durable and give it its name"):
-            kept = (known & before) - set(rearm)
             arm(staging, rearm, known - before if arm_new else set())
-            keep_armed(tree, staging, kept)
+            keep_armed(tree, staging, (known & before) - set(rearm))
             os.sync()
             replaced = swap(staging, tree)
             if replaced:
                 # What was armed, or has begun to install, between the first look and the exchange.
-                keep_armed(staging, tree, kept)
+                keep_armed(staging, tree, (known & before) - set(rearm))
             sync_folder(tree.parent)
         if replaced:
             with reporter.step("remove the old tree"):
@@ -136,7 +137,16 @@ def render(
         raise UserError(f"{tree} cannot be written: {error.strerror}", "look at free space and permissions") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Result(len(hosts), len(writer.sums), install_markers.armed_hosts(tree))
+    return Result(len(hosts) + len(kept), len(writer.sums), install_markers.armed_hosts(tree))
+
+
+def new_folders(staging: Path, web: int) -> Writer:
+    """Make the folders of a new tree."""
+    for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", install_markers.FOLDER):
+        (staging / folder).mkdir()
+        (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
+    os.chown(staging / "answers", -1, web)
+    return Writer(staging, web)
 
 
 def check_place(tree: Path) -> None:
@@ -207,21 +217,15 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
             step.progress(count / len(hosts), f"{count} of {len(hosts)} hosts")
 
 
-def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered]) -> None:
+def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered], kept: dict[str, Any]) -> None:
     """Write the files that all hosts share, and the lists of hosts."""
     writer.write("grub.cfg", netboot_menus.TOP_CFG)
     for name, text in netboot_menus.NO_MODULES.items():
         writer.write(name, text)
     writer.write("boot/grub.cfg", netboot_menus.grub_cfg(tree))
     writer.write("boot/boot.ipxe", netboot_menus.boot_ipxe(tree))
-    listing = {rendered.host.name: dict(_description(rendered)) for rendered in hosts}
+    listing = {rendered.host.name: dict(description(rendered)) for rendered in hosts} | kept
     whole = {"format": 1, "url": tree.url, "image": tree.id, "title": tree.title, "hosts": listing}
     writer.write("hosts.json", json.dumps(whole, indent=1) + "\n")
     lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(writer.sums.items())]
     writer.write("SHA256SUMS", "".join(lines))
-
-
-def _description(rendered: Rendered) -> Iterator[tuple[str, object]]:
-    yield from rendered.host.identities()
-    yield "groups", list(rendered.host.groups)
-    yield "answers", f"answers/{rendered.host.name}.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,117 @@ def test_invalid_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "host.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match="facts"):
         read_facts(tmp_path / "host.json")
+
+
+INVENTORY = f"""\
+defaults:
+  target: {{disk: {{serial: D1}}}}
+  root: {{password_hash: "{HASH}"}}
+groups: {{g: {{keyboard: 5}}}}
+hosts:
+  a: {{mac: "52:54:00:00:00:01", groups: [g]}}
+  b: {{mac: "52:54:00:00:00:02", groups: [g]}}
+"""
+XML = "<installation><primary-disk>sda</primary-disk></installation>\n"
+KEYS = {"file", "line", "column", "path", "severity", "code", "message", "hint", "hosts"}
+
+
+def test_inventories_are_recognized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(INVENTORY)
+    assert check(path) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"{path} has 1 error\n  {path}:4:24: host a and 1 more: keyboard: found 5; " + (
+        "allowed: a key map's name, as us or de\n"
+    )
+    path.write_text(INVENTORY.replace("keyboard: 5", "keyboard: de"))
+    assert check(path) == 0
+    assert capsys.readouterr().out == f"{path}: valid inventory of 2 hosts\n"
+    assert not list(tmp_path.glob("*.key"))
+
+
+def test_json_is_a_list_with_an_object_for_each_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad, site, xml = (tmp_path / name for name in ("good.yaml", "bad.yaml", "site.yaml", "a.xml"))
+    good.write_text(GOOD)
+    bad.write_text("version: 1\nkeybord: de\n")
+    site.write_text(INVENTORY)
+    xml.write_text(XML)
+    assert check("--json", good) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert check("--json", good, bad, site, xml, tmp_path / "absent.yaml") == 1
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    rows = json.loads(captured.out)
+    assert all(set(row) == KEYS for row in rows)
+    assert {row["file"] for row in rows} == {str(bad), str(site), str(xml), str(tmp_path / "absent.yaml")}
+    (unknown,) = [row for row in rows if row["code"] == "unknown-key"]
+    assert (unknown["line"], unknown["column"], unknown["path"]) == (2, 1, "keybord")
+    (shared,) = [row for row in rows if row["file"] == str(site)]
+    assert shared["hosts"] == ["a", "b"]
+    assert [row["code"] for row in rows if row["file"].endswith("absent.yaml")] == ["unreadable"]
+
+
+def test_annotations_of_github(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a,b%.yaml"
+    path.write_text("version: 1\nkeybord: de\n" + GOOD.partition("\n")[2])
+    assert check("--format", "github", path) == 1
+    line = capsys.readouterr().out
+    assert line.startswith(f"::error file={tmp_path}/a%2Cb%25.yaml,line=2,col=1,title=unknown-key::keybord: unknown key")
+    assert line.count("\n") == 1
+
+
+def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, code, said in (
+        (GOOD, 0, "<stdin>: valid, installs xen1"),
+        (INVENTORY, 1, "<stdin>:4:24: host a and 1 more: keyboard"),
+        ("\xff", 1, "standard input is not text in UTF-8"),
+        ("", 1, "the file is empty"),
+    ):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode("latin-1"))))
+        assert check("-") == code
+        captured = capsys.readouterr()
+        assert said in captured.out + captured.err
+
+
+def test_folders_and_parts_of_inventories(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {
+        "one/host.yaml": GOOD,
+        "one/.hidden.yaml": "nonsense: [",
+        "one/other.yaml": "on: push\njobs: {}\n",
+        "one/notes.txt": "x",
+        "site/a-rack.yaml": 'hosts: {c: {mac: "52:54:00:00:00:03", groups: [g]}}\n',
+        "site/inventory.yaml": "include: a-rack.yaml\n" + INVENTORY.replace("keyboard: 5", "keyboard: de"),
+        "site/hosts.d/d.yaml": 'hosts: {d: {mac: "52:54:00:00:00:04"}}\n',
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert check(tmp_path) == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/one/host.yaml: valid, installs xen1 on the disk with (serial: DISK1)\n"
+        f"{tmp_path}/site/inventory.yaml: valid inventory of 4 hosts in 3 files\n"
+    )
+    # A hook gives the file that changed.
+    assert check(tmp_path / "site/hosts.d/d.yaml") == 0
+    assert "inventory.yaml: valid inventory of 4 hosts" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert check(tmp_path / "empty") == 1
+    assert "has neither answer files nor inventories" in capsys.readouterr().err
+
+
+def test_an_inventory_of_ansible_is_recognized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "hosts.yml"
+    path.write_text("all:\n  hosts:\n    xen1: {ansible_host: 192.0.2.1}\n")
+    assert check(path) == 1
+    assert "an inventory of Ansible's own; export it: ansible-inventory --list" in capsys.readouterr().err
+
+
+def test_facts_do_not_go_with_an_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "site.yaml").write_text(INVENTORY.replace("keyboard: 5", "keyboard: de"))
+    host = written(tmp_path / "host.json", facts().to_json())
+    assert check(tmp_path / "site.yaml", "--facts", host) == 1
+    assert "--facts are of one machine" in capsys.readouterr().err
+    (tmp_path / "a.yaml").write_text(GOOD.replace("DISK1", "OTHER"))
+    assert check(tmp_path / "a.yaml", "--facts", host, "--json") == 1
+    assert [row["code"] for row in json.loads(capsys.readouterr().out)] == ["not-installable"]

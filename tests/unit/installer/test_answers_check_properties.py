@@ -13,7 +13,7 @@ from answerfiles.host_naming import fill
 from answerfiles.reader import parse_answers
 from answerfiles.secret import unresolved
 from dom0kit.units import GIB, human_bytes
-from installer.answers_check import NOMINAL, plan_of
+from installer.answers_check import nominal_image, plan_of
 from installer.hardware.facts_json import facts_from_json
 from installer.model.hardware import Disk, Facts, Nic
 from installer.plan.plan import make_plan
@@ -30,6 +30,6 @@ def test_what_is_checked_is_planned(drawn: tuple[Values, list[Values], list[str]
     plan = make_plan(facts, answers, manifest(), OPTIONS)
     assert plan.host_name == fill(answers.host_name, {"mac": plan.nic_mac})
     assert unresolved(answers) == []
-    shown = plan_of(answers, facts, NOMINAL).render()
+    shown = plan_of(answers, facts, nominal_image()).render()
     assert "saltsalt" not in shown
     assert human_bytes(facts.disks[0].size) in shown

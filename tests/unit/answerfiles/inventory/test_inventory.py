@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from answerfiles.inventory.inventory import MOST_SHOWN, Inventory, InventoryError, parse_inventory
+from answerfiles.inventory.inventory import MOST_SHOWN, Inventory, InventoryError
 from answerfiles.inventory.render import Site, render_hosts, report_token
+from answerfiles.inventory.sources import parse_inventory
 
 SITE = Site("http://192.0.2.1", b"k" * 32)
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from answerfiles.inventory import install_markers
-from answerfiles.inventory.inventory import InventoryError, parse_inventory
+from answerfiles.inventory.inventory import InventoryError
+from answerfiles.inventory.sources import parse_inventory
 from answerfiles.lab_server.config import read_hosts
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from iso.layout import BOOT_HYBRID, PATHS
 from pipeline import answers_cli
 from pipeline.atomic_swap import swap
-from pipeline.netboot import image_source, render
+from pipeline.netboot import image_source, preview, render
 
 ID = "0123456789abcdef"
 HOSTS = """\
@@ -188,3 +189,95 @@ def test_swap(tmp_path: Path) -> None:
     assert swap(tmp_path / "new", tmp_path / "place") is True
     assert (tmp_path / "new/a").exists()
     assert not (tmp_path / "place/a").exists()
+
+
+def look(image: image_source.Image, tree: Path, text: str, *limit: str) -> str:
+    inventory = parse_inventory(text, tree.parent / "inv.yaml")
+    shown = preview.preview(inventory, tree, "http://192.0.2.1", Reporter("render"), limit=list(limit), image_id=ID)
+    return shown.render()
+
+
+def tree_bytes(tree: Path) -> dict[str, bytes | None]:
+    return {str(p): p.read_bytes() if p.is_file() else None for p in tree.parent.rglob("*")}
+
+
+def test_a_preview_writes_nothing_and_shows_no_secret(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    before = tree_bytes(tree)
+    assert "xen1, xen2: added\nhosts: 2 added, 0 changed, 0 removed, 0 unchanged" in look(image, tree, HOSTS)
+    assert tree_bytes(tree) == before
+    make(image, tree)
+    before = tree_bytes(tree)
+    assert look(image, tree, HOSTS) == "hosts: 0 added, 0 changed, 0 removed, 2 unchanged"
+    new = HOSTS.replace("abcdefghijkl", "ABCDEFGHIJKL").replace(
+        'xen2: {mac: "52:54:00:00:00:02"', "xen3: {serial: S3, keyboard: de"
+    )
+    new = new.replace("serial: S1", "serial: S1, time: {zone: UTC}, boot_arguments: quiet")
+    shown = look(image, tree, new)
+    assert "ABCDEFGHIJKL" not in shown
+    assert "abcdefghijkl" not in shown
+    assert shown.splitlines() == [
+        "xen1: changed",
+        "  ~ root.password_hash: ******** -> ********",
+        "  + time: {zone: 'UTC'}",
+        "  + kernel argument quiet",
+        "xen2: removed",
+        "xen3: added",
+        "hosts: 1 added, 1 changed, 1 removed, 0 unchanged",
+    ]
+    assert look(image, tree, new, "xen3").splitlines() == [
+        "xen3: added",
+        "hosts: 1 added, 0 changed, 0 removed, 0 unchanged",
+    ]
+    assert tree_bytes(tree) == before
+
+
+def test_limited_to_a_host_or_a_group(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    make(image, tree)
+    old = (tree / "answers/xen2.yaml").read_bytes()
+    new = HOSTS.replace("hosts:\n", "groups: {g: {keyboard: de}}\nhosts:\n").replace("serial: S1", "serial: S2, groups: [g]")
+    new = new.replace("defaults:\n", "defaults:\n  time: {zone: UTC}\n")
+    assert make(image, tree, new, limit=["g"]).hosts == 2
+    assert "keyboard: de" in (tree / "answers/serial-S2.yaml").read_text()
+    assert not (tree / "answers/serial-S1.yaml").exists()
+    assert (tree / "answers/xen2.yaml").read_bytes() == old
+    assert (tree / "answers/mac-52-54-00-00-00-02.yaml").readlink() == Path("xen2.yaml")
+    assert set(json.loads((tree / "hosts.json").read_text())["hosts"]) == {"xen1", "xen2"}
+    sums = {line.split("  ")[1]: line.split("  ")[0] for line in (tree / "SHA256SUMS").read_text().splitlines()}
+    there = {str(p.relative_to(tree)) for p in tree.rglob("*") if p.is_file() and not p.is_symlink()}
+    assert set(sums) == {name for name in there if not name.startswith("armed/")} - {"SHA256SUMS"}
+    assert all(hashlib.sha256((tree / name).read_bytes()).hexdigest() == sha256 for name, sha256 in sums.items())
+    # A fault of another host does not matter; one of the chosen does.
+    faulty = new.replace('xen2: {mac: "52:54:00:00:00:02"', 'xen2: {mac: "52:54:00:00:00:02", keyboard: 5')
+    assert make(image, tree, faulty, limit=["xen1"]).hosts == 2
+    # A host that is new to the inventory comes into the tree, and is armed, when it is rendered.
+    more = new + "  xen7: {serial: S7}\n"
+    assert make(image, tree, more, limit=["xen1"]).armed == {"xen1", "xen2"}
+    with pytest.raises(UserError, match="with --limit has no host xen7"):
+        make(image, tree, more, limit=["xen1"], rearm=["xen7"])
+    assert make(image, tree, more, limit=["xen7"]).armed == {"xen1", "xen2", "xen7"}
+    make(image, tree, new)
+    with pytest.raises(InventoryError, match="host xen2: keyboard"):
+        make(image, tree, faulty, limit=["xen2"])
+    with pytest.raises(UserError, match="--limit xen9: the inventory has no such host or group"):
+        make(image, tree, new, limit=["xen9"])
+    taken = new.replace("serial: S2", "serial: S2, uuid: 00112233-4455-6677-8899-aabbccddeeff").replace("00:00:01", "00:00:09")
+    taken = taken.replace("00:00:02", "00:00:01").replace("00:00:09", "00:00:02")
+    with pytest.raises(UserError, match="mac-52-54-00-00-00-02 belonged to xen2"):
+        make(image, tree, taken, limit=["xen1"])
+    assert make(image, tree, taken).hosts == 2
+
+
+def test_several_macs_have_boot_files_each(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    text = HOSTS.replace('mac: "52:54:00:00:00:01"', 'mac: ["52:54:00:00:00:01", "52:54:00:00:00:11"]')
+    make(image, tree, text)
+    for mac in ("52-54-00-00-00-01", "52-54-00-00-00-11"):
+        assert (tree / f"boot/hosts/mac-{mac}.ipxe").is_file()
+        assert (tree / f"answers/mac-{mac}.yaml").readlink() == Path("xen1.yaml")
+    entry = json.loads((tree / "hosts.json").read_text())["hosts"]["xen1"]
+    assert entry["mac"] == "52:54:00:00:00:01"
+    assert entry["macs"] == ["52:54:00:00:00:01", "52:54:00:00:00:11"]
+    make(image, tree, text, limit=["xen2"])
+    assert (tree / "boot/hosts/mac-52-54-00-00-00-11.cfg").is_file()

@@ -1,0 +1,1 @@
+"""Check files of every kind: which files, what each is, its problems, and their output for people and programs."""

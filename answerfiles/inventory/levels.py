@@ -1,0 +1,68 @@
+"""Check defaults and groups on their own, so that a fault is found before a host uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from answerfiles.error_messages import explain, value_at
+from answerfiles.inventory.inventory import EXTRA, Inventory, Values, walk_strings
+from answerfiles.inventory.references import is_reference
+from answerfiles.inventory.templating import is_template, syntax_errors
+from answerfiles.model import Answers
+from answerfiles.problem import Problem
+from answerfiles.yaml_positions import Path, dotted
+
+FINAL = frozenset({"unknown-key", "uplink", "bridges", "route"})
+"""Codes of faults in keys and values that stay faults, whatever other levels add."""
+
+
+def level_problems(inventory: Inventory) -> list[Problem]:
+    """Return the faults of defaults and groups that no host can make right."""
+    levels: list[Path] = [("defaults",), *(("groups", name) for name in inventory.layer(("groups",)))]
+    return [problem for level in levels for problem in _problems(inventory, level)]
+
+
+def _problems(inventory: Inventory, level: Path) -> list[Problem]:
+    document = inventory.document
+    values = {key: value for key, value in inventory.layer(level).items() if key not in EXTRA}
+    problems = [
+        Problem(document.place((*level, *error.path)), dotted((*level, *error.path)), error.text, "template")
+        for error in syntax_errors(inventory.layer(level))
+    ]
+    open_ends = [path for path, text in walk_strings(values) if is_template(text) or is_reference(text)]
+    values = _without_nulls(values)
+    try:
+        Answers.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=True)
+    else:
+        return problems
+    places: dict[str, Path] = {}
+
+    def place(path: Path, key: bool) -> Any:
+        places[dotted(path)] = path
+        return document.place((*level, *path), key=key)
+
+    for problem in explain(details, values, place, Answers):
+        path = places.get(problem.field, ())
+        if _is_final(problem, path, values) and not any(end[: len(path)] == path or path[: len(end)] == end for end in open_ends):
+            problems.append(problem._replace(field=dotted((*level, *path))))
+    return problems
+
+
+def _is_final(problem: Problem, path: Path, values: Values) -> bool:
+    """Return whether a fault stays one when stronger levels add keys; lists are replaced as a whole and must be complete."""
+    if problem.code in FINAL:
+        return True
+    if any(isinstance(part, int) for part in path):
+        return True
+    return problem.code != "missing" and path != () and not isinstance(value_at(values, path), dict)
+
+
+def _without_nulls(values: Any) -> Any:
+    """Return values without what is null: it drops what weaker levels set."""
+    if isinstance(values, dict):
+        return {key: _without_nulls(value) for key, value in values.items() if value is not None}
+    return values
