@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,15 +42,23 @@ class Result:
 
 @dataclass
 class Writer:
-    """Writes small files below a folder and keeps their checksums."""
+    """Writes small files below a folder and keeps their checksums.
+
+    :param old: the tree that is replaced: a file that is the same there is linked, which neither takes space nor time to write.
+    """
 
     folder: Path
     group: int
+    old: Path
     sums: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a new file; syncfs(2) writes it to the disk with the others before the folder gets its name."""
         data = text.encode()
+        self.sums[name] = hashlib.sha256(data).hexdigest()
+        if self._is_same(name, data, mode):
+            os.link(self.old / name, self.folder / name)
+            return
         fd = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             os.fchmod(fd, mode)
@@ -58,7 +67,26 @@ class Writer:
             os.write(fd, data)
         finally:
             os.close(fd)
-        self.sums[name] = hashlib.sha256(data).hexdigest()
+
+    def link(self, first: str, name: str) -> None:
+        """Give a file that was written a second name."""
+        os.link(self.folder / first, self.folder / name)
+        self.sums[name] = self.sums[first]
+
+    def _is_same(self, name: str, data: bytes, mode: int) -> bool:
+        """Return whether the old tree has a file of this content, mode and group."""
+        try:
+            fd = os.open(self.old / name, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(fd)
+            group = self.group if mode == ANSWERS_MODE else status.st_gid
+            if (status.st_mode, status.st_size, status.st_gid) != (stat.S_IFREG | mode, len(data), group):
+                return False
+            return status.st_uid == os.geteuid() and os.read(fd, len(data) + 1) == data
+        finally:
+            os.close(fd)
 
 
 def key_path(tree: Path) -> Path:
@@ -112,7 +140,7 @@ def render(
     staging = tree.with_name(f".{tree.name}.{os.getpid()}.new")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        writer = new_folders(staging, web)
+        writer = new_folders(staging, web, tree)
         with reporter.step("copy and verify the image") as step:
             writer.sums.update(image.write(staging, old=tree, step=step))
         with reporter.step("write every host's files") as step:
@@ -140,13 +168,13 @@ def render(
     return Result(len(hosts) + len(kept), len(writer.sums), install_markers.armed_hosts(tree))
 
 
-def new_folders(staging: Path, web: int) -> Writer:
+def new_folders(staging: Path, web: int, old: Path) -> Writer:
     """Make the folders of a new tree."""
     for folder in ("", "boot", "boot/hosts", "boot/x86_64-efi", "answers", "images", install_markers.FOLDER):
         (staging / folder).mkdir()
         (staging / folder).chmod(ANSWERS_FOLDER if folder == "answers" else 0o755)
     os.chown(staging / "answers", -1, web)
-    return Writer(staging, web)
+    return Writer(staging, web, old)
 
 
 def check_place(tree: Path) -> None:
@@ -209,10 +237,14 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
         arguments = netboot_menus.host_arguments(
             tree, name, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
         )
-        for alias in netboot_menus.host_names(rendered.host.identities()):
+        first, *others = netboot_menus.host_names(rendered.host.identities())
+        writer.write(f"boot/hosts/{first}.cfg", netboot_menus.host_cfg(name, arguments))
+        writer.write(f"boot/hosts/{first}.ipxe", netboot_menus.host_ipxe(name, arguments))
+        for alias in others:
+            for kind in ("cfg", "ipxe"):
+                writer.link(f"boot/hosts/{first}.{kind}", f"boot/hosts/{alias}.{kind}")
+        for alias in (first, *others):
             os.symlink(f"{name}.yaml", writer.folder / f"answers/{alias}.yaml")
-            writer.write(f"boot/hosts/{alias}.cfg", netboot_menus.host_cfg(name, arguments))
-            writer.write(f"boot/hosts/{alias}.ipxe", netboot_menus.host_ipxe(name, arguments))
         if count % 100 == 0:
             step.progress(count / len(hosts), f"{count} of {len(hosts)} hosts")
 

@@ -281,3 +281,18 @@ def test_several_macs_have_boot_files_each(image: image_source.Image, tmp_path: 
     assert entry["macs"] == ["52:54:00:00:00:01", "52:54:00:00:00:11"]
     make(image, tree, text, limit=["xen2"])
     assert (tree / "boot/hosts/mac-52-54-00-00-00-11.cfg").is_file()
+
+
+def test_files_that_stay_the_same_are_linked(image: image_source.Image, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    make(image, tree)
+    names = ["answers/xen1.yaml", "answers/xen2.yaml", "boot/hosts/serial-S1.cfg", "boot/grub.cfg", "hosts.json"]
+    before = {name: (tree / name).stat().st_ino for name in names}
+    assert (tree / "boot/hosts/mac-52-54-00-00-00-01.cfg").samefile(tree / "boot/hosts/serial-S1.cfg")
+    (tree / "boot/grub.cfg").write_text("damaged")
+    (tree / "answers/xen2.yaml").chmod(0o644)
+    make(image, tree, HOSTS.replace("serial: S1", "serial: S1, keyboard: de"))
+    after = {name: (tree / name).stat().st_ino for name in names}
+    assert {name for name in names if before[name] == after[name]} == {"boot/hosts/serial-S1.cfg", "hosts.json"}
+    assert (tree / "answers/xen2.yaml").stat().st_mode & 0o777 == 0o640
+    assert "dom0kit_host" in (tree / "boot/grub.cfg").read_text()
