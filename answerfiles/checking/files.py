@@ -70,10 +70,11 @@ def check_files(paths: Iterable[Path]) -> list[Checked]:
     sources: list[Source] = []
     results: list[Checked] = []
     for path in dict.fromkeys(paths):
-        try:
-            sources += _named(path)
-        except UserError as error:
-            results.append(unreadable(str(path), error))
+        for found in _named(path):
+            if isinstance(found, Source):
+                sources.append(found)
+            else:
+                results.append(found)
     checked = [check_source(source) for source in sources]
     parts = {file.resolve() for result in checked for file in result.files[1:]}
     whole = [
@@ -104,28 +105,38 @@ def check_source(source: Source) -> Checked:
     return Checked(source.name, source.kind, tuple(reading.warnings), reading.answers)
 
 
-def _named(path: Path) -> list[Source]:
-    """Return what one argument names.
-
-    :raises UserError: when it cannot be read, or a folder has nothing to check.
-    """
-    if str(path) == STANDARD_INPUT:
-        try:
-            text = sys.stdin.buffer.read().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"standard input is not text in UTF-8: byte {error.start}", "save it as UTF-8") from error
-        return [Source(Path(STDIN_NAME), STDIN_NAME, text, kind_of(text))]
-    if path.is_dir():
-        found = [source for file in _below(path) if (source := _source(file)).kind != "other"]
-        if not found:
+def _named(path: Path) -> list[Source | Checked]:
+    """Return what one argument names: texts to check, and results for what cannot be read."""
+    try:
+        if str(path) == STANDARD_INPUT:
+            return [_standard_input()]
+        if path.is_dir():
+            found = [source for file in _below(path) if (source := _source(file)).kind != "other" or isinstance(source, Checked)]
+            if found:
+                return found
             raise UserError(f"the folder {path} has neither answer files nor inventories", f"their names end in {_suffixes()}")
-        return found
-    source = _source(path)
-    if _in_hosts_folder(path):
-        # A part of an inventory: that of the folder above which reads it.
-        above = [_source(file) for file in files_of(path.resolve().parent.parent)]
-        return [other for other in above if other.kind == "inventory"] or [source]
-    return [source]
+        if _in_hosts_folder(path) and path.is_file():
+            # A part of an inventory: that of the folder above which reads it.
+            above = [_source(file) for file in files_of(path.resolve().parent.parent)]
+            if whole := [other for other in above if other.kind == "inventory"]:
+                return [*whole]
+    except UserError as error:
+        return [unreadable(str(path), error)]
+    except OSError as error:
+        return [unreadable(str(path), UserError(f"{path} cannot be read: {error.strerror}"))]
+    return [_source(path)]
+
+
+def _standard_input() -> Source:
+    """Return the text of standard input.
+
+    :raises UserError: when it is no text.
+    """
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"standard input is not text in UTF-8: byte {error.start}", "save it as UTF-8") from error
+    return Source(Path(STDIN_NAME), STDIN_NAME, text, kind_of(text))
 
 
 def _in_hosts_folder(path: Path) -> bool:
@@ -136,8 +147,11 @@ def _suffixes() -> str:
     return ", ".join((*SUFFIXES[:-1], ".xml")) + f" and {SUFFIXES[-1]}"
 
 
-def _source(path: Path) -> Source:
-    text = read_text(path)
+def _source(path: Path) -> Source | Checked:
+    try:
+        text = read_text(path)
+    except UserError as error:
+        return unreadable(str(path), error)
     return Source(path, str(path), text, kind_of(text))
 
 

@@ -229,3 +229,14 @@ def test_facts_do_not_go_with_an_inventory(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "a.yaml").write_text(GOOD.replace("DISK1", "OTHER"))
     assert check(tmp_path / "a.yaml", "--facts", host, "--json") == 1
     assert [row["code"] for row in json.loads(capsys.readouterr().out)] == ["not-installable"]
+
+
+def test_a_folder_of_a_project_has_other_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "pom.xml").write_text("<?xml version='1.0'?>\n<project/>\n")
+    (tmp_path / "package.json").write_text('{"name": "x",\n\t"version": "1"}')
+    (tmp_path / "rules.yaml").write_text("groups:\n- name: x\n  rules: []\n")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert check("--json", tmp_path) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["file"], row["code"]) for row in rows] == [(f"{tmp_path}/binary.yaml", "unreadable")]
