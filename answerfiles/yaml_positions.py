@@ -25,6 +25,8 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
+UNQUOTED = "'{{' without quotes begins a mapping; write a template in quotes: \"{{ ... }}\""
+
 PURE: type[Any] = yaml.SafeLoader
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", PURE)
 
@@ -136,7 +138,10 @@ class _Builder:
         values: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                self.fault(event, path, "a key must be a word, not a list, a mapping or an alias", "yaml-key")
+                if isinstance(event, yaml.MappingStartEvent) and event.flow_style:
+                    self.fault(event, path, UNQUOTED, "yaml-template")
+                else:
+                    self.fault(event, path, "a key must be a word, not a list, a mapping or an alias", "yaml-key")
                 self._skip(event, path)
                 self._skip(next(self.events), path)
                 continue
@@ -188,7 +193,10 @@ def read_document(text: str, *, loader: type[Any] | None = None) -> Document:
     except yaml.MarkedYAMLError as error:
         # The snippet that the error carries could hold a secret: only its words are taken, without quoted ones.
         said = ", ".join(part for part in (error.context, error.problem) if part)
-        document.faults.append(Fault(_position(error.problem_mark or error.context_mark), (), f"this is not YAML: {said}"))
+        position = _position(error.problem_mark or error.context_mark)
+        # What follows an unquoted template is no YAML either.
+        if not any(fault.text == UNQUOTED and fault.position.line == position.line for fault in document.faults):
+            document.faults.append(Fault(position, (), f"this is not YAML: {said}"))
         document.value = None
     except (_Refused, ValueError, OverflowError) as error:
         # PyYAML's own parser passes on what chr() says to an escape such as "\\UFFFFFFFF".

@@ -10,6 +10,7 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 def _interface(value: Any) -> Interface:
+    str(value)  # a name that is not defined says so here
     if isinstance(value, bool | int) or not isinstance(value, str):
         raise ValueError(f"found {value!r}; allowed: an address or a network as text, as 192.0.2.10/24")
     try:
@@ -19,6 +20,7 @@ def _interface(value: Any) -> Interface:
 
 
 def _number(value: Any, what: str) -> int:
+    str(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(f"found {value!r}; allowed as {what}: a whole number")
     try:

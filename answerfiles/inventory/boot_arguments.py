@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 KEPT = 2047
 """Characters of its command line that Linux keeps on x86 (COMMAND_LINE_SIZE, with the zero at its end)."""
 OURS = frozenset(
     {"boot", "initrd", "BOOT_IMAGE"} | {f"dom0kit.{name}" for name in ("answers", "armed", "image", "mode", "report", "trust")}
 )
 """Arguments that rendering sets; of two the last would count."""
+TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 FORBIDDEN = frozenset("\"'\\$;{}<>|&")
 
 
 def argument_problem(value: object) -> tuple[str, str] | None:
     """Return code and text of what is wrong with ``boot_arguments`` as an inventory has them; None when nothing is.
 
-    Braces are allowed: the text may be a template.
+    Templates in it may have any characters: what they make of them is checked by :func:`line_problem`.
     """
-    if not isinstance(value, str) or not value.isprintable() or set(value) & (FORBIDDEN - set("{}")):
+    if not isinstance(value, str) or not value.isprintable() or set(TEMPLATE.sub("", value)) & FORBIDDEN:
         return "boot-arguments", "allowed: kernel arguments on one line, without quotes and the characters $ ; < > | & \\"
     return None
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from answerfiles.error_messages import explain, value_at
 from answerfiles.inventory.inventory import EXTRA, Inventory, Values, walk_strings
 from answerfiles.inventory.references import is_reference
-from answerfiles.inventory.templating import is_template, syntax_errors
+from answerfiles.inventory.templating import is_template, syntax_errors, without_nulls
 from answerfiles.model import Answers
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Path, dotted
@@ -32,7 +32,7 @@ def _problems(inventory: Inventory, level: Path) -> list[Problem]:
         for error in syntax_errors(inventory.layer(level))
     ]
     open_ends = [path for path, text in walk_strings(values) if is_template(text) or is_reference(text)]
-    values = _without_nulls(values)
+    values = without_nulls(values)
     try:
         Answers.model_validate(values)
     except ValidationError as error:
@@ -59,10 +59,3 @@ def _is_final(problem: Problem, path: Path, values: Values) -> bool:
     if any(isinstance(part, int) for part in path):
         return True
     return problem.code != "missing" and path != () and not isinstance(value_at(values, path), dict)
-
-
-def _without_nulls(values: Any) -> Any:
-    """Return values without what is null: it drops what weaker levels set."""
-    if isinstance(values, dict):
-        return {key: _without_nulls(value) for key, value in values.items() if value is not None}
-    return values

@@ -47,6 +47,13 @@ def merge(lower: Any, upper: Any) -> Any:
     return upper
 
 
+def without_nulls(values: Any) -> Any:
+    """Return values without what is null: it drops what weaker levels set, also when none of them does."""
+    if isinstance(values, dict):
+        return {key: without_nulls(value) for key, value in values.items() if value is not None}
+    return values
+
+
 def merged(inventory: Inventory, host: Host) -> Values:
     """Return a host's values: defaults, then its groups in order, then its own."""
     values: Values = {}
@@ -170,7 +177,7 @@ def host_values(inventory: Inventory, host: Host, errors: list[ComputeError]) ->
     context["vars"] = computed(values.get("vars") or {}, context, errors, ("vars",))
     if errors:
         return {}, ""
-    answers = {key: value for key, value in values.items() if key not in (*IDENTITY, *EXTRA, "groups")}
+    answers = without_nulls({key: value for key, value in values.items() if key not in (*IDENTITY, *EXTRA, "groups")})
     answers = {"version": 1, "host_name": host.name, **computed(answers, context, errors)}
     arguments = computed(values.get("boot_arguments") or "", context, errors, ("boot_arguments",))
     return answers, str(arguments)
