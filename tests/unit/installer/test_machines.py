@@ -17,7 +17,7 @@ import yaml
 
 from answerfiles.reader import parse_answers
 from answerfiles.yaml_writer import to_yaml
-from installer.answers_check import NOMINAL
+from installer.answers_check import nominal_image
 from installer.hardware.facts_json import read_facts
 from installer.model.refusals import INSTALLATION
 from installer.plan.plan import Options, Plan, PlanError, make_plan
@@ -39,7 +39,7 @@ def case_of(name: str, number: int) -> dict[str, Any]:
 
 def plan_of(name: str, case: dict[str, Any]) -> Plan:
     answers = parse_answers(to_yaml({**BASE, **case["answers"]}), f"tests/machines/{name}.yaml")
-    return make_plan(read_facts(FOLDER / f"{name}.json"), answers, NOMINAL, Options("the image", uuid.UUID(int=1)))
+    return make_plan(read_facts(FOLDER / f"{name}.json"), answers, nominal_image(), Options("the image", uuid.UUID(int=1)))
 
 
 def differences(wanted: Any, found: Any, place: str = "") -> list[str]:
