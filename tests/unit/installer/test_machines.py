@@ -28,7 +28,7 @@ CASES = [
     (name, number) for name in MACHINES for number in range(len(yaml.safe_load((FOLDER / f"{name}.yaml").read_text())["cases"]))
 ]
 CODES = {refusal.code for refusal in INSTALLATION.refusals}
-BASE = {"version": 1, "host_name": "xen1", "root": {"ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me"], "lock": True}}
+BASE = {"version": 1, "host_name": "xen1", "root": {"ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me"], "lock": True}}
 """What answers need in addition to a case's own."""
 
 
