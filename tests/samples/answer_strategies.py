@@ -62,8 +62,8 @@ route = st.sampled_from([("198.51.100.0/24", "192.0.2.1"), ("2001:db8:1::/48", "
     lambda pair: some({"to": st.just(pair[0]), "via": st.just(pair[1])}, {"metric": st.integers(0, 2**32 - 1)})
 )
 chap = some({"user": word, "secret": secret}, {}) | some(
-    {"user": word, "secret": secret, "target_user": word, "target_secret": secret}, {}
-)
+    {"user": word, "secret": secret, "target_user": word, "target_secret": word}, {}
+).filter(lambda both: both["secret"] != both["target_secret"])
 portal = some(
     {"address": address | host},
     {"port": st.integers(1, 65535), "target": st.just("iqn.2026-01.org.example:a"), "chap": chap},
@@ -80,12 +80,16 @@ script = some(
         ]
     )
 )
-ntp_source = some({"server": host | address}, {"prefer": st.booleans(), "min_poll": st.integers(-7, 24)}) | some(
+time_server = host.map("ntp.{}".format) | address
+ntp_source = some({"server": time_server}, {"prefer": st.booleans(), "min_poll": st.integers(-7, 24)}) | some(
     {"pool": host}, {"max_sources": st.integers(1, 16), "nts": st.just(False)}
 )
 pool = st.one_of(
     some({}, {"toolstack": st.sampled_from(["ganeti", "xapi", "xl"])}),
-    some({"create": some({"name": host}, {"address": address})}, {"toolstack": st.sampled_from(["ganeti", "xapi"])}),
+    some(
+        {"create": some({"name": host.map("pool.{}".format)}, {"address": st.just("192.0.2.254")})},
+        {"toolstack": st.sampled_from(["ganeti", "xapi"])},
+    ),
     some({"join": st.fixed_dictionaries({"token": join_token})}, {"toolstack": st.just("ganeti")}),
     st.fixed_dictionaries(
         {
@@ -146,7 +150,7 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
             {
                 "time": some(
                     {},
-                    {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "ntp": st.lists(host | address | ntp_source, max_size=2)},
+                    {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "ntp": st.lists(time_server | ntp_source, max_size=2)},
                 ),
                 "keyboard": st.sampled_from(["us", "de", "fr-latin1"]),
                 "ssh": st.sampled_from(["on", "off"]),
@@ -164,6 +168,8 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
             },
         )
     )
+    if not {"password_hash", "ask"} & set(chosen["root"]):
+        chosen.pop("ssh", None)  # without SSH nobody could log in
     if "multipath" not in without and not mirrored and "disks" not in guests and draw(st.booleans()):
         # The array's disk comes twice, and once more as the map that stands for both.
         number = disks[0]["wwn"].removeprefix("0x")
@@ -184,7 +190,7 @@ def san() -> st.SearchStrategy[Values]:
         {},
         {
             "initiator": st.just("iqn.2026-01.org.example:h"),
-            "portals": st.lists(portal, max_size=2),
+            "portals": st.lists(portal, max_size=2, unique_by=lambda found: found["address"]),
             "nics": st.lists(nic, max_size=1),
         },
     )
@@ -305,4 +311,7 @@ def networks(draw: st.DrawFn, without: tuple[str, ...]) -> tuple[Values, list[st
         for bridge in network["bridges"]:
             if bridge.get("bond", {}).get("mode") != "lacp":
                 bridge.get("bond", {}).pop("lacp_rate", None)
+            for port in bridge.get("vlans", ()):
+                if port.get("mtu", 0) > bridge.get("mtu", 9216):
+                    port.pop("mtu")
     return network, cards

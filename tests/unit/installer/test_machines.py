@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from answer_strategies import KEY
 
 from answerfiles.reader import parse_answers
 from answerfiles.yaml_writer import to_yaml
@@ -28,7 +29,7 @@ CASES = [
     (name, number) for name in MACHINES for number in range(len(yaml.safe_load((FOLDER / f"{name}.yaml").read_text())["cases"]))
 ]
 CODES = {refusal.code for refusal in INSTALLATION.refusals}
-BASE = {"version": 1, "host_name": "xen1", "root": {"ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnBRbMEdnMNvxD5eUDkqi+QJrcrngSFVQw4sCbJyCwE me"], "lock": True}}
+BASE = {"version": 1, "host_name": "xen1", "root": {"ssh_keys": [KEY], "lock": True}}
 """What answers need in addition to a case's own."""
 
 
