@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 
+LOOPS_ALLOWED: ContextVar[bool] = ContextVar("LOOPS_ALLOWED", default=False)
+"""Whether loop devices may be targets: for ``dom0kit install --allow-loop``, by which the installer itself is tested."""
+LOOP = r"/dev/loop\d+"
 NEVER = (
     (r"/dev/(?:(?:s|v|xv|h)d[a-z]+\d+|(?:nvme\d+(?:c\d+)?n\d+|mmcblk\d+|md\d+|nbd\d+|cciss/c\d+d\d+)p\d+)", "a partition"),
     (r"/dev/.*-part\d+", "a partition"),
@@ -31,6 +35,8 @@ TRANSPORTS = {"nvme": {"nvme"}, "vd": {"virtio"}, "sd": {"sata", "ata", "sas", "
 
 def never_a_disk(path: str) -> str:
     """Return what a path is when it is never a disk to install on; "" otherwise."""
+    if LOOPS_ALLOWED.get() and re.fullmatch(LOOP, path):
+        return ""
     return next((what for pattern, what in NEVER if re.fullmatch(pattern, path)), "")
 
 

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_root import LVM_CONF, SQUASHFS
+from kernel_features import has
+from live_root import LVM_CONF
 from loop_devices import LoopDisk, loop_disk
 
+from answerfiles.checks.device_paths import LOOPS_ALLOWED
 from dom0kit.events import Reporter, Step
 from installer.apply.image_copy import PROGRAMS
 from installer.command_log import Commands
@@ -66,19 +68,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"NOT TESTED, without {what}: {count} tests", yellow=True)
 
 
-def has(feature: str) -> bool:
-    """Return whether the kernel has a feature, after its modules were asked for, or the image has been built."""
-    if feature == "image":
-        return SQUASHFS.exists()
-    modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool")}[feature]
-    if shutil.which("modprobe"):
-        subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
-    if feature == "md":
-        mdstat = Path("/proc/mdstat")
-        return mdstat.exists() and "[raid1]" in mdstat.read_text()
-    return "device-mapper" in Path("/proc/misc").read_text()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _namespace(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give the run its own mounts, which end with it, and an LVM that sees loop devices alone.
@@ -93,6 +82,12 @@ def _namespace(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / "devices").mkdir()
     (folder / "lvm.conf").write_text(LVM_CONF)
     subprocess.run(["mount", "--bind", folder, "/etc/lvm"], check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loops_are_disks() -> None:
+    """Allow answers to name loop devices, as ``dom0kit install --allow-loop`` does."""
+    LOOPS_ALLOWED.set(True)
 
 
 @pytest.fixture

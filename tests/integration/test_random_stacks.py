@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import has
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from kernel_features import has
 from loop_devices import MIB, LoopDisk, digest, held_open, loop_disk, mounted, output, signatures
 from raid_superblock import superblock
 

@@ -1,0 +1,22 @@
+"""What the kernel and the build folder of this machine have, of what some integration tests need."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from live_root import SQUASHFS
+
+
+def has(feature: str) -> bool:
+    """Return whether the kernel has a feature, after its modules were asked for, or the image has been built."""
+    if feature == "image":
+        return SQUASHFS.exists()
+    modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool")}[feature]
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
+    if feature == "md":
+        mdstat = Path("/proc/mdstat")
+        return mdstat.exists() and "[raid1]" in mdstat.read_text()
+    return "device-mapper" in Path("/proc/misc").read_text()
