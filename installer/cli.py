@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from answerfiles.checks.device_paths import LOOPS_ALLOWED
 from answerfiles.model import Answers
 from answerfiles.reader import read_answers
 from dom0kit.cli import Add
@@ -83,6 +84,7 @@ def configure_install(parser: argparse.ArgumentParser) -> None:
 def run_install(arguments: argparse.Namespace) -> int:
     """Run ``dom0kit install``; exit code 1 if it failed or was not confirmed."""
     out = sys.stderr if arguments.json else sys.stdout
+    LOOPS_ALLOWED.set(arguments.allow_loop)
     session = open_session(out, arguments.logs, image=arguments.image, loops=arguments.allow_loop)
     return guarded(session, lambda: install(arguments, session))
 

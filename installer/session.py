@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from answerfiles.checks.device_paths import LOOPS_ALLOWED
 from answerfiles.model import Answers
 from dom0kit import http_client
 from dom0kit.errors import OF_HARDWARE, UserError
@@ -121,7 +120,6 @@ def open_session(out: TextIO, logs: Path = LOGS, *, image: Path = IMAGE, loops: 
             reporter.sinks.append(json_sink(VIRTIO_PORT))
         except OSError as error:
             print(f"events do not go to {VIRTIO_PORT}: {error.strerror}", file=out)
-    LOOPS_ALLOWED.set(loops)
     return Session(reporter, commands, out, logs, image, loops, reports)
 
 
