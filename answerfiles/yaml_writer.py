@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from answerfiles.field_paths import Path
+
 # What needs no quotes in YAML 1.1 and 1.2; the words and numbers of both are quoted.
 PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./@+=-]|:(?! |$)| (?![ #]|$))*")
 WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -48,25 +50,39 @@ def is_block(value: Any) -> bool:
     )
 
 
-def _lines(value: Any, indent: str) -> Iterator[str]:
-    """Return the lines of a mapping or a list that is not empty."""
+def comment(indent: str, text: str) -> str:
+    """Return a comment's line; characters that cannot be printed become question marks."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    return f"{indent}# {printable}".rstrip()
+
+
+def lines_of(value: Any, above: dict[Path, list[str]], path: Path = (), indent: str = "") -> Iterator[str]:
+    """Return the lines of a mapping or a list that is not empty.
+
+    :param above: comments by the key that they stand above; those that were written are taken out.
+    :param path: of the value.
+    """
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _entry(f"{indent}{scalar(key)}:", inner, indent + "  ")
+            here = (*path, key)
+            if above:  # most documents have no comments, and thousands are written at a time
+                yield from (comment(indent, line) for line in above.pop(here, ()))
+            yield from _entry(f"{indent}{scalar(key)}:", inner, above, here, indent + "  ")
     else:
-        for inner in value:
+        for index, inner in enumerate(value):
+            here = (*path, index)
             if isinstance(inner, dict) and inner:
-                first, *rest = _lines(inner, indent + "  ")
+                first, *rest = lines_of(inner, above, here, indent + "  ")
                 yield f"{indent}- {first.lstrip()}"
                 yield from rest
             else:
-                yield from _entry(f"{indent}-", inner, indent + "  ")
+                yield from _entry(f"{indent}-", inner, above, here, indent + "  ")
 
 
-def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
+def _entry(head: str, value: Any, above: dict[Path, list[str]], path: Path, indent: str) -> Iterator[str]:
     if isinstance(value, dict | list) and value:
         yield head
-        yield from _lines(value, indent)
+        yield from lines_of(value, above, path, indent)
     elif is_block(value):
         yield f"{head} |"
         yield from (indent + line if line else "" for line in value[:-1].split("\n"))
@@ -76,4 +92,4 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 def to_yaml(value: dict[str, Any]) -> str:
     """Return a mapping of strings, numbers, booleans, null, lists and mappings as a YAML document."""
-    return "\n".join(_lines(value, "")) + "\n" if value else "{}\n"
+    return "\n".join(lines_of(value, {})) + "\n" if value else "{}\n"

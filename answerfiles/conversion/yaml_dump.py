@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from answerfiles.field_paths import Path
 from answerfiles.problem import Problem
-from answerfiles.yaml_positions import Path
-from answerfiles.yaml_writer import is_block, scalar
+from answerfiles.yaml_writer import comment, lines_of
 
 ORDER = (
     "version",
@@ -51,9 +51,9 @@ def to_yaml(
     head = [f"Converted from {name}."]
     head += [f"- line {note.position.line}, {_about(note)}" for note in warnings]
     head += above.pop((), [])
-    lines = [_comment("", line) for line in head]
-    lines += _mapping(ordered, (), "", above)
-    lines += [_comment("", line) for rest in above.values() for line in rest]
+    lines = [comment("", line) for line in head]
+    lines += lines_of(ordered, above)
+    lines += [comment("", line) for rest in above.values() for line in rest]
     return "\n".join(lines) + "\n"
 
 
@@ -73,43 +73,3 @@ def _nearest(value: dict[str, Any], path: Path) -> Path:
         else:
             break
     return found or path[:1]
-
-
-def _comment(indent: str, text: str) -> str:
-    return f"{indent}# {_printable(text)}".rstrip()
-
-
-def _mapping(value: dict[str, Any], path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
-    for key, inner in value.items():
-        here = (*path, key)
-        yield from (_comment(indent, line) for line in above.pop(here, []))
-        yield from _entry(f"{indent}{scalar(key)}:", inner, here, indent + "  ", above)
-
-
-def _list(value: list[Any], path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
-    for index, inner in enumerate(value):
-        here = (*path, index)
-        if isinstance(inner, dict) and inner:
-            first, *rest = _mapping(inner, here, indent + "  ", above)
-            yield f"{indent}- {first.lstrip()}"
-            yield from rest
-        else:
-            yield from _entry(f"{indent}-", inner, here, indent + "  ", above)
-
-
-def _entry(head: str, value: Any, path: Path, indent: str, above: dict[Path, list[str]]) -> Iterator[str]:
-    if isinstance(value, dict) and value:
-        yield head
-        yield from _mapping(value, path, indent, above)
-    elif isinstance(value, list) and value:
-        yield head
-        yield from _list(value, path, indent, above)
-    elif is_block(value):
-        yield f"{head} |"
-        yield from (indent + line if line else "" for line in value[:-1].split("\n"))
-    else:
-        yield f"{head} {scalar(value)}"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
