@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from answerfiles.generated_part import renewed
 from answerfiles.inventory.schema import inventory_schema_text
 from answerfiles.json_schema import schema_text
 from answerfiles.model import Answers
@@ -74,11 +75,7 @@ def page(text: str) -> str:
 
     :raises UserError: when the page has no place for it.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UserError("the page has no place for the reference", f"put the lines {BEGIN!r} and {END!r} into it")
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+    return renewed(text, BEGIN, tables(), END, "reference")
 
 
 def main(arguments: list[str]) -> int:

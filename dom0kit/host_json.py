@@ -78,7 +78,7 @@ class WebhookJson(TypedDict, total=False):
 
 
 class ReportsJson(TypedDict, total=False):
-    """Who is told of events."""
+    """The recipients of events."""
 
     webhook: WebhookJson | None
 

@@ -127,7 +127,7 @@ def shown(url: str) -> str:
 def server_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port of a URL."""
     parts = split(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def split(url: str) -> SplitResult:

@@ -1,4 +1,4 @@
-"""An HTTP proxy: which requests go over it, and what programs are told of it (pure)."""
+"""An HTTP proxy: which requests go over it, and the environment variables that name it to programs (pure)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from answerfiles.checks.addresses import edge
+from answerfiles.checks.pci_address import plain_slot
 from answerfiles.checks.refusal import Finding
 from answerfiles.model import Answers, NicSelector
 from answerfiles.model.network import Management, Uplink
@@ -64,11 +65,6 @@ def _same_card(one: NicSelector, other: NicSelector) -> bool:
         return True
     shared = first.keys() & second.keys()
     return bool(shared & {"mac", "slot", "name"}) and all(first[key] == second[key] for key in shared)
-
-
-def plain_slot(slot: str) -> str:
-    """Return a PCI address with its domain, in lower case."""
-    return slot.lower() if slot.count(":") > 1 else f"0000:{slot.lower()}"
 
 
 def _bridge_names(answers: Answers, cards: list[Card]) -> Iterator[Finding]:

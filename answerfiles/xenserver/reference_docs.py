@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from answerfiles.field_paths import dotted
+from answerfiles.generated_part import renewed
 from answerfiles.xenserver import codes
 from answerfiles.xenserver.conversion_log import Notes
 from answerfiles.xenserver.convert import Draft, carry_over
@@ -192,11 +193,7 @@ def page(text: str) -> str:
 
     :raises UserError: when the page has no place for them.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UserError("the page has no place for the tables", f"put the lines {BEGIN!r} and {END!r} into it")
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+    return renewed(text, BEGIN, tables(), END, "tables")
 
 
 def main(arguments: list[str]) -> int:

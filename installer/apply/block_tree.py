@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.units import SECTOR
+from installer.hardware.sysfs import read
 
 SYS = Path("/sys")
 KPARTX = re.compile(r"part\d+-")
@@ -93,43 +94,36 @@ def read_device(name: str, root: Path = SYS) -> Device:
     slaves = _names(folder / "slaves")
     if kind == "disk" and slaves:
         kind = re.sub(r"\d+$", "", name)
-    title = _text(dm / "name")
-    external = _text(md / "metadata_version").removeprefix("external:")
+    title = read(dm / "name")
+    external = read(md / "metadata_version").removeprefix("external:")
     partitions = sorted(node.parent.name for node in folder.glob("*/partition"))
     above = dict.fromkeys((*partitions, *_names(folder / "holders"), *_members(name, root)))
     return Device(
         name=name,
-        number=_text(folder / "dev"),
+        number=read(folder / "dev"),
         path=f"/dev/mapper/{title}" if title else f"/dev/{name}",
         kind=kind,
-        uuid=_text(dm / "uuid"),
+        uuid=read(dm / "uuid"),
         start=_sectors(folder / "start"),
         size=_sectors(folder / "size"),
         data=tuple((node.name.removeprefix("dev-"), _sectors(node / "offset")) for node in sorted(md.glob("dev-*"))),
         container=external.strip("/").partition("/")[0] if external.startswith(("/", "-")) else "",
         below=slaves,
-        read_only=_text(folder / "ro") == "1",
+        read_only=read(folder / "ro") == "1",
         above=tuple(read_device(other, root) for other in above),
     )
 
 
 def _members(name: str, root: Path) -> list[str]:
     # The volumes of a container use its disks directly, but it cannot be stopped before them.
-    if not _text(root / "class/block" / name / "md/metadata_version").startswith("external:"):
+    if not read(root / "class/block" / name / "md/metadata_version").startswith("external:"):
         return []
     own = f"external:/{name}/"
     return sorted(
         node.parent.parent.name
         for node in (root / "class/block").glob("md*/md/metadata_version")
-        if _text(node).replace("external:-", "external:/").startswith(own)
+        if read(node).replace("external:-", "external:/").startswith(own)
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def _names(folder: Path) -> tuple[str, ...]:
@@ -137,7 +131,7 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def _sectors(path: Path) -> int:
-    text = _text(path)
+    text = read(path)
     # sysfs counts in units of 512 bytes, whatever the disk's sectors are.
     return int(text) * SECTOR if text.isdigit() else 0
 

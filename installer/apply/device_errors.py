@@ -14,6 +14,7 @@ from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.process import CommandFailed
 from installer.apply.block_tree import SYS
 from installer.command_log import Commands
+from installer.hardware.sysfs import read
 from installer.model import refusals
 from installer.model.hardware import Disk
 
@@ -112,16 +113,9 @@ def medium(file: str, root: Path = SYS) -> str:
     except OSError:
         return f"with {Path(file).parent}"
     words = [
-        text for name in ("device/model", "device/serial", "serial") if (text := _read(node / name) or _read(node.parent / name))
+        text for name in ("device/model", "device/serial", "serial") if (text := read(node / name) or read(node.parent / name))
     ]
     return f"/dev/{node.name}" + (f" ({', '.join(dict.fromkeys(words))})" if words else "")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def full_file_system(file: str) -> str:

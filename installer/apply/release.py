@@ -112,18 +112,18 @@ def refuse_if_in_use(disks: tuple[OldDisk, ...], commands: Commands, root: Path 
     udev.settle(commands, note=commands.note)
     found: list[str] = []
 
-    def nobody() -> bool:
+    def released() -> bool:
         trees = list(read_trees(disks, root).values())
         found[:] = in_use.problems(trees, in_use.openers(root / "proc")) or claims(trees)
         return not found
 
     with suppress(TimedOut):
-        poll(nobody, SECONDS_IN_USE, LOOK_SECONDS, "the disks to be released")
+        poll(released, SECONDS_IN_USE, LOOK_SECONDS, "the disks to be released")
     refuse(found)
 
 
 def claims(trees: list[Device]) -> list[str]:
-    """Return the topmost devices that the kernel has given to somebody exclusively."""
+    """Return the topmost devices that the kernel has open exclusively."""
     tops = [device for device in walk(trees) if not device.above]
     tops += [tree for tree in trees if not stacked([tree]) and tree not in tops]
     found = []

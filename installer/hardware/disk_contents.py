@@ -76,38 +76,39 @@ def find_contents(
     :param signatures: those of the disk itself.
     :param head: its first bytes; empty if they are not known.
     """
-    disk = _text(node, "path")
+    disk = text_of(node, "path")
     found = []
     for kind, identifier in signatures:
         if kind in ("gpt", "dos"):
             own = gpt_guid(head) if kind == "gpt" else dos_id(head)
-            found.append(Content(disk, kind, own or _text(node, "ptuuid").lower()))
+            found.append(Content(disk, kind, own or text_of(node, "ptuuid").lower()))
         elif kind != "PMBR":
             found.append(_identify(disk, kind, identifier, output, read))
     found += _fallback(node, found)
     for part in below(node):
-        path, kind = _text(part, "path"), _text(part, "type")
+        path, kind = text_of(part, "path"), text_of(part, "type")
         if not kind.startswith(WITH_CONTENT):
             continue
         inside = [_identify(path, *one, output, read) for one in parse_wipefs(output(["wipefs", "--json", "--no-act", path]))]
         inside = [content for content in inside if content.kind not in ("dos", "gpt", "PMBR")]
         inside += _fallback(part, inside)
-        if windows := LDM_TYPES.get(_text(part, "parttype").lower()):
+        if windows := LDM_TYPES.get(text_of(part, "parttype").lower()):
             inside.append(Content(path, windows, ldm_group(head, path, part, read) if windows == "ldm" else ""))
         found += inside
     return tuple(dict.fromkeys(found))
 
 
-def _text(node: Node, key: str) -> str:
+def text_of(node: Node, key: str) -> str:
+    """Return a value of lsblk's output as text; "" without one."""
     return str(node.get(key) or "").strip()
 
 
 def _fallback(node: Node, found: list[Content]) -> list[Content]:
     """Return the content that lsblk reports if wipefs did not."""
-    kind, path = _text(node, "fstype"), _text(node, "path")
+    kind, path = text_of(node, "fstype"), text_of(node, "path")
     if not kind or any(content.kind == kind for content in found if content.device == path):
         return []
-    return [Content(path, kind, _text(node, "uuid"))]
+    return [Content(path, kind, text_of(node, "uuid"))]
 
 
 def _identify(path: str, kind: str, identifier: str, output: Output, read: ReadPart) -> Content:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dom0kit.machine_identity import MAC
 from dom0kit.process import QUERY_SECONDS, Runner
+from installer.hardware.sysfs import read
 from installer.model.hardware import USB_FUNCTIONS
 from network.observed import records
 
@@ -46,10 +47,10 @@ def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
     for folder in sorted((root / NET).glob("*")):
         if not (folder / "device").exists():
             continue
-        url = option_text(_read(root / LEASES / _read(folder / "ifindex")))
-        carrier = {"1": True, "0": False}.get(_read(folder / "carrier"))
+        url = option_text(read(root / LEASES / read(folder / "ifindex")))
+        carrier = {"1": True, "0": False}.get(read(folder / "carrier"))
         # A member of a bond shows the bond's address in place of its own.
-        mac = (_read(folder / "bonding_slave/perm_hwaddr") or _read(folder / "address")).lower()
+        mac = (read(folder / "bonding_slave/perm_hwaddr") or read(folder / "address")).lower()
         usb = (folder / "device/driver").resolve().name.startswith(USB_FUNCTIONS)
         links.append(Link(folder.name, mac, carrier, addresses.get(folder.name, ()), url, usb))
     return links
@@ -57,7 +58,7 @@ def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
 
 def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
     """Return the MAC address of the boot network card, noted by the initramfs by address or name; or ""."""
-    text = _read(root / BOOT_NIC)
+    text = read(root / BOOT_NIC)
     if MAC.fullmatch(text.lower()):
         return text.lower()
     return next((link.mac for link in links if link.name == text), "")
@@ -82,11 +83,3 @@ def option_text(lease: str) -> str:
             except ValueError:
                 return ""
     return ""
-
-
-def _read(path: Path) -> str:
-    # Reading the carrier of a card that is down fails with EINVAL.
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""

@@ -13,7 +13,7 @@ from dom0kit.linux.multipath_maps import Map, parse_maps
 from dom0kit.machine_identity import MAC, machine_uuid
 from dom0kit.process import run
 from installer.hardware import lvm_volumes
-from installer.hardware.disk_contents import Node, Output, below, find_contents, parse_wipefs
+from installer.hardware.disk_contents import Node, Output, below, find_contents, parse_wipefs, text_of
 from installer.hardware.disk_ends import Ends, ReadPart, read_ends, read_part
 from installer.hardware.disk_kinds import KernelLog, is_card, why_unusable
 from installer.hardware.installations import read_installations
@@ -57,10 +57,6 @@ def parse_lsblk(text: str) -> list[Node]:
     return [device for device in devices if isinstance(device, dict)]
 
 
-def _text(node: Node, key: str) -> str:
-    return str(node.get(key) or "").strip()
-
-
 def _mounts(node: Node) -> list[str]:
     mounts = {str(m) for part in (node, *below(node)) for m in part.get("mountpoints") or () if m}
     return sorted(mounts)
@@ -69,14 +65,14 @@ def _mounts(node: Node) -> list[str]:
 def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
     # A GPT includes its protective MBR; naming both adds nothing.
     words = [f"{name} signature" for name in signatures if name != "PMBR" or "gpt" not in signatures]
-    own, title = f"{_text(node, 'fstype')} signature", _text(node, "label")
+    own, title = f"{text_of(node, 'fstype')} signature", text_of(node, "label")
     words = [f"{word} (label '{title}')" if title and word == own else word for word in words]
     for part in (node, *below(node)):
-        kind, name = _text(part, "type"), _text(part, "path")
-        label = _text(part, "label") or _text(part, "partlabel")
-        holds = " ".join(word for word in (_text(part, "fstype"), f"'{label}'" if label else "") if word)
+        kind, name = text_of(part, "type"), text_of(part, "path")
+        label = text_of(part, "label") or text_of(part, "partlabel")
+        holds = " ".join(word for word in (text_of(part, "fstype"), f"'{label}'" if label else "") if word)
         if part is node:
-            table = _text(part, "pttype")
+            table = text_of(part, "pttype")
             if holds and not signatures:
                 words.append(holds)
             elif table and not signatures:
@@ -88,35 +84,35 @@ def _contents(node: Node, signatures: tuple[str, ...]) -> tuple[str, ...]:
 
 def disk_from(node: Node, signatures: tuple[str, ...] = (), *, paths: tuple[str, ...] = ()) -> Disk:
     """Return a disk from its lsblk tree and its signatures."""
-    maps = [_text(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
+    maps = [text_of(child, "path") for child in node.get("children") or () if child.get("type") == "mpath"]
     return Disk(
-        path=_text(node, "path"),
-        kind=_text(node, "type"),
+        path=text_of(node, "path"),
+        kind=text_of(node, "type"),
         size=int(node.get("size") or 0),
         sector=int(node.get("log-sec") or 512),
-        model=_text(node, "model"),
-        serial=_text(node, "serial"),
-        wwn=_text(node, "wwn"),
+        model=text_of(node, "model"),
+        serial=text_of(node, "serial"),
+        wwn=text_of(node, "wwn"),
         transport=transport(node),
         rotational=bool(node.get("rota")),
         removable=bool(node.get("rm")),
         read_only=bool(node.get("ro")),
-        partitions=tuple(_text(part, "path") for part in below(node) if part.get("type") == "part"),
+        partitions=tuple(text_of(part, "path") for part in below(node) if part.get("type") == "part"),
         contents=_contents(node, signatures),
         mounts=tuple(_mounts(node)),
         volumes=tuple(
-            dict.fromkeys((_text(p, "type"), _text(p, "path")) for p in below(node) if p.get("type") not in ("part", "mpath"))
+            dict.fromkeys((text_of(p, "type"), text_of(p, "path")) for p in below(node) if p.get("type") not in ("part", "mpath"))
         ),
         paths=paths,
         map=maps[0] if maps else "",
-        address=_text(node, "hctl"),
+        address=text_of(node, "hctl"),
     )
 
 
 def transport(node: Node) -> str:
     """Return the transport in the answers' terms; lsblk has none for most SCSI controllers such as virtio-scsi."""
-    word = {"spi": "scsi", "fcoe": "fc"}.get(_text(node, "tran"), _text(node, "tran"))
-    return word or ("scsi" if _text(node, "path").startswith("/dev/sd") else "")
+    word = {"spi": "scsi", "fcoe": "fc"}.get(text_of(node, "tran"), text_of(node, "tran"))
+    return word or ("scsi" if text_of(node, "path").startswith("/dev/sd") else "")
 
 
 def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
@@ -127,13 +123,13 @@ def disk_nodes(trees: list[Node]) -> list[tuple[Node, tuple[str, ...]]]:
     maps: dict[str, tuple[Node, list[str]]] = {}
     disks: list[tuple[Node, tuple[str, ...]]] = []
     for tree in trees:
-        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(_text(tree, "path")):
+        if tree.get("type") in DISK_KINDS and not NEVER.fullmatch(text_of(tree, "path")):
             disks.append((tree, ()))
         for child in tree.get("children") or ():
             if child.get("type") == "mpath":
-                known = {key: _text(child, key) or _text(tree, key) for key in FROM_PATHS}
+                known = {key: text_of(child, key) or text_of(tree, key) for key in FROM_PATHS}
                 known["tran"] = known["tran"] or transport(tree)
-                maps.setdefault(_text(child, "path"), ({**child, **known}, []))[1].append(_text(tree, "path"))
+                maps.setdefault(text_of(child, "path"), ({**child, **known}, []))[1].append(text_of(tree, "path"))
     return disks + [(node, tuple(paths)) for node, paths in maps.values()]
 
 
@@ -194,9 +190,9 @@ def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
 
 def fill_from_sysfs(node: Node, folder: Path) -> Node:
     """Add fields from ``/sys/class/block/<name>`` that lsblk lacks if udev does not know the device."""
-    name = _text(node, "kname") or _text(node, "name")
-    serial = _text(node, "serial") or read(folder / name / "serial") or read(folder / name / "device/serial")
-    wwn = _text(node, "wwn") or read(folder / name / "wwid") or read(folder / name / "device/wwid")
+    name = text_of(node, "kname") or text_of(node, "name")
+    serial = text_of(node, "serial") or read(folder / name / "serial") or read(folder / name / "device/serial")
+    wwn = text_of(node, "wwn") or read(folder / name / "wwid") or read(folder / name / "device/wwid")
     return {**node, "serial": serial, "wwn": wwn}
 
 
@@ -255,10 +251,10 @@ def collect(
         # Loop devices without a file are spare ones.
         if node.get("type") == "loop" and not (loops and node.get("size")):
             continue
-        path = _text(node, "path")
+        path = text_of(node, "path")
         disk = read_disk(node, disk_from(node, paths=paths), ask, reader)
         # Links to a map point to /dev/dm-N, while its path is below /dev/mapper.
-        links = aliases.get(f"/dev/{_text(node, 'kname')}", aliases.get(path, ()))
+        links = aliases.get(f"/dev/{text_of(node, 'kname')}", aliases.get(path, ()))
         disk = replace(disk, aliases=links, lun=known.get(path))
         disk = replace(disk, uses=purposes(disk, used))
         disks.append(replace(disk, unusable=why_unusable(disk, log), removable=disk.removable or is_card(disk, root)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from answerfiles.checks.pci_address import plain_slot
 from answerfiles.model import Answers, Bridge, Management, NicSelector
 from installer.model import refusals
 from installer.model.hardware import Facts, Nic
@@ -37,12 +38,6 @@ class Uplink:
         each = (f"{nic.name} {nic.mac}" + ("" if reason == plain[nic.mac] else f", {reason}") for nic, reason in self.cards)
         cards = "; ".join(each) or "no network card"
         return f"{name}: {f'bond ({self.bond}) of ' if self.bond else ''}{cards}"
-
-
-def plain_slot(text: str) -> str:
-    """Return a PCI address with its domain, in lower case."""
-    lower = text.lower()
-    return lower if lower.count(":") > 1 else f"0000:{lower}"
 
 
 def mismatch(nic: Nic, selector: NicSelector) -> str:
