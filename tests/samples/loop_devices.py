@@ -136,24 +136,27 @@ def after_power_cut(disk: LoopDisk, folder: Path) -> Iterator[Path]:
 
 
 def replace_on_medium(file: Path, old: bytes, new: bytes) -> int:
-    """Replace a text in the file behind a disk, where the file has data; return how often it was there."""
+    """Replace a text in the file behind a disk, where the file has data; return how often it was there.
+
+    By pread(2) and pwrite(2): lseek(2) finds the data, and a buffered file that does not know of it writes to another place.
+
+    :param new: as long as ``old``.
+    """
+    assert len(old) == len(new)
     count = 0
-    with file.open("r+b") as medium:
-        end = os.fstat(medium.fileno()).st_size
+    with file.open("r+b", buffering=0) as medium:
+        number = medium.fileno()
         place = 0
-        while place < end:
+        while True:
             try:
-                start = os.lseek(medium.fileno(), place, os.SEEK_DATA)
+                start = os.lseek(number, place, os.SEEK_DATA)
             except OSError:
-                break
-            place = os.lseek(medium.fileno(), start, os.SEEK_HOLE)
-            medium.seek(start)
-            data = medium.read(place - start)
+                return count
+            place = os.lseek(number, start, os.SEEK_HOLE)
+            data = os.pread(number, place - start, start)
             if old in data:
                 count += data.count(old)
-                medium.seek(start)
-                medium.write(data.replace(old, new))
-    return count
+                assert os.pwrite(number, data.replace(old, new), start) == len(data)
 
 
 def digest(disk: LoopDisk) -> str:
