@@ -68,17 +68,34 @@ def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
 
 
 def boot_words(disk: Path, work: Path) -> str:
-    """Return the kernel arguments that name image and state of an installed disk, from the host's boot menu.
+    """Return the kernel arguments that name image, partition and state of an installed disk, from the host's boot menu.
+
+    GRUB's variable for the partition that it started from gets its value here, as the menu gets it from GRUB's ``probe``.
 
     :raises ScenarioFailed: when the menu has none.
     """
     volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
     menu = _debugfs(volume, "cat /boot/grub/grub.cfg")
     volume.unlink()
-    found = re.search(r"boot=dom0kit dom0kit\.image=\S+ dom0kit\.state=\S+", menu)
+    output = run(["sgdisk", f"--info={SYSTEM}", disk]).output
+    guid = re.search(r"Partition unique GUID: (\S+)", output)
+    if not guid:
+        raise ScenarioFailed(f"partition {SYSTEM} of {disk.name} has no GUID: {output}")
+    return words_of_menu(menu, guid.group(1).lower())
+
+
+def words_of_menu(menu: str, partition_uuid: str) -> str:
+    """Return the kernel arguments of the first entry that name image, partition and state.
+
+    :raises ScenarioFailed: when the menu has none, or one with a variable of GRUB that has no value here.
+    """
+    found = re.search(r"boot=dom0kit dom0kit\.image=\S+( dom0kit\.partition=\S+)? dom0kit\.state=\S+", menu)
     if not found:
-        raise ScenarioFailed(f"the boot menu on {disk.name} names no image: {menu[:300]}")
-    return found.group(0)
+        raise ScenarioFailed(f"the boot menu names no image: {menu}")
+    words = found.group(0).replace("$partition", partition_uuid)
+    if "$" in words:
+        raise ScenarioFailed(f"the boot menu has variables of GRUB without a value here: {words}")
+    return words
 
 
 def _debugfs(volume: Path, request: str) -> str:
