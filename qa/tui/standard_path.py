@@ -51,7 +51,7 @@ def nothing(label: str) -> None:
 def begin(operator: Operator, look: Look = nothing) -> None:
     """Go from power-on to the screen of the disks."""
     operator.wait_for_screen(FIRST, limit=timeouts.BOOT)
-    operator.wait_for_text("key map")
+    operator.wait_for_text("Key map")
     look("keyboard")
     operator.press("enter")
     operator.wait_for_screen("What to do")
