@@ -81,13 +81,7 @@ test-results: prepare ## renew docs/test-results.md from the artifacts of the sc
 	@$(DOM0KIT) qa --test-results
 
 docs: prepare ## renew the references that are made from the code: answers, their schema, commands, time limits, refusals, QA
-	@.venv/bin/python -m answerfiles.reference_docs docs/reference
-	@.venv/bin/python -m answerfiles.xenserver.reference_docs docs/reference
-	@.venv/bin/python -m programs.reference_docs
-	@.venv/bin/python -m pipeline.time_limits
-	@.venv/bin/python -m qa.reference_docs
-	@.venv/bin/python -m programs.refusals_page
-	@.venv/bin/python -m qa.scenarios_page
+	@.venv/bin/python -m reference_pages
 
 docs-site: build/docs-venv/ready ## build the documentation as a site with search into build/site
 	@NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs --quiet build --strict --clean

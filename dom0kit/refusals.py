@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,12 +32,3 @@ class RefusalTable:
     title: str
     summary: str
     refusals: tuple[Refusal, ...]
-
-
-def render_page(tables: Iterable[RefusalTable], head: str) -> str:
-    """Return the reference page in Markdown: ``head``, then a section with a table for each component."""
-    lines = [head.rstrip("\n")]
-    for table in tables:
-        lines += ["", f"## {table.title}", "", table.summary, "", "| code | meaning | what to do |", "|---|---|---|"]
-        lines += [f"| `{refusal.code}` | {refusal.meaning} | {refusal.hint} |" for refusal in table.refusals]
-    return "\n".join(lines) + "\n"

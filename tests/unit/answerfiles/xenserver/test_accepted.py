@@ -11,7 +11,7 @@ from answerfiles.reader import read_answers
 from answerfiles.validation import AnswersError
 from answerfiles.xenserver import codes
 from answerfiles.xenserver.convert import convert
-from answerfiles.xenserver.reference_docs import BASE, EXAMPLES, example_file, flat
+from reference_pages.xenserver_answers import BASE, EXAMPLES, example_file, flat
 
 CARD = 'hwaddr="52:54:00:12:34:56"'
 

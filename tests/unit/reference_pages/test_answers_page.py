@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,15 @@ from answerfiles.json_schema import schema, schema_text
 from answerfiles.model import Answers
 from answerfiles.model_introspection import rows
 from answerfiles.reader import read_answers
-from answerfiles.reference_docs import main, page
-from dom0kit.errors import UserError
 from dom0kit.units import MIB
 from programs.build_machine import main as dom0kit
 
 DOCS = Path(__file__).parents[3] / "docs/reference"
 
 
-def test_schema_file_is_current() -> None:
-    assert (DOCS / "answers.schema.json").read_text() == schema_text(), "run 'make docs'"
-
-
-def test_page_is_current() -> None:
-    text = (DOCS / "answers.md").read_text()
-    assert page(text) == text, "run 'make docs'"
-
-
 def test_command_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert dom0kit(["answers", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-
-
-def test_both_are_written(tmp_path: Path) -> None:
-    shutil.copy(DOCS / "answers.md", tmp_path)
-    (tmp_path / "answers.schema.json").write_text("old")
-    assert main([str(tmp_path)]) == 0
-    assert (tmp_path / "answers.schema.json").read_text() == schema_text()
-    (tmp_path / "answers.md").write_text("# no place\n")
-    assert main([str(tmp_path)]) == 1
-    assert main([]) == 2
-    with pytest.raises(UserError, match="no place"):
-        page("")
 
 
 def test_every_record_and_field_is_described() -> None:

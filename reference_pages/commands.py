@@ -1,18 +1,15 @@
-"""The page ``docs/reference/cli.md``, generated from the parsers: ``python -m programs.reference_docs``."""
+"""The page ``cli.md``, generated from the parsers of the commands."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from dom0kit.cli import Program, build_parser
-from dom0kit.fs import write_atomic
 from programs import build_machine, dom0_image, dom0ctl
+from reference_pages.page import PROJECT, cell
 
-PROJECT = Path(__file__).resolve().parents[1]
-PAGE = "docs/reference/cli.md"
 HEAD = """# Commands
 
 <!-- made by 'make docs' from the parsers of the commands -->
@@ -70,7 +67,7 @@ def spelling(action: argparse.Action) -> str:
 def meaning(action: argparse.Action, program: str) -> str:
     """Return an argument's help with its default, without paths of the machine that runs this."""
     text = (action.help or "") % {**vars(action), "prog": program}
-    return clean(text).replace("|", "\\|").replace("\n", " ")
+    return cell(clean(text))
 
 
 def clean(text: str) -> str:
@@ -121,13 +118,3 @@ def page() -> str:
     """Return the page."""
     seen: set[str] = set()
     return "\n".join([HEAD, *(program_text(title, program, seen) for title, program in PROGRAMS)])
-
-
-def main() -> int:
-    """Write the page."""
-    write_atomic(PROJECT / PAGE, page())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

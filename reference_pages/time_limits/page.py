@@ -1,13 +1,14 @@
-"""The page ``docs/reference/time-limits.md``, generated from the source."""
+"""The page ``time-limits.md``, generated from the source."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.time_limits import element_source, python_source
-from pipeline.time_limits.record import KINDS, Limit
+from dom0kit.errors import UserError
+from reference_pages.page import PROJECT, cell
+from reference_pages.time_limits import element_source, python_source
+from reference_pages.time_limits.record import KINDS, Limit
 
-PAGE = "docs/reference/time-limits.md"
 TITLES = (
     ("dom0kit/", "Shared basics"),
     ("installer/tui/", "Installer's screens"),
@@ -56,11 +57,6 @@ def section(limit: Limit) -> str:
     return next((title for start, title in TITLES if limit.where.startswith(start)), "Others")
 
 
-def cell(text: str) -> str:
-    """Return a text for a table's cell."""
-    return text.replace("|", "\\|")
-
-
 def render(limits: list[Limit]) -> str:
     """Return the whole page."""
     lines = [HEAD + "\n".join(f"| {kind} | {what} | {speed} |" for kind, (what, speed) in KINDS.items())]
@@ -78,3 +74,15 @@ def render(limits: list[Limit]) -> str:
             words = (place, limit.what, limit.value, limit.kind, limit.reason, limit.expiry)
             lines.append("| " + " | ".join(cell(word) for word in words) + " |")
     return "\n".join(lines) + "\n"
+
+
+def page(project: Path = PROJECT) -> str:
+    """Return the page of a project.
+
+    :raises UserError: when a limit has no name or no reason.
+    """
+    limits, wrong = collect(project)
+    if wrong:
+        listed = "\n".join(wrong)
+        raise UserError(f"time limits without a name or a reason:\n{listed}", "document them as the others in the same file")
+    return render(limits)

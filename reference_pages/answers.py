@@ -1,29 +1,18 @@
-"""Write the JSON schema and the reference of the answers: ``python -m answerfiles.reference_docs docs/reference``."""
+"""The page ``answers.md``: its tables of all settings, generated from the model."""
 
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from answerfiles.generated_part import renewed
-from answerfiles.inventory.schema import inventory_schema_text
-from answerfiles.json_schema import schema_text
 from answerfiles.model import Answers
 from answerfiles.model_introspection import Shape, rows
-from dom0kit.errors import UserError
-from dom0kit.fs import write_atomic
+from reference_pages.page import cell, renewed
 
 BEGIN = "<!-- made by 'make docs' from the model: begin -->"
 END = "<!-- made by 'make docs' from the model: end -->"
-
-
-def cell(text: str) -> str:
-    """Escape a text for a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def default_text(default: Any) -> str:
@@ -76,24 +65,3 @@ def page(text: str) -> str:
     :raises UserError: when the page has no place for it.
     """
     return renewed(text, BEGIN, tables(), END, "reference")
-
-
-def main(arguments: list[str]) -> int:
-    """Write both files into the folder that is named."""
-    if len(arguments) != 1:
-        print("usage: python -m answerfiles.reference_docs FOLDER", file=sys.stderr)
-        return 2
-    folder = Path(arguments[0])
-    try:
-        made = page((folder / "answers.md").read_text())
-        write_atomic(folder / "answers.md", made)
-        write_atomic(folder / "answers.schema.json", schema_text())
-        write_atomic(folder / "inventory.schema.json", inventory_schema_text())
-    except (OSError, UserError) as error:
-        print(f"answerfiles.reference_docs: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

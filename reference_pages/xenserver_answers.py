@@ -1,26 +1,18 @@
-"""Write the table of what becomes of each element and attribute: every row is an example that is really converted.
-
-``python -m answerfiles.xenserver.reference_docs docs/reference``
-"""
+"""The page ``xenserver-answers.md``: what becomes of each element and attribute; every row is an example that is converted."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from answerfiles.field_paths import dotted
-from answerfiles.generated_part import renewed
 from answerfiles.xenserver import codes
 from answerfiles.xenserver.conversion_log import Notes
 from answerfiles.xenserver.convert import Draft, carry_over
 from answerfiles.yaml_writer import scalar
-from dom0kit.errors import UserError
-from dom0kit.fs import write_atomic
+from reference_pages.page import renewed
 
-PAGE = "xenserver-answers.md"
 BEGIN = "<!-- made by 'make docs' by converting the examples: begin -->"
 END = "<!-- made by 'make docs' by converting the examples: end -->"
 HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"
@@ -194,21 +186,3 @@ def page(text: str) -> str:
     :raises UserError: when the page has no place for them.
     """
     return renewed(text, BEGIN, tables(), END, "tables")
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page in the folder that is named."""
-    if len(arguments) != 1:
-        print("usage: python -m answerfiles.xenserver.reference_docs FOLDER", file=sys.stderr)
-        return 2
-    path = Path(arguments[0]) / PAGE
-    try:
-        write_atomic(path, page(path.read_text()))
-    except (OSError, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

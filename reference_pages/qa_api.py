@@ -1,20 +1,15 @@
-"""The page ``docs/reference/qa-api.md``: what scenarios call, generated from signatures and docstrings.
-
-Run by ``make docs``, as ``python -m qa.reference_docs`` in the project's folder. The source is parsed and not imported.
-"""
+"""The page ``qa-api.md``: what scenarios call, generated from signatures and docstrings of the parsed source."""
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dom0kit.fs import write_atomic
+from reference_pages.page import PROJECT
 
-PAGE = "docs/reference/qa-api.md"
 HEAD = """# What scenarios call
 
 <!-- made by 'make docs' from the signatures and docstrings in qa/ -->
@@ -94,21 +89,10 @@ def entries(path: Path, name: str) -> Iterator[str]:
             yield f"### `{signature(node)}`\n\n{markdown(documentation)}"
 
 
-def render(project: Path) -> str:
+def page() -> str:
     """Return the whole page."""
     parts = [HEAD]
     for section in SECTIONS:
         parts.append(f"## {section.title}\n")
-        parts += [f"{entry}\n" for file, name in section.sources for entry in entries(project / "qa" / file, name) if entry]
+        parts += [f"{entry}\n" for file, name in section.sources for entry in entries(PROJECT / "qa" / file, name) if entry]
     return "\n".join(parts)
-
-
-def main(project: Path) -> int:
-    """Write the page; return the exit code."""
-    (project / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(project / PAGE, render(project))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path.cwd()))

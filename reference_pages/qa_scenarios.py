@@ -1,17 +1,15 @@
-"""The page ``docs/reference/qa-scenarios.md``, generated from decorators and docstrings: ``python -m qa.scenarios_page``."""
+"""The page ``qa-scenarios.md``, generated from decorators and docstrings of scenarios."""
 
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dom0kit.fs import write_atomic
 from qa.metadata import SETS
+from reference_pages.page import PROJECT, cell
 
-PAGE = Path("docs/reference/qa-scenarios.md")
 HEAD = """# Scenarios
 
 <!-- made by 'make docs' from the scenarios' decorators and docstrings -->
@@ -63,24 +61,13 @@ def entries(path: Path) -> Iterator[Entry]:
                 )
 
 
-def render(project: Path) -> str:
+def page() -> str:
     """Return the whole page."""
     parts = [HEAD, "| set | scenarios |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in SETS.items()), ""]
     for folder, title in FOLDERS.items():
         parts += [f"## {title}", "", "| scenario | firmware | tags | what it does |", "|---|---|---|---|"]
-        for path in sorted((project / "qa/scenarios" / folder).glob("test_*.py")):
+        for path in sorted((PROJECT / "qa/scenarios" / folder).glob("test_*.py")):
             for entry in entries(path):
-                text = entry.text.replace("|", "\\|")
-                parts.append(f"| `{entry.name}` | {entry.firmware} | {' '.join(entry.tags)} | {text} |")
+                parts.append(f"| `{entry.name}` | {entry.firmware} | {' '.join(entry.tags)} | {cell(entry.text)} |")
         parts.append("")
     return "\n".join(parts)
-
-
-def main(project: Path) -> int:
-    """Write the page; return the exit code."""
-    write_atomic(project / PAGE, render(project))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path.cwd()))

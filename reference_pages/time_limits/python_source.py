@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.time_limits.record import Limit, fields, value_text
+from reference_pages.time_limits.record import Limit, fields, value_text
 
 FOLDERS = ("dom0kit", "answerfiles", "installer", "firstboot", "pool")
 NAME = re.compile(r"(^|_)(SECONDS|MILLISECONDS|TIMEOUT|DEADLINE|PAUSE|TICK|GRACE|PATIENCE|INTERVAL|DELAY)($|_)")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.time_limits.record import Limit, duration, fields
+from reference_pages.time_limits.record import Limit, duration, fields
 
 FOLDERS = ("image/elements", "installer/bootloader/templates")
 SETTINGS = (
