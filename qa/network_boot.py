@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from answerfiles.reader import is_xml
 from dom0kit.process import run
 from qa import timeouts
 from qa.checks.host_checks import need
@@ -98,7 +99,9 @@ class Tree:
     def tokens(self) -> list[str]:
         """Return the tokens with which the hosts report."""
         files = [self.folder / "answers" / f"{host}.yaml" for host in self.listing["hosts"]]
-        hooks = [yaml.safe_load(file.read_text()).get("reports", {}).get("webhook", {}) for file in files]
+        # XML that was put in the place of a host's answers has no token.
+        values = [yaml.safe_load(text) for file in files if not is_xml(text := file.read_text())]
+        hooks = [value.get("reports", {}).get("webhook", {}) for value in values]
         return [str(hook["token"]) for hook in hooks if "token" in hook]
 
     def is_armed(self, host: str) -> bool:

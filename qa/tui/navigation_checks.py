@@ -16,6 +16,10 @@ BODY = slice(1, 20)
 LIVE = ("Network test",)
 """Screens that change by themselves."""
 TERMINAL = "/dev/ttyS0"
+WRONG_VLAN = "The VLAN must be a number from 1 to 4094, or empty for an untagged network."
+NO_ADDRESS = "Enter the host's address."
+WRONG_SERVER = "dns.example.org"
+"""A name server that is no address."""
 NETWORK_MISTAKES = (
     ("Address/prefix", "10.0.2.15", "The prefix length is missing; write for example 192.0.2.10/24."),
     ("Address/prefix", "10.0.2.15/33", "This is not an address with a prefix length; write for example 192.0.2.10/24."),
@@ -107,7 +111,7 @@ def forth(operator: Operator) -> dict[str, str]:
 
 def known(text: str) -> str:
     """Return a form without the parts that may differ: password fields, and the position in a long text."""
-    lines = [line for line in text.splitlines() if not re.search(r"│ (Password|Once more) |'root'|password is set", line)]
+    lines = [line for line in text.splitlines() if not re.search(r"│ (Password|Repeat password) |'root'|password is set", line)]
     return re.sub(r"[↑↓█▒]", " ", "\n".join(line for line in lines if line.strip("│ ")))
 
 
@@ -187,13 +191,13 @@ def wrong_network(operator: Operator, wanted: Choices) -> None:
     operator.press("down")
     operator.wait_until(lambda: "Static address" in operator.screen.line, "bar on the static address")
     operator.fill("VLAN", "4095")
-    refused(operator, "Host address", "The VLAN must be a number from 1 to 4094, or empty for an untagged network.")
+    refused(operator, "Host address", WRONG_VLAN)
     operator.fill("VLAN", "")
     operator.press_button("Next")
     operator.wait_for_screen("Static IPv4 address")
     operator.wait_for_text("These values come from DHCP")
     operator.fill("Address/prefix", "")
-    refused(operator, "Static IPv4 address", "Enter the host's address.")
+    refused(operator, "Static IPv4 address", NO_ADDRESS)
     for label, text, sentence in NETWORK_MISTAKES:
         operator.fill(label, text)
         refused(operator, "Static IPv4 address", sentence)
@@ -210,8 +214,8 @@ def wrong_network(operator: Operator, wanted: Choices) -> None:
         operator.fill("Host name", text)
         refused(operator, "Host name", sentence)
     operator.fill("Host name", wanted.name)
-    operator.fill("Name servers", "dns.example.org")
-    refused(operator, "Host name", "dns.example.org:")
+    operator.fill("Name servers", WRONG_SERVER)
+    refused(operator, "Host name", f"{WRONG_SERVER}:")
     operator.fill("Name servers", wanted.dns)
     operator.press_button("Next")
 

@@ -10,7 +10,7 @@ from qa import timeouts
 from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.guest.ssh_access import Ssh
+from qa.guest.ssh_access import Credentials, Ssh
 from qa.install.answers import DISK_SERIAL, answers, management
 from qa.install.installed_disk import run_installer
 from qa.install.iso_diff import changed_files
@@ -46,6 +46,13 @@ def test_answers_by_label(scenario: Scenario) -> None:
     need(media.fingerprint(disk) == before, "the disk was written to")
 
 
+def pinned_answers(credentials: Credentials, url: str, fingerprint: str) -> str:
+    """Return answers that report to an https server at ``url``, whose certificate has this fingerprint."""
+    webhook = {"url": f"{url}/report/{{mac}}", "token": TOKEN, "fingerprint": f"sha256:{fingerprint}"}
+    network = {"management": management()}
+    return answers(credentials, host_name="pinned.example.org", network=network, reports={"webhook": webhook})
+
+
 @scenario("answers-https-pinned", firmware="bios", minutes=5, tags={"network", "answers"}, lab=True)
 def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
     """Accept the right fingerprint; report a failure and show no plan with a wrong one."""
@@ -54,14 +61,8 @@ def test_answers_https_pinned(scenario: Scenario, lab: Lab) -> None:
     files.mkdir()
     secure = lab.web("secure", files=files, port=HTTPS_PORT, tls=True)
     plain = lab.web("reports", files=files)
-    webhook = {"url": f"{secure.url}/report/{{mac}}", "token": TOKEN, "fingerprint": f"sha256:{secure.fingerprint}"}
     scenario.secrets.append(TOKEN)
-    text = answers(
-        scenario.settings.credentials,
-        host_name="pinned.example.org",
-        network={"management": management()},
-        reports={"webhook": webhook},
-    )
+    text = pinned_answers(scenario.settings.credentials, secure.url, secure.fingerprint)
     (files / f"{MANAGEMENT_MAC.replace(':', '-')}.yaml").write_text(text)
     disk = media.blank_disk(scenario.work / "disk.img")
     before = media.fingerprint(disk)

@@ -49,6 +49,8 @@ OF_ONE_HOST = (
 """Files whose content differs between hosts, or depends on the time."""
 LEFT_OVER = re.compile(r".*/\.[^/]+\.\d+\.new|.*/ssh_host_\w+_key(\.pub)?\.\w{10}|.*/\.#[^/]+|.*~lock~")
 """Temporary files of dom0kit, ssh-keygen and systemd that a power cut leaves behind; and locks."""
+SLEEPING = {"stage": "first-boot", "content": "#!/bin/sh\necho the licence server sleeps\ntest -e /root/awake\n"}
+"""A user script that fails until a file is there."""
 
 
 def plain_linux(target: Host, name: str, words: str) -> MachineSpec:
@@ -188,8 +190,7 @@ def test_firstboot_retry(scenario: Scenario, installed_disks: InstalledDisks) ->
     with scenario.machine("retry", spec, expected_failures=("firstboot",)) as machine:
         machine.wait_for_event("firstboot", limit=timeouts.BOOT)
         target.ssh.wait_for_login()
-        script = "#!/bin/sh\necho the licence server sleeps\ntest -e /root/awake\n"
-        change_answers(target.ssh, scripts=[{"stage": "first-boot", "content": script}])
+        change_answers(target.ssh, scripts=[SLEEPING])
         before = len(machine.events)
         target.ssh.succeed("systemctl start --no-block dom0kit-firstboot.service")
         with scenario.phase("two automatic retries"):

@@ -28,6 +28,7 @@ test -e /sys/class/net/can0
 test ! -e /usr/sbin/policy-rc.d
 """
 """User script that fails unless the drivers have found their card before a disk is touched."""
+SCRIPT = {"stage": "planned", "content": IN_INSTALLER}
 
 
 def check_drivers(guest: Guest) -> None:
@@ -55,8 +56,7 @@ def check_drivers(guest: Guest) -> None:
 def test_driver_disk(scenario: Scenario) -> None:
     """Install a card's driver from a stick, unattended; it works in the installer, and on the host from its initramfs on."""
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
-    script = {"stage": "planned", "content": IN_INSTALLER}
-    text = answers(scenario.settings.credentials, packages=[SOURCE], scripts=[script])
+    text = answers(scenario.settings.credentials, packages=[SOURCE], scripts=[SCRIPT])
     drives = (disk, scenario.cd(1), sample_debs.stick(scenario, sample_debs.make(scenario)))
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
     spec = scenario.spec("install", drives=(*drives, stick), devices=sample_debs.DEVICES)

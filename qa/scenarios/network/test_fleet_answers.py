@@ -7,7 +7,8 @@ from pathlib import Path
 from qa.checks import host_checks
 from qa.checks.boot_and_check import wait_for_first_boot
 from qa.checks.host_checks import need
-from qa.install.answers import DISK_SERIAL, Values, answers, management, to_yaml
+from qa.guest.ssh_access import Credentials
+from qa.install.answers import DISK_SERIAL, NTP, Values, answers, management, to_yaml
 from qa.install.installed_disk import install_from_cd, run_installer
 from qa.lab import access_log, netns_commands
 from qa.lab.lab import Lab
@@ -33,11 +34,30 @@ XML = """<?xml version="1.0"?>
   <source type="url">http://{server}/xcp-ng/</source>
   <post-install-script type="url">{script}</post-install-script>
   <admin-interface name="eth0" proto="dhcp" />
-  <ntp-server>{server}</ntp-server>
+  <ntp-server>{ntp}</ntp-server>
   <timezone>Europe/Berlin</timezone>
   <hostname>XCP-from-xml</hostname>
 </installation>
 """
+
+
+def answers_for_any(credentials: Credentials, url: str) -> str:
+    """Return answers for any machine, whose name the DHCP server knows; reports go to a web server at ``url``."""
+    network = {"management": management(mac=None)}
+    reports = {"webhook": {"url": f"{url}/report/{{host}}"}}
+    return answers(credentials, host_name="dhcp", network=network, reports=reports)
+
+
+def xml_answers(credentials: Credentials, url: str) -> str:
+    """Return answers for XCP-ng with root's plain password, and a script at a web server at ``url``."""
+    words = {"password": credentials.password, "server": netns_commands.ADDRESS, "ntp": NTP}
+    return XML.format(**words, script=f"{url}/{SCRIPT}")
+
+
+def xml_inventory(credentials: Credentials) -> Values:
+    """Return the inventory that the tree of the machine with XML answers is rendered from."""
+    machine: Values = {"mac": mac(XML_HOST), "host_name": f"{XML_HOST}.{DOMAIN}"}
+    return {"defaults": document_without(credentials, "host_name", "network"), "hosts": {XML_HOST: machine}}
 
 
 @scenario("host-name-dhcp", firmware="bios", minutes=16, tags={"network", "answers"}, lab=True)
@@ -48,9 +68,7 @@ def test_host_name_dhcp(scenario: Scenario, lab: Lab) -> None:
     files = scenario.work / "files"
     files.mkdir()
     web = lab.web("web", files=files)
-    network = {"management": management(mac=None)}
-    reports = {"webhook": {"url": f"{web.url}/report/{{host}}"}}
-    (files / "all.yaml").write_text(answers(scenario.settings.credentials, host_name="dhcp", network=network, reports=reports))
+    (files / "all.yaml").write_text(answers_for_any(scenario.settings.credentials, web.url))
     seen = {}
     for address, name in NAMES.items():
         disk = Drive(media.blank_disk(scenario.work / f"{name}.img"), serial=DISK_SERIAL, bootindex=0)
@@ -75,9 +93,7 @@ def xml_tree(scenario: Scenario, text: str) -> Tree:
     """Return a network-boot tree for one machine whose answers are an XML file in place of YAML."""
     folder = scenario.settings.public / f"{scenario.name}.tree"
     file = scenario.work / "inventory.yaml"
-    common = document_without(scenario.settings.credentials, "host_name", "network")
-    machine: Values = {"mac": mac(XML_HOST), "host_name": f"{XML_HOST}.{DOMAIN}"}
-    file.write_text(to_yaml({"defaults": common, "hosts": {XML_HOST: machine}}))
+    file.write_text(to_yaml(xml_inventory(scenario.settings.credentials)))
     render(scenario.settings, file, folder)
     place = folder / "answers" / f"{XML_HOST}.yaml"
     mode = place.stat().st_mode & 0o777
@@ -98,8 +114,7 @@ def test_xenserver_answers_pxe(scenario: Scenario, lab: Lab) -> None:
     files = scenario.work / "files"
     write_script(files)
     web = lab.web("scripts", files=files)
-    password = scenario.settings.credentials.password
-    text = XML.format(password=password, server=netns_commands.ADDRESS, script=f"{web.url}/{SCRIPT}")
+    text = xml_answers(scenario.settings.credentials, web.url)
     served = serve(lab, scenario, xml_tree(scenario, text), XML_BOOT)
     nic = lab.nic(mac(XML_HOST), rom=True, bootindex=0)
     path = media.blank_disk(scenario.work / "disk.img")
@@ -122,7 +137,7 @@ def test_xenserver_answers_pxe(scenario: Scenario, lab: Lab) -> None:
         mark = console.succeed(f"cat /{MARK}").strip()
         need(mark == "stage written", f"the post-install script left {mark!r}")
         sources = console.succeed("cat /etc/chrony/sources.d/dom0kit.sources")
-        need(netns_commands.ADDRESS in sources, f"the time server of the file is not used: {sources!r}")
+        need(NTP in sources, f"the time server of the file is not used: {sources!r}")
         kept = console.succeed("jq -r .root.password_hash /etc/dom0kit/host.json").strip()
         need(kept.startswith("$"), "the host does not have the password as a hash alone")
         need(lab.reaches(host_checks.addresses(console)[0]), "the host does not answer to ping")

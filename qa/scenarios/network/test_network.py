@@ -9,7 +9,7 @@ from qa.checks import host_checks
 from qa.checks.boot_and_check import check_installed_host, wait_for_first_boot
 from qa.checks.host_checks import need
 from qa.errors import ScenarioFailed
-from qa.guest.ssh_access import Ssh
+from qa.guest.ssh_access import Credentials, Ssh
 from qa.install.answers import BRIDGE, DISK_SERIAL, Values, answers, management
 from qa.install.installed_disk import install_from_cd
 from qa.lab import netns_commands
@@ -120,16 +120,20 @@ def check_static(guest: Guest) -> dict[str, str]:
     return seen
 
 
+def ipv6_answers(credentials: Credentials, url: str) -> str:
+    """Return the answers of a host without IPv4, which reports to a web server at ``url``."""
+    network = {"management": management(ipv4="none", ipv6="autoconf")}
+    return answers(credentials, network=network, reports={"webhook": {"url": f"{url}/report/{{host}}"}})
+
+
 @scenario("ipv6-only", firmware="bios", minutes=9, tags={"network"}, lab=True)
 def test_ipv6_only(scenario: Scenario, lab: Lab) -> None:
     """Fetch answers over IPv6 in a network with router advertisements only; the host has no IPv4 address."""
     lab.advertise()
     files = scenario.work / "files"
     files.mkdir()
-    network = {"management": management(ipv4="none", ipv6="autoconf")}
     web = lab.web("web", files=files, address=netns_commands.ADDRESS6)
-    reports = {"webhook": {"url": f"{web.url}/report/{{host}}"}}
-    (files / "host1.yaml").write_text(answers(scenario.settings.credentials, network=network, reports=reports))
+    (files / "host1.yaml").write_text(ipv6_answers(scenario.settings.credentials, web.url))
     disk = Drive(media.blank_disk(scenario.work / "disk.img"), serial=DISK_SERIAL, bootindex=0)
     machine_is: Values = {"nics": (lab.nic(MANAGEMENT_MAC),), "netns": lab.namespace}
     install_from_cd(scenario, [disk], "", arguments=f"dom0kit.answers={web.url}/host1.yaml", **machine_is)

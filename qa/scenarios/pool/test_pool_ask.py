@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from qa import timeouts
 from qa.checks.host_checks import need
+from qa.guest.ssh_access import Credentials
 from qa.install.answers import DISK_SERIAL, answers, management
 from qa.lab import netns_commands
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.fake_pool_server import FakePool, expect_problems, preflight, run_client
+from qa.pool.pool_hosts import to_join
 from qa.scenario import Scenario
 from qa.vm import media
 from qa.vm.media import ANSWERS_ARGUMENT
@@ -38,16 +40,17 @@ class Refusal:
     clock: str = "utc"
 
 
+def joining_answers(credentials: Credentials, token: str) -> str:
+    """Return answers with a fixed address, and a disk that may be erased, for a host that joins by a token."""
+    network = {"management": management(ipv4={"address": f"{HOST}/24"})}
+    return answers(credentials, wipe=True, network=network, pool=to_join(token))
+
+
 def refused_by_installer(scenario: Scenario, lab: Lab, token: str, refusal: Refusal) -> None:
     """Boot the installer with a disk that may be erased; check that it fails with the pool's reason and writes nothing."""
     disk = media.ext4_disk(scenario.work / "precious.img")
     before = media.fingerprint(disk)
-    text = answers(
-        scenario.settings.credentials,
-        wipe=True,
-        network={"management": management(ipv4={"address": f"{HOST}/24"})},
-        pool={"toolstack": "ganeti", "join": {"token": token}},
-    )
+    text = joining_answers(scenario.settings.credentials, token)
     stick = scenario.stick("install-serial", arguments=ANSWERS_ARGUMENT, answers=text)
     drives = (Drive(disk, serial=DISK_SERIAL), scenario.cd(0), stick)
     nics = (lab.nic(MAC),)

@@ -12,7 +12,7 @@ from qa.checks import host_checks
 from qa.checks.boot_and_check import wait_for_first_boot
 from qa.checks.host_checks import need
 from qa.guest.ssh_access import Ssh
-from qa.install.answers import VOLUME_GROUP, answers
+from qa.install.answers import VOLUME_GROUP, Values, answers
 from qa.install.installed_disk import install_from_cd, note_steps
 from qa.lab.lab import Lab
 from qa.metadata import scenario
@@ -36,11 +36,20 @@ from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Drive
 
+SECOND = "LUN2"
+"""The serial number of a machine's second LUN."""
+
 
 @scenario("san-fc-bios", firmware="bios", minutes=6, stage="san-fc-bios", tags={"san", "multipath"})
 def test_san_fc_bios(scenario: Scenario) -> None:
     """Install on a LUN with two paths; the root is the map, both paths are ready, LVM knows only the map."""
     install(scenario, renew=True)
+
+
+def with_guests_on(serial: str) -> Values:
+    """Return the answers' part of a host with another LUN for guests."""
+    rules = [{"serial": serial, "multipath": "required"}]
+    return san_answers(guests={"volume_group": VOLUME_GROUP, "disks": rules})
 
 
 @scenario("san-fc-uefi", firmware="uefi", minutes=13, tags={"san", "multipath"})
@@ -50,9 +59,8 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
     Then the firmware boots the host by the second path alone, from the entries that the installer made.
     """
     on = blank(scenario, "uefi")
-    guests = new_lun(scenario.work, "guests.img", serial="LUN2", wwn=on.lun.wwn + 0x100, boot=None, first=2)
-    rules = [{"serial": guests.serial, "multipath": "required"}]
-    text = answers(scenario.settings.credentials, **san_answers(guests={"volume_group": VOLUME_GROUP, "disks": rules}))
+    guests = new_lun(scenario.work, "guests.img", serial=SECOND, wwn=on.lun.wwn + 0x100, boot=None, first=2)
+    text = answers(scenario.settings.credentials, **with_guests_on(SECOND))
     install_from_cd(scenario, (*on.lun.drives(), guests.drive(0)), text, firmware="uefi", variables=on.variables)
     machine, ssh = machine_of(scenario, on, "host", luns=(replace(guests, paths=1),), hbas=(3,))
     with machine:
@@ -147,7 +155,7 @@ def test_san_one_row_per_lun(scenario: Scenario) -> None:
     Of two disks with one serial number, none is chosen by it, and each by its path.
     """
     one = new_lun(scenario.work, "one.img", boot=2)
-    two = new_lun(scenario.work, "two.img", boot=4, first=2, serial="LUN2", wwn=one.wwn + 0x100)
+    two = new_lun(scenario.work, "two.img", boot=4, first=2, serial=SECOND, wwn=one.wwn + 0x100)
     local = Drive(media.blank_disk(scenario.work / "disk.img"), serial="DISK1", bootindex=6)
     twins = [Drive(media.blank_disk(scenario.work / f"twin{n}.img"), serial="TWIN") for n in (1, 2)]
     text = answers(scenario.settings.credentials, target={"disk": {"path": "/dev/sda"}})

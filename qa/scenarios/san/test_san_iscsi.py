@@ -22,6 +22,32 @@ from qa.vm.guest import Guest
 from qa.vm.polling import poll
 
 
+def with_iscsi(**iscsi: object) -> Values:
+    """Return the answers' part for a host on a LUN, with these values for iSCSI."""
+    values = target()
+    values["san"] = {**values["san"], "iscsi": iscsi}
+    return values
+
+
+def by_answers() -> Values:
+    """Return the part of answers that have cards, portals and the host's own name."""
+    portals = [{"address": portal} for portal in tgt_array.PORTALS]
+    return with_iscsi(initiator=tgt_array.INITIATOR, portals=portals, nics=tgt_array.answered_cards(0, 1))
+
+
+def with_chap(account: Account, array_account: Account, portal: int, *cards: int) -> Values:
+    """Return the part of answers with one portal, mutual CHAP and some of the cards."""
+    chap = account.values() | array_account.values("target_user", "target_secret")
+    entry = {"address": tgt_array.PORTALS[portal], "target": tgt_array.TARGET, "chap": chap}
+    return with_iscsi(portals=[entry], nics=tgt_array.answered_cards(*cards))
+
+
+def with_alua() -> Values:
+    """Return the part of answers for the array with ALUA, whose second port is in a VLAN."""
+    values = with_iscsi(nics=tgt_array.answered_cards(1, vlan=lio_array.VLAN))
+    return {**values, "target": {"disk": {"serial": lio_array.SERIAL}}}
+
+
 @scenario(
     "san-iscsi-ibft-mpath",
     firmware="bios",
@@ -68,12 +94,8 @@ def test_san_iscsi_answers(scenario: Scenario, lab: Lab) -> None:
     """
     tgt_array.networks(lab)
     nics = tgt_array.cards(lab)
-    portals = [{"address": portal} for portal in tgt_array.PORTALS]
-    iscsi: Values = {"initiator": tgt_array.INITIATOR, "portals": portals, "nics": tgt_array.answered_cards(0, 1)}
-    values = target()
-    values["san"] = {**values["san"], "iscsi": iscsi}
     with tgt_array.array(lab, media.blank_disk(scenario.work / "lun.img", SIZE)) as array:
-        install(scenario, lab, tgt_array.without_rom(nics), answers(scenario.settings.credentials, **values))
+        install(scenario, lab, tgt_array.without_rom(nics), answers(scenario.settings.credentials, **by_answers()))
         tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0, 1), describe=False))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
@@ -104,11 +126,7 @@ def test_san_iscsi_chap(scenario: Scenario, lab: Lab) -> None:
     nics = tgt_array.cards(lab)
 
     def text(account: Account, portal: int, *cards: int) -> str:
-        chap = account.values() | array_account.values("target_user", "target_secret")
-        entry = {"address": tgt_array.PORTALS[portal], "target": tgt_array.TARGET, "chap": chap}
-        values = target()
-        values["san"] = {**values["san"], "iscsi": {"portals": [entry], "nics": tgt_array.answered_cards(*cards)}}
-        return answers(scenario.settings.credentials, **values)
+        return answers(scenario.settings.credentials, **with_chap(account, array_account, portal, *cards))
 
     lun = media.blank_disk(scenario.work / "lun.img", SIZE)
     before = media.fingerprint(lun)
@@ -175,11 +193,8 @@ def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
     nics = tgt_array.cards(lab)
     tgt_array.firmware(lab, scenario.work / "tftp", tgt_array.script((0,), portals=lio_array.PORTALS))
     disk = media.blank_disk(scenario.work / "lun.img", SIZE)
-    values = target()
-    values["target"] = {"disk": {"serial": lio_array.SERIAL}}
-    values["san"] = {**values["san"], "iscsi": {"nics": tgt_array.answered_cards(1, vlan=lio_array.VLAN)}}
     with lio_array.array(scenario, lab, disk, ("optimized", "non-optimized")) as array:
-        install(scenario, lab, nics, answers(scenario.settings.credentials, **values))
+        install(scenario, lab, nics, answers(scenario.settings.credentials, **with_alua()))
         with scenario.machine("host", scenario.spec("host", nics=nics, netns=lab.namespace)) as machine:
             ssh = check_host(scenario, lab, machine, array)
             before = groups(ssh, array.lun.wwid)

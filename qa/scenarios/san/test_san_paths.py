@@ -35,6 +35,8 @@ from qa.vm.polling import poll
 
 HOOK = "/etc/dom0kit/hooks/alert.d/10-note"
 HOOK_NOTE = "/run/alert-hook"
+NO_IMAGE = "no disk or medium holds the image ({device} in the partition "
+"""The initramfs's message; GRUB gives it the partition."""
 FAILED = re.compile(r"I/O error,? (?:on )?dev dm-|EXT4-fs error \(device dm-|Remounting filesystem read-only")
 """Kernel messages about failed requests to a map; those to a single path may fail."""
 
@@ -160,7 +162,7 @@ def test_san_no_multipath_is_loud(scenario: Scenario) -> None:
     remove_initramfs_overlay(on.lun, scenario.work)
     machine, _ = machine_of(scenario, on, "without")
     with machine:
-        wanted = f"no disk or medium holds the image (dev:{on.lun.map}-part3)"
+        wanted = NO_IMAGE.format(device=f"dev:{on.lun.map}-part3")
         machine.wait_until(lambda: wanted in machine.console_text, "message about the missing disk", limit=timeouts.BOOT)
         need("mounted filesystem" not in machine.console_text, "a file system was mounted")
 

@@ -34,25 +34,6 @@ def test_inventory_has_a_machine_for_each_scenario() -> None:
         assert parsed.network.management.mac == host["mac"]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"network": test_network.bond_network()},
-        {"network": {"management": answers.management(ipv4="none", ipv6="autoconf")}},
-        test_disks.MIRROR,
-        {"reports": {"webhook": {"url": "http://[fd77::1]:8077/report/{host}"}}},
-        {
-            "reports": {
-                "webhook": {"url": "https://10.77.0.1:8443/report/{mac}", "token": "t", "fingerprint": "sha256:" + "ab" * 32}
-            }
-        },
-    ],
-)
-def test_answers_of_the_scenarios_are_valid(changes: answers.Values) -> None:
-    """A mistake in them would cost minutes of booting."""
-    parse_answers(answers.answers(CREDENTIALS, **changes))
-
-
 def test_bad_answers_are_bad_in_three_places() -> None:
     """All three mistakes are reported at once, each with the words that the scenario expects."""
     text = test_answers.bad(answers.answers(CREDENTIALS))
@@ -112,9 +93,10 @@ def test_laboratory_is_no_host(tmp_path: Path) -> None:
 def test_tokens_and_image_of_a_tree(tmp_path: Path) -> None:
     """As rendered."""
     (tmp_path / "answers").mkdir()
-    (tmp_path / "hosts.json").write_text(json.dumps({"image": "0123", "hosts": {"a": {}, "b": {}}}))
+    (tmp_path / "hosts.json").write_text(json.dumps({"image": "0123", "hosts": {"a": {}, "b": {}, "c": {}}}))
     (tmp_path / "answers/a.yaml").write_text("reports: {webhook: {url: x, token: hush}}\n")
     (tmp_path / "answers/b.yaml").write_text("version: 1\n")
+    (tmp_path / "answers/c.yaml").write_text('<?xml version="1.0"?>\n<installation/>\n')
     (tmp_path / "images/0123").mkdir(parents=True)
     for name in ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs"):
         (tmp_path / "images/0123" / name).write_bytes(bytes(10))

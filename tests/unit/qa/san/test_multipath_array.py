@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from qa.checks.host_checks import ScenarioFailed
 from qa.san.multipath_array import check_no_error_above
+from qa.scenarios.san import test_san_paths
 
 PATH = "[   71.2] I/O error, dev sda, sector 2048 op 0x1:(WRITE) flags 0x800 phys_seg 1 prio class 2\n"
 
@@ -33,3 +36,12 @@ def test_other_paths_than_those_named_are_heard() -> None:
     check_no_error_above(PATH.replace("sda", "sdc"), "sdc|sdd")
     with pytest.raises(ScenarioFailed):
         check_no_error_above(PATH, "sdc|sdd")
+
+
+def test_message_about_a_missing_disk() -> None:
+    """The scenario waits for the words of the initramfs's script, which has the partition in an installed host."""
+    script = Path(__file__).parents[4] / "image/elements/dom0-live/tree/etc/initramfs-tools/scripts/dom0kit"
+    printed = script.read_text().replace("${guid:+ in the partition $guid}", " in the partition $guid")
+    assert test_san_paths.NO_IMAGE.format(device="$device") in printed
+    menu = Path(__file__).parents[4] / "installer/bootloader/templates/grub.cfg.j2"
+    assert "dom0kit.partition=$partition" in menu.read_text()
