@@ -39,7 +39,7 @@ def make_hash(password: str) -> str:
     :raises UserError: when the password is weak or libcrypt is not there.
     """
     if reason := weakness(password):
-        raise UserError(reason, f"take at least {LEAST} characters that nobody guesses, best several words")
+        raise UserError(reason, f"take at least {LEAST} characters that are hard to guess, best several words")
     return crypt_hash(password)
 
 
@@ -80,7 +80,7 @@ def ask_password(ask: Callable[[str], str] = getpass.getpass) -> str:
     try:
         first = ask("Password: ")
         if reason := weakness(first):
-            raise UserError(reason, f"take at least {LEAST} characters that nobody guesses, best several words")
+            raise UserError(reason, f"take at least {LEAST} characters that are hard to guess, best several words")
         second = ask("Again: ")
     except EOFError as error:
         raise UserError("no password was given") from error

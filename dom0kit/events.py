@@ -27,7 +27,7 @@ from dom0kit.units import human_seconds, table
 
 
 class EventFields(TypedDict, total=False):
-    """What an event may say besides its kind, its source and its time; docs/reference/events.md has the meaning of each.
+    """What an event may contain in addition to its kind, source and time; docs/reference/events.md has the meaning of each.
 
     Durations are in seconds, ``next`` is in seconds since 1970.
     """

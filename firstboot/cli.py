@@ -47,11 +47,11 @@ def register(add: Add) -> None:
         example="dom0ctl firstboot retry network",
     )
     add(
-        "paths",
+        "multipath",
         "show multipath disks: path groups, states, missing paths",
         configure_paths,
         paths,
-        example="dom0ctl paths --rescan",
+        example="dom0ctl multipath --rescan",
     )
     add(
         "initramfs",

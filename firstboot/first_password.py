@@ -32,7 +32,7 @@ Kind: pace. Reason: a user who turns to the other console sees this one go on. E
 """
 HELLO = """
 This host has no password for root yet. Choose one; it is not displayed.
-At least 8 characters that nobody guesses, best several words.
+At least 8 characters that are hard to guess, best several words.
 """
 
 
@@ -78,7 +78,7 @@ def write_hash(host: Host, password_hash: str | None) -> None:
 
 @contextmanager
 def no_echo(terminal: int) -> Iterator[None]:
-    """Read lines without showing them, and without signals from keys: nobody can leave by Ctrl-C."""
+    """Read lines without showing them, and without signals from keys: Ctrl-C does not leave."""
     usual = termios.tcgetattr(terminal)
     quiet = termios.tcgetattr(terminal)
     quiet[3] = (quiet[3] | termios.ICANON) & ~(termios.ECHO | termios.ISIG)

@@ -63,7 +63,7 @@ class Reports:
 
 
 def attach(host: Host, reporter: Reporter, note: Any = lambda text: None) -> Reports:
-    """Redact secrets in all further events, and send them to the webhook if ``host.json`` names one.
+    """Redact secrets in all later events, and send them to the webhook if ``host.json`` names one.
 
     :param note: takes messages for the journal.
     """

@@ -54,7 +54,7 @@ that is due within this time is tried now.
 """
 JITTER = 0.2
 FIRST_PAUSE_SECONDS = 5.0
-"""Pause before the second try of a step that failed; doubled for each further one.
+"""Pause before the second try of a step that failed; doubled for each one after it.
 
 Kind: pace. Reason: most causes pass within seconds. Expiry: the next try.
 """

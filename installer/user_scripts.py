@@ -16,7 +16,7 @@ from installer.command_log import Commands
 
 TRIES = 4
 FIRST_PAUSE_SECONDS = 1.0
-"""Pause after the first failed attempt to fetch a file; doubled after each further one.
+"""Pause after the first failed attempt to fetch a file; doubled after each one after it.
 
 Kind: pace. Reason: the network or the server may be coming up. Expiry: the next attempt, after the last one an error that names
 the file.

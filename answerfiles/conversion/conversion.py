@@ -44,7 +44,7 @@ def convert_text(text: str, file: str, name: str, *, host_name: str = "", pin: P
     """
     draft, comments = _with_scripts(carry_over(text, file, host_name=host_name), pin)
     if any(problem.code == codes.DATA_LOSS for _, problem in draft.todos):
-        # Without 'wipe: true' the installer refuses a disk that has something on it, also when nobody reads the comment.
+        # Without 'wipe: true' the installer refuses a disk that has something on it, even if the comment is overlooked.
         draft.value.get("target", {}).pop("wipe", None)
     todos = draft.todos or _invalid(draft, file)
     made = to_yaml(draft.value, name, draft.warnings, todos, comments)

@@ -38,7 +38,7 @@ def to_yaml(
     """Return the file's text; reading it gives the same value.
 
     :param name: what the file was made of.
-    :param todos: what somebody has to do before the file is valid, with the part that it is about.
+    :param todos: what the user has to do before the file is valid, with the part that it is about.
     :param comments: more lines by the key that they stand above; those of an absent key come at the end.
     """
     ordered = {key: value[key] for key in sorted(value, key=lambda key: ORDER.index(key) if key in ORDER else len(ORDER))}

@@ -136,7 +136,7 @@ class Receiver:
         self.tell(host, record)
 
     def _check_space(self) -> None:
-        """Check that this report leaves room for the important ones.
+        """Check that this report leaves space for the important ones.
 
         :raises Refused: when it does not.
         """

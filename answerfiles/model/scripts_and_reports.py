@@ -27,7 +27,7 @@ class Script(Record):
     url: Url | None = Field(default=None, description="where to fetch it")
     sha256: Sha256 | None = Field(default=None, description="checksum of what is fetched; required for a plain http URL")
     unverified: Flag = Field(
-        default=False, description="take a plain http URL without sha256: whoever is on the network can change the script"
+        default=False, description="take a plain http URL without sha256: anyone on the network can change the script"
     )
     timeout: int = Field(
         default=600, strict=True, ge=1, le=86400, description="seconds until it is ended, which counts as a failure"

@@ -101,7 +101,7 @@ class Notes:
         """Record an error.
 
         :param breaks: the part of the answers that is incomplete because of it; later errors about it are suppressed.
-        :param at: the part of the answers that somebody has to look at, when it is not incomplete.
+        :param at: the part of the answers that the user has to review, when it is not incomplete.
         """
         self.todos.append((breaks or at, Problem(element.position, label(element, attribute), text, code, hint)))
         if breaks is not None:

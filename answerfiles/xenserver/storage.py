@@ -114,7 +114,7 @@ def _target(notes: Notes, primary: Element) -> list[str]:
 
 
 def _lun(notes: Notes, primary: Element) -> None:
-    """Convert an iSCSI LUN; its initiator is not in the file, so that somebody has to complete it."""
+    """Convert an iSCSI LUN; its initiator is not in the file, so the user has to complete it."""
     lun = read_lun(primary.text)
     if isinstance(lun, str):
         notes.wrong(primary, f"found {found(primary.text)}; {lun}", codes.ISCSI, breaks=TARGET)

@@ -1,4 +1,4 @@
-"""``dom0ctl paths`` and ``dom0ctl initramfs``."""
+"""``dom0ctl multipath`` and ``dom0ctl initramfs``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ THREAD_STACK = MIB
 
 
 def configure_paths(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``dom0ctl paths``."""
+    """Add the arguments of ``dom0ctl multipath``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--accept", action="store_true", help="set the current paths as the expected ones")
     parser.add_argument("--rescan", action="store_true", help="scan for new paths and for grown LUNs")
@@ -46,7 +46,7 @@ def configure_paths(parser: argparse.ArgumentParser) -> None:
 
 
 def paths(arguments: argparse.Namespace) -> int:
-    """Run ``dom0ctl paths``; exit code 1 when a disk has fewer paths than expected."""
+    """Run ``dom0ctl multipath``; exit code 1 when a disk has fewer paths than expected."""
     if arguments.watch:
         return watch()
     maps = rescan() if arguments.rescan else parse_maps(ask("show maps json"))

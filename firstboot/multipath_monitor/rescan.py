@@ -1,4 +1,4 @@
-"""Scan for new paths and grown LUNs: ``dom0ctl paths --rescan``."""
+"""Scan for new paths and grown LUNs: ``dom0ctl multipath --rescan``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_sizes(root: Path, item: Map) -> Sizes:
 def size_line(sizes: Sizes) -> str:
     """Return a sentence when the LUN's size differs from the map's; else empty."""
     if sizes.grown:
-        return f"the array has grown it to {human_bytes(sizes.grown)}: apply with 'dom0ctl paths --rescan'"
+        return f"the array has grown it to {human_bytes(sizes.grown)}: apply with 'dom0ctl multipath --rescan'"
     if {size for _, size in sizes.paths} - {sizes.map}:
         said = ", ".join(f"{dev} has {human_bytes(size)}" for dev, size in sizes.paths)
         return f"its paths report other sizes than {human_bytes(sizes.map)}: {said}"

@@ -36,7 +36,7 @@ Kind: cap. Reason: networkd's own state of the link is the condition; it takes a
 that names the port and the time; the wait for addresses begins all the same.
 """
 LOOK_SECONDS = 0.5
-"""First pause between two looks at networkd's state; doubled for each further one.
+"""First pause between two looks at networkd's state; doubled for each one after it.
 
 Kind: pace. Reason: one call of networkctl(1), which asks networkd over D-Bus. Expiry: the next look.
 """

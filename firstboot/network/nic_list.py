@@ -37,7 +37,7 @@ def rename_commands(cards: Sequence[Card], nics: Sequence[Nic]) -> list[list[str
     """Return the commands that give the cards their names now; at later boots udev does it from netplan's .link files.
 
     Two cards may have to change names with each other, and a name may be held by a card that is to have none: all that are in
-    the way first get names of their MAC addresses, which nobody else has.
+    the way first get names of their MAC addresses, which are unique.
     """
     wanted = {card.name: card.mac for card in cards}
     names = {card.mac: card.name for card in cards}

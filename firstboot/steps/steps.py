@@ -16,14 +16,14 @@ from firstboot.steps.storage import storage
 from firstboot.user_scripts import scripts
 
 POOL_PAUSE_SECONDS = 15.0
-"""Pause before the second try to create or join the pool; doubled for each further one, up to 5
+"""Pause before the second try to create or join the pool; doubled for each one after it, up to 5
 min.
 
 Kind: pace. Reason: the pool's master may be starting, and a try costs it a log-in. Expiry: the next
 try.
 """
 SCRIPTS_PAUSE_SECONDS = 30.0
-"""Pause before the second try of the user's scripts; doubled for each further one.
+"""Pause before the second try of the user's scripts; doubled for each one after it.
 
 Kind: pace. Reason: a script may change much before it fails. Expiry: the next try.
 """

@@ -59,9 +59,9 @@ def device_errors(title: str, places: Places, commands: Commands) -> Iterator[No
         if number is None:
             raise
         named = next((word for word in error.argv[1:] if device_of(word, places)), "")
-        told = explain(title, number, named, places, commands)
+        explained = explain(title, number, named, places, commands)
         raise UserError(
-            f"{told.message}\n    {Path(error.argv[0]).name}: {error.tail.strip().splitlines()[-1]}", told.hint
+            f"{explained.message}\n    {Path(error.argv[0]).name}: {error.tail.strip().splitlines()[-1]}", explained.hint
         ) from error
 
 

@@ -26,7 +26,7 @@ from installer.model import refusals
 from installer.model.actions import OldDisk
 
 SECONDS_IN_USE = 10.0
-"""Wait for whoever looks at a disk for a moment, such as udev's rules or mdadm(8), before the disk counts as in use.
+"""Wait for programs that open a disk for a moment, such as udev's rules or mdadm(8), before the disk counts as in use.
 
 Kind: protocol. Reason: probes of a new or changed device end within a second after udev has processed all events; who holds a
 disk for longer uses it. Expiry: an error that names who uses the disk; nothing is changed.

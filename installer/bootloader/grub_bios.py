@@ -46,17 +46,17 @@ def boot_sector(boot_img: bytes, current: bytes, core_sector: int) -> bytes:
     return bytes(sector)
 
 
-def core_image(core: bytes, core_sector: int, room: int) -> bytes:
+def core_image(core: bytes, core_sector: int, size: int) -> bytes:
     """Return the core image as stored in the BIOS boot partition, padded to whole sectors.
 
     :param core: output of ``grub-mkimage -O i386-pc``.
     :param core_sector: number of its first sector of 512 bytes.
-    :param room: size of the partition in bytes.
+    :param size: size of the partition in bytes.
     :raises UserError: when it does not fit.
     """
     sectors = -(-len(core) // SECTOR)
-    if sectors * SECTOR > room or sectors < 2:
-        raise UserError(f"GRUB's core image has {len(core)} bytes, the BIOS boot partition has {room}")
+    if sectors * SECTOR > size or sectors < 2:
+        raise UserError(f"GRUB's core image has {len(core)} bytes, the BIOS boot partition has {size}")
     image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
     # One block covers the whole rest; a block of length 0 ends the list.
     at = FIRST_BLOCK

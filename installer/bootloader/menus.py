@@ -35,13 +35,13 @@ UNITS = {"com1": 0, "com2": 1}
 
 
 def installed_menu(
-    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", further: str = ""
+    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", additional: str = ""
 ) -> str:
     """Return the ``grub.cfg`` of an installed host, for BIOS and UEFI.
 
     :param device: the system partition's device in place of the UUID: on a multipath map, an initramfs that does not know the
         map must find nothing, while the UUID would lead it to one of the paths.
-    :param further: additional kernel arguments of this host.
+    :param additional: additional kernel arguments of this host.
     """
     return _render(
         "grub.cfg.j2",
@@ -49,7 +49,7 @@ def installed_menu(
         version=manifest.version,
         uuid=str(system),
         source=f"dev:{device}" if device else f"uuid:{system}",
-        further=f" {further}" if further else "",
+        additional=f" {additional}" if additional else "",
         dom0_memory=dom0_memory_mib(manifest, dom0),
         dom0_cpus=dom0.cpus,
         **serial_words(serial),

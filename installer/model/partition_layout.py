@@ -88,14 +88,14 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirro
     :raises DoesNotFit: when the disk is too small.
     """
     esp, first = esp_size(sector), before_system(sector)
-    room = (disk_size - TAIL) // MIB * MIB - first
+    space = (disk_size - TAIL) // MIB * MIB - first
     reserve = GUESTS_LEAST if guests else 0
-    system = min(SYSTEM_SIZE, room - reserve)
+    system = min(SYSTEM_SIZE, space - reserve)
     if system < SYSTEM_LEAST:
         raise DoesNotFit(least_size(sector, guests=guests))
     sizes = {BIOS_GRUB: CORE, ESP: esp, SYSTEM: system}
     if guests:
-        sizes[GUESTS] = room - system
+        sizes[GUESTS] = space - system
     partitions = []
     start = HEAD
     for number, size in sizes.items():

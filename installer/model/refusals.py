@@ -43,7 +43,7 @@ DISK_DUPLICATE = Refusal(
 )
 DISK_UNREADABLE = Refusal(
     "disk-unreadable",
-    "One end of the disk cannot be read, so that nobody knows what is on it. The message has the error and its position. "
+    "One end of the disk cannot be read, so its content is unknown. The message has the error and its position. "
     "`target.wipe` does not allow to erase it.",
     "See `dmesg`; unlock, repair or replace the disk, or select another one.",
 )

@@ -34,7 +34,7 @@ OVERLAY = Path("/run/dom0kit/overlay")
 LARGEST = 512 * MIB
 TRIES = 6
 FIRST_PAUSE_SECONDS = 1.0
-"""Pause after the first failed attempt to fetch a file; doubled after each further one.
+"""Pause after the first failed attempt to fetch a file; doubled after each one after it.
 
 Kind: pace. Reason: the network or the server may be coming up. Expiry: the next try, and after the last one an error that names
 the file.

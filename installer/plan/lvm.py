@@ -1,4 +1,4 @@
-"""Volume groups on the selected disks and elsewhere, told apart by UUID (pure)."""
+"""Volume groups on the selected disks and elsewhere, distinguished by UUID (pure)."""
 
 from __future__ import annotations
 

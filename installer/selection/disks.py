@@ -211,7 +211,7 @@ def duplicate_problems(disk: Disk, facts: Facts, chosen: Chosen) -> list[str]:
 
 
 def twin_warnings(facts: Facts, chosen: Chosen) -> list[str]:
-    """Return the selected disks that share their serial number with others, which were told apart."""
+    """Return the selected disks that share their serial number with others, which were distinguished."""
     return [
         f"{disk.describe()} has the same serial number as {', '.join(other.path for other in same)}: check that it is the disk "
         "that is meant"

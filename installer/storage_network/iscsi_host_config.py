@@ -82,7 +82,7 @@ def card_problems(facts: Facts, chosen: Chosen, answers: Answers) -> list[str]:
 
 
 def warnings(part: IscsiPart | None) -> list[str]:
-    """Return a warning for each leased address: nobody renews it while the root depends on it."""
+    """Return a warning for each leased address: it is not renewed while the root depends on it."""
     cards = part.cards if part else ()
     leased = dict.fromkeys(f"{session.local} of {session.card} {session.mac}" for session in cards if session.leased)
     return [

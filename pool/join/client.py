@@ -29,7 +29,7 @@ INFORMATIVE = ("unreachable", "busy", "pin", "token")
 TRANSIENT = codes("wait")
 """Codes after which a host in the queue waits and asks again."""
 FIRST_PAUSE = 5.0
-"""Pause after the first failed request to the pool; doubled after each further one.
+"""Pause after the first failed request to the pool; doubled after each one after it.
 
 Kind: pace. Reason: many hosts may ask one master. Expiry: the next request.
 """

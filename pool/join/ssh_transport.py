@@ -2,7 +2,7 @@
 
 The user's ssh configuration is ignored.
 
-Besides :mod:`dom0kit.process` this is the only module that starts a process: a request waits for
+Apart from :mod:`dom0kit.process` this is the only module that starts a process: a request waits for
 the pool's greeting, so that the clock in it is the one at arrival and not a minute old after a slow
 machine's key exchange.
 """

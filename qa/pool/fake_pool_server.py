@@ -28,7 +28,7 @@ POOL = "pool.example.net"
 MASTER = "master.example.net"
 VERSION = "0.1.0"
 DROP_IN = PROJECT / "image/elements/dom0-firstboot/tree/etc/ssh/sshd_config.d/50-dom0kit-pool.conf"
-LEDGER = "var/lib/dom0kit/pool"
+POOL_STATE = "var/lib/dom0kit/pool"
 CLIENT = (sys.executable, "-m", "qa.pool.join_client")
 DOM0CTL = "import sys; from programs.dom0ctl import main; sys.exit(main())"
 
@@ -85,7 +85,7 @@ class FakePool:
         """Start the SSH server with the configuration that the image has for it."""
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's service makes it; sshd's privilege separation needs it
         config = self.root / "sshd_config"
-        ours = DROP_IN.read_text().replace("/var/lib/dom0kit/pool", str(self.root / LEDGER))
+        ours = DROP_IN.read_text().replace("/var/lib/dom0kit/pool", str(self.root / POOL_STATE))
         # StrictModes is off: the lab's files are below /var/tmp, which all users may write to.
         own = [
             f"Port {self.port}",

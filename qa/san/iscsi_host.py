@@ -31,7 +31,7 @@ from qa.vm.media import ANSWERS_ARGUMENT
 from qa.vm.qemu_args import Nic
 
 STATUS_COMMANDS = (
-    "iscsiadm -m session -P 1; multipath -ll; lsblk; ip address; ip route; networkctl --no-pager; dom0ctl paths; "
+    "iscsiadm -m session -P 1; multipath -ll; lsblk; ip address; ip route; networkctl --no-pager; dom0ctl multipath; "
     "find /var/lib/iscsi -type f; cat /run/initramfs/iscsi.log; systemctl status iscsid --no-pager; true"
 )
 
@@ -72,7 +72,7 @@ def check_host(scenario: Scenario, lab: Lab, machine: Machine, array: Exported) 
     check_lvm(ssh, array.lun)
     check_initramfs(ssh)
     check_sessions(ssh, array.portals)
-    need(good_paths(ssh, array.lun.wwid) == 2, "dom0ctl paths does not show two good paths")
+    need(good_paths(ssh, array.lun.wwid) == 2, "dom0ctl multipath does not show two good paths")
     return ssh
 
 

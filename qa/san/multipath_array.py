@@ -126,17 +126,17 @@ def target(**values: Any) -> Values:
 
 
 def multipath_status(guest: Guest) -> dict[str, Any]:
-    """Return the output of ``dom0ctl paths --json``, which exits with 1 while a path is missing."""
-    result = guest.execute("dom0ctl paths --json")
-    need(result.output.startswith("{"), f"dom0ctl paths --json prints no JSON, exit code {result.code}: {result.output}")
+    """Return the output of ``dom0ctl multipath --json``, which exits with 1 while a path is missing."""
+    result = guest.execute("dom0ctl multipath --json")
+    need(result.output.startswith("{"), f"dom0ctl multipath --json prints no JSON, exit code {result.code}: {result.output}")
     value: dict[str, Any] = json.loads(result.output)
     return value
 
 
 def good_paths(guest: Guest, wwid: str) -> int:
-    """Return the number of paths of a disk that carry data, as ``dom0ctl paths`` shows them."""
+    """Return the number of paths of a disk that carry data, as ``dom0ctl multipath`` shows them."""
     found = [item for item in multipath_status(guest)["maps"] if item["wwid"] == wwid]
-    need(len(found) == 1, f"dom0ctl paths shows {len(found)} maps {wwid}")
+    need(len(found) == 1, f"dom0ctl multipath shows {len(found)} maps {wwid}")
     paths = [path for group in found[0]["groups"] for path in group["paths"]]
     return sum(path["dm"] == "active" and path["check"] in ("ready", "ghost") for path in paths)
 

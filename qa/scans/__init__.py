@@ -1,1 +1,1 @@
-"""Scans of a run for what nobody asserted: failure messages on consoles, secrets in artifacts."""
+"""Scans of a run for what no scenario asserts: failure messages on consoles, secrets in artifacts."""

@@ -185,6 +185,6 @@ class Child:
 
 
 def ignore_signals(signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> None:
-    """Ignore further signals while children are ended, so that an impatient second Ctrl-C leaves nothing behind."""
+    """Ignore additional signals while children are ended, so that an impatient second Ctrl-C leaves nothing behind."""
     for number in signals:
         signal.signal(number, signal.SIG_IGN)

@@ -120,7 +120,7 @@ def check_keys(display: HostDisplay, password: str) -> None:
 def power_off(display: HostDisplay, password: str) -> None:
     """Power the host off by its key."""
     shown = display.wait_for_text("1 Shell", "4 Power off")
-    need(not re.search("Problems:", shown), f"after the restart the host is not well:\n{shown}")
+    need(not re.search("Problems:", shown), f"after the restart the host is degraded:\n{shown}")
     display.press("4")
     display.wait_for_text("Power this host off?")
     display.type_hidden_line("yes")

@@ -38,7 +38,7 @@ NAME_MISTAKES = (
     ("xen_1", "A host name of lower-case letters, digits, '-' and '.', at most 63 characters between dots."),
 )
 PASSWORD_MISTAKES = (
-    ("", "", "Enter a password or an SSH key; without either, nobody could log in."),
+    ("", "", "Enter a password or an SSH key; without either, no log-in is possible."),
     ("short", "short", "The password has 5 characters, it needs 8. Several words are strong and easy to type."),
     ("password", "password", "The password is one of those that everybody tries first."),
     ("one horse two", "one house two", "The two passwords differ."),

@@ -101,7 +101,7 @@ def hold(disk: LoopDisk, stack: Stack, folder: Path, clean: ExitStack) -> bool:
             hold_volume(device, clean)
         case _:
             return False
-    # Whoever reads the whole disk does not matter.
+    # Readers of the whole disk do not matter.
     return not (stack.holder == "this process" and not stack.held)
 
 

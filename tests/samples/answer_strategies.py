@@ -169,7 +169,7 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
         )
     )
     if not {"password_hash", "ask"} & set(chosen["root"]):
-        chosen.pop("ssh", None)  # without SSH nobody could log in
+        chosen.pop("ssh", None)  # without SSH no log-in is possible
     if "multipath" not in without and not mirrored and "disks" not in guests and draw(st.booleans()):
         # The array's disk comes twice, and once more as the map that stands for both.
         number = disks[0]["wwn"].removeprefix("0x")

@@ -103,7 +103,7 @@ def short_contents(disk: Disk, disks: Iterable[Disk] = (), least: int | None = N
         return f"- {words}"
     if disk.partitions:
         return f"{len(disk.partitions)} partition{'s' if len(disk.partitions) > 1 else ''}"
-    # Only the pane below the list has room for a label.
+    # Only the pane below the list has space for a label.
     found = disk.contents[0].partition(" (")[0] if disk.contents else "data"
     return found if disk.contents or disk.volumes else "blank"
 

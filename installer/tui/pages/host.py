@@ -132,7 +132,7 @@ def submit_root(state: State, values: Values) -> State | list[Problem]:
         elif password != again:
             problems.append(Problem("root.again", "The two passwords differ."))
     elif not key and not after.text("root.hash"):
-        problems.append(Problem("root.password", "Enter a password or an SSH key; without either, nobody could log in."))
+        problems.append(Problem("root.password", "Enter a password or an SSH key; without either, no log-in is possible."))
     if key and (wrong := kind(field_types.ssh_key)(key)):
         problems.append(Problem("root.key", wrong))
     if problems:

@@ -113,8 +113,8 @@ def columns(item: Table | CheckList) -> list[int]:
     widths = [max((len(row[i]) for row in cells if i < len(row)), default=0) for i in range(count)]
     for i, limit in enumerate(item.widths[:count]):
         widths[i] = min(widths[i], limit) if limit else widths[i]
-    room = WIDTH - LIST_MARGIN - (3 if isinstance(item, CheckList) else 0)
-    rest = room - sum(widths[:-1]) - item.gap * (count - 1)
+    space = WIDTH - LIST_MARGIN - (3 if isinstance(item, CheckList) else 0)
+    rest = space - sum(widths[:-1]) - item.gap * (count - 1)
     widths[-1] = max(min(widths[-1], rest), 1)
     return widths
 

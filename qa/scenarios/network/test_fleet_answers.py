@@ -81,9 +81,12 @@ def test_host_name_dhcp(scenario: Scenario, lab: Lab) -> None:
             host_checks.check_identity(console, wanted)
             need(console.succeed("hostname --fqdn").strip() == wanted, f"the host does not know its full name, {wanted}")
             seen[name] = host_checks.identity(console)
-    told = {(event.get("host"), event.get("mac")) for event in web.events if event.get("event") == "finished"}
+    reported = {(event.get("host"), event.get("mac")) for event in web.events if event.get("event") == "finished"}
     expected = {(f"{name}.{DOMAIN}", address) for address, name in NAMES.items()}
-    need(expected <= told, f"the reports of the end are from {sorted(map(str, told))}, not from {sorted(map(str, expected))}")
+    need(
+        expected <= reported,
+        f"the reports of the end are from {sorted(map(str, reported))}, not from {sorted(map(str, expected))}",
+    )
     one, other = seen.values()
     same = [key for key in one if one[key] == other[key]]
     need(not same, f"the two hosts have the same: {', '.join(same)}")

@@ -146,7 +146,7 @@ def check_path_tag(pool: PoolLab, number: int) -> None:
     )
     pool.succeed(number, f"echo 1 >/sys/block/{path}/device/delete")
     pool.wait_until(number, tagged, "the tag of a missing path", limit=2 * multipath_array.SEEN_SECONDS)
-    pool.succeed(number, "dom0ctl paths --rescan; true")
+    pool.succeed(number, "dom0ctl multipath --rescan; true")
     pool.wait_until(number, lambda: not tagged(), "the end of the tag", limit=2 * multipath_array.SEEN_SECONDS)
 
 

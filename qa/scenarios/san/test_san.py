@@ -74,7 +74,7 @@ def test_san_fc_uefi(scenario: Scenario) -> None:
             wait_for_paths(ssh, guests.wwid, 2)
         with scenario.phase("the LUN is grown"):
             grow(machine, ssh, guests)
-        scenario.diagnose("guests.txt", ssh, "dom0ctl paths; pvs; vgs")
+        scenario.diagnose("guests.txt", ssh, "dom0ctl multipath; pvs; vgs")
         power_off(scenario, machine, ssh)
     # Without QEMU's boot order the firmware uses its own entries.
     alone = replace(on, lun=replace(on.lun, boot=None))
@@ -98,16 +98,16 @@ def grow(machine: Machine, guest: Guest, lun: Lun) -> None:
     """Grow a LUN while the host runs: one command takes the new size in, and the volume group gets the space."""
     before = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     lun.resize(machine, before + 2 * GIB)
-    seen = guest.succeed("dom0ctl paths --rescan 2>&1")
+    seen = guest.succeed("dom0ctl multipath --rescan 2>&1")
     need(f"{lun.wwid} has grown from" in seen, f"the map did not grow:\n{seen}")
     after = int(guest.succeed(f"blockdev --getsize64 {lun.map}"))
     need(after == before + 2 * GIB, f"the map has {after} bytes, the LUN {before + 2 * GIB}")
     found = next(item for item in multipath_status(guest)["maps"] if item["wwid"] == lun.wwid)
-    need(found["size"] == after, f"dom0ctl paths says {found['size']}")
+    need(found["size"] == after, f"dom0ctl multipath says {found['size']}")
     guest.succeed(f"pvresize {lun.map}")
     size = int(float(guest.succeed(f"pvs --noheadings --units b --nosuffix -o pv_size {lun.map}")))
     need(before < size <= after, f"the physical volume has {size} bytes")
-    need("nothing new" in guest.succeed("dom0ctl paths --rescan 2>&1"), "a second rescan reports a change")
+    need("nothing new" in guest.succeed("dom0ctl multipath --rescan 2>&1"), "a second rescan reports a change")
 
 
 @scenario("san-path-loss-during-install", firmware="bios", minutes=6, tags={"san", "multipath"})

@@ -206,6 +206,6 @@ def test_san_iscsi_alua(scenario: Scenario, lab: Lab) -> None:
                 seconds = wait_for_active_path(ssh, array.lun.wwid, other)
             scenario.notes["ALUA"] = {"before": before, "after": groups(ssh, array.lun.wwid), "seconds": seconds}
             scenario.notes["fsync loop while the array changes its preference"] = loop
-            scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl paths; grep . /sys/block/sd?/device/access_state"))
+            scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl multipath; grep . /sys/block/sd?/device/access_state"))
             pull_each_cable(scenario, machine, ssh, array)
             end(scenario, machine, ssh)

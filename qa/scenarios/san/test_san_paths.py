@@ -107,7 +107,7 @@ def test_san_degraded_boot(scenario: Scenario, path: int) -> None:
         check_root(ssh, on.lun, paths=1)
         check_lvm(ssh, on.lun)
         wait_for_path_event(machine, "degraded", 0)
-        need(ssh.execute("dom0ctl paths").code == 1, "dom0ctl paths reports no problem")
+        need(ssh.execute("dom0ctl multipath").code == 1, "dom0ctl multipath reports no problem")
         need("1 of 2" in ssh.succeed("dom0ctl status"), "dom0ctl status does not report a missing path")
         since = len(machine.events)
         on.lun.plug(machine, other)
@@ -185,10 +185,10 @@ def test_san_alua(scenario: Scenario) -> None:
             return len({group["priority"] for item in new for group in item["groups"]}) == 2
 
         poll(two_priorities, "map with two priorities", limit=SEEN_SECONDS, evidence=lambda: f"the new maps are {new}")
-        scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl paths; multipath -t | grep -c 'vendor '; true"))
+        scenario.keep("alua.txt", ssh.succeed("multipath -ll; dom0ctl multipath; multipath -t | grep -c 'vendor '; true"))
         need(len(new) == 1, f"there are {len(new)} new maps: {new}")
         need(new[0]["handler"] == "1 alua", f"the handler is {new[0]['handler']!r}")
-        need("ALUA" in ssh.succeed("dom0ctl paths"), "dom0ctl paths does not name ALUA")
+        need("ALUA" in ssh.succeed("dom0ctl multipath"), "dom0ctl multipath does not name ALUA")
         table = ssh.succeed("multipath -t")
         need("NETAPP" in table and "rdac" in table, "the table of vendors is missing")
         # The next boot knows the LUN as well. Nothing is written to it: scsi_debug's second port refuses some commands.

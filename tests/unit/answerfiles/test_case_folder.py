@@ -1,4 +1,4 @@
-"""A folder of inputs whose names say their outcome: ``NN-ok-...``, ``NN-error-...``; ``any`` is for whoever compares machines.
+"""A folder of inputs whose names say their outcome: ``NN-ok-...``, ``NN-error-...``; ``any`` is for comparisons of machines.
 
 The folder is that of the environment variable ``DOM0KIT_CASES``, or ``shared/cases/answers`` next to the checkout.
 """

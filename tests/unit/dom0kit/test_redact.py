@@ -55,12 +55,12 @@ def test_leaks_are_shown_masked() -> None:
 
 
 def test_secrets_by_their_keys() -> None:
-    told = {
+    answers = {
         "root": {"password_hash": "h1", "ssh_keys": ["k"]},
         "reports": {"webhook": {"token": "t1", "url": "u"}},
         "chap": {"secret": "s"},
     }
-    assert secrets_in(told) == {"h1", "t1", "s"}
+    assert secrets_in(answers) == {"h1", "t1", "s"}
 
 
 def test_secrets_in_a_text_that_cannot_be_read() -> None:

@@ -17,7 +17,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhc2U2NGJhc2U2NGJhc2U2NGJhc2U2NGJhc
 
 
 @pytest.fixture
-def told() -> dict[str, Any]:
+def host_answers() -> dict[str, Any]:
     return {
         "version": 1,
         "mode": "install",
@@ -39,10 +39,10 @@ def make_key(call: Call) -> str:
 
 
 @pytest.fixture
-def host(tmp_path: Path, told: dict[str, Any]) -> Host:
+def host(tmp_path: Path, host_answers: dict[str, Any]) -> Host:
     """Return a freshly installed host with one network card."""
     files = {
-        "etc/dom0kit/host.json": json.dumps(told),
+        "etc/dom0kit/host.json": json.dumps(host_answers),
         "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
         "etc/hosts": "127.0.0.1\tlocalhost\n",
         "etc/shadow": "root:*:20000:0:99999:7:::\ndaemon:*:20000:0:99999:7:::\n",

@@ -61,9 +61,9 @@ class Terminal:
 
 
 @pytest.fixture
-def asking(host: Host, told: dict[str, Any]) -> Host:
-    told["root"] = {"ask": True, "ssh_keys": told["root"]["ssh_keys"]}
-    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+def asking(host: Host, host_answers: dict[str, Any]) -> Host:
+    host_answers["root"] = {"ask": True, "ssh_keys": host_answers["root"]["ssh_keys"]}
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(host_answers))
     made = Host(host.root, host.run)
     access.root(made)
     return made
@@ -175,9 +175,9 @@ def test_no_terminal_is_a_users_error(asking: Host, monkeypatch: pytest.MonkeyPa
         ({"ask": False}, False),
     ],
 )
-def test_what_goes_with_ask(told: dict[str, Any], root: dict[str, Any], valid: bool) -> None:
+def test_what_goes_with_ask(host_answers: dict[str, Any], root: dict[str, Any], valid: bool) -> None:
     if valid:
-        assert Answers.model_validate({**told, "root": root}).root.ask
+        assert Answers.model_validate({**host_answers, "root": root}).root.ask
         return
     with pytest.raises(ValueError, match=r"ask: true|logging in is impossible"):
-        Answers.model_validate({**told, "root": root})
+        Answers.model_validate({**host_answers, "root": root})

@@ -36,7 +36,7 @@ def test_choose_keeps_the_order() -> None:
         choose(STEPS, "nonsense")
 
 
-def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
+def test_status(host: Host, host_answers: dict[str, Any], failing: set[str]) -> None:
     failing.add("vgs")
     run_steps(host, Reporter("firstboot"), STEPS, say=lambda text: None)
     status = read_status(host, STEPS)
@@ -53,12 +53,12 @@ def test_status(host: Host, told: dict[str, Any], failing: set[str]) -> None:
     assert read_status(host, STEPS)["steps"][0] == {"name": "identity", "state": "open"}
 
 
-def test_status_of_bond_vlan_and_closed_ssh(host: Host, told: dict[str, Any]) -> None:
-    told["ssh"] = "off"
-    told["network"]["management"].update(
+def test_status_of_bond_vlan_and_closed_ssh(host: Host, host_answers: dict[str, Any]) -> None:
+    host_answers["ssh"] = "off"
+    host_answers["network"]["management"].update(
         mac=None, vlan=100, bond={"nics": [{"mac": "52:54:00:00:00:01"}, {"mac": "52:54:00:00:00:02"}]}
     )
-    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(host_answers))
     outputs: dict[str, str] = host.run.outputs  # type: ignore[attr-defined]
     outputs["ovs-appctl"] = "bond_mode: active-backup\nlacp_status: off\n\nmember mgmt0: enabled\n  active member\n"
     outputs["systemctl"] = "inactive\n"

@@ -42,7 +42,7 @@ def attached(host: Host) -> tuple[Reporter, Reports, Posts, list[Event]]:
     return reporter, reports, posts, seen
 
 
-def test_events_wait_for_the_network(host: Host, told: dict[str, Any]) -> None:
+def test_events_wait_for_the_network(host: Host, host_answers: dict[str, Any]) -> None:
     host.host_json["reports"] = {"webhook": {"url": "http://s/{mac}", "token": TOKEN, "fingerprint": None}}
     reporter, reports, posts, seen = attached(host)
     reporter.emit("started", host=host.name)

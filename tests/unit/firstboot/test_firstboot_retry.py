@@ -39,7 +39,7 @@ DUE = RunOptions(due=True)
 
 
 class Work:
-    """Steps that fail as told; ``ran`` says which were tried."""
+    """Steps that fail as configured; ``ran`` says which were tried."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -111,10 +111,10 @@ def test_a_person_tries_all_or_one_at_once(host: Host, work: Work) -> None:
     assert work.ran == ["a", "b"]
 
 
-@pytest.mark.parametrize("step", ["told", "told by the error"])
+@pytest.mark.parametrize("step", ["by the step", "by the error"])
 def test_what_waits_for_a_person_is_tried_at_the_next_start(host: Host, work: Work, step: str) -> None:
-    steps = (work.step("a", retry=None) if step == "told" else work.step("a"),)
-    work.broken["a"] = UserError("no") if step == "told" else NoRetry("the token has expired", "make another")
+    steps = (work.step("a", retry=None) if step == "by the step" else work.step("a"),)
+    work.broken["a"] = UserError("no") if step == "by the step" else NoRetry("the token has expired", "make another")
     work.run(host, steps)
     assert [event["event"] for event in work.events] == ["step", "step"]
     assert "no automatic retry; run dom0ctl firstboot retry a" in work.said[0]

@@ -17,7 +17,7 @@ from firstboot.steps.steps import STEPS
 
 
 class Recorder:
-    """Steps that note that they ran, and fail when told to."""
+    """Steps that note that they ran, and fail when configured to."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
@@ -81,11 +81,11 @@ def test_a_failure_stops_only_what_needs_it_and_the_next_run_resumes(host: Host,
     assert StepRecords(host.root).error("b") is None
 
 
-def test_changed_answers_run_the_step_again(host: Host, record: Recorder, told: dict[str, Any]) -> None:
+def test_changed_answers_run_the_step_again(host: Host, record: Recorder, host_answers: dict[str, Any]) -> None:
     steps = (record.step("a", answers=("time",)), record.step("b", answers=("root",)))
     record.run(host, *steps)
-    told["time"]["zone"] = "UTC"
-    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+    host_answers["time"]["zone"] = "UTC"
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(host_answers))
     record.run(Host(host.root, host.run), *steps)
     assert record.ran == ["READY", "a"]
 

@@ -141,7 +141,7 @@ def test_what_is_mounted_in_the_tree_stays_out_of_the_image(tmp_path: Path, monk
     def fails() -> None:
         with export.without_mounts(tree) as seen:
             assert seen == bare
-            raise UserError("no room")
+            raise UserError("no space left")
 
     with pytest.raises(UserError):
         fails()

@@ -43,13 +43,14 @@ def test_devices_with_drivers_nodes_or_rules_are_told(subsystem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("hvc0", True), ("ttyS0", True), ("ttyUSB1", True), ("ttyAMA0", True), ("console", True), ("tty63", False)]
+    ("name", "triggered"),
+    [("hvc0", True), ("ttyS0", True), ("ttyUSB1", True), ("ttyAMA0", True), ("console", True), ("tty63", False)],
 )
-def test_of_the_terminals_those_with_units_are_told(name: str, told: bool) -> None:
+def test_of_the_terminals_those_with_units_get_events(name: str, triggered: bool) -> None:
     _, _, terminals, _ = commands()
     assert words(terminals, "subsystem-match") == ["tty"]
     # udevadm-trigger(8) takes the patterns of a shell.
-    assert any(fnmatch.fnmatchcase(name, pattern) for pattern in words(terminals, "sysname-match")) == told
+    assert any(fnmatch.fnmatchcase(name, pattern) for pattern in words(terminals, "sysname-match")) == triggered
 
 
 def test_of_the_modules_those_with_rules_are_told() -> None:

@@ -130,7 +130,7 @@ def test_the_forced_command_greets_and_answers(
         assert ctl("answer", name, "--root", str(root)) == 0
     first, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert first["hello"] == 1
-    # Nobody listens at luxid's socket, so that this master cannot speak for its pool.
+    # No process listens at luxid's socket, so that this master cannot speak for its pool.
     assert last["problem"]["code"] == "busy"
 
 

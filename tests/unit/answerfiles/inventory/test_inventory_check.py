@@ -1,4 +1,4 @@
-"""Golden pairs of inventories, next to those of answers: each input beside the problems that checking it must give."""
+"""Golden pairs of inventories, next to those of answers: each input next to the problems that checking it must give."""
 
 from __future__ import annotations
 

@@ -104,10 +104,10 @@ def test_what_is_refused(made: Receiver, host: str, body: bytes, token: str, sta
 
 
 def test_a_machine_without_answers_can_still_say_that_it_failed(made: Receiver) -> None:
-    told: list[dict[str, Any]] = []
-    made.tell = lambda host, event: told.append(event)
+    reported: list[dict[str, Any]] = []
+    made.tell = lambda host, event: reported.append(event)
     send(made, "xen1", FAILED)
-    assert told[0]["proven"] is False
+    assert reported[0]["proven"] is False
     assert json.loads((made.reports / "xen1.jsonl").read_text())["text"] == "no answers"
 
 

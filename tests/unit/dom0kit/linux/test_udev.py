@@ -54,8 +54,8 @@ def test_a_queue_that_moves_is_waited_for(tmp_path: Path, settle: Settle) -> Non
 
 def test_a_queue_that_stands_still_is_given_up(tmp_path: Path, settle: Settle) -> None:
     machine = Machine(tmp_path, 10_000, moving=False)
-    well, notes = settle(machine)
-    assert not well
+    complete, notes = settle(machine)
+    assert not complete
     assert udev.STALLED_SECONDS <= machine.now <= udev.STALLED_SECONDS + udev.SLICE_SECONDS
     assert len(notes) == 1
     assert "waiting for udev" in notes[0]
@@ -71,8 +71,8 @@ def test_a_queue_that_never_empties_is_given_up(tmp_path: Path, settle: Settle) 
 def test_an_udevadm_that_fails_is_no_queue(tmp_path: Path, settle: Settle) -> None:
     """It fails at once where udevd does not answer; that must not be asked again and again."""
     machine = Machine(tmp_path, 10_000, moving=False, slice_seconds=0.01)
-    well, notes = settle(machine)
-    assert not well
+    complete, notes = settle(machine)
+    assert not complete
     assert machine.waits == 1
     assert "udevadm settle failed" in notes[0]
 

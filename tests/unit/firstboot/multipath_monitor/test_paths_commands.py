@@ -1,4 +1,4 @@
-"""``dom0ctl paths`` and ``dom0ctl initramfs``."""
+"""``dom0ctl multipath`` and ``dom0ctl initramfs``."""
 
 from __future__ import annotations
 

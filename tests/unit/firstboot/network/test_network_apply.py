@@ -22,9 +22,9 @@ QUERIES = [
 BOND = "bond_mode: active-backup\nlacp_status: off\n\nmember mgmt0: enabled\n  active member\n\nmember mgmt1: disabled\n"
 
 
-def retold(host: Host, told: dict[str, Any], **management: Any) -> Host:
-    told["network"]["management"] = management
-    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+def with_answers(host: Host, host_answers: dict[str, Any], **management: Any) -> Host:
+    host_answers["network"]["management"] = management
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(host_answers))
     return Host(host.root, host.run)
 
 
@@ -65,22 +65,22 @@ def test_network_without_the_card(host: Host, calls: list[str]) -> None:
     assert calls == [f"udevadm settle --timeout={udev.SLICE_SECONDS}"]
 
 
-def test_a_bond_comes_up_without_one_of_its_cards(host: Host, told: dict[str, Any], calls: list[str]) -> None:
-    host = retold(host, told, bond={"nics": [{"mac": B}, {"mac": A}]})
+def test_a_bond_comes_up_without_one_of_its_cards(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
+    host = with_answers(host, host_answers, bond={"nics": [{"mac": B}, {"mac": A}]})
     network(host)
     assert host.warnings == [f"no network card has the address {B} (mgmt0); present: enp3s0 ({A})"]
     assert "ip link set dev enp3s0 name mgmt1" in calls
     assert "add-bond xenbr0 mgmt-bond mgmt0 mgmt1" in calls[-2]
 
 
-def test_the_addition_to_netplan_follows_the_answers(host: Host, told: dict[str, Any]) -> None:
+def test_the_addition_to_netplan_follows_the_answers(host: Host, host_answers: dict[str, Any]) -> None:
     folder = "etc/systemd/network/10-netplan-{}.network.d/50-dom0kit.conf"
-    network(retold(host, told, mac=A, ipv4="none", ipv6={"address": "2001:db8::10/64"}))
+    network(with_answers(host, host_answers, mac=A, ipv4="none", ipv6={"address": "2001:db8::10/64"}))
     assert "UseAutonomousPrefix=no" in host.read(folder.format("xenbr0"))
-    network(retold(host, told, mac=A, ipv4="none", ipv6={"address": "2001:db8::10/64"}, vlan=5))
+    network(with_answers(host, host_answers, mac=A, ipv4="none", ipv6={"address": "2001:db8::10/64"}, vlan=5))
     assert not host.path(folder.format("xenbr0")).exists()
     assert host.path(folder.format("mgmt.5")).exists()
-    network(retold(host, told, mac=A))
+    network(with_answers(host, host_answers, mac=A))
     assert not host.path(folder.format("mgmt.5")).exists()
 
 
@@ -115,8 +115,8 @@ def test_a_port_that_networkd_does_not_take_is_named(host: Host, monkeypatch: py
     assert host.warnings == ["gave up waiting for networkd to configure xenbr0 after 0.0 s: networkctl status xenbr0"]
 
 
-def test_ipv6_alone_waits_for_no_ipv4(host: Host, told: dict[str, Any], calls: list[str]) -> None:
-    host = retold(host, told, mac=A, ipv4="none", ipv6="autoconf", vlan=9)
+def test_ipv6_alone_waits_for_no_ipv4(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
+    host = with_answers(host, host_answers, mac=A, ipv4="none", ipv6="autoconf", vlan=9)
     host.run.outputs["ip"] = json.dumps(  # type: ignore[attr-defined]
         [{"addr_info": [{"family": "inet6", "local": "2001:db8::5054:ff:fe00:1", "scope": "global"}]}]
     )
@@ -126,8 +126,8 @@ def test_ipv6_alone_waits_for_no_ipv4(host: Host, told: dict[str, Any], calls: l
     assert "2001:db8::5054:ff:fe00:1\txen1.example.net xen1" in host.read("etc/hosts")
 
 
-def test_each_address_that_does_not_come_is_a_warning(host: Host, told: dict[str, Any], failing: set[str]) -> None:
-    host = retold(host, told, mac=A, ipv6="dhcp")
+def test_each_address_that_does_not_come_is_a_warning(host: Host, host_answers: dict[str, Any], failing: set[str]) -> None:
+    host = with_answers(host, host_answers, mac=A, ipv6="dhcp")
     failing.add("/usr/lib/systemd/systemd-networkd-wait-online")
     host.run.outputs["ip"] = "[]"  # type: ignore[attr-defined]
     address(host)
@@ -137,8 +137,8 @@ def test_each_address_that_does_not_come_is_a_warning(host: Host, told: dict[str
     ]
 
 
-def test_an_address_that_came_late_is_no_warning_at_the_end(host: Host, told: dict[str, Any], failing: set[str]) -> None:
-    host = retold(host, told, mac=A, ipv6="dhcp")
+def test_an_address_that_came_late_is_no_warning_at_the_end(host: Host, host_answers: dict[str, Any], failing: set[str]) -> None:
+    host = with_answers(host, host_answers, mac=A, ipv6="dhcp")
     failing.add("/usr/lib/systemd/systemd-networkd-wait-online")
     host.run.outputs["ip"] = "[]"  # type: ignore[attr-defined]
     host.warnings.append("this host runs without Xen")
@@ -154,8 +154,8 @@ def test_an_address_that_came_late_is_no_warning_at_the_end(host: Host, told: di
     assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
 
 
-def test_a_member_without_cable_is_a_warning(host: Host, told: dict[str, Any]) -> None:
-    host = retold(host, told, bond={"nics": [{"mac": A}, {"mac": B}]})
+def test_a_member_without_cable_is_a_warning(host: Host, host_answers: dict[str, Any]) -> None:
+    host = with_answers(host, host_answers, bond={"nics": [{"mac": A}, {"mac": B}]})
     host.run.outputs["ovs-appctl"] = BOND  # type: ignore[attr-defined]
     address(host)
     assert host.warnings == ["mgmt-bond runs without mgmt1; look at the cables: ovs-appctl bond/show mgmt-bond"]

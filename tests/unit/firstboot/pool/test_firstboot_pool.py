@@ -35,8 +35,8 @@ def test_what_a_driver_is_told(host: Host) -> None:
     assert (tagged.port, tagged.bridge, tagged.vlan, tagged.volume_group) == ("mgmt.77", "br9", 77, None)
 
 
-def test_the_pools_address_is_not_the_hosts(host: Host, told: dict[str, Any]) -> None:
-    network = {"management": {**told["network"]["management"], "ipv4": {"address": "10.0.2.15/24"}}}
+def test_the_pools_address_is_not_the_hosts(host: Host, host_answers: dict[str, Any]) -> None:
+    network = {"management": {**host_answers["network"]["management"], "ipv4": {"address": "10.0.2.15/24"}}}
     outputs = host.run.outputs  # type: ignore[attr-defined]
     both = [{"family": "inet", "local": text, "scope": "global"} for text in ("10.0.2.9", "10.0.2.15")]
     outputs["ip"] = json.dumps([{"addr_info": both}])

@@ -11,8 +11,8 @@ from firstboot.host import Host
 from firstboot.steps.consoles import GETTYS, KEY_MAP, consoles, keyboard, xkb_layout
 
 
-def retold(host: Host, told: dict[str, Any], **answers: Any) -> Host:
-    host.path("etc/dom0kit/host.json").write_text(json.dumps({**told, **answers}))
+def with_answers(host: Host, host_answers: dict[str, Any], **answers: Any) -> Host:
+    host.path("etc/dom0kit/host.json").write_text(json.dumps({**host_answers, **answers}))
     return Host(host.root, host.run)
 
 
@@ -37,9 +37,9 @@ def test_names_of_old_become_layouts(key_map: str, expected: tuple[str, str]) ->
     assert xkb_layout(key_map) == expected
 
 
-def test_a_key_map_is_made_and_loaded(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+def test_a_key_map_is_made_and_loaded(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
     host.run.outputs["ckbcomp"] = "keymaps 0-127\n"  # type: ignore[attr-defined]
-    keyboard(retold(host, told, keyboard="de-nodeadkeys"))
+    keyboard(with_answers(host, host_answers, keyboard="de-nodeadkeys"))
     assert host.read(KEY_MAP) == "keymaps 0-127\n"
     assert 'XKBLAYOUT="de"\nXKBVARIANT="nodeadkeys"\n' in host.read("etc/default/keyboard")
     assert calls == [
@@ -48,12 +48,12 @@ def test_a_key_map_is_made_and_loaded(host: Host, told: dict[str, Any], calls: l
     ]
 
 
-def test_the_kernel_has_a_key_map_of_its_own(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+def test_the_kernel_has_a_key_map_of_its_own(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
     keyboard(host)
     assert calls == []
-    keyboard(retold(host, told, keyboard="de"))
+    keyboard(with_answers(host, host_answers, keyboard="de"))
     calls.clear()
-    keyboard(retold(host, told, keyboard="us"))
+    keyboard(with_answers(host, host_answers, keyboard="us"))
     assert calls[0] == "ckbcomp -compact -model pc105 -layout us"
 
 
@@ -66,8 +66,8 @@ def test_the_kernel_has_a_key_map_of_its_own(host: Host, told: dict[str, Any], c
         (Ended(0, "keymaps 0-127\n", 'WARNING: Can not find "foo" in "de".\n'), 'Can not find "foo"'),
     ],
 )
-def test_a_key_map_never_fails_a_first_boot(host: Host, told: dict[str, Any], ended: Ended, reason: str) -> None:
-    host = retold(host, told, keyboard="klingon")
+def test_a_key_map_never_fails_a_first_boot(host: Host, host_answers: dict[str, Any], ended: Ended, reason: str) -> None:
+    host = with_answers(host, host_answers, keyboard="klingon")
     host.run = FakeRunner({"ckbcomp": ended})
     keyboard(host)
     assert len(host.warnings) == 1
@@ -76,8 +76,8 @@ def test_a_key_map_never_fails_a_first_boot(host: Host, told: dict[str, Any], en
     assert not host.path(KEY_MAP).exists()
 
 
-def test_a_key_map_does_not_need_its_compiler(host: Host, told: dict[str, Any]) -> None:
-    host = retold(host, told, keyboard="de")
+def test_a_key_map_does_not_need_its_compiler(host: Host, host_answers: dict[str, Any]) -> None:
+    host = with_answers(host, host_answers, keyboard="de")
 
     def missing(*_: Any, **__: Any) -> Any:
         raise UserError("ckbcomp: command not found")
@@ -87,10 +87,10 @@ def test_a_key_map_does_not_need_its_compiler(host: Host, told: dict[str, Any]) 
     assert host.warnings == ["the console keeps the key map us: de cannot be made (ckbcomp: command not found)"]
 
 
-def test_no_serial_console_means_no_log_in_on_serial_lines(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+def test_no_serial_console_means_no_log_in_on_serial_lines(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
     consoles(host)
     assert calls == []
-    off = retold(host, told, serial_console="none")
+    off = with_answers(host, host_answers, serial_console="none")
     consoles(off)
     units = [host.path("etc/systemd/system") / name for name in GETTYS]
     assert all(unit.readlink().as_posix() == "/dev/null" for unit in units)
@@ -98,6 +98,6 @@ def test_no_serial_console_means_no_log_in_on_serial_lines(host: Host, told: dic
     calls.clear()
     consoles(off)
     assert calls == []
-    consoles(retold(host, told, serial_console={"port": "com2"}))
+    consoles(with_answers(host, host_answers, serial_console={"port": "com2"}))
     assert not any(unit.is_symlink() for unit in units)
     assert calls == ["systemctl daemon-reload"]

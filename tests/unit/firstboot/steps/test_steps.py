@@ -12,8 +12,8 @@ from firstboot.host import Host
 from firstboot.steps import access, clock, identity, proxy, services, steps, storage
 
 
-def retold(host: Host, told: dict[str, Any]) -> Host:
-    host.path("etc/dom0kit/host.json").write_text(json.dumps(told))
+def with_answers(host: Host, host_answers: dict[str, Any]) -> Host:
+    host.path("etc/dom0kit/host.json").write_text(json.dumps(host_answers))
     return Host(host.root, host.run)
 
 
@@ -58,34 +58,34 @@ def test_name(host: Host) -> None:
     assert "127.0.1.1\txen1.example.net xen1" in host.read("etc/hosts")
 
 
-def test_a_static_address_goes_into_hosts(host: Host, told: dict[str, Any]) -> None:
-    told["network"]["management"]["ipv4"] = {"address": "192.0.2.10/24", "gateway": "192.0.2.1"}
-    host = retold(host, told)
+def test_a_static_address_goes_into_hosts(host: Host, host_answers: dict[str, Any]) -> None:
+    host_answers["network"]["management"]["ipv4"] = {"address": "192.0.2.10/24", "gateway": "192.0.2.1"}
+    host = with_answers(host, host_answers)
     identity.name(host)
     assert "192.0.2.10\txen1.example.net xen1" in host.read("etc/hosts")
-    told["network"]["management"].update(ipv4="none", ipv6={"address": "2001:db8::10/64"})
-    host = retold(host, told)
+    host_answers["network"]["management"].update(ipv4="none", ipv6={"address": "2001:db8::10/64"})
+    host = with_answers(host, host_answers)
     identity.name(host)
     assert "2001:db8::10\txen1.example.net xen1" in host.read("etc/hosts")
 
 
-def test_root(host: Host, told: dict[str, Any]) -> None:
+def test_root(host: Host, host_answers: dict[str, Any]) -> None:
     host.write("root/.ssh/authorized_keys", "ssh-ed25519 other\n", 0o600)
     access.root(host)
-    assert host.read("etc/shadow").startswith(f"root:{told['root']['password_hash']}:")
+    assert host.read("etc/shadow").startswith(f"root:{host_answers['root']['password_hash']}:")
     assert host.path("etc/shadow").stat().st_mode & 0o777 == 0o640
     keys = host.path("root/.ssh/authorized_keys")
-    assert keys.read_text() == f"ssh-ed25519 other\n# dom0kit: begin\n{told['root']['ssh_keys'][0]}\n# dom0kit: end\n"
+    assert keys.read_text() == f"ssh-ed25519 other\n# dom0kit: begin\n{host_answers['root']['ssh_keys'][0]}\n# dom0kit: end\n"
     assert keys.stat().st_mode & 0o777 == 0o600
     assert keys.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_locked_root_has_keys_alone(host: Host, told: dict[str, Any]) -> None:
-    told["root"] = {"ssh_keys": told["root"]["ssh_keys"], "lock": True}
+def test_a_locked_root_has_keys_alone(host: Host, host_answers: dict[str, Any]) -> None:
+    host_answers["root"] = {"ssh_keys": host_answers["root"]["ssh_keys"], "lock": True}
     host.write("etc/shadow", "root:$6$old$hash:20000:0:99999:7:::\n", 0o640)
-    access.root(retold(host, told))
+    access.root(with_answers(host, host_answers))
     assert host.read("etc/shadow").startswith("root:*:")
-    assert told["root"]["ssh_keys"][0] in host.read("root/.ssh/authorized_keys")
+    assert host_answers["root"]["ssh_keys"][0] in host.read("root/.ssh/authorized_keys")
 
 
 def test_ssh_is_on_and_stays_so(host: Host, calls: list[str]) -> None:
@@ -97,9 +97,9 @@ def test_ssh_is_on_and_stays_so(host: Host, calls: list[str]) -> None:
     assert calls[-1] == "systemctl enable ssh.service"
 
 
-def test_ssh_off(host: Host, told: dict[str, Any], calls: list[str]) -> None:
-    told["ssh"] = "off"
-    host = retold(host, told)
+def test_ssh_off(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
+    host_answers["ssh"] = "off"
+    host = with_answers(host, host_answers)
     host.run.outputs["systemctl"] = "enabled\n"  # type: ignore[attr-defined]
     access.ssh(host)
     assert calls == [
@@ -128,11 +128,11 @@ def test_an_unknown_zone_is_an_error(host: Host) -> None:
         clock.clock(host)
 
 
-def test_storage(host: Host, told: dict[str, Any], calls: list[str]) -> None:
+def test_storage(host: Host, host_answers: dict[str, Any], calls: list[str]) -> None:
     storage.storage(host)
     assert calls == ["vgs --noheadings --options vg_name guests"]
-    told["guests"] = "none"
-    storage.storage(retold(host, told))
+    host_answers["guests"] = "none"
+    storage.storage(with_answers(host, host_answers))
     assert len(calls) == 1
 
 
@@ -155,10 +155,10 @@ def test_confirm(host: Host) -> None:
     assert abs(value["time"] - time.time()) < 60
 
 
-def test_damaged_answers_are_said_in_words(host: Host, told: dict[str, Any]) -> None:
-    told["time"]["zone"] = 7
+def test_damaged_answers_are_said_in_words(host: Host, host_answers: dict[str, Any]) -> None:
+    host_answers["time"]["zone"] = 7
     with pytest.raises(UserError, match=r"damaged at time\.zone"):
-        _ = retold(host, told).answers
+        _ = with_answers(host, host_answers).answers
 
 
 def test_no_answers(host: Host) -> None:
@@ -168,9 +168,9 @@ def test_no_answers(host: Host) -> None:
     assert host.name == "this host"
 
 
-def test_apt_uses_the_proxy_of_the_answers_and_no_other(host: Host, told: dict[str, Any]) -> None:
+def test_apt_uses_the_proxy_of_the_answers_and_no_other(host: Host, host_answers: dict[str, Any]) -> None:
     place = "etc/apt/apt.conf.d/50dom0kit-proxy"
-    proxy.proxy(retold(host, {**told, "proxy": {"url": "http://192.0.2.9:3128", "except_for": ["192.0.2.1"]}}))
+    proxy.proxy(with_answers(host, {**host_answers, "proxy": {"url": "http://192.0.2.9:3128", "except_for": ["192.0.2.1"]}}))
     assert 'Acquire::http::Proxy "http://192.0.2.9:3128";' in host.read(place)
-    proxy.proxy(retold(host, told))
+    proxy.proxy(with_answers(host, host_answers))
     assert not host.path(place).exists()

@@ -1,4 +1,4 @@
-"""Which card is tried when, what a person reads meanwhile, and when it ends."""
+"""Which card is tried when, what the user reads meanwhile, and when it ends."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class World:
         self.now = 0.0
         self.answer, self.cards = answer, cards
         self.asked: list[tuple[float, str]] = []
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.log = io.StringIO()
 
     def get(self, url: str, **_: Any) -> bytes:
@@ -98,7 +98,7 @@ class World:
             identity,
             SYSTEM,
             Commands(self.log),
-            lambda fraction, text: self.told.append(text),
+            lambda fraction, text: self.messages.append(text),
             seconds=seconds,
             get=self.get,
             look=lambda: self.cards(self.now),
@@ -124,7 +124,7 @@ def test_a_server_that_is_down_for_a_minute() -> None:
     got = world.fetch()
     assert (got.data, got.url, got.identity.mac, got.identity.uuid) == (b"x", "http://s/52-54-00-00-00-02.yaml", GOOD.mac, "u1")
     assert [now for now, _ in world.asked] == [0, 1, 3, 7, 15, 31, 61]
-    assert any("no connection; next try in" in text for text in world.told)
+    assert any("no connection; next try in" in text for text in world.messages)
 
 
 def test_the_card_that_has_the_file_is_found_and_the_boot_card_names_the_machine() -> None:
@@ -169,13 +169,13 @@ def test_a_place_that_cannot_be_filled() -> None:
 
 
 def test_dhcp_names_the_url() -> None:
-    told = Link("eth1", GOOD.mac, True, ("10.0.0.5",), "http://d/{mac}")
-    assert World(lambda now, url: b"x", lambda now: [told]).fetch(None).url == "http://d/52-54-00-00-00-02"
+    messages = Link("eth1", GOOD.mac, True, ("10.0.0.5",), "http://d/{mac}")
+    assert World(lambda now, url: b"x", lambda now: [messages]).fetch(None).url == "http://d/52-54-00-00-00-02"
     world = World(lambda now, url: b"x")
     with pytest.raises(UserError, match="option 224"):
         world.fetch(None)
     assert world.asked == []
-    assert any(f"eth1: 10.0.0.5, {wait_for_link.NO_URL}" in text for text in world.told)
+    assert any(f"eth1: 10.0.0.5, {wait_for_link.NO_URL}" in text for text in world.messages)
 
 
 def test_cards_are_read_from_the_kernel_and_networkd(tmp_path: Path) -> None:

@@ -85,16 +85,16 @@ def test_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tries.append(label)
         return tmp_path if len(tries) == 3 else None
 
-    told: list[str] = []
+    messages: list[str] = []
     monkeypatch.setattr(volumes, "LOOK_SECONDS", 0.01)
     settled = lambda: tries.append("settled")  # noqa: E731
-    found = volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=find, seconds=5, settled=settled)
+    found = volumes.wait_for_label("A", lambda fraction, text: messages.append(text), find=find, seconds=5, settled=settled)
     assert found == tmp_path
     assert tries == ["A", "settled", "A"], "the seconds count from the moment at which udev is done"
-    assert len(told) == 0
+    assert len(messages) == 0
     with pytest.raises(UserError, match="a volume with the label A to appear"):
-        volumes.wait_for_label("A", lambda fraction, text: told.append(text), find=lambda label: None, seconds=0.01)
-    assert told
+        volumes.wait_for_label("A", lambda fraction, text: messages.append(text), find=lambda label: None, seconds=0.01)
+    assert messages
 
 
 def test_fetch_from_a_label_unmounts_in_every_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

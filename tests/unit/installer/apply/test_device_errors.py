@@ -1,4 +1,4 @@
-"""M1: errors of disks and media are sentences about a device, source told from target."""
+"""M1: errors of disks and media are sentences about a device, the source distinguished from the target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def places(tmp_path: Path) -> Places:
     return Places((DISK,), tmp_path / "system", tmp_path / "image")
 
 
-def told(places: Places, raised: Exception, dmesg: str = DMESG) -> UserError:
+def explained(places: Places, raised: Exception, dmesg: str = DMESG) -> UserError:
     commands = Commands(io.StringIO(), FakeRunner({"dmesg": dmesg}))
     with pytest.raises(UserError) as caught, errors.device_errors("copy the image", places, commands):
         raise raised
@@ -43,7 +43,7 @@ def told(places: Places, raised: Exception, dmesg: str = DMESG) -> UserError:
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.EUCLEAN])
 def test_every_error_of_a_disk_names_the_disk(places: Places, number: int) -> None:
-    error = told(places, OSError(number, os.strerror(number), str(places.target / "images/1/vmlinuz")))
+    error = explained(places, OSError(number, os.strerror(number), str(places.target / "images/1/vmlinuz")))
     assert error.message.splitlines()[0] == (
         f"copy the image failed: the disk /dev/sda (ACME, serial DISK1) failed while it was written: {os.strerror(number)}"
         " [device-failed]"
@@ -58,7 +58,7 @@ def test_every_error_of_a_disk_names_the_disk(places: Places, number: int) -> No
 def test_the_medium_is_told_from_the_disk(places: Places) -> None:
     file = places.source / "dom0.squashfs"
     file.touch()
-    error = told(places, OSError(errno.EIO, "Input/output error", str(file)), "")
+    error = explained(places, OSError(errno.EIO, "Input/output error", str(file)), "")
     assert "the medium " in error.message
     assert error.message.endswith(f"cannot be read: Input/output error ({file}) [device-failed]")
     assert "/dev/sda" not in error.message
@@ -69,7 +69,7 @@ def test_the_medium_is_told_from_the_disk(places: Places) -> None:
 def test_a_command_that_reports_an_error_of_a_disk(places: Places, device: str) -> None:
     disks = (DISK, replace(DISK, path="/dev/mapper/3600", serial="LUN"))
     failed = CommandFailed(["wipefs", "--all", device], 1, f"wipefs: {device}: probing initialization failed: Input/output error")
-    error = told(replace(places, disks=disks), failed)
+    error = explained(replace(places, disks=disks), failed)
     disk = device[:8] if "sda" in device else "/dev/mapper/3600"
     assert f"the disk {disk} (ACME, serial" in error.message
     assert error.message.splitlines()[-1] == f"    wipefs: wipefs: {device}: probing initialization failed: Input/output error"
@@ -77,13 +77,13 @@ def test_a_command_that_reports_an_error_of_a_disk(places: Places, device: str) 
 
 def test_of_a_mirror_both_disks_are_named(places: Places) -> None:
     other = replace(DISK, path="/dev/sdb", model="", serial="")
-    error = told(replace(places, disks=(DISK, other)), OSError(errno.EIO, "Input/output error", "/dev/md/dom0kit-system"))
+    error = explained(replace(places, disks=(DISK, other)), OSError(errno.EIO, "Input/output error", "/dev/md/dom0kit-system"))
     assert "one of /dev/sda (ACME, serial DISK1), /dev/sdb failed while they were written" in error.message
 
 
 def test_without_a_name_everything_that_is_used_is_named(places: Places) -> None:
-    assert "(/dev/sda (ACME, serial DISK1) or the medium)" in told(places, OSError(errno.EIO, "Input/output error")).message
-    assert "(/elsewhere)" in told(places, OSError(errno.EIO, "Input/output error", "/elsewhere")).message
+    assert "(/dev/sda (ACME, serial DISK1) or the medium)" in explained(places, OSError(errno.EIO, "Input/output error")).message
+    assert "(/elsewhere)" in explained(places, OSError(errno.EIO, "Input/output error", "/elsewhere")).message
 
 
 def test_other_errors_pass(places: Places) -> None:
@@ -95,7 +95,7 @@ def test_other_errors_pass(places: Places) -> None:
 def test_a_file_system_without_space_is_no_failed_disk(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.statvfs_result((4096, 4096, 100, 0, 0, 10, 10, 10, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda path: full)
-    error = told(places, OSError(errno.ENOSPC, "No space left on device", str(places.target / "a/b")))
+    error = explained(places, OSError(errno.ENOSPC, "No space left on device", str(places.target / "a/b")))
     assert error.message == f"copy the image failed: the file system of {places.target} is full ({places.target}/a/b)"
 
 

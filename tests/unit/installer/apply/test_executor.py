@@ -138,7 +138,7 @@ def test_mdadm_conf_is_written_for_a_mirror_alone(tmp_path: Path) -> None:
 
 def test_failure_unmounts_and_is_an_event(tmp_path: Path) -> None:
     events: list[Event] = []
-    fake = FakeRunner(failing={"mkfs.ext4"}, errors="no room")
+    fake = FakeRunner(failing={"mkfs.ext4"}, errors="no space left")
     made = make_plan(facts(DISK), answers(), manifest(), OPTIONS)
     steps = tuple(a for a in made.actions if isinstance(a, actions.MakeFileSystems | actions.Finish))
     object.__setattr__(made, "actions", steps)

@@ -73,8 +73,8 @@ def test_both_disks_of_a_mirror_are_in_the_boot_order_the_first_one_first() -> N
 
 
 def test_nvram_is_a_warning_on_uefi_and_nothing_on_bios() -> None:
-    broken = Commands(io.StringIO(), FakeRunner(failing={"efibootmgr"}, errors="no room"))
-    assert "no room" in grub.set_boot_entries(the_finish("dom0kit"), broken)
+    broken = Commands(io.StringIO(), FakeRunner(failing={"efibootmgr"}, errors="no space left"))
+    assert "no space left" in grub.set_boot_entries(the_finish("dom0kit"), broken)
     fake = FakeRunner()
     assert grub.set_boot_entries(the_finish(), Commands(io.StringIO(), fake)) == ""
     assert fake.words == []

@@ -58,7 +58,7 @@ def make_session(root: Path, number: int, address: str, own: str, disk: str) -> 
 
 
 def test_sessions_with_their_cards(tmp_path: Path) -> None:
-    assert iscsi_sessions.read_sessions(tmp_path, lambda argv: pytest.fail("nobody asks without a session")) == ()
+    assert iscsi_sessions.read_sessions(tmp_path, lambda argv: pytest.fail("no command runs without a session")) == ()
     make_session(tmp_path, 1, "10.1.0.1", "10.1.0.2", "sda")
     make_session(tmp_path, 2, "10.9.0.1", "10.2.0.2", "sdb")
     asked = {"address": json.dumps(LINKS), "10.9.0.1": '[{"dst": "10.9.0.1", "gateway": "10.2.0.254", "dev": "eth1.42"}]'}

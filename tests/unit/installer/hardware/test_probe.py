@@ -125,7 +125,7 @@ def test_links_to_a_map_end_at_its_dm_device(tmp_path: Path) -> None:
 
 
 def test_a_map_says_which_paths_it_has_and_how_they_are(tmp_path: Path) -> None:
-    told = {
+    reply = {
         "maps": [
             {
                 "name": "3600",
@@ -141,7 +141,7 @@ def test_a_map_says_which_paths_it_has_and_how_they_are(tmp_path: Path) -> None:
         ]
     }
     trees = [{**path, "children": [{**MAP, "kname": "dm-0"}]} for path in PATHS]
-    said = {"lsblk": json.dumps({"blockdevices": trees}), "multipathd": json.dumps(told)}
+    said = {"lsblk": json.dumps({"blockdevices": trees}), "multipathd": json.dumps(reply)}
     found = probe.collect(root=tmp_path, output=lambda argv: said.get(argv[0], ""))
     assert found.disks[0].lun is None
     assert "1 of 2 paths active" in found.disks[-1].describe()

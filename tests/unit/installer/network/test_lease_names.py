@@ -38,14 +38,14 @@ def name_of(root: Path, seconds: float, rule: str = "dhcp", tell: lease_names.Te
 
 
 def test_a_lease_that_comes_late_is_waited_for(machine: Path) -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     def arrive(part: float, text: str) -> None:
-        told.append(text)
+        messages.append(text)
         (machine / lease_names.LEASES / "2").write_text(LEASE)
 
     assert name_of(machine, 30, tell=arrive) == "xen7.example.org"
-    assert told == ["waiting for a lease on eth0"]
+    assert messages == ["waiting for a lease on eth0"]
 
 
 def test_without_a_lease_there_is_no_name_after_the_limit(machine: Path) -> None:
@@ -59,4 +59,4 @@ def test_a_lease_without_a_name_is_not_waited_for_again(machine: Path) -> None:
 
 
 def test_nothing_is_waited_for_when_the_answers_have_the_name(machine: Path) -> None:
-    assert name_of(machine, 30, "xen1", lambda part, text: pytest.fail("it waits for a name that nobody wants")) == ""
+    assert name_of(machine, 30, "xen1", lambda part, text: pytest.fail("it waits for a name that is not needed")) == ""

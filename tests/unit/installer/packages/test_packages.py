@@ -1,4 +1,4 @@
-"""Further packages: what they are, what is wrong with them, where they come from, what of them goes into the initramfs."""
+"""Additional packages: what they are, what is wrong with them, where they come from, what of them goes into the initramfs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Volume groups are told apart by UUID: D4, D5, B2, B3, B4."""
+"""Volume groups are distinguished by UUID: D4, D5, B2, B3, B4."""
 
 from __future__ import annotations
 

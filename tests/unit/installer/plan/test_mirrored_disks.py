@@ -1,4 +1,4 @@
-"""Two disks that hold the same, further disks for guests, and what keeps either from being made."""
+"""Two disks that hold the same, additional disks for guests, and what keeps either from being made."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def plan(network: str, found: Facts | None = None) -> Plan:
     return make_plan(found or facts(nics=CARDS), answers(more=f"network: {network}\n"), manifest(), OPTIONS)
 
 
-def told(made: Plan) -> dict[str, Any]:
+def network_of(made: Plan) -> dict[str, Any]:
     state = next(a for a in made.actions if isinstance(a, actions.WriteState))
     network: dict[str, Any] = json.loads(state.host_json)["network"]
     return network
@@ -47,7 +47,7 @@ def refused(network: str, found: Facts | None = None) -> str:
 )
 def test_rules(rule: str, number: int) -> None:
     made = plan(f"{{management: {{nic: {{{rule}}}}}}}")
-    management = told(made)["management"]
+    management = network_of(made)["management"]
     assert management["mac"] == f"52:54:00:00:00:0{number}"
     assert management["nic"] is None
     # A card that was chosen by its address is named by it once.
@@ -60,7 +60,7 @@ def test_bond_of_one_rule_twice_and_bridges() -> None:
         "{management: {bond: {nics: [{driver: ixgbe}, {driver: ixgbe}], mode: lacp}}, "
         "bridges: [{name: xenbr1, nic: {name: eno4}}, {name: xenbr2}]}"
     )
-    network = told(made)
+    network = network_of(made)
     assert [nic["mac"] for nic in network["management"]["bond"]["nics"]] == ["52:54:00:00:00:01", "52:54:00:00:00:02"]
     assert all(nic["driver"] is None for nic in network["management"]["bond"]["nics"])
     assert [bridge["mac"] for bridge in network["bridges"]] == ["52:54:00:00:00:04", None]

@@ -1,4 +1,4 @@
-"""A machine and what a person would choose on it."""
+"""A machine and what a user would choose on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person goes through the screens: forwards, back, into help, with mistakes. The terminal is a script."""
+"""A user goes through the screens: forwards, back, into help, with mistakes. The terminal is a script."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Turn = tuple[str, str, dict[str, Value]]
 
 @dataclass
 class Script:
-    """A terminal with somebody at it who knows what to do."""
+    """A terminal with a scripted user."""
 
     turns: list[Turn]
-    told: list[tuple[str, str]] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Script:
         """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
-        self.told.append((title, text))
+        self.shown.append((title, text))
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_straight_through() -> None:
     script = Script([*TO_DISK, *TO_NAMES, *FROM_NAMES])
     answers = to_answers(Wizard(script, state()).run())
     assert script.turns == []
-    assert script.told == []
+    assert script.shown == []
     assert answers.host_name == "xen1"
     assert answers.keyboard == "de"
     assert answers.target.wipe
@@ -122,8 +122,8 @@ def test_there_is_nothing_before_the_first_screen() -> None:
 def test_help_keeps_the_input() -> None:
     script = Script([("Administrator", HELP, {"root.password": "correct horse"}), ("Administrator", NEXT, {})])
     reply = show_form(script, lambda: host.root(state()))
-    assert script.told[0][0] == "Help: Administrator"
-    assert "public SSH key" in script.told[0][1]
+    assert script.shown[0][0] == "Help: Administrator"
+    assert "public SSH key" in script.shown[0][1]
     assert reply.values["root.password"] == "correct horse"
 
 
@@ -150,11 +150,11 @@ def test_several_problems_are_shown_in_a_message() -> None:
     script = Script([])
     focus, problem = show_problems(script, [Problem("a", "First."), Problem("b", "Second.")])
     assert (focus, problem) == ("a", "First.")
-    assert script.told == [("Please correct the following", "First.\n\nSecond.")]
+    assert script.shown == [("Please correct the following", "First.\n\nSecond.")]
     assert show_problems(script, [Problem("a", "Short.")]) == ("a", "Short.")
-    assert len(script.told) == 1
+    assert len(script.shown) == 1
     assert show_problems(script, [Problem("a", "long " * 60)])[1] == ""
-    assert len(script.told) == 2
+    assert len(script.shown) == 2
 
 
 def test_an_additional_button_returns_to_its_screen() -> None:

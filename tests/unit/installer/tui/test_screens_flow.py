@@ -113,7 +113,7 @@ def machines() -> list[State]:
 
 
 def screens_to_see() -> list[tuple[str, int]]:
-    """Every screen on every machine, but those to which nobody comes without a disk."""
+    """Every screen on every machine, except those that are not reached without a disk."""
     return [
         (name, number)
         for name in flow.NAMES

@@ -62,14 +62,14 @@ def test_progress_ends_with_success_or_failure() -> None:
     well = play({"event": "finished", "text": "done", "warnings": ["no cable"]})
     assert installation_progress.progress_update(well, 101.0).done == NEXT
     assert well.warnings == ("no cable",)
-    badly = play(started("copy the image"), {"event": "failed", "text": "it broke", "hint": "mend it"})
+    badly = play(started("copy the image"), {"event": "failed", "text": "it broke", "hint": "fix it"})
     assert installation_progress.progress_update(badly, 101.0).done == "failed"
-    assert (badly.failed, badly.hint, badly.current) == ("it broke", "mend it", "copy the image")
+    assert (badly.failed, badly.hint, badly.current) == ("it broke", "fix it", "copy the image")
 
 
 def test_final_screens_fit() -> None:
     many = Progress(STEPS, 0.0, warnings=tuple(f"warning {number} " + "words " * 30 for number in range(9)))
-    broken = Progress(STEPS, 0.0, failed="it broke " * 60, hint="mend it " * 40, current="copy the image")
+    broken = Progress(STEPS, 0.0, failed="it broke " * 60, hint="fix it " * 40, current="copy the image")
     for form in (
         installation_progress.progress("xen1"),
         installation_progress.done(chosen(), many, 75.0),
@@ -109,7 +109,7 @@ class Person:
 
     buttons: list[str]
     titles: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     shown: str = ""
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
@@ -129,7 +129,7 @@ class Person:
         """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
-        self.told.append(text)
+        self.messages.append(text)
 
 
 def sessions(folder: Path) -> Callable[[], Session]:
@@ -150,7 +150,7 @@ def _this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def effects(person: Person) -> Operations:
     def never() -> Any:
-        raise AssertionError("nobody looks at the machine here")
+        raise AssertionError("the machine is not probed here")
 
     return Operations(person, Commands(io.StringIO()), never)
 

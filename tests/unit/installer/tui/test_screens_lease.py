@@ -1,4 +1,4 @@
-"""What DHCP has told is proposed, and gives way to what is typed."""
+"""What DHCP offers is proposed, and gives way to what is typed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DNS=192.0.2.53 192.0.2.54
 DOMAINNAME=example.org
 HOSTNAME=xen7
 """
-TOLD: dict[str, Value] = {**dhcp_lease.parse_lease(LEASE)}
+LEASED: dict[str, Value] = {**dhcp_lease.parse_lease(LEASE)}
 
 
 def shown(form: Form) -> dict[str, Value]:
@@ -26,7 +26,7 @@ def shown(form: Form) -> dict[str, Value]:
 
 
 def test_a_lease_becomes_proposals() -> None:
-    assert TOLD == {
+    assert LEASED == {
         "lease.address": "192.0.2.77/24",
         "lease.gateway": "192.0.2.1",
         "lease.dns": "192.0.2.53 192.0.2.54",
@@ -47,12 +47,12 @@ def test_the_lease_of_a_card_is_found_by_its_number(tmp_path: Path) -> None:
     assert dhcp_lease.read_lease("eno1", tmp_path)["lease.address"] == ""
     (tmp_path / "run/systemd/netif/leases").mkdir(parents=True)
     (tmp_path / "run/systemd/netif/leases/3").write_text(LEASE)
-    assert dhcp_lease.read_lease("eno1", tmp_path) == TOLD
+    assert dhcp_lease.read_lease("eno1", tmp_path) == LEASED
     assert dhcp_lease.read_lease("eno2", tmp_path)["lease.address"] == ""
 
 
 def test_a_static_address_defaults_to_the_lease() -> None:
-    values: dict[str, Value] = {"ip.v4": "static", **TOLD}
+    values: dict[str, Value] = {"ip.v4": "static", **LEASED}
     assert shown(network.static4(chosen(values))) == {"static.address": "192.0.2.77/24", "static.gateway": "192.0.2.1"}
     assert "unused" in str(network.static4(chosen(values)).items[0])
     # In a VLAN the network is another one; IPv6 has nothing of it.
@@ -61,15 +61,15 @@ def test_a_static_address_defaults_to_the_lease() -> None:
 
 
 def test_input_overrides_the_lease() -> None:
-    values: dict[str, Value] = {"ip.v4": "static", **TOLD, "static.address": "192.0.2.9/24", "static.gateway": ""}
+    values: dict[str, Value] = {"ip.v4": "static", **LEASED, "static.address": "192.0.2.9/24", "static.gateway": ""}
     assert shown(network.static4(chosen(values))) == {"static.address": "192.0.2.9/24", "static.gateway": ""}
     assert shown(network.names(chosen({**values, "name.dns": ""})))["name.dns"] == ""
 
 
 def test_names_are_proposed_where_dhcp_will_not_give_them() -> None:
     unnamed = {"name.host": ""}
-    fixed = shown(network.names(chosen({**TOLD, "ip.v4": "static"})))
+    fixed = shown(network.names(chosen({**LEASED, "ip.v4": "static"})))
     assert (fixed["name.dns"], fixed["name.search"]) == ("192.0.2.53 192.0.2.54", "example.org")
-    by_dhcp = shown(network.names(chosen({**TOLD, **unnamed})))
+    by_dhcp = shown(network.names(chosen({**LEASED, **unnamed})))
     assert (by_dhcp["name.dns"], by_dhcp["name.search"]) == ("", "")
     assert fixed["name.host"] == "xen1.example.org"

@@ -88,10 +88,10 @@ def test_addresses_of_web_servers() -> None:
 
 
 class Terminal:
-    """Keeps what is told, and presses the buttons that it was given."""
+    """Keeps what it shows, and presses the buttons that it was given."""
 
     def __init__(self, *turns: Turn) -> None:
-        self.turns, self.told, self.shown = list(turns), list[str](), list[str]()
+        self.turns, self.messages, self.shown = list(turns), list[str](), list[str]()
         self.look: Callable[[str], None] = lambda text: None
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
@@ -117,7 +117,7 @@ class Terminal:
         """Accept any text."""
 
     def show_message(self, title: str, text: str) -> None:
-        self.told.append(text)
+        self.messages.append(text)
 
 
 def scp_checked(call: Call) -> Ended:
@@ -162,7 +162,7 @@ def test_by_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.look = look
     effects(terminal).save()
     assert "Downloaded once, last by 127.0.0.1" in terminal.shown[-1]
-    assert terminal.told == []
+    assert terminal.messages == []
 
 
 def test_by_a_stick_or_not_at_all() -> None:
@@ -172,7 +172,7 @@ def test_by_a_stick_or_not_at_all() -> None:
     assert sticks == [1]
     terminal = Terminal(way("offer"))
     effects(terminal, there=()).save()
-    assert "no address" in terminal.told[0]
+    assert "no address" in terminal.messages[0]
 
 
 def test_upload_after_two_failures() -> None:
@@ -187,7 +187,7 @@ def test_upload_after_two_failures() -> None:
     turn: Turn = ("Upload the log", NEXT, {"log.url": " http://192.0.2.7/up "})
     terminal = Terminal(way("post"), ("Upload the log", NEXT, {"log.url": "nonsense"}), turn, turn, turn)
     effects(terminal, post=post).save()
-    assert [text[:13] for text in terminal.told] == ["no connection", "500 Internal ", "[ok] Uploaded"]
+    assert [text[:13] for text in terminal.messages] == ["no connection", "500 Internal ", "[ok] Uploaded"]
     assert sent[-1] == ("POST", "http://192.0.2.7/up", DATA)
 
 
@@ -198,7 +198,7 @@ def test_by_ssh() -> None:
     runner, terminal = ssh_programs(), Terminal(way("scp"), COPY, ("Host key", "yes", {}))
     act = effects(terminal, runner)
     act.save()
-    assert "[ok] Copied the log to me@192.0.2.7:log-" in terminal.told[0]
+    assert "[ok] Copied the log to me@192.0.2.7:log-" in terminal.messages[0]
     scp = runner.words[-1]
     assert "StrictHostKeyChecking=yes" in scp
     assert runner.requests[-1].env["DOM0KIT_PASSWORD"] == "open sesame"
@@ -210,14 +210,14 @@ def test_by_ssh() -> None:
 def test_scp_failures() -> None:
     terminal = Terminal(way("scp"), COPY, ("Host key", "yes", {}), ("Copy the log", BACK, {}))
     effects(terminal, ssh_programs(scp_refused)).save()
-    assert "Permission denied" in terminal.told[0]
+    assert "Permission denied" in terminal.messages[0]
     runner, terminal = ssh_programs(), Terminal(way("scp"), COPY, ("Host key", "no", {}))
     effects(terminal, runner).save()
     assert "scp" not in {words[0] for words in runner.words}
-    assert terminal.told == []
+    assert terminal.messages == []
     terminal = Terminal(way("scp"), COPY, ("Copy the log", BACK, {}))
     effects(terminal, ssh_programs(key="# h:22 SSH-2.0\n")).save()
-    assert "has no SSH host key" in terminal.told[0]
+    assert "has no SSH host key" in terminal.messages[0]
 
 
 def test_a_server_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_a_server_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(send_log, "FileServer", refuse)
     terminal = Terminal(way("offer"))
     effects(terminal).save()
-    assert "cannot listen" in terminal.told[0]
+    assert "cannot listen" in terminal.messages[0]
 
 
 @pytest.mark.parametrize(

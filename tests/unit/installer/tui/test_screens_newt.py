@@ -254,12 +254,12 @@ def test_a_field_is_checked_when_it_is_left_changed(newt: Any) -> None:
         return turn
 
     def problem_box() -> Any:
-        return next(box for box in reversed(widgets(Widget)) if box.text.strip() in ("mend this", "this is not good", ""))
+        return next(box for box in reversed(widgets(Widget)) if box.text.strip() in ("fix this", "this is not good", ""))
 
     NewtForm.script = [type_something("old"), type_something("bad"), type_something("good"), NEXT]
-    newt.Terminal("t").show(FORM, focus="e", problem="mend this")
+    newt.Terminal("t").show(FORM, focus="e", problem="fix this")
     # Left as it was, it keeps the problem that is to be read.
-    assert shown == ["mend this", "this is not good", ""]
+    assert shown == ["fix this", "this is not good", ""]
     assert NewtForm.focus == [widgets(EntryWidget)[0]]
 
 

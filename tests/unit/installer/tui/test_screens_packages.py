@@ -81,7 +81,7 @@ def test_new_devices_are_reported() -> None:
 
 
 class Script:
-    """A terminal with somebody at it who knows what to do."""
+    """A terminal with a scripted user."""
 
     def __init__(self, *turns: tuple[str, str, dict[str, Value]]) -> None:
         self.turns, self.told = list(turns), list[tuple[str, str]]()

@@ -217,7 +217,7 @@ def test_nobody_goes_on_before_the_pool_has_said_yes(monkeypatch: pytest.MonkeyP
     seen(update, "The token has expired.")
     assert acts.left(state, True) == "pool-answer"
     assert acts.left(state, False) == ""
-    # Coming to the screen anew asks nobody; the button does.
+    # Opening the screen again does not contact the pool; the button does.
     seen(acts.update(state), "The token has expired.")
     assert len(asked.asked) == 1
     seen(acts.update(acts.check_again(state, {})), "[ok]")

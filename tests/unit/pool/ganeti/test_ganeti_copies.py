@@ -11,7 +11,7 @@ from dom0kit.errors import UserError
 from pool.ganeti.peers import file_replication
 from pool.host_access import LocalHost
 
-LEDGER = "var/lib/dom0kit/pool/tokens/abc.json"
+TOKEN_FILE = "var/lib/dom0kit/pool/tokens/abc.json"
 
 
 def sent(runner: FakeRunner) -> list[tuple[list[str], bytes]]:
@@ -20,14 +20,14 @@ def sent(runner: FakeRunner) -> list[tuple[list[str], bytes]]:
 
 
 def test_files_go_to_the_other_candidates_with_their_modes(in_pool: LocalHost) -> None:
-    in_pool.write(LEDGER, "{}", 0o600)
+    in_pool.write(TOKEN_FILE, "{}", 0o600)
     runner = FakeRunner()
-    file_replication.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
+    file_replication.copy_to_candidates([in_pool.path(TOKEN_FILE)], in_pool, runner)
     ((argv, data),) = sent(runner)
     assert "root@10.0.0.12" in argv
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         (file,) = tar.getmembers()
-        assert (file.name, file.mode, file.uid, file.gid) == (LEDGER, 0o600, 0, 0)
+        assert (file.name, file.mode, file.uid, file.gid) == (TOKEN_FILE, 0o600, 0, 0)
 
 
 def test_a_file_that_is_gone_goes_there_too(in_pool: LocalHost) -> None:
@@ -39,16 +39,16 @@ def test_a_file_that_is_gone_goes_there_too(in_pool: LocalHost) -> None:
 
 def test_an_offline_candidate_is_left_out_and_a_silent_one_is_told(in_pool: LocalHost) -> None:
     with pytest.raises(UserError, match=r"not copied to .*h2\.example\.org"):
-        file_replication.copy_to_candidates([Path(in_pool.path(LEDGER))], in_pool, FakeRunner({"": Ended(255)}))
+        file_replication.copy_to_candidates([Path(in_pool.path(TOKEN_FILE))], in_pool, FakeRunner({"": Ended(255)}))
     in_pool.write("var/lib/ganeti/ssconf_offline_nodes", "h2.example.org\n")
     runner = FakeRunner()
-    file_replication.copy_to_candidates([in_pool.path(LEDGER)], in_pool, runner)
+    file_replication.copy_to_candidates([in_pool.path(TOKEN_FILE)], in_pool, runner)
     assert sent(runner) == []
 
 
 def test_without_a_pool_nothing_is_copied(access: LocalHost) -> None:
     runner = FakeRunner()
-    file_replication.copy_to_candidates([access.path(LEDGER)], access, runner)
+    file_replication.copy_to_candidates([access.path(TOKEN_FILE)], access, runner)
     assert sent(runner) == []
 
 

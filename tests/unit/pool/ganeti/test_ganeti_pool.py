@@ -76,7 +76,7 @@ def test_a_pool_cut_off_in_the_making_is_removed_and_made(in_pool: LocalHost, ow
     seen: list[list[str]] = []
     commands.acts["gnt-cluster init"] = lambda: seen.append(cleanup.leftover_files(in_pool))
     create.create(in_pool, own, NEW)
-    assert seen == [[]], "gnt-cluster refuses to make a pool beside files of another"
+    assert seen == [[]], "gnt-cluster refuses to create a pool next to another pool's files"
 
 
 def test_a_failed_creation_is_known_to_be_ours(access: LocalHost, own: ManagedHost, commands: FakeRunner) -> None:
@@ -248,7 +248,7 @@ def test_a_node_daemon_that_answers_late_is_asked_again(in_pool: LocalHost, comm
 
 
 def test_names_that_did_not_arrive_go_by_ssh(in_pool: LocalHost, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen: Ganeti's daemon was late with them three times, and the whole join began anew."""
+    """Seen: Ganeti's daemon was late with them three times, and the whole join started again."""
     commands.outputs |= {"gnt-node list": "h1.example.org\n", "gnt-cluster command": "return code = 1\n"}
     sent: list[str] = []
 
@@ -472,7 +472,7 @@ def test_a_member_leaves_by_the_master(in_pool: LocalHost, commands: FakeRunner)
 def test_a_master_without_the_pool_address_gets_it(
     in_pool: LocalHost, commands: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen on a busy machine: a pool whose address nobody had, found by ``gnt-cluster verify`` (ENODENET) alone."""
+    """Seen on a busy machine: a pool whose address no host had, found by ``gnt-cluster verify`` (ENODENET) alone."""
     found: list[str] = []
     monkeypatch.setattr(connections, "has_address", lambda address: address in found)
     with pytest.raises(UserError, match=r"10\.0\.0\.10 is not active"):
@@ -500,7 +500,7 @@ def test_the_pools_address_comes_though_the_command_was_too_slow(
 
 @pytest.fixture
 def _replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else answers at the pool's address."""
+    """Another machine answers at the pool's address."""
     monkeypatch.setattr(connections, "answers", lambda address, port: address == "10.0.0.10")
     monkeypatch.setattr(connections, "has_address", lambda address: False)
 

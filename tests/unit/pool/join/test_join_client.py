@@ -1,4 +1,4 @@
-"""The joiner's side, with a stand-in for ssh."""
+"""The joining host's side, with a stand-in for ssh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue: first come, first served; nobody is lost, and nobody who is away holds the others up."""
+"""The queue: first come, first served; no host is lost, and an absent host does not block the others."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_after_a_power_cut_the_one_that_was_at_it_is_first(tmp_path: Path) -> No
     assert taken[1].name == "h1"
     assert queue.enter(host(1), NOW).place == 0
     assert queue.enter(host(2), NOW).place == 2
-    # Whoever worked on it is gone; the next worker begins with the same host.
+    # The worker that had it is gone; the next worker begins with the same host.
     assert added(Queue(tmp_path / "queue")) == ["h1", "h2"]
 
 

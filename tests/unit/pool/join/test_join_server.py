@@ -27,13 +27,13 @@ FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.11"), Member("m
 
 @dataclass
 class Office:
-    """A desk with its ledger, whose clock and pool a test may change."""
+    """A join server with its token store, whose clock and pool a test can change."""
 
     root: Path
     now: float = NOW
     facts: PoolFacts = FACTS
     woken: int = 0
-    anew: list[JoiningHost] = field(default_factory=list)
+    restarted: list[JoiningHost] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tokens = TokenStore(self.root)
@@ -45,7 +45,14 @@ class Office:
 
     def say(self, word: str, host: JoiningHost = HOST, name: str = ID, line: bytes | None = None) -> dict[str, Any]:
         server = JoinServer(
-            self.root, self.tokens, self.queue, lambda: self.facts, lambda a: True, self.wake, self.anew.append, lambda: self.now
+            self.root,
+            self.tokens,
+            self.queue,
+            lambda: self.facts,
+            lambda a: True,
+            self.wake,
+            self.restarted.append,
+            lambda: self.now,
         )
         text = json.dumps(host_to_json(host, self.now)).encode() if line is None else line
         return server.handle(name, word, lambda: text)
@@ -99,7 +106,7 @@ def test_a_token_that_runs_out_in_the_queue_is_still_good_for_those_who_wait(off
     office.say("join")
     office.now += 7200
     assert office.say("join")["answer"]["queued"]["place"] == 1
-    assert office.code("ask") == "", "its power was cut, and it begins anew"
+    assert office.code("ask") == "", "its power was cut, and it starts again"
     assert office.code("keys") == ""
     other = replace(HOST, name="h2", uuid="u2")
     assert [office.code(word, other) for word in ("ask", "keys", "join")] == ["expired"] * 3
@@ -115,17 +122,17 @@ def test_a_host_that_begins_anew_while_it_is_added_is_told_of_once(office: Offic
     office.say("keys")
     office.say("join")
     office.say("keys")
-    assert office.anew == [], "it waits, and nobody talks to it"
+    assert office.restarted == [], "it waits, and is not contacted"
 
     def add(host: JoiningHost) -> None:
         office.say("join")
-        assert office.anew == [], "it asks how it stands, and is the same as before"
+        assert office.restarted == [], "it asks how it stands, and is the same as before"
         office.say("keys", replace(HOST, addresses=("192.0.2.9",)))
-        (before,) = office.anew
+        (before,) = office.restarted
         assert before.addresses == HOST.addresses, "those at which the master talks to it"
 
     assert run_worker(office.queue, add, lambda text: None, lambda: office.now) == 1
-    assert len(office.anew) == 1
+    assert len(office.restarted) == 1
 
 
 def test_a_bad_host_costs_no_use_and_no_place(office: Office) -> None:

@@ -41,7 +41,7 @@ def test_nothing_leaked(tmp_path: Path) -> None:
 
 
 def test_bundle_that_cannot_be_read(tmp_path: Path) -> None:
-    """Nobody could know what is in it: that counts."""
+    """Its content is unknown, which counts as a finding."""
     (tmp_path / "b.tar.gz").write_bytes(b"no archive")
     (found,) = leaks(tmp_path, ["hush"])
     assert "b.tar.gz cannot be unpacked" in found

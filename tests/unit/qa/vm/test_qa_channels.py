@@ -116,7 +116,7 @@ def test_expected_failure() -> None:
 
 
 def test_panic_ends_a_wait(guest: Guest) -> None:
-    """Nobody waits ten minutes for a machine that is dead."""
+    """A wait for a machine that ended stops at once."""
     guest.console.sendall(b"[    2.0] Kernel panic - not syncing: Attempted to kill init!\r\n")
     with pytest.raises(ScenarioFailed, match="kernel panic, line 1"):
         Console(guest.channels).expect("login: ", limit=5)
