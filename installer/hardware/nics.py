@@ -9,6 +9,7 @@ from dom0kit.machine_identity import MAC
 from dom0kit.process import QUERY_SECONDS, Runner
 from installer.hardware.sysfs import read
 from installer.model.hardware import USB_FUNCTIONS
+from network.networkd import BOND, VLAN
 from network.observed import records
 
 NET = "sys/class/net"
@@ -41,11 +42,11 @@ class Link:
 
 
 def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
-    """Return all physical network cards, sorted by name."""
+    """Return all physical network cards, and the bond and the VLAN that kernel arguments put on them, sorted by name."""
     addresses = global_addresses(runner(["ip", "-json", "address"], check=False, timeout=QUERY_SECONDS).output)
     links = []
     for folder in sorted((root / NET).glob("*")):
-        if not (folder / "device").exists():
+        if not (folder / "device").exists() and folder.name not in (BOND, VLAN):
             continue
         url = option_text(read(root / LEASES / read(folder / "ifindex")))
         carrier = {"1": True, "0": False}.get(read(folder / "carrier"))
@@ -57,8 +58,8 @@ def read_links(runner: Runner, root: Path = Path("/")) -> list[Link]:
 
 
 def read_boot_nic(links: list[Link], root: Path = Path("/")) -> str:
-    """Return the MAC address of the boot network card, noted by the initramfs by address or name; or ""."""
-    text = read(root / BOOT_NIC)
+    """Return the MAC address of the boot network card, which the initramfs notes before the IP address that it had; or ""."""
+    text = read(root / BOOT_NIC).partition(" ")[0]
     if MAC.fullmatch(text.lower()):
         return text.lower()
     return next((link.mac for link in links if link.name == text), "")

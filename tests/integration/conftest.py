@@ -30,6 +30,8 @@ CLONE_NEWNS = 0x00020000
 FEATURES = {
     "md": "software RAID (md_mod, raid1)",
     "dm": "device-mapper (dm_mod)",
+    "vlan": "VLANs (8021q)",
+    "bond": "bonds of network cards (bonding)",
     "image": "the image's squashfs (build/image/dom0.squashfs, made by 'make iso')",
 }
 SKIPPED: Counter[str] = Counter()

@@ -13,10 +13,14 @@ def has(feature: str) -> bool:
     """Return whether the kernel has a feature, after its modules were asked for, or the image has been built."""
     if feature == "image":
         return SQUASHFS.exists()
-    modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool")}[feature]
+    modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool"), "vlan": ("8021q",), "bond": ("bonding",)}[feature]
     if shutil.which("modprobe"):
         subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
     if feature == "md":
         mdstat = Path("/proc/mdstat")
         return mdstat.exists() and "[raid1]" in mdstat.read_text()
+    if feature == "vlan":
+        return Path("/proc/net/vlan").exists()
+    if feature == "bond":
+        return Path("/sys/class/net/bonding_masters").exists()
     return "device-mapper" in Path("/proc/misc").read_text()

@@ -204,9 +204,24 @@ def test_cards_are_read_from_the_kernel_and_networkd(tmp_path: Path) -> None:
     assert read_boot_nic(links, tmp_path) == ""
     note = tmp_path / "run/dom0kit/boot-nic"
     note.parent.mkdir(parents=True)
-    for text in ("eth1\n", "52:54:00:00:00:02\n"):
+    # The last one is what the live root's script writes (dom0kit_manifest in scripts/dom0kit-fetch).
+    for text in ("eth1\n", "52:54:00:00:00:02\n", "52:54:00:00:00:02 10.0.0.5/24\n"):
         note.write_text(text)
         assert read_boot_nic(links, tmp_path) == "52:54:00:00:00:02"
+
+
+def test_bond_and_vlan_of_the_kernel_arguments_are_looked_at(tmp_path: Path) -> None:
+    for name, parts in {"dom0kit-bond": (), "dom0kit-vlan": (), "eth0": ("device",), "xenbr0": ()}.items():
+        folder = tmp_path / "sys/class/net" / name
+        folder.mkdir(parents=True)
+        for part in parts:
+            (folder / part).mkdir()
+        for file, text in {"ifindex": "2", "address": "52:54:00:00:00:01", "carrier": "1"}.items():
+            (folder / file).write_text(text)
+    shown = [{"ifname": "dom0kit-vlan", "addr_info": [{"local": "10.0.0.5", "scope": "global"}]}]
+    links = read_links(FakeRunner({"ip": json.dumps(shown)}), tmp_path)
+    assert [link.name for link in links] == ["dom0kit-bond", "dom0kit-vlan", "eth0"]
+    assert [link.mac for link in links if link.usable] == ["52:54:00:00:00:01"]
 
 
 def test_odd_input() -> None:
