@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 ESP_MARKER = "/EFI/BOOT/dom0kit.iso"
-"""A file in the UEFI image: tells this medium's EFI partition from one on a local disk."""
+"""A file in the UEFI image: distinguishes this medium's EFI partition from one on a local disk."""
 
 UNATTENDED = "/boot/grub/unattended.cfg"
 EMBEDDED_ANSWERS = "/answers/answers.yaml"

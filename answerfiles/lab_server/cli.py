@@ -1,4 +1,4 @@
-"""``dom0kit answers serve``: checks everything, starts the servers, tells what happens, stops them."""
+"""``dom0kit answers serve``: checks everything, starts the servers, prints what happens, stops them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SESSION, PORT = re.compile(r"/(session\d+)/"), re.compile(r"/(rport-[\d:-]+)/")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What tells one device from another.
+    """What distinguishes one device from another.
 
     :param wwn: world wide name (NAA or EUI); "" without one.
     :param host: the SCSI host, that is the adapter or iSCSI session, that leads to it.

@@ -119,10 +119,10 @@ class FakePool:
 
     def enter_queue(self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61") -> int:
         """Let a host enter the queue and disconnect; return its place."""
-        heard = run_client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
-        if heard["problems"]:
-            raise ScenarioFailed(f"{name} cannot enter the queue: {heard}")
-        return int(heard["place"])
+        reply = run_client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
+        if reply["problems"]:
+            raise ScenarioFailed(f"{name} cannot enter the queue: {reply}")
+        return int(reply["place"])
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -148,11 +148,11 @@ def run_client(lab: Lab, token: str, options: Sequence[str], *, timeout: float =
     return value
 
 
-def codes(heard: dict[str, Any]) -> list[str]:
+def codes(reply: dict[str, Any]) -> list[str]:
     """Return the codes of the problems in a client's result; none when the host is welcome."""
-    return [str(problem["code"]) for problem in heard["problems"]]
+    return [str(problem["code"]) for problem in reply["problems"]]
 
 
-def expect_problems(heard: dict[str, Any], *wanted: str) -> None:
+def expect_problems(reply: dict[str, Any], *wanted: str) -> None:
     """Check that a client's result has exactly these problems."""
-    need(codes(heard) == list(wanted), f"expected {wanted or 'a welcome'}, got: {heard}")
+    need(codes(reply) == list(wanted), f"expected {wanted or 'no problem'}, got: {reply}")

@@ -72,7 +72,7 @@ def start_clients(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[b
         argv = netns_commands.inside(
             netns_commands.site_name(lab.namespace), [sys.executable, "-m", "qa.pool.load_generator", *words]
         )
-        with (folder / f"crowd-{number}.jsonl").open("wb") as out:
+        with (folder / f"load-{number}.jsonl").open("wb") as out:
             child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *argv],
                 stdin=subprocess.PIPE,
@@ -88,7 +88,7 @@ def start_clients(lab: Lab, token: str, folder: Path) -> list[subprocess.Popen[b
 
 def join_results(folder: Path) -> list[dict[str, Any]]:
     """Return the results of the joins that have ended."""
-    return [json.loads(line) for path in sorted(folder.glob("crowd-*.jsonl")) for line in path.read_text().splitlines()]
+    return [json.loads(line) for path in sorted(folder.glob("load-*.jsonl")) for line in path.read_text().splitlines()]
 
 
 def need_one_running(children: list[subprocess.Popen[bytes]]) -> None:

@@ -38,7 +38,7 @@ def card(root: Path, name: str, mac: str, *, real: bool = True) -> Path:
 
 
 def test_a_machine_without_a_uuid_is_known_by_its_cards(tmp_path: Path) -> None:
-    """As QEMU's without ``-uuid``, and boards whose maker set none: otherwise such a host is a stranger when it comes again."""
+    """As QEMU's without ``-uuid``, and boards whose maker set none: otherwise such a host is not recognized later."""
     assert machine_uuid(tmp_path) == ""
     card(tmp_path, "eth1", "52:54:00:77:01:03")
     first = card(tmp_path, "eth0", "52:54:00:77:01:02")

@@ -1,4 +1,4 @@
-"""First boot tells the webhook when the network is there, and runs the user's scripts once."""
+"""First boot reports to the webhook once the network is up, and runs the user's scripts once."""
 
 from __future__ import annotations
 

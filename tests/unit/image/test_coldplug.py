@@ -1,4 +1,4 @@
-"""The system tells udev again of all devices that bring drivers, nodes or units, and of no others."""
+"""The system triggers udev again for all devices that bring drivers, nodes or units, and of no others."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_a_revoked_token_loses_its_key(tmp_path: Path) -> None:
     assert ID not in text
     assert f'restrict,command="/usr/bin/dom0ctl pool answer {OTHER}" {KEY}' in text
     assert code(store, ONE) == "token"
-    # The other candidates hear of it at once, and a second revocation changes nothing.
+    # The other candidates get it immediately, and a second revocation changes nothing.
     assert seen[-1] == [f"{ID}.json", "root"]
     assert store.revoke(ID, NOW + 99).revoked == NOW + 1
 
