@@ -174,3 +174,9 @@ def test_folders_and_functions_stay_small() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.FunctionDef):
                     assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_names_of_test_modules_are_unique() -> None:
+    """Unit and integration tests run together for the coverage, and pytest imports test modules by their bare names."""
+    names = [path.name for path in (PROJECT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
