@@ -17,11 +17,14 @@ from answerfiles.validation import AnswersError, validate
 from answerfiles.xenserver.convert import convert
 from answerfiles.yaml_positions import dotted
 from dom0kit.errors import UserError
+from dom0kit.fs import read_limited
+from dom0kit.units import MIB
 
 Warn = Callable[[str], None]
 """Called with one sentence for each setting of another format that answers cannot express."""
 
-
+LARGEST = 64 * MIB
+"""Bytes that a file of answers or hosts may have: far more than any has, far less than a disk."""
 DECLARED = re.compile(rb"<\?xml[^>]{1,80}encoding=[\"']([A-Za-z0-9-]+)[\"']")
 OLD_ENCODINGS = ("iso-8859-1", "iso-8859-15", "latin1", "windows-1252")
 """Encodings of XML files from before UTF-8, whose comments have letters beyond ASCII."""
@@ -38,7 +41,7 @@ def read_text(path: Path) -> str:
     :raises UserError: when it cannot be read.
     """
     try:
-        return decode_text(path.read_bytes())
+        return decode_text(read_limited(path, LARGEST))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not text in UTF-8: byte {error.start}", "save it as UTF-8") from error
     except (OSError, ValueError) as error:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dom0kit import __version__
+from dom0kit.arguments.parser import HINT, Parser, drop_output, prepare_output
+from dom0kit.arguments.paths import sentence_about
 from dom0kit.errors import OF_HARDWARE, UserError
 
 EXIT_CODES = "exit codes:\n  0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted"
@@ -87,7 +89,7 @@ class Program:
 
 def build_parser(program: Program) -> argparse.ArgumentParser:
     """Return the parser of a program with all its subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=program.name,
         description=_wrapped(f"{program.summary}\n\n{program.description}"),
         epilog=f"{_examples(program.example)}\n\n{EXIT_CODES}\n\n'{program.name} COMMAND --help' explains a command.",
@@ -145,26 +147,39 @@ def main(program: Program, argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     alone = next((register for name, register in program.quick.items() if name.split() == list(words[: len(name.split())])), None)
     parser = build_parser(program if alone is None else replace(program, registers=(alone,)))
-    arguments = parser.parse_args(argv)
+    prepare_output()
+    given = parser.parse_args(argv)
     # Ended by its caller, a command cleans up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return int(arguments.function(arguments))
+        code = int(given.function(given))
+        # A disk that is full is found here, and not after the end of the program.
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        drop_output()
         return 1
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in OF_HARDWARE:
-            where = f" ({error.filename})" if error.filename else ""
-            print(
-                f"{parser.prog}: {error.strerror}{where}\n  hint: a disk fails or is full; see 'dmesg' and 'df'", file=sys.stderr
-            )
+        if isinstance(error, OSError) and (sentence := about_system(error, given)):
+            drop_output()
+            print(f"{parser.prog}: {sentence}", file=sys.stderr)
             return 1
         traceback.print_exc()
         print(f"{parser.prog}: this is a bug in dom0kit; please report it with the lines above", file=sys.stderr)
         return 70
+
+
+def about_system(error: OSError, given: argparse.Namespace) -> str:
+    """Return a sentence and a hint about an error of a path on the command line, or of a disk; "" when it is a bug."""
+    if sentence := sentence_about(error, given):
+        return sentence
+    if error.errno not in OF_HARDWARE:
+        return ""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror}{where}{HINT}a disk fails or is full; see 'dmesg' and 'df'"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import select
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dom0kit.units import MIB
+from dom0kit.units import MIB, human_bytes
 
 BLOCK = 4 * MIB
+PIPE_SECONDS = 10.0
+"""Wait for the first byte from a pipe that a user named.
+
+Kind: cap. Reason: the command before it starts at the same time. Expiry: an error, for nothing may ever write to it.
+"""
 Progress = Callable[[int], None]
 """Called with the number of bytes done so far."""
 
@@ -26,6 +34,26 @@ def naming(path: str | Path) -> Iterator[None]:
         if error.filename is None:
             error.filename = str(path)
         raise
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file that a user named: a file, or the pipe of a shell's ``<(command)``.
+
+    :raises OSError: EFBIG when there are more than ``limit`` bytes, as in /dev/zero; ENODATA for a pipe that nothing writes to.
+    """
+    with naming(path):
+        # Opening a named pipe would wait for a writer, for ever when there is none.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                ready = select.poll()
+                ready.register(file, select.POLLIN)
+                if not ready.poll(PIPE_SECONDS * 1000):
+                    raise OSError(errno.ENODATA, f"nothing has written to this pipe for {PIPE_SECONDS:g} s")
+            os.set_blocking(file.fileno(), True)
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise OSError(errno.EFBIG, f"it has more than {human_bytes(limit)}")
+    return data
 
 
 def sync_folder(folder: Path) -> None:

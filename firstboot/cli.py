@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dom0kit.arguments.values import whole
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from dom0kit.process import COMMAND_SECONDS
@@ -92,7 +93,14 @@ def _configure_firstboot(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_log(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="show the last N events (default: 100)")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=whole(1, 1_000_000, "a number of events"),
+        default=100,
+        metavar="N",
+        help="show the last N events (default: 100)",
+    )
 
 
 def _configure_none(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from dom0kit.arguments.paths import existing_file, output_folder
 from dom0kit.cli import Add
 from dom0kit.events import Reporter, TerminalSink, json_sink
 from image import build, recipe
@@ -41,10 +42,12 @@ def default_cache() -> Path:
 def configure_build(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has which builds an image."""
     parser.add_argument(
-        "--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
+        "--recipe", type=existing_file, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
     )
-    parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where results go; default: build")
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help=CACHE_HELP)
+    parser.add_argument(
+        "--build", type=output_folder, default=Path("build"), metavar="DIR", help="where results go; default: build"
+    )
+    parser.add_argument("--cache", type=output_folder, default=default_cache(), metavar="DIR", help=CACHE_HELP)
     parser.add_argument("--release", action="store_true", help="the compression that gives the smallest image (slow)")
     parser.add_argument("--refresh", action="store_true", help="fetch newer package lists first")
     parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
@@ -82,7 +85,7 @@ def make(arguments: argparse.Namespace) -> int:
 
 def _configure_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--recipe", type=Path, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
+        "--recipe", type=existing_file, default=recipe.DEFAULT_RECIPE, metavar="FILE", help="default: the recipe of dom0kit"
     )
 
 

@@ -21,6 +21,7 @@ import shtab
 from argparse_manpage.manpage import Manpage
 
 from dom0kit import __version__
+from dom0kit.arguments import paths
 from dom0kit.cli import EXAMPLES, Program, build_parser
 
 COLUMNS = "100"
@@ -88,7 +89,7 @@ def completion(program: Program, shell: str) -> str:
     parser = visible(build_parser(program))
     for command in (parser, *below(parser)):
         for action in command._actions:
-            if action.type is Path:
+            if action.type in paths.TYPES:
                 action.complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE  # type: ignore[attr-defined]
     return shtab.complete(parser, shell)
 

@@ -6,6 +6,7 @@ Each setting is defined once, here; the loader, its errors and ``dom0kit recipe`
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -13,14 +14,35 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from dom0kit.errors import UserError
+from dom0kit.fs import read_limited
+from dom0kit.units import MIB
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+LONGEST_FOUND = 60
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+[^/\s]$")]
 Compression = Annotated[str, StringConstraints(pattern=r"^(zstd:([1-9]|1[0-9]|2[0-2])|xz(:[0-9])?|gzip:[1-9])$")]
 Section = ConfigDict(extra="forbid", frozen=True)
+PATTERNS = {
+    "https?|file": "a URL of http, https or file, without a slash at its end",
+    "https?": "a URL of http or https, without a slash at its end",
+    "zstd": "a compression: zstd:1 to zstd:22, xz, xz:0 to xz:9, or gzip:1 to gzip:9",
+    "asc|gpg": "a file's name that ends in .asc or .gpg",
+    ".+-": "the name of a Debian package, as xen-hypervisor-4.20-amd64",
+    "a-z0-9_/": "a folder below kernel/, as drivers/media",
+    "a-z0-9./-": "a suite's name, as stable",
+    "a-z0-9-": "a name of lower-case letters, digits and '-'",
+    "a-z": "a name of lower-case letters, as trixie",
+}
+"""What a pattern allows, by a part of it that earlier ones do not have."""
+TYPES = {
+    "tuple_type": 'a list, as ["a", "b"]',
+    "string_type": "a text in quotes",
+    "model_type": "a section with keys",
+    "too_short": "a list with at least one entry",
+}
 
 
 class Debian(BaseModel):
@@ -77,7 +99,7 @@ class Dom0(BaseModel):
     """The control domain."""
 
     model_config = Section
-    memory_mib: Annotated[int, Field(ge=512, le=65536)]
+    memory_mib: Annotated[int, Field(strict=True, ge=512, le=65536)]
     toolstack: Literal["ganeti", "xapi", "xl"]
 
 
@@ -169,7 +191,9 @@ def load(path: Path = DEFAULT_RECIPE) -> Recipe:
     :raises UserError: naming every mistake, with the file's line where it can be found.
     """
     try:
-        text = path.read_text()
+        text = read_limited(path, MIB).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"the recipe {path} is not text in UTF-8: byte {error.start}", "save it as UTF-8") from error
     except OSError as error:
         raise UserError(f"cannot read the recipe {path}: {error.strerror}", "give another with --recipe FILE") from error
     recipe = parse(text, path.name)
@@ -229,7 +253,31 @@ def _sentence(error: Any) -> str:
         return f"unknown key {where}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known)})")
     if error["type"] == "missing":
         return f"{where} is missing"
-    return f"{where}: {error['msg']}, found {error.get('input')!r}"
+    return f"{where}: found {_found(error.get('input'))}; allowed: {_allowed(error)}"
+
+
+def _found(value: Any) -> str:
+    """Return a value as text, short enough for a line."""
+    text = "true" if value is True else "false" if value is False else repr(value)
+    return text if len(text) <= LONGEST_FOUND else f"{text[:LONGEST_FOUND]}..."
+
+
+def _allowed(error: Any) -> str:
+    """Return what a value may be in the words of the recipe."""
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind in ("int_type", "int_parsing", "greater_than_equal", "less_than_equal", "int_from_float"):
+        field = Dom0.model_fields["memory_mib"]
+        least, most = (getattr(rule, name) for name in ("ge", "le") for rule in field.metadata if hasattr(rule, name))
+        value = error.get("input")
+        plain = isinstance(value, str) and value.isdecimal() and least <= int(value) <= most
+        return f"a whole number from {least} to {most}" + (f", write {value} without quotes" if plain else "")
+    if kind == "string_pattern_mismatch":
+        return next(words for part, words in PATTERNS.items() if part in limits["pattern"])
+    if kind == "literal_error":
+        value = str(error.get("input"))
+        near = difflib.get_close_matches(value.lower(), re.findall(r"'([^']*)'", limits["expected"]), 1)
+        return str(limits["expected"]) + (f", did you mean {near[0]!r}?" if near else "")
+    return TYPES.get(kind) or str(error["msg"])
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:

@@ -19,6 +19,7 @@ from answerfiles.problem import Problem
 from answerfiles.secret import unresolved
 from answerfiles.validation import HIGHEST
 from answerfiles.yaml_positions import Position
+from dom0kit.arguments.paths import existing_folder, path
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.units import human_bytes
@@ -51,15 +52,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="answer file (YAML, or XenServer's XML), inventory, a folder of them, or - for standard input",
     )
     parser.add_argument(
-        "--facts", type=Path, metavar="host.json", help="hardware facts from 'dom0kit facts --json'; shows the installation plan"
+        "--facts", type=path, metavar="host.json", help="hardware facts from 'dom0kit facts --json'; shows the installation plan"
     )
     parser.add_argument(
-        "--image", type=Path, metavar="FOLDER", help="image to plan for, with --facts (default: a nominal one of 500 MiB)"
+        "--image",
+        type=existing_folder,
+        metavar="FOLDER",
+        help="image to plan for, with --facts (default: a nominal one of 500 MiB)",
     )
     parser.add_argument(
         "--format",

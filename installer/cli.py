@@ -10,6 +10,7 @@ from pathlib import Path
 from answerfiles.checks.device_paths import LOOPS_ALLOWED
 from answerfiles.model import Answers
 from answerfiles.reader import read_answers
+from dom0kit.arguments.paths import output_folder, path
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.machine_identity import read_identity
@@ -72,8 +73,10 @@ def run_facts(arguments: argparse.Namespace) -> int:
 def configure_install(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``dom0kit install``."""
     parser.add_argument("--answers", required=True, metavar="FILE", help="answer file: a path, label:LABEL/path, or a URL")
-    parser.add_argument("--image", type=Path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
-    parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)")
+    parser.add_argument("--image", type=path, default=IMAGE, metavar="FOLDER", help="folder of the image (default: %(default)s)")
+    parser.add_argument(
+        "--logs", type=output_folder, default=LOGS, metavar="FOLDER", help="folder for logs (default: %(default)s)"
+    )
     parser.add_argument("--plan-only", action="store_true", help="print the plan and change nothing")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.add_argument("--yes", action="store_true", help="erase the disks without asking for confirmation")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dom0kit.arguments.paths import existing_file, existing_folder, output_file
+from dom0kit.arguments.values import whole
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
@@ -35,9 +37,11 @@ def register(add: Add) -> None:
 def configure_master(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit master``."""
     defaults = MenuOptions()
-    parser.add_argument("image_dir", type=Path, metavar="IMAGE_DIR", help="the image folder, with manifest.json and boot/")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT.iso", help="the ISO; its checksum goes to OUT.iso.sha256"
+        "image_dir", type=existing_folder, metavar="IMAGE_DIR", help="the image folder, with manifest.json and boot/"
+    )
+    parser.add_argument(
+        "-o", "--output", type=output_file, required=True, metavar="OUT.iso", help="the ISO; its checksum goes to OUT.iso.sha256"
     )
     parser.add_argument(
         "--add",
@@ -48,7 +52,7 @@ def configure_master(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=int,
+        type=whole(-1, 86400, "a number of seconds"),
         default=defaults.timeout,
         metavar="SECONDS",
         help="until the menu starts the interactive installer; -1 waits for ever (default: %(default)s)",
@@ -83,7 +87,7 @@ def run_master(arguments: argparse.Namespace) -> int:
 
 def configure_verify(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit verify``."""
-    parser.add_argument("iso", type=Path, metavar="ISO", help="an ISO made by dom0kit master")
+    parser.add_argument("iso", type=existing_file, metavar="ISO", help="an ISO made by dom0kit master")
 
 
 def run_verify(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from answerfiles.secret import secret_paths
 from answerfiles.xenserver.convert import convert
 from answerfiles.yaml_positions import dotted
 from answerfiles.yaml_writer import to_yaml
+from dom0kit.arguments.paths import existing_file, existing_folder, output_file, output_folder, path
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
@@ -29,14 +30,14 @@ from pipeline.netboot import image_source, preview, render
 
 def configure_render(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit answers render``."""
-    parser.add_argument("inventory", type=Path, metavar="INVENTORY", help="a YAML file with defaults, groups and hosts")
+    parser.add_argument("inventory", type=path, metavar="INVENTORY", help="a YAML file with defaults, groups and hosts")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="the network-boot tree; an older one is replaced"
+        "-o", "--output", type=output_folder, required=True, metavar="DIR", help="the network-boot tree; an older one is replaced"
     )
     parser.add_argument("--url", required=True, metavar="URL", help="where hosts will find DIR, as http://192.0.2.1")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--image", type=Path, default=Path("build/image"), metavar="FOLDER", help="default: %(default)s")
-    source.add_argument("--iso", type=Path, metavar="ISO", help="take the image out of an ISO")
+    source.add_argument("--image", type=path, default=Path("build/image"), metavar="FOLDER", help="default: %(default)s")
+    source.add_argument("--iso", type=existing_file, metavar="ISO", help="take the image out of an ISO")
     parser.add_argument(
         "--rearm",
         action="append",
@@ -115,7 +116,7 @@ def some_of(hosts: set[str]) -> str:
 
 def configure_arm(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``dom0kit answers arm`` and ``disarm``."""
-    parser.add_argument("tree", type=Path, metavar="DIR", help="a tree that dom0kit answers render made")
+    parser.add_argument("tree", type=existing_folder, metavar="DIR", help="a tree that dom0kit answers render made")
     parser.add_argument("hosts", nargs="+", metavar="HOST", help="name of a host in the inventory")
 
 
@@ -151,9 +152,9 @@ def tree_with(arguments: argparse.Namespace) -> tuple[Path, list[str]]:
 
 def configure_embed(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit answers embed``."""
-    parser.add_argument("iso", type=Path, metavar="ISO", help="an ISO made by dom0kit")
-    parser.add_argument("file", type=Path, metavar="FILE", help="the answers of one host")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.iso", help="the unattended ISO")
+    parser.add_argument("iso", type=existing_file, metavar="ISO", help="an ISO made by dom0kit")
+    parser.add_argument("file", type=path, metavar="FILE", help="the answers of one host")
+    parser.add_argument("-o", "--output", type=output_file, required=True, metavar="NEW.iso", help="the unattended ISO")
 
 
 def run_embed(arguments: argparse.Namespace) -> int:

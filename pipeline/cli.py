@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from answerfiles.lab_server import cli as serve
+from dom0kit.arguments.paths import output_file
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from image import cli as image
@@ -63,7 +64,9 @@ def register(add: Add) -> None:
 
 def _configure_iso(parser: argparse.ArgumentParser) -> None:
     image.configure_build(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: build/dom0kit.iso (or dom0kit-release.iso)")
+    parser.add_argument(
+        "-o", "--output", type=output_file, metavar="FILE", help="default: build/dom0kit.iso (or dom0kit-release.iso)"
+    )
 
 
 def _make_iso(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dom0kit.arguments.paths import path
+from dom0kit.arguments.values import port
 from dom0kit.errors import UserError
 from dom0kit.process import COMMAND_SECONDS, run
 from dom0kit.units import counted, table
@@ -79,7 +81,7 @@ def register(add: Add) -> None:
 
 
 def _configure_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=Path, default=Path("/"), metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--root", type=path, default=Path("/"), metavar="FOLDER", help=argparse.SUPPRESS)
 
 
 def _configure_create(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +97,7 @@ def _configure_create(parser: argparse.ArgumentParser) -> None:
         "(default: the pool's address, its master's and those of other master candidates)",
     )
     parser.add_argument(
-        "--port", type=int, default=22, metavar="PORT", help="port of the SSH server there (default: %(default)s)"
+        "--port", type=port, default=22, metavar="PORT", help="port of the SSH server there (default: %(default)s)"
     )
 
 
@@ -119,8 +121,6 @@ def create(arguments: argparse.Namespace) -> int:
     root, now = arguments.root, time.time()
     uses = None if arguments.uses == "any" else whole(arguments.uses, 1, 100_000, "--uses")
     seconds = duration(arguments.ttl)
-    if not 1 <= arguments.port <= 65535:
-        raise UserError(f"--port {arguments.port} is not a port number", "use 1 to 65535")
     facts = read_facts(root)
     if not facts.is_master:
         raise UserError(f"{facts.me} is not the pool's master", f"run this command on {facts.master}")

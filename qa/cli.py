@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dom0kit.arguments.paths import existing_file, output_file, output_folder
+from dom0kit.arguments.values import whole
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from qa.interactive import options as interactive_options
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ISO = Path("build/dom0kit.iso")
+
+MEMORY = whole(256, 1_000_000, "a number of MiB")
+CPUS = whole(1, 512, "a number of processors")
 
 
 def _load(module: str) -> ModuleType:
@@ -39,13 +44,17 @@ def _load(module: str) -> ModuleType:
 def configure_qa(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``dom0kit qa``."""
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="scenarios to run, by exact name (default: all)")
-    parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to test (default: %(default)s)")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="folder for the results (default: %(default)s)")
+    parser.add_argument("--iso", type=existing_file, default=ISO, help="the ISO to test (default: %(default)s)")
+    parser.add_argument(
+        "--artifacts", type=output_folder, default=Path("artifacts"), help="folder for the results (default: %(default)s)"
+    )
     parser.add_argument("--fresh", action="store_true", help="neither use nor keep cached stages")
     parser.add_argument("--keep", action="store_true", help="keep disks and media after the run")
-    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="memory of each machine (default: %(default)s)")
     parser.add_argument(
-        "--cpus", type=int, default=int(os.environ.get("DOM0KIT_QA_CPUS", "1")), help="processors of each machine (default: 1)"
+        "--memory", type=MEMORY, default=3072, metavar="MIB", help="memory of each machine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cpus", type=CPUS, default=os.environ.get("DOM0KIT_QA_CPUS", "1"), help="processors of each machine (default: 1)"
     )
     options.add(parser)
     report_command.add(parser)
@@ -95,17 +104,20 @@ def configure_run(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``dom0kit run``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = RUN_EPILOG
-    parser.add_argument("--iso", type=Path, default=ISO, help="the ISO to boot (default: %(default)s)")
+    parser.add_argument("--iso", type=existing_file, default=ISO, help="the ISO to boot (default: %(default)s)")
     parser.add_argument("--firmware", choices=("bios", "uefi"), default="bios", help="default: %(default)s")
     parser.add_argument(
-        "--answers", type=Path, metavar="FILE", help="install unattended with this answer file, on a USB stick next to the ISO"
+        "--answers",
+        type=existing_file,
+        metavar="FILE",
+        help="install unattended with this answer file, on a USB stick next to the ISO",
     )
     parser.add_argument("--disk-only", action="store_true", help="boot the installed disk, without the ISO")
-    parser.add_argument("--memory", type=int, default=3072, metavar="MIB", help="default: %(default)s")
-    parser.add_argument("--cpus", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--memory", type=MEMORY, default=3072, metavar="MIB", help="default: %(default)s")
+    parser.add_argument("--cpus", type=CPUS, default=1, help="default: %(default)s")
     parser.add_argument(
         "--disk",
-        type=Path,
+        type=output_file,
         default=Path("build/run/disk.qcow2"),
         help="disk image; a missing one is created with 20 GiB (default: %(default)s)",
     )

@@ -16,6 +16,7 @@ from answerfiles.conversion.script_pinning import pin
 from answerfiles.host_naming import is_rule, name_or_rule
 from answerfiles.reader import is_xml, read_text, to_stderr
 from answerfiles.validation import AnswersError
+from dom0kit.arguments.paths import path
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
@@ -47,11 +48,11 @@ def register(add: Add) -> None:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``dom0kit answers convert``."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an answer file in XML, or a folder with such files")
+    parser.add_argument("files", nargs="+", type=path, metavar="FILE", help="an answer file in XML, or a folder with such files")
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=path,
         metavar="PATH",
         help="the YAML file to write (default: print it); a folder for several files, which is made",
     )

@@ -25,6 +25,8 @@ from answerfiles.lab_server import config as labs
 from answerfiles.lab_server import log_watcher, server_configs
 from answerfiles.lab_server.config import Lab
 from answerfiles.lab_server.report_receiver import Receiver, UnixServer, handler
+from dom0kit.arguments.paths import existing_folder, output_folder
+from dom0kit.arguments.values import http_url, port
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.process import environment, run
@@ -45,7 +47,7 @@ DNSMASQ_NEEDS = "+net_admin,+net_raw,+net_bind_service"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``dom0kit answers serve``."""
-    parser.add_argument("tree", type=Path, metavar="DIR", help="a tree that dom0kit answers render made")
+    parser.add_argument("tree", type=existing_folder, metavar="DIR", help="a tree that dom0kit answers render made")
     parser.add_argument("--interface", metavar="IF", help="the network card or bridge of the lab")
     parser.add_argument(
         "--dhcp",
@@ -53,9 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="proxy|FIRST,LAST",
         help="proxy: in addition to another DHCP server; or the range to assign (default: proxy)",
     )
-    parser.add_argument("--port", type=int, metavar="N", help="HTTP port (default: the URL's, or 80)")
+    parser.add_argument("--port", type=port, metavar="N", help="HTTP port (default: the URL's, or 80)")
     parser.add_argument("--https", action="store_true", help="also HTTPS, with a certificate of its own")
-    parser.add_argument("--https-port", type=int, metavar="N", help="HTTPS port (default: the URL's, or 443)")
+    parser.add_argument("--https-port", type=port, metavar="N", help="HTTPS port (default: the URL's, or 443)")
     parser.add_argument(
         "--make-certificate", action="store_true", help="make the certificate, print what render --trust wants, and end"
     )
@@ -63,11 +65,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ipv6", metavar="PREFIX", help="advertise this /64 and serve DHCPv6; its address ::1 must be on the interface"
     )
     parser.add_argument(
-        "--answers-url", default="", metavar="URL", help="DHCP option 224; {mac}, {uuid} and {serial} are filled in by hosts"
+        "--answers-url",
+        type=http_url,
+        default="",
+        metavar="URL",
+        help="DHCP option 224; {mac}, {uuid} and {serial} are filled in by hosts",
     )
     parser.add_argument("--no-ipxe", action="store_true", help="send GRUB to iPXE clients as well")
     parser.add_argument("--no-tftp", action="store_true", help="no TFTP and no PXE: UEFI HTTP boot and iPXE alone")
-    parser.add_argument("--run", type=Path, metavar="FOLDER", help="settings, logs, reports, certificate (default: DIR.serve)")
+    parser.add_argument(
+        "--run", type=output_folder, metavar="FOLDER", help="settings, logs, reports, certificate (default: DIR.serve)"
+    )
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -140,8 +148,6 @@ def describe(arguments: argparse.Namespace, tree: Path, folder: Path, url: str) 
         prefix = ipaddress.IPv6Network(arguments.ipv6) if arguments.ipv6 else None
     except ValueError as error:
         raise UserError(f"--ipv6 {arguments.ipv6} is no prefix: {error}", "write it as fd00:1234::/64") from error
-    if '"' in arguments.answers_url or not arguments.answers_url.isprintable():
-        raise UserError("--answers-url has characters that no URL has")
     return Lab(
         tree=tree,
         run=folder,
@@ -172,17 +178,17 @@ def check(lab: Lab) -> None:
     modes = [(folder, stat.S_IMODE(folder.stat().st_mode)) for folder in (lab.tree, *lab.tree.parents)]
     if problem := labs.readable_problem(lab.tree, modes):
         raise UserError(problem, "render the tree somewhere below /srv")
-    for protocol, port, purpose in labs.ports(lab):
+    for protocol, number, purpose in labs.ports(lab):
         kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET, kind) as probe:
             if protocol == "tcp":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((lab.address, port))
+                probe.bind((lab.address, number))
             except OSError as error:
                 raise UserError(
-                    f"{protocol} port {port} of {lab.address}, for {purpose}, cannot be used: {error.strerror}",
-                    f"ss -lnp 'sport = {port}' shows who has it",
+                    f"{protocol} port {number} of {lab.address}, for {purpose}, cannot be used: {error.strerror}",
+                    f"ss -lnp 'sport = {number}' shows who has it",
                 ) from error
 
 

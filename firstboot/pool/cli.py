@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from dom0kit.arguments.values import ip_address
 from dom0kit.errors import UserError
 from firstboot.host import Host
 from firstboot.pool.driver_factory import driver, ganeti_creating, ganeti_joining, pool_state
@@ -70,7 +71,7 @@ def _configure_status(parser: argparse.ArgumentParser) -> None:
 
 def _configure_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the pool's name, with its domain")
-    parser.add_argument("--address", help="free address for the pool (default: the name is resolved)")
+    parser.add_argument("--address", type=ip_address, help="free address for the pool (default: the name is resolved)")
 
 
 def _configure_join(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dom0kit.arguments.values import ipv4_interface
 from dom0kit.errors import UserError
 from dom0kit.polling import poll
 from dom0kit.process import COMMAND_SECONDS
@@ -72,7 +73,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="NAME", help="host of the pool to run the guest on (default: this one)")
     parser.add_argument("--partner", metavar="NAME", help="mirror the guest's disk to this host of the pool (DRBD)")
     parser.add_argument(
-        "--address", metavar="ADDRESS/LENGTH", help="free address for the guest (default: a link-local one, 169.254.x.y)"
+        "--address",
+        type=ipv4_interface,
+        metavar="ADDRESS/LENGTH",
+        help="free address for the guest (default: a link-local one, 169.254.x.y)",
     )
     parser.add_argument("--name", metavar="NAME", help="the guest's name (default: selftest-XXXX)")
     parser.add_argument("--keep", action="store_true", help="do not remove the guest")

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from dom0kit.errors import UserError
+from dom0kit.fs import read_limited
+from dom0kit.units import MIB
 from installer.model.hardware import Facts
 
+LARGEST = 64 * MIB
 HINT = "collect the facts with 'dom0kit facts --json > host.json' and the same version of dom0kit"
 
 
@@ -41,7 +44,7 @@ def read_facts(path: Path) -> Facts:
     :raises UserError: when it cannot be read or is not valid.
     """
     try:
-        value = json.loads(path.read_bytes().decode())
+        value = json.loads(read_limited(path, LARGEST).decode())
     except OSError as error:
         raise UserError(f"cannot read the facts {path}: {error.strerror}", HINT) from error
     except (ValueError, RecursionError) as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
 
+from dom0kit.arguments.values import minutes, whole
 from qa.metadata import SETS
 
 EXIT_FAILED, EXIT_UNFINISHED, EXIT_STARVED = 1, 3, 4
@@ -30,18 +30,6 @@ environment:
 """
 
 
-def duration(text: str) -> float:
-    """Return a duration in minutes out of ``100m``, ``2h``, ``1h30m`` or ``90``, which are minutes.
-
-    :raises argparse.ArgumentTypeError: for anything else.
-    """
-    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m?)?", text)
-    minutes = float(found[1] or 0) * 60 + float(found[2] or 0) if found else 0.0
-    if minutes <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; give minutes as 90 or 100m, or hours as 2h")
-    return minutes
-
-
 def jobs(text: str) -> int | None:
     """Return how many scenarios run at a time, None for ``auto``.
 
@@ -49,9 +37,7 @@ def jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of jobs; give auto, or 1 or more")
-    return int(text)
+    return whole(1, 1000, "'auto' or a number of jobs")(text)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +62,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--budget",
-        type=duration,
+        type=minutes,
         metavar="TIME",
         help="start only scenarios expected to end within this time, such as 100m or 2h; exit code 3 if any is left out",
     )

@@ -15,7 +15,7 @@ from iso.master import IsoResult
 from programs.build_machine import PROGRAM
 
 
-def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     seen: dict[str, Any] = {}
 
     def fake_build(image_dir: Path, output: Path, reporter: object, *, options: MenuOptions, added: object) -> IsoResult:
@@ -23,9 +23,9 @@ def test_master(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return IsoResult(output, 3 * 2**20, "ab" * 32, "DOM0KIT_01234567")
 
     monkeypatch.setattr(cli, "build", fake_build)
-    arguments = build_parser(PROGRAM).parse_args(["master", "build/image", "-o", "x.iso", "--timeout", "5"])
+    arguments = build_parser(PROGRAM).parse_args(["master", str(tmp_path), "-o", "x.iso", "--timeout", "5"])
     assert arguments.function(arguments) == 0
-    assert seen == {"image_dir": Path("build/image"), "output": Path("x.iso"), "options": MenuOptions(timeout=5)}
+    assert seen == {"image_dir": tmp_path, "output": Path("x.iso"), "options": MenuOptions(timeout=5)}
     assert "x.iso  3.0 MiB  DOM0KIT_01234567" in capsys.readouterr().out
 
 

@@ -78,13 +78,19 @@ def test_addresses_port_and_uses_as_asked(root: Path, capsys: pytest.CaptureFixt
         ["--ttl", "1h30"],
         ["--ttl", "400d"],
         ["--address", "pool.example.net"],
-        ["--port", "0"],
-        ["--port", "70000"],
     ],
 )
 def test_nonsense_makes_no_token(root: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl("token", "create", "--root", str(root), *words) == 1
     assert capsys.readouterr().out == ""
+    assert not (root / "var/lib/dom0kit/pool/tokens").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "ssh"])
+def test_a_port_is_refused_before_anything_is_read(root: Path, port: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ctl("token", "create", "--root", str(root), "--port", port)
+    assert ended.value.code == 2
     assert not (root / "var/lib/dom0kit/pool/tokens").exists()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dom0kit.arguments import values
 from qa import history
 from qa.history import Run
 from qa.metadata import Metadata
@@ -19,13 +20,13 @@ from qa.schedule.runner import Outcome, available_mib
 
 @pytest.mark.parametrize(("text", "minutes"), [("90", 90), ("100m", 100), ("2h", 120), ("1h30m", 90), ("1.5h", 90)])
 def test_duration(text: str, minutes: float) -> None:
-    assert options.duration(text) == minutes
+    assert values.minutes(text) == minutes
 
 
 @pytest.mark.parametrize("text", ["", "0", "soon", "2d", "-5", "h"])
 def test_no_duration(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no duration"):
-        options.duration(text)
+        values.minutes(text)
 
 
 def test_jobs() -> None:
