@@ -35,6 +35,16 @@ CODES = {
 """Codes of pydantic's own errors; all others are values of a wrong type."""
 SWITCH = {"yes": True, "on": True, "1": True, "true": True, "no": False, "off": False, "0": False, "false": False}
 
+OTHER_NAMES = {
+    "lacp": ("802.3ad", "4", "mode=4", "mode4", "balance-tcp", "ieee802.3ad", "802.3ax"),
+    "active-backup": ("1", "mode=1", "mode1", "failover"),
+    "balance-slb": (
+        *("balance-rr", "balance-xor", "balance-tlb", "balance-alb", "broadcast", "slb"),
+        *(f"{before}{number}" for before in ("", "mode=", "mode") for number in (0, 2, 3, 5, 6)),
+    ),
+}
+"""Modes of bonds by Linux's names and numbers, and those of XenServer and Open vSwitch: what comes nearest here."""
+
 
 def explain(
     details: Iterable[ErrorDetails], value: Any, place: Callable[[Path, bool], Position], model: type[BaseModel]
@@ -131,6 +141,10 @@ def nearest(value: Any, shape: Shape) -> str:
     if isinstance(value, dict | list | None) or not words:
         return ""
     text = str(value).lower()
+    if isinstance(value, str) and any(str(word) == text for word in words if not isinstance(word, str)):
+        return f", write {text} without quotes"
+    if meant := next((word for word in words if text in OTHER_NAMES.get(str(word), ())), None):
+        return f", did you mean {meant!r}?"
     if shape.type is bool:
         return f", did you mean {str(SWITCH[text]).lower()}?" if text in SWITCH else ""
     if isinstance(value, bool):

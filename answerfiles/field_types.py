@@ -168,7 +168,9 @@ def size(value: Any) -> Any:
         raise refuse("size", "a size above 0 and below 8 EiB")
     if not unit or number < SMALLEST_SIZE:
         meant = str(value).strip()
-        hint = f"write {meant} GB or {meant} GiB" if re.fullmatch(r"[\d.]+", meant) else "write a larger size"
+        # A large number without a unit is memory in MiB more often than a disk.
+        small = f"{meant} MiB, " if number >= 512 else ""
+        hint = f"write {small}{meant} GB or {meant} GiB" if re.fullmatch(r"[\d.]+", meant) else "write a larger size"
         raise refuse("size", "a size of at least 1 MiB with its unit, as 400 GB or 1 TiB", hint)
     return number
 

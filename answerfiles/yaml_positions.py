@@ -22,6 +22,8 @@ _DEEPEST = 50
 _NULLS = frozenset({"", "~", "null"})
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+NO_BLANK = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):[^\s:/]")
+"""A key and its value without a blank between them, which YAML reads as one word."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
@@ -196,7 +198,7 @@ def read_document(text: str, *, loader: type[Any] | None = None) -> Document:
         position = _position(error.problem_mark or error.context_mark)
         # What follows an unquoted template is no YAML either.
         if not any(fault.text == UNQUOTED and fault.position.line == position.line for fault in document.faults):
-            document.faults.append(Fault(position, (), f"this is not YAML: {said}"))
+            document.faults.append(Fault(position, (), syntax_sentence(text, position, said)))
         document.value = None
     except (_Refused, ValueError, OverflowError) as error:
         # PyYAML's own parser passes on what chr() says to an escape such as "\\UFFFFFFFF".
@@ -204,6 +206,22 @@ def read_document(text: str, *, loader: type[Any] | None = None) -> Document:
             document.faults.append(Fault(Position(1, 1), (), "this is not YAML: an escaped character that does not exist"))
         document.value = None
     return document
+
+
+def syntax_sentence(text: str, position: Position, said: str) -> str:
+    """Return what is wrong with a text that is no YAML, in the words of its writer where the mistake is a usual one.
+
+    :param said: the parser's words; they speak of tokens.
+    """
+    lines = text.splitlines()
+    line = lines[position.line - 1] if position.line <= len(lines) else ""
+    if line[position.column - 1 : position.column] == "\t" or line[: len(line) - len(line.lstrip())].count("\t"):
+        return "this is not YAML: a tab may not indent a line; use blanks"
+    # The parser finds it at the end: the key is on this line or on the last one before it with text.
+    key = next((found for given in reversed(lines[: position.line]) if (found := NO_BLANK.match(given))), None)
+    if key and "could not find expected ':'" in said:
+        return f"this is not YAML: a blank is missing after '{key[1]}:'"
+    return f"this is not YAML: {said}"
 
 
 def _read(events: Iterator[Any], document: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,32 @@ def test_a_repository_that_cannot_be(old: str, new: str) -> None:
 def test_an_unknown_key_of_a_repository_gets_a_suggestion() -> None:
     with pytest.raises(UserError, match=r"unknown key apt.0.urii \(did you mean uri\?\)"):
         recipe.parse(XAPI + REPOSITORY.replace("uri =", "urii ="), "recipe.toml")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        (
+            "memory_mib = 1024",
+            'memory_mib = "1024"',
+            "found '1024'; allowed: a whole number from 512 to 65536, write 1024 without quotes",
+        ),
+        ("memory_mib = 1024", "memory_mib = true", "found true; allowed: a whole number from 512 to 65536"),
+        ('toolstack = "ganeti"', 'toolstack = "Ganety"', "allowed: 'ganeti', 'xapi' or 'xl', did you mean 'ganeti'?"),
+        ('"zstd:3"', '"lz4"', "found 'lz4'; allowed: a compression: zstd:1 to zstd:22"),
+        ("base = [", 'base = ["Foo_bar",', "found 'Foo_bar'; allowed: the name of a Debian package"),
+        ("drop = [", 'drop = "a"\nx = [', "drivers.drop: found 'a'; allowed: a list"),
+    ],
+)
+def test_mistakes_are_said_as_those_of_answers(right: str, wrong: str, sentence: str) -> None:
+    assert right in TEXT
+    with pytest.raises(UserError) as caught:
+        recipe.parse(TEXT.replace(right, wrong, 1), "recipe.toml")
+    assert sentence in caught.value.message
+    assert "String should" not in caught.value.message
+
+
+def test_each_pattern_has_words() -> None:
+    """An error of each of the recipe's patterns finds its words."""
+    for pattern in re.findall(r'pattern=r"([^"]+)"', Path(recipe.__file__).read_text()):
+        assert any(part in pattern for part in recipe.PATTERNS), pattern

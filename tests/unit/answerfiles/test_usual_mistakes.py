@@ -1,0 +1,64 @@
+"""Usual mistakes in YAML are named in the words of the person who wrote it."""
+
+from __future__ import annotations
+
+import pytest
+
+from answerfiles.reader import parse_answers
+from answerfiles.validation import AnswersError
+
+HASH = "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"
+BASE = f'version: 1\nhost_name: x\ntarget: {{disk: {{serial: X}}}}\nroot: {{password_hash: "{HASH}"}}\n'
+
+
+def said(text: str) -> str:
+    """Return what is said about answers."""
+    with pytest.raises(AnswersError) as caught:
+        parse_answers(text)
+    return str(caught.value)
+
+
+def bond(mode: str) -> str:
+    """Return answers with a bond of this mode."""
+    nics = "[{mac: '52:54:00:00:00:01'}, {mac: '52:54:00:00:00:02'}]"
+    return f"{BASE}network: {{management: {{bond: {{nics: {nics}, mode: {mode}}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "meant"),
+    [
+        ("802.3ad", "lacp"),
+        ("4", "lacp"),
+        ("mode=4", "lacp"),
+        ("LACP", "lacp"),
+        ("balance-tcp", "lacp"),
+        ("1", "active-backup"),
+        ("active_backup", "active-backup"),
+        ("balance-rr", "balance-slb"),
+        ("balance-alb", "balance-slb"),
+        ("6", "balance-slb"),
+    ],
+)
+def test_modes_of_bonds_by_their_other_names(mode: str, meant: str) -> None:
+    assert f"allowed: 'active-backup', 'balance-slb' or 'lacp', did you mean '{meant}'?" in said(bond(mode))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (BASE.replace("version: 1", 'version: "1"'), "1:10: version: found '1'; allowed: 1, write 1 without quotes"),
+        (f'{BASE}serial_console: {{port: com1, speed: "9600"}}\n', "or 115200, write 9600 without quotes"),
+        (f"{BASE}dom0:\n\tcpus: 2\n", "6:1: this is not YAML: a tab may not indent a line; use blanks"),
+        (f"{BASE}dom0:\n  \tcpus: 2\n", "6:3: this is not YAML: a tab may not indent a line; use blanks"),
+        (BASE.replace("host_name: x", "host_name:x"), "this is not YAML: a blank is missing after 'host_name:'"),
+        (f"{BASE}dom0: {{memory: 1024}}\n", "hint: write 1024 MiB, 1024 GB or 1024 GiB"),
+        (f"{BASE}dom0: {{memory: 4}}\n", "hint: write 4 GB or 4 GiB"),
+    ],
+)
+def test_usual_mistakes(text: str, sentence: str) -> None:
+    assert sentence in said(text).replace("; write", "\n  hint: write")
+
+
+def test_a_missing_blank_shows_no_value() -> None:
+    """The value after it may be a secret."""
+    assert HASH not in said(BASE.replace("root: {password_hash: ", "root:\n  password_hash:").replace("}\n", "\n"))
