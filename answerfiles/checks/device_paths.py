@@ -29,6 +29,8 @@ NEVER = (
     (r"/dev/[^/]*[A-Z:@+][^/]*", "a name that the kernel gives to no disk"),
 )
 """Patterns of whole paths, and what such a path is."""
+WWN_PREFIXES = ("wwn-", "0x", "naa.", "eui.", "nvme.", "uuid.", "t10.")
+"""What tools write before a world wide name, in the order in which they may follow each other."""
 TRANSPORTS = {"nvme": {"nvme"}, "vd": {"virtio"}, "sd": {"sata", "ata", "sas", "scsi", "fc", "iscsi", "usb"}}
 """Transports that disks with a kernel name can have."""
 
@@ -46,9 +48,12 @@ def wwn_of_path(path: str) -> str:
     return plain_wwn(match[1]) if match else ""
 
 
-def plain_wwn(wwn: str) -> str:
-    """Return a world wide name in lower case without the prefix that tools write before it."""
-    return re.sub(r"^(?:0x|naa\.|eui\.)", "", wwn.lower())
+def plain_wwn(text: str) -> str:
+    """Return a world wide name without the prefixes of tools (lsblk: 0x5000c500a1b2c3d4, sysfs: naa.5000c500a1b2c3d4)."""
+    lower = text.strip().lower()
+    for prefix in WWN_PREFIXES:
+        lower = lower.removeprefix(prefix)
+    return lower
 
 
 def plain_path(path: str) -> str:

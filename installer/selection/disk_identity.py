@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from answerfiles.checks.device_paths import plain_wwn
 from installer.model.hardware import Disk
 
-PREFIXES = ("wwn-", "0x", "naa.", "eui.", "nvme.", "uuid.", "t10.")
 HEX = re.compile(r"[0-9a-f]{12,}")
 PLACEHOLDERS = re.compile(
     r"none|n/?a|null|unknown|default[ _]?string|to[ _]be[ _]filled.*|not[ _]specified|serial([ _]?number)?", re.I
@@ -17,14 +17,6 @@ DISTINCT_LEAST = 3
 """Different characters of a name; zeros, ones and short patterns have fewer."""
 SINGLE_PORT = frozenset({"sata", "ata", "usb", "nvme", "virtio"})
 """Transports over which Linux shows one disk once; two of these are two disks, unless a valid WWN says otherwise."""
-
-
-def plain_wwn(text: str) -> str:
-    """Return a WWN without the prefixes of tools (lsblk: 0x5000c500a1b2c3d4, sysfs: naa.5000c500a1b2c3d4)."""
-    lower = text.strip().lower()
-    for prefix in PREFIXES:
-        lower = lower.removeprefix(prefix)
-    return lower
 
 
 def plain_serial(text: str) -> str:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from answerfiles.checks.device_paths import plain_wwn
 from answerfiles.model import Answers, DiskSelector
 from dom0kit.units import human_bytes
 from installer.model import refusals
 from installer.model.hardware import Disk, Facts
 from installer.model.partition_layout import GUEST_DISK_LEAST, least_size
-from installer.selection.disk_identity import are_one, may_be_one, plain_serial, plain_wwn, twins
+from installer.selection.disk_identity import are_one, may_be_one, plain_serial, twins
 from installer.selection.obstacles import find_obstacle
 
 Least = Callable[[Disk], int]

@@ -62,3 +62,17 @@ def test_usual_mistakes(text: str, sentence: str) -> None:
 def test_a_missing_blank_shows_no_value() -> None:
     """The value after it may be a secret."""
     assert HASH not in said(BASE.replace("root: {password_hash: ", "root:\n  password_hash:").replace("}\n", "\n"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("wwn-0x5000c500a1b2c3d4", "0x5000C500A1B2C3D4"),
+        ("naa.5000c500a1b2c3d4", "wwn-0x5000c500a1b2c3d4"),
+        ("uuid.12345678-1234-1234-1234-1234567890ab", "nvme.uuid.12345678-1234-1234-1234-1234567890ab"),
+    ],
+)
+def test_one_world_wide_name_as_different_tools_write_it(one: str, other: str) -> None:
+    """The plan takes both for the same disk."""
+    text = BASE.replace("{disk: {serial: X}}", f'{{mirror: [{{wwn: "{one}"}}, {{wwn: "{other}"}}]}}')
+    assert "target.mirror[1]: the same disk as target.mirror[0]" in said(text)
