@@ -54,7 +54,7 @@ def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
     late = {"dom0-host", "dom0-firstboot", "dom0-boot"}
     code = [p for p in files_below(elements) if p.relative_to(elements).parts[0] not in late]
     settings = [recipe.firmware.model_dump(mode="json"), recipe.drivers.model_dump(mode="json")]
-    return hash_values(base, settings, recipe.compression.initramfs.of(release), hash_files(code))[:16]
+    return hash_values(base, settings, release, recipe.compression.initramfs.of(release), hash_files(code))[:16]
 
 
 def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
