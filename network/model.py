@@ -41,7 +41,11 @@ class Bonding:
 
 @dataclass(frozen=True)
 class Switch:
-    """A bridge with its cards; one without cards connects guests on this host alone. ``mtu`` in bytes."""
+    """A bridge with its cards.
+
+    :param cards: none connects guests on this host alone.
+    :param mtu: bytes; None: the cards' own.
+    """
 
     name: str
     cards: tuple[Card, ...] = ()
@@ -130,10 +134,11 @@ def host_layout(network: Network) -> Layout:
 
     :raises UserError: when a card is not named by its MAC address, or two interfaces would have one name.
     """
-    management = _switch(network.management, network.management.bridge, PREFIX)
+    uplink = network.management
+    management = _switch(uplink, uplink.bridge, _cards(uplink, uplink.bridge, PREFIX), PREFIX)
     if not management.cards:
         raise UserError("host.json does not say which network card is for management", "set network.management.mac there")
-    others = [_switch(bridge, bridge.name, bridge.name) for bridge in network.bridges]
+    others = [_switch(it, it.name, _cards(it, it.name, it.name), it.name) for it in network.bridges]
     port = _host_port(network.management, management.cards[0].mac, default_route=network.default_route == MANAGEMENT)
     layout = Layout((management, *others), port, tuple(_other_ports(network, (management, *others))))
     names = [switch.name for switch in layout.switches] + [card.name for card in layout.cards]
@@ -146,17 +151,21 @@ def host_layout(network: Network) -> Layout:
 def trial_layout(management: Management, cards: Iterable[Card]) -> Layout:
     """Return the layout of the management network alone, on cards that keep the names that the kernel gave them."""
     cards = tuple(cards)
-    switch = Switch(management.bridge, cards, _bonding(management, PREFIX), management.mtu)
-    return Layout((switch,), _host_port(management, cards[0].mac))
+    return Layout((_switch(management, management.bridge, cards, PREFIX),), _host_port(management, cards[0].mac))
 
 
-def _switch(uplink: Uplink, bridge: str, prefix: str) -> Switch:
+def _switch(uplink: Uplink, bridge: str, cards: tuple[Card, ...], prefix: str) -> Switch:
+    """Return the bridge of the host and of the trial: what it takes from the answers is in both."""
+    return Switch(bridge, cards, _bonding(uplink, prefix), uplink.mtu)
+
+
+def _cards(uplink: Uplink, bridge: str, prefix: str) -> tuple[Card, ...]:
     cards = []
     for number, selector in enumerate(uplink.selectors()):
         if selector.mac is None:
             raise UserError(f"host.json names a network card of {bridge} without its MAC address", "put nic: {mac: ...} there")
         cards.append(Card(selector.mac.lower(), card_name(prefix, number)))
-    return Switch(bridge, tuple(cards), _bonding(uplink, prefix), uplink.mtu)
+    return tuple(cards)
 
 
 def _bonding(uplink: Uplink, prefix: str) -> Bonding | None:

@@ -138,12 +138,27 @@ class _Registrar:
 def collect(wanted: Sequence[str] = ()) -> Selection:
     """Return the known and the selected scenarios and their requirements without running anything.
 
-    :raises UserError: for a name that is no scenario.
+    :raises UserError: for a name that is no scenario, and when the scenarios cannot be read.
     """
     selection = Selection(Settings(), wanted)
-    with redirect_stdout(io.StringIO()):
-        run_pytest(selection, "--collect-only", "-q")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        code = run_pytest(selection, "--collect-only", "-q")
+    check_collected(code, printed.getvalue())
     return selection
+
+
+def check_collected(code: int, output: str) -> None:
+    """Refuse a collection that did not come to its end: a part of the scenarios would pass for all of them.
+
+    :param code: pytest's exit code; 5 is that no test was selected.
+    :raises UserError: when a scenario's file cannot be read.
+    """
+    if code == pytest.ExitCode.INTERRUPTED and "KeyboardInterrupt" in output:
+        raise KeyboardInterrupt
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        wrong = next((line for line in output.splitlines() if line.startswith(("E  ", "ERROR "))), f"pytest exited with {code}")
+        raise UserError(f"the scenarios cannot be read: {wrong.removeprefix('E  ').strip()}", "correct the file: make check unit")
 
 
 def catalog() -> list[Metadata]:

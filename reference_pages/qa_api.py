@@ -36,12 +36,15 @@ SECTIONS = (
     Section("Declaring a scenario", (("metadata.py", ""), ("metadata.py", "Metadata"))),
     Section("Scenario", (("scenario.py", "Scenario"),)),
     Section("Machine", (("vm/machine.py", "Machine"), ("vm/waits.py", "Waits"))),
+    Section("Machines' parts: drives, network cards", (("vm/qemu_args.py", "MachineSpec"), ("vm/qemu_args.py", "Drive"))),
+    Section("Media", (("vm/media.py", ""),)),
+    Section("Answers and installations", (("install/answers.py", ""), ("install/installed_disk.py", ""))),
     Section("Guest", (("vm/guest.py", "Guest"), ("vm/guest.py", "CommandResult"))),
     Section("Console, a guest on the serial line", (("vm/serial_console.py", "Console"),)),
     Section("Ssh, a guest by ssh", (("guest/ssh_access.py", "Ssh"),)),
     Section("Operator of the screens", (("tui/operator.py", "Operator"),)),
     Section("Lab network", (("lab/lab.py", "Lab"),)),
-    Section("Checks of a host", (("checks/host_checks.py", ""),)),
+    Section("Checks of a host", (("checks/boot_and_check.py", ""), ("checks/host_checks.py", ""))),
     Section("Waiting for anything else", (("vm/polling.py", ""),)),
 )
 OVERRIDDEN = {("Console", "execute"), ("Ssh", "execute")}

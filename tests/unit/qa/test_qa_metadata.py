@@ -11,7 +11,7 @@ from qa import metadata
 from qa.history import Run
 from qa.metadata import SETS, Metadata, scenario
 from qa.schedule.listing import listing, records
-from qa.selection import catalog, filter_scenarios
+from qa.selection import catalog, check_collected, filter_scenarios
 
 SMOKE_LIMIT_MINUTES = 25
 """`make test` also checks the style, runs the unit tests and builds the ISO; all of it takes less than 40 minutes."""
@@ -69,6 +69,15 @@ def test_one_function_is_several_scenarios_in_their_order() -> None:
 def test_malformed_declarations_are_refused(changes: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Metadata(**{"name": "a", "firmware": "bios", "minutes": 1, **changes})  # type: ignore[arg-type]
+
+
+def test_a_collection_that_was_cut_short_is_not_taken_for_all_scenarios() -> None:
+    check_collected(0, "test_a.py::test_a")
+    check_collected(5, "no tests collected")
+    with pytest.raises(UserError, match="cannot be read: ModuleNotFoundError: No module named 'nosuch'"):
+        check_collected(2, "    import nosuch\nE   ModuleNotFoundError: No module named 'nosuch'\nERROR test_x.py\n")
+    with pytest.raises(KeyboardInterrupt):
+        check_collected(2, "test_x.py::test_a\n!!!!! KeyboardInterrupt !!!!!\n")
 
 
 def test_selection_by_name_set_and_tag() -> None:
