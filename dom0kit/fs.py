@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
+import mmap
 import os
 import select
 import stat
@@ -21,6 +23,8 @@ PIPE_SECONDS = 10.0
 
 Kind: cap. Reason: the command before it starts at the same time. Expiry: an error, for nothing may ever write to it.
 """
+PAGE = 4096
+"""Past the page cache, offset, length and place in memory are multiples of a device's block, which is at most this."""
 Progress = Callable[[int], None]
 """Called with the number of bytes done so far."""
 
@@ -127,49 +131,77 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
     write_atomic(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode)
 
 
-def sha256_file(path: Path, progress: Progress | None = None) -> str:
-    """Return the SHA-256 of a file's content as 64 hexadecimal digits."""
+def open_direct(path: str | Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file or device past the page cache (O_DIRECT) where it allows that, as :data:`PAGE` describes."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC | os.O_DIRECT)
+    except OSError:
+        return os.open(path, flags | os.O_CLOEXEC)
+
+
+def sha256_file(path: Path, progress: Progress | None = None, *, direct: bool = False) -> str:
+    """Return the SHA-256 of a file's content as 64 hexadecimal digits.
+
+    :param direct: read what the disk returns; the page cache may hold what it lost.
+    """
     digest = hashlib.sha256()
     done = 0
-    # One buffer for all blocks: memory that is new for each of them costs a fault for each of its pages.
-    buffer = memoryview(bytearray(BLOCK))
-    with path.open("rb", buffering=0) as file:
+    descriptor = open_direct(path) if direct else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    view = _page_aligned()
+    try:
         while True:
+            if done % PAGE:
+                _leave_direct(descriptor)
             with naming(path):
-                size = file.readinto(buffer)
+                size = os.preadv(descriptor, [view], done)
             if not size:
                 break
-            digest.update(buffer[:size])
+            digest.update(view[:size])
             done += size
             if progress:
                 progress(done)
+    finally:
+        os.close(descriptor)
     return digest.hexdigest()
 
 
 def copy_durable(source: Path, target: Path, progress: Progress | None = None) -> None:
-    """Copy a file's content atomically; the kernel copies (sendfile(2)). The caller verifies by reading it back.
+    """Copy a file's content atomically, past the page cache of the target. The caller verifies by reading it back.
 
     :raises OSError: with the name of the file that failed: the source that cannot be read, or the target.
     """
     done = 0
-    with replacing(target, reuse=True) as new, source.open("rb", buffering=0) as read, new.open("wb", buffering=0) as write:
+    view = _page_aligned()
+    with (
+        replacing(target, reuse=True) as new,
+        source.open("rb", buffering=0) as read,
+        open(open_direct(new, os.O_WRONLY), "wb", buffering=0) as write,
+    ):
         while True:
-            try:
-                size = os.sendfile(write.fileno(), read.fileno(), None, BLOCK)
-            except OSError as error:
-                error.filename = str(source if _unreadable(read.fileno(), done) else target)
-                raise
+            with naming(source):
+                size = os.preadv(read.fileno(), [view], done)
             if not size:
                 break
+            with naming(target):
+                _write_at(write.fileno(), view[:size], done)
             done += size
             if progress:
                 progress(done)
 
 
-def _unreadable(fd: int, offset: int) -> bool:
-    # sendfile(2) does not say which side failed.
-    try:
-        os.pread(fd, BLOCK, offset)
-    except OSError:
-        return True
-    return False
+def _page_aligned() -> memoryview:
+    # One buffer for all blocks: memory that is new for each of them costs a fault for each of its pages.
+    return memoryview(mmap.mmap(-1, BLOCK))
+
+
+def _leave_direct(descriptor: int) -> None:
+    """Use the page cache from here on: for the end of a file, which is no whole page."""
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_DIRECT)
+
+
+def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        if len(data) < PAGE or offset % PAGE:
+            _leave_direct(descriptor)
+        size = os.pwrite(descriptor, data[: len(data) // PAGE * PAGE or len(data)], offset)
+        offset, data = offset + size, data[size:]

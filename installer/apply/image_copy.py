@@ -44,8 +44,13 @@ def stage(action: Stage, step: Step, commands: Commands) -> None:
     commands.note(f"checked {len(action.files)} files in {action.folder}")
 
 
-def verify(folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, start: float = 0.0) -> None:
-    """Compare files with their sizes and checksums; progress goes from ``start`` to 1."""
+def verify(
+    folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, start: float = 0.0, *, direct: bool = False
+) -> None:
+    """Compare files with their sizes and checksums; progress goes from ``start`` to 1.
+
+    :param direct: read past the page cache.
+    """
     total = sum(file.size for file in files) or 1
     before = 0
     for file in files:
@@ -58,7 +63,7 @@ def verify(folder: Path, files: tuple[ImageFile, ...], step: Step, hint: str, st
             def report(done: int, before: int = before, name: str = file.name) -> None:
                 step.progress(start + (1 - start) * (before + done) / total, f"checking {name}")
 
-            found = sha256_file(path, report)
+            found = sha256_file(path, report, direct=direct)
         except OSError as error:
             if error.errno in OF_HARDWARE:
                 raise
@@ -98,7 +103,7 @@ def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) 
         before += file.size
     copy_durable(source / "manifest.json", target / "manifest.json")
     sync_folder(target.parent)
-    verify(target, action.files, step, "replace the disk or its cable, which lose data", start=0.6)
+    verify(target, action.files, step, "replace the disk or its cable, which lose data", start=0.6, direct=True)
     commands.note(f"copied {human_bytes(total)} to {target}, read back and compared")
 
 

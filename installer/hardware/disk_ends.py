@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dom0kit.fs import open_direct
 from dom0kit.units import MIB
 
 END_BYTES = MIB
@@ -72,14 +73,6 @@ def read_part(path: str, offset: int, length: int) -> bytes:
 
 class ReadFailed(Exception):
     """A part of a device cannot be read; the text names error and position."""
-
-
-def open_direct(path: str) -> int:
-    """Open a device for reading without the page cache where it allows that."""
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
-    except OSError:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def read_at(descriptor: int, offset: int, length: int) -> bytes:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer.hardware.disk_ends import CHUNK, ReadFailed, is_blank, open_direct, read_at
+from dom0kit.fs import open_direct
+from installer.hardware.disk_ends import CHUNK, ReadFailed, is_blank, read_at
 from installer.hardware.sysfs import read
 from installer.selection.disk_identity import valid_wwn
 

@@ -115,9 +115,7 @@ def fails(number: int) -> Callable[..., int]:
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_a_copy_says_which_side_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str) -> None:
     (tmp_path / "source").write_bytes(b"data")
-    monkeypatch.setattr(os, "sendfile", fails(errno.EIO))
-    if side == "source":
-        monkeypatch.setattr(os, "pread", fails(errno.EIO))
+    monkeypatch.setattr(os, "preadv" if side == "source" else "pwrite", fails(errno.EIO))
     with pytest.raises(OSError, match=f"'{tmp_path}/{side}'"):
         fs.copy_durable(tmp_path / "source", tmp_path / "target")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
