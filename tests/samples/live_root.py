@@ -63,13 +63,15 @@ class LiveRoot:
         assert not check or done.returncode == 0, f"{words} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done
 
-    def install(self, answers: str, *, image: str = "/work/image", more: tuple[str, ...] = ()) -> Finished:
-        """Run ``dom0kit install`` to its end; ``answers`` is the text of an answer file."""
+    def install(
+        self, answers: str, *, image: str = "/work/image", more: tuple[str, ...] = (), source: str = "/work/answers.yaml"
+    ) -> Finished:
+        """Run ``dom0kit install`` to its end; ``answers`` is the text of an answer file, ``source`` where it is read from."""
         (self.work / "answers.yaml").write_text(answers)
         logs = self.work / "logs"
         for old in logs.glob("*"):
             old.unlink()
-        words = ["dom0kit", "install", "--answers", "/work/answers.yaml", "--image", image, "--logs", "/work/logs"]
+        words = ["dom0kit", "install", "--answers", source, "--image", image, "--logs", "/work/logs"]
         done = self.run(*words, "--allow-loop", "--yes", "--stay", *more, check=False)
         events = (logs / "installer-events.jsonl").read_text().splitlines() if logs.is_dir() else []
         log = (logs / "installer.log").read_text() if logs.is_dir() else ""

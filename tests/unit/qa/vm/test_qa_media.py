@@ -101,3 +101,9 @@ def test_ssh_into_a_laboratory() -> None:
     assert words[:5] == ["ip", "netns", "exec", "ns", "ssh"]
     assert words[-2:] == ["root@10.77.0.100", "true"]
     assert words[words.index("-p") + 1] == "22"
+
+
+def test_rules_of_failing_sectors(tmp_path: Path) -> None:
+    """Each rule is a section of blkdebug's configuration (QEMU, docs/devel/testing/blkdebug.rst)."""
+    rules = media.failing(tmp_path / "faults", "write", [8, 16]).read_text()
+    assert rules == "".join(f'[inject-error]\nevent = "write_aio"\nerrno = "5"\nsector = "{sector}"\n' for sector in (8, 16))

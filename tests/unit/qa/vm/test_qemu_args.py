@@ -152,3 +152,11 @@ def test_a_machine_that_goes_on_from_a_kept_state() -> None:
     words = argv(MachineSpec(FOLDER, state=Path("/var/tmp/a b/state")))
     assert after(words, "-incoming") == ["exec:cat '/var/tmp/a b/state'"]
     assert "-incoming" not in argv(MachineSpec(FOLDER))
+
+
+def test_a_disk_with_faults_and_a_console_on_the_second_port() -> None:
+    words = drive_words(Drive(Path("/x/disk.img"), serial="D1", faults=Path("/x/faults")), 0)
+    assert "format=raw,file=blkdebug:/x/faults:/x/disk.img," in words[1]
+    line = " ".join(argv(MachineSpec(Path("/run/m"), com=2)))
+    assert "-device isa-serial,chardev=serial,index=1" in line
+    assert "-serial chardev" not in line
