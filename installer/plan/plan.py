@@ -192,8 +192,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     :raises PlanError: with all problems at once.
     :raises OwnInstallation: when the disks carry a finished installation of this host; it comes before any other problem.
     """
-    problems = preconditions.mode_problems(answers)
-    if problems:
+    if problems := preconditions.mode_problems(answers):
         raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)
     uplinks, card_problems = choose_uplinks(facts, answers)

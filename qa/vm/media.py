@@ -6,7 +6,9 @@ import hashlib
 import io
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import pycdlib
 
@@ -67,6 +69,16 @@ def ext4_disk(path: Path, size: int = DISK_SIZE) -> Path:
     """Make a disk in use: ext4 on the whole disk, with a label."""
     blank_disk(path, size)
     run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "precious", "-E", "lazy_itable_init=1,lazy_journal_init=1", path])
+    return path
+
+
+def failing(path: Path, action: Literal["read", "write"], sectors: Iterable[int]) -> Path:
+    """Write rules of QEMU's blkdebug: each request of this kind that touches one of the sectors ends with an I/O error.
+
+    :param sectors: numbers of sectors of 512 bytes.
+    """
+    rule = '[inject-error]\nevent = "{action}_aio"\nerrno = "5"\nsector = "{sector}"\n'
+    path.write_text("".join(rule.format(action=action, sector=sector) for sector in sectors))
     return path
 
 

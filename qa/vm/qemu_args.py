@@ -25,9 +25,7 @@ MANAGEMENT_MAC = "52:54:00:12:34:56"
 PORT_WWN = 0x5000C500DC000000
 """WWN of a LUN's first target port; the other ports have the following numbers."""
 FIRST_HBA_SLOT = 0x10
-OVMF_FOLDER = Path("/usr/share/OVMF")
-OVMF_CODE = OVMF_FOLDER / "OVMF_CODE_4M.fd"
-OVMF_VARS = OVMF_FOLDER / "OVMF_VARS_4M.fd"
+OVMF_CODE, OVMF_VARS = (Path("/usr/share/OVMF", f"OVMF_{name}_4M.fd") for name in ("CODE", "VARS"))
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,7 @@ class Drive:
     :param sector: bytes of a logical and physical sector; UEFI boots from 4096, BIOS does not. Not for CDs.
     :param wwn: world wide name that the guest sees, 64 bits; only for a path to a LUN.
     :param hba: number of the host bus adapter, from 0, for a path to a LUN; all paths have the same image file.
+    :param faults: rules of QEMU's blkdebug for a raw image, see :func:`qa.vm.media.failing`.
     """
 
     path: Path
@@ -51,6 +50,7 @@ class Drive:
     sector: Literal[512, 4096] = 512
     wwn: int | None = None
     hba: int | None = None
+    faults: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class MachineSpec:
     :param netns: the network namespace that QEMU runs in; its UNIX sockets are files outside of it.
     :param hbas: numbers of host bus adapters without a disk, for paths that are added later.
     :param state: a file from :meth:`qa.vm.machine.Machine.save` to continue from; everything else must be unchanged.
+    :param com: the serial port of the console, 1 or 2; the machine has no other one.
     :param clock: the hardware clock at the start: ``utc``, or a UTC time such as ``2026-01-31T12:00:00``.
     :param firmware_settings: OVMF's settings, by name below ``opt/org.tianocore/``.
     :param devices: additional arguments of QEMU's command line, for a card of another kind.
@@ -122,6 +123,7 @@ class MachineSpec:
     restore: str = ""
     interactive: bool = False
     clock: str = "utc"
+    com: Literal[1, 2] = 1
 
     @property
     def serial_socket(self) -> Path:
@@ -206,7 +208,8 @@ def drive_words(drive: Drive, number: int) -> list[str]:
     cdrom = drive.bus == "cdrom"
     read_only = ",readonly=on" if cdrom or drive.read_only else ",discard=unmap,detect-zeroes=unmap"
     media = ",media=cdrom" if cdrom else ""
-    words = ["-drive", f"if=none,id={name},format={drive.format},file={escaped(drive.path)}{media}{read_only}"]
+    file = f"blkdebug:{escaped(drive.faults)}:{escaped(drive.path)}" if drive.faults else escaped(drive.path)
+    words = ["-drive", f"if=none,id={name},format={drive.format},file={file}{media}{read_only}"]
     device = {
         "virtio": "virtio-blk-pci",
         "scsi": "scsi-hd,bus=scsi.0",
@@ -263,8 +266,7 @@ def nic_words(nic: Nic, number: int) -> list[str]:
             raise UserError("a card on a tap has no forwarded port", "reach the guest by its address inside the namespace")
         network = f"tap,id=net{number},ifname={nic.tap},script=no,downscript=no"
     else:
-        network = f"user,id=net{number}"
-        network += ",restrict=on" if nic.restrict else ""
+        network = f"user,id=net{number}" + (",restrict=on" if nic.restrict else "")
         network += "" if nic.ssh_port is None else f",hostfwd=tcp:127.0.0.1:{nic.ssh_port}-:22"
     device = f"{nic.model},id=nic{number},netdev=net{number},mac={nic.mac}"
     device += "" if nic.rom else ",romfile="
@@ -302,7 +304,7 @@ def channel_words(spec: MachineSpec) -> list[str]:
     return [
         *("-vga", "std", "-display", display, "-S"),
         *socket("serial", spec.serial_socket),
-        *("-serial", "chardev:serial"),
+        *(("-serial", "chardev:serial") if spec.com == 1 else ("-device", "isa-serial,chardev=serial,index=1")),
         *socket("events", spec.event_socket),
         *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=events,name={EVENT_PORT}"),
         *socket("qmp", spec.qmp_socket),
