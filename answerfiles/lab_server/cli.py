@@ -24,6 +24,7 @@ from answerfiles.inventory.render import load_key
 from answerfiles.lab_server import config as labs
 from answerfiles.lab_server import log_watcher, server_configs
 from answerfiles.lab_server.config import Lab
+from answerfiles.lab_server.log_rotation import rotate
 from answerfiles.lab_server.report_receiver import Receiver, UnixServer, handler
 from dom0kit.arguments.paths import existing_folder, output_folder
 from dom0kit.arguments.values import http_url, port
@@ -119,6 +120,8 @@ def serve(arguments: argparse.Namespace) -> int:
                 for tail, explain in tails:
                     for line in tail.lines():
                         say(explain(line, names))
+                    tail.rotate()
+                rotate(folder / "nginx.log")
                 for name, child in children.items():
                     if child.poll() is not None:
                         log = folder / f"{name}.log"

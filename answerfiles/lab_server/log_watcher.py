@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from answerfiles.lab_server.log_rotation import rotate
 from dom0kit.units import human_bytes
 
 LEASE = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?DHCPACK\(\S+\) (\S+) ([0-9a-f:]{17})")
@@ -112,3 +113,8 @@ class Tail:
         end = data.rfind(b"\n") + 1
         self.place += end
         return data[:end].decode(errors="replace").splitlines()
+
+    def rotate(self) -> None:
+        """Set the file aside if it is large, and go on at its new beginning; its last line so far must have been read."""
+        if rotate(self.path):
+            self.place = 0
