@@ -98,3 +98,10 @@ def test_imports_in_examples_exist(page: Path) -> None:
             for name in names.split(", "):
                 if not hasattr(target, name):
                     importlib.import_module(f"{module}.{name}")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/install-by-hand.md", "docs/how-to/debug-a-failed-installation.md"])
+def test_m7_what_firmware_with_secure_boot_says_is_found_by_its_words(page: str) -> None:
+    text = (PROJECT / page).read_text()
+    assert "Access Denied" in text
+    assert "Security Violation" in text

@@ -54,19 +54,19 @@ def find(live: LiveRoot, arguments: str = "") -> list[str]:
     return done.stdout.split()
 
 
-def test_the_file_system_on_the_disk_that_grub_was_started_from(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
+def test_d6_the_file_system_on_the_disk_that_grub_was_started_from(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
     for disk, guid in zip(disks, GUIDS, strict=True):
         assert find(live, f"dom0kit.partition={guid}") == [disk.part(3)]
         assert find(live, f"dom0kit.partition={guid.upper()}") == [disk.part(3)]
 
 
-def test_without_the_partition_both_are_candidates(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
+def test_d6_without_the_partition_both_are_candidates(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
     both = [disk.part(3) for disk in disks]
     assert sorted(find(live)) == both
     assert sorted(find(live, "dom0kit.partition=")) == both
 
 
-def test_a_clone_with_equal_partition_guids_is_not_told_from_its_original(
+def test_d6_a_clone_with_equal_partition_guids_is_not_told_from_its_original(
     live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]
 ) -> None:
     output("sgdisk", f"--partition-guid=3:{GUIDS[0]}", disks[1].path)
@@ -74,7 +74,7 @@ def test_a_clone_with_equal_partition_guids_is_not_told_from_its_original(
     assert sorted(find(live, f"dom0kit.partition={GUIDS[0]}")) == [disk.part(3) for disk in disks]
 
 
-def test_a_clone_alone_is_not_the_host(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
+def test_d6_a_clone_alone_is_not_the_host(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
     """Take the host's own disk away, or let it come late: the boot waits for it."""
     output("partx", "--delete", disks[0].path)
     output("wipefs", "--all", "--force", disks[0].path)
@@ -82,7 +82,7 @@ def test_a_clone_alone_is_not_the_host(live: LiveRoot, disks: tuple[LoopDisk, Lo
     assert find(live) == [disks[1].part(3)]
 
 
-def test_the_boot_stops_and_names_both(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
+def test_d6_the_boot_stops_and_names_both(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
     stop = 'panic() { echo "PANIC $1"; exit 9; }; dom0kit_say() { :; }; dom0kit_report() { :; }'
     with booted_with(live, "dom0kit.partition="):
         done = run(live, f"{stop}; dom0kit_mount_local uuid:{UUID} /images/1 /state/1")
@@ -92,7 +92,7 @@ def test_the_boot_stops_and_names_both(live: LiveRoot, disks: tuple[LoopDisk, Lo
     assert not [disk for disk in disks if disk.part(3) in Path("/proc/self/mounts").read_text()]
 
 
-def test_several_paths_to_one_disk_are_one(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
+def test_d6_several_paths_to_one_disk_are_one(live: LiveRoot, disks: tuple[LoopDisk, LoopDisk]) -> None:
     """Give both the same registered name, as the paths to a LUN that no multipath map combines have; a vendor's text is none."""
     one, two = (disk.part(3) for disk in disks)
     for name, expected in (("naa.5000c500a1b2c3d4-2097152", [one]), ("", [one, two])):

@@ -60,8 +60,8 @@ def test_what_is_below_a_device(tmp_path: Path) -> None:
     assert parents("gone", tmp_path) == frozenset()
 
 
-def test_two_sticks_with_answers_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    """M6."""
+def test_m6_two_sticks_with_answers_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take none of them silently."""
 
     def blkid(argv: list[str], **options: object) -> Result:
         return Result(tuple(argv), 0, "/dev/sdx1\n/dev/sdy1\n", "", 0.0)

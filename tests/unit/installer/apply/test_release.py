@@ -252,8 +252,8 @@ def test_partitions_of_a_map_have_a_size_in_sysfs(tmp_path: Path) -> None:
     assert found == ["/dev/mapper/3600-part9 is not in the table"]
 
 
-def test_an_array_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B11: udev may be slower than any limit; the kernel knows the array."""
+def test_b11_an_array_without_a_name_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Udev may be slower than any limit; the kernel knows the array."""
     monkeypatch.setattr(partition_devices, "SECONDS_FOR_DEVICES", 0.0)
     blocks = FakeBlocks(tmp_path)
     blocks.md("md126")

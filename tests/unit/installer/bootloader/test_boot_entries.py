@@ -21,8 +21,8 @@ def the_finish(*labels: str) -> actions.Finish:
     return actions.Finish("1", "menu", entries, "{}\n")
 
 
-def test_the_entries_of_another_dom0kit_on_another_disk_stay() -> None:
-    """S3: erase one of two dom0kit disks; the label of both is the same."""
+def test_s3_the_entries_of_another_dom0kit_on_another_disk_stay() -> None:
+    """Erase one of two dom0kit disks; the label of both is the same."""
     firmware = FakeFirmware(
         {
             "0000": entry(GUIDS[1]),

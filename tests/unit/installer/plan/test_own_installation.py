@@ -29,7 +29,7 @@ def plan(found: Installation = FOUND, more: str = "", *, machine: str = MACHINE,
 
 
 @pytest.mark.parametrize("wipe", [True, False])
-def test_it_is_kept_whatever_wipe_says(wipe: bool) -> None:
+def test_r2_it_is_kept_whatever_wipe_says(wipe: bool) -> None:
     with pytest.raises(
         OwnInstallation, match=r"^this machine is installed already: xen1 on /dev/sda .*\[own-installation\]"
     ) as caught:

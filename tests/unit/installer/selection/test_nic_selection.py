@@ -89,8 +89,8 @@ def test_no_cable_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize("driver", ["cdc_ether", "rndis_host", "cdc_subset", "cdc_ncm", "cdc_eem"])
-def test_the_usb_function_of_a_management_controller_is_not_the_only_card(driver: str) -> None:
-    """B10: a server with one card and a BMC that shows a network card over USB."""
+def test_b10_the_usb_function_of_a_management_controller_is_not_the_only_card(driver: str) -> None:
+    """A server with one card and a BMC that shows a network card over USB."""
     bmc = Nic("enx0a0027000001", "0a:00:27:00:00:01", driver, True)
     made = plan("{}", facts(nics=(bmc, CARDS[0])))
     assert made.nic_mac == CARDS[0].mac
