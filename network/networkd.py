@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from network.model import Bonding, HostPort, Layout
 
 PREFIX = "05-dom0kit-test"
+BOOT_PREFIX = "70-dom0kit-boot"
+"""Files for VLAN, bond and fixed address of the kernel arguments, which the live root wrote (scripts/dom0kit-stack)."""
 BOND, VLAN = "dom0kit-bond", "dom0kit-vlan"
+"""Interfaces of a trial, and of the kernel arguments: there is one of them at a time."""
 BOND_MODES = {"active-backup": "active-backup", "balance-slb": "active-backup", "lacp": "802.3ad"}
 """Modes of the kernel's bonds. It has no balance-slb; one member at a time gets through wherever that does."""
 MII_MILLISECONDS = 100

@@ -14,7 +14,7 @@ from installer.command_log import Commands
 from installer.model.hardware import Nic
 from installer.network import trial
 from network.model import HostPort, Layout, Switch
-from network.networkd import PREFIX, trial_files
+from network.networkd import BOOT_PREFIX, PREFIX, trial_files
 
 SECONDS = 130.0
 """Wait for an address in the network of the host while the installer asks the pool.
@@ -64,7 +64,8 @@ def network(
     """
     layout = trial.layout(management, nics)
     interface, files = trial_files(layout)
-    default = is_default(layout)
+    # Kernel arguments for a VLAN, a bond or a fixed address take the cards' own addresses away.
+    default = is_default(layout) and not any(folder.glob(f"{BOOT_PREFIX}-*"))
     ours = not default and not in_place(folder, files)
     if default:
         interface = nics[0].name

@@ -22,6 +22,7 @@ def test_files_of_a_trial_come_before_those_of_the_live_root() -> None:
     """Networkd takes the first file that matches, in the order of their names."""
     prefix = re.search(r"DOM0KIT_FILES/([a-z0-9-]+)", SCRIPT)
     assert prefix
+    assert prefix.group(1).startswith(networkd.BOOT_PREFIX)
     live = next((ELEMENT.parents[1] / "usr/lib/systemd/network").glob("*dom0kit-live.network"))
     assert networkd.PREFIX < prefix.group(1) < live.name
 

@@ -143,6 +143,17 @@ def test_plain_dhcp_is_what_the_installer_has_anyway(folder: Path) -> None:
     assert "show dev eth0" in machine.lines[0]
 
 
+def test_plain_dhcp_is_not_there_when_kernel_arguments_put_the_card_into_a_vlan(folder: Path) -> None:
+    folder.mkdir()
+    kept = folder / "70-dom0kit-boot-base.network"
+    kept.write_text("[Match]\nName=eth0\n\n[Network]\nVLAN=dom0kit-vlan\nDHCP=no\n")
+    machine = Machine("10.0.2.15")
+    with session.network(DHCP, (NIC,), machine.commands, lambda f, t: None, folder=folder):
+        assert len(list(folder.iterdir())) > 1
+    assert list(folder.iterdir()) == [kept]
+    assert machine.lines.count("networkctl reconfigure eth0") == 2
+
+
 def test_what_the_screens_have_set_up_stays(folder: Path) -> None:
     folder.mkdir()
     for name, text in trial_files(trial.layout(FIXED, (NIC,)))[1].items():
