@@ -29,17 +29,27 @@ def lease_name(text: str, own: str = "") -> str:
     return f"{host}.{domain}" if domain and "." not in host else host
 
 
+def leases_of(card: str, root: Path = Path("/")) -> list[str]:
+    """Return the leases of a card, and of its VLAN or bond: interfaces without hardware that have its MAC address."""
+    net, found = root / "sys/class/net", []
+    mac = read(net / card / "address")
+    others = [folder for folder in sorted(net.glob("*")) if folder.name != card and not (folder / "device").exists()]
+    for folder in (net / card, *(other for other in others if mac and read(other / "address") == mac)):
+        try:
+            found.append((root / LEASES / read(folder / "ifindex")).read_text(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
 def read_dhcp_names(root: Path = Path("/"), own: str | None = None) -> dict[str, str]:
     """Return the host names that DHCP servers gave, by the name of the network card."""
     mine = socket.gethostname() if own is None else own
     found = {}
     for folder in sorted((root / "sys/class/net").glob("*")):
-        try:
-            text = (root / LEASES / read(folder / "ifindex")).read_text(errors="replace")
-        except OSError:
-            continue
-        if name := lease_name(text, mine):
-            found[folder.name] = name
+        names = [name for text in leases_of(folder.name, root) if (name := lease_name(text, mine))]
+        if names:
+            found[folder.name] = names[0]
     return found
 
 

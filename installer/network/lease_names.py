@@ -9,8 +9,7 @@ from pathlib import Path
 from answerfiles.host_naming import DHCP
 from answerfiles.model import Answers
 from dom0kit.polling import TimedOut, poll
-from installer.hardware.naming import LEASES, read_dhcp_names
-from installer.hardware.sysfs import read
+from installer.hardware.naming import leases_of, read_dhcp_names
 from installer.model.hardware import Facts, Nic
 from installer.selection.nics import choose_uplinks
 
@@ -30,7 +29,7 @@ Tell = Callable[[float, str], None]
 
 def has_lease(nic: Nic, root: Path) -> bool:
     """Return whether a card has a lease, with or without a name in it."""
-    return (root / LEASES / read(root / "sys/class/net" / nic.name / "ifindex")).is_file()
+    return bool(leases_of(nic.name, root))
 
 
 def with_dhcp_names(

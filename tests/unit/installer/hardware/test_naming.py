@@ -65,3 +65,27 @@ def test_each_card_has_the_name_of_its_lease(tmp_path: Path) -> None:
     leases.mkdir(parents=True)
     (leases / "3").write_text(LEASE)
     assert naming.read_dhcp_names(tmp_path, "dom0kit") == {"eno2": "xen7.example.org"}
+
+
+def test_the_lease_of_a_vlan_or_bond_is_that_of_its_cards(tmp_path: Path) -> None:
+    """The members of a bond show its MAC address in place of their own; another card has another one."""
+    kinds = {
+        "dom0kit-bond": ("aa", False),
+        "dom0kit-vlan": ("aa", False),
+        "eno1": ("aa", True),
+        "eno2": ("aa", True),
+        "eno3": ("bb", True),
+    }
+    for number, (name, (mac, hardware)) in enumerate(kinds.items(), 2):
+        folder = tmp_path / "sys/class/net" / name
+        folder.mkdir(parents=True)
+        (folder / "ifindex").write_text(f"{number}\n")
+        (folder / "address").write_text(f"52:54:00:00:00:{mac}\n")
+        if hardware:
+            (folder / "device").mkdir()
+    leases = tmp_path / "run/systemd/netif/leases"
+    leases.mkdir(parents=True)
+    (leases / "3").write_text(LEASE)
+    found = naming.read_dhcp_names(tmp_path, "dom0kit")
+    assert {name for name in found if name.startswith("eno")} == {"eno1", "eno2"}
+    assert naming.leases_of("eno3", tmp_path) == []

@@ -9,6 +9,7 @@ from installer_samples import HASH, NIC, facts
 
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers
+from installer.hardware import naming
 from installer.model.hardware import Nic
 from installer.network import lease_names
 
@@ -28,7 +29,7 @@ def machine(tmp_path: Path) -> Path:
         folder = tmp_path / "sys/class/net" / name
         folder.mkdir(parents=True)
         (folder / "ifindex").write_text(f"{number}\n")
-    (tmp_path / lease_names.LEASES).mkdir(parents=True)
+    (tmp_path / naming.LEASES).mkdir(parents=True)
     return tmp_path
 
 
@@ -42,19 +43,19 @@ def test_a_lease_that_comes_late_is_waited_for(machine: Path) -> None:
 
     def arrive(part: float, text: str) -> None:
         messages.append(text)
-        (machine / lease_names.LEASES / "2").write_text(LEASE)
+        (machine / naming.LEASES / "2").write_text(LEASE)
 
     assert name_of(machine, 30, tell=arrive) == "xen7.example.org"
     assert messages == ["waiting for a lease on eth0"]
 
 
 def test_without_a_lease_there_is_no_name_after_the_limit(machine: Path) -> None:
-    (machine / lease_names.LEASES / "3").write_text(LEASE)
+    (machine / naming.LEASES / "3").write_text(LEASE)
     assert name_of(machine, 0) == ""
 
 
 def test_a_lease_without_a_name_is_not_waited_for_again(machine: Path) -> None:
-    (machine / lease_names.LEASES / "2").write_text(LEASE.replace("HOSTNAME=xen7\n", ""))
+    (machine / naming.LEASES / "2").write_text(LEASE.replace("HOSTNAME=xen7\n", ""))
     assert name_of(machine, 30, tell=lambda part, text: pytest.fail("it waits although the lease is there")) == ""
 
 
