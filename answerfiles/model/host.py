@@ -115,7 +115,9 @@ class Dom0(Record):
 class SerialConsole(Record):
     """The serial line that GRUB, Xen and dom0 use in addition to the screen."""
 
-    port: Literal["com1", "com2"] = Field(default="com1", description="com1 (ttyS0) or com2 (ttyS1)")
+    port: Literal["com1", "com2"] = Field(
+        default="com1", description="com1 (ttyS0) or com2 (ttyS1); without it that of the installer's console"
+    )
     speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="bits a second")
 
 

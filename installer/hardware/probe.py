@@ -32,6 +32,8 @@ DISK_KINDS = frozenset({"disk", "mpath", "loop"})
 # Devices that are never installation targets: RAM disks, floppies, network block devices without a server.
 # Members of a map describe a disk better than the map does.
 FROM_PATHS = ("model", "serial", "wwn", "tran")
+FIRMWARE_CONSOLE = "/usr/lib/dom0kit/bin/firmware-console"
+SERIAL_PORTS = {"ttyS0": "com1", "ttyS1": "com2"}
 ETHERNET = "1"
 """ARPHRD_ETHER of linux/if_arp.h."""
 RANDOM = "1"
@@ -179,6 +181,13 @@ def read_nics(folder: Path) -> tuple[Nic, ...]:
     return tuple(nics)
 
 
+def read_console(root: Path, output: Output) -> str:
+    """Return the serial port of this system's console, "" if there is none or more than one; the firmware's comes first."""
+    names = set(output([FIRMWARE_CONSOLE]).split())
+    names = names or {name for name in read(root / "sys/class/tty/console/active").split() if name.startswith("ttyS")}
+    return SERIAL_PORTS.get(names.pop(), "") if len(names) == 1 else ""
+
+
 def read_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the links below ``/dev/disk/by-*`` by the device that they point to."""
     aliases: dict[str, list[str]] = {}
@@ -276,6 +285,7 @@ def collect(
         machine=read_machine(root),
         machine_uuid=machine_uuid(root),
         installations=tuple(installations),
+        console=read_console(root, ask),
     )
 
 

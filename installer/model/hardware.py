@@ -206,6 +206,7 @@ class Facts:
     :param cpus: logical processors that Linux sees; 0 if unknown.
     :param machine_uuid: :func:`dom0kit.machine_identity.machine_uuid`; "" if unknown.
     :param installations: finished installations of dom0kit on the disks.
+    :param console: the serial port of this system's console, ``com1`` or ``com2``; "" if there is none or more than one.
     """
 
     disks: tuple[Disk, ...]
@@ -220,6 +221,7 @@ class Facts:
     machine: Machine = Machine()
     machine_uuid: str = ""
     installations: tuple[Installation, ...] = ()
+    console: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain values."""

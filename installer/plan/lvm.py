@@ -84,11 +84,12 @@ def group_problems(chosen: Chosen, facts: Facts, answers: Answers) -> list[str]:
     volumes = split(chosen, facts)
     names = ", ".join(disk.path for disk in chosen.all)
     problems, spanning = [], set()
+    kept = {v.uuid for v in volumes.elsewhere if v.uuid}
     for group, volume in sorted(volumes.groups_here().items()):
         gone = {v.uuid for v in volumes.here if key(v) == group}
-        # A clone has the UUIDs of what is erased here, and stays complete.
+        # A clone has the UUIDs of what is erased here, and stays complete; so does the group whose copies alone are erased.
         others = [v for v in volumes.elsewhere if v.group and key(v) == group and (not v.uuid or v.uuid not in gone)]
-        if others:
+        if others and not gone <= kept:
             spanning.add(group)
             problems.append(
                 refusals.VG_SPANS_OTHER_DISKS.text(

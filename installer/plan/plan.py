@@ -18,6 +18,7 @@ from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
 from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
+from installer.plan.console import with_console
 from installer.plan.host_name import name_host, named
 from installer.plan.own_installation import OwnInstallation, firmware_warnings, keep_own
 from installer.plan.plan_error import PlanError
@@ -192,6 +193,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     :raises PlanError: with all problems at once.
     :raises OwnInstallation: when the disks carry a finished installation of this host; it comes before any other problem.
     """
+    answers = with_console(answers, facts)
     if problems := preconditions.mode_problems(answers):
         raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)

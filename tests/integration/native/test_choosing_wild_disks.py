@@ -125,6 +125,16 @@ def test_d4_a_copy_of_the_target(live: LiveRoot, disk: LoopDisk, other: LoopDisk
     assert GROUP in live.run("vgs", "--noheadings", "-o", "vg_name").stdout.split()
 
 
+def test_d4_a_copy_of_one_disk_of_a_group_that_stays(live: LiveRoot, disk: LoopDisk, other: LoopDisk, tmp_path: Path) -> None:
+    """The group does not become incomplete: its own two disks stay."""
+    with loop_disk(tmp_path / "third", GIB) as third:
+        live.run("vgcreate", "--yes", GROUP, other.path, third.path)
+        disk.write(0, other.read(0, 2 * MIB))
+        installed(live, disk, guests(OTHER), other, third)
+        volumes = live.run("pvs", "--noheadings", "-o", "pv_name", "--select", f"vg_name={GROUP}").stdout.split()
+        assert sorted(volumes) == sorted([other.path, third.path])
+
+
 def test_d4_both_of_a_disk_and_its_copy(live: LiveRoot, disk: LoopDisk, other: LoopDisk) -> None:
     copied(live, disk, other)
     installed(live, disk, f"guests: {{volume_group: {GROUP}, disks: [{{path: {other.path}}}]}}\n")

@@ -211,3 +211,22 @@ def test_addresses_of_cards(files: dict[str, str], mac: str, permanent: bool, tm
 
 def test_processors() -> None:
     assert probe.parse_cpus("processor\t: 0\nmodel name\t: x\nprocessor\t: 1\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("active", "firmware", "console"),
+    [
+        ("tty0 ttyS0", "", "com1"),
+        ("ttyS1 tty0", "", "com2"),
+        ("tty0 ttyS0", "ttyS1\n", "com2"),
+        ("tty0 ttyS0 ttyS1", "", ""),
+        ("tty0 hvc0", "", ""),
+        ("tty0 ttyS4", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_m4_the_serial_port_of_the_console(tmp_path: Path, active: str, firmware: str, console: str) -> None:
+    folder = tmp_path / "sys/class/tty/console"
+    folder.mkdir(parents=True)
+    (folder / "active").write_text(f"{active}\n")
+    assert probe.read_console(tmp_path, lambda argv: firmware) == console

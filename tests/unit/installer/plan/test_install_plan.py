@@ -201,6 +201,27 @@ def test_bad_manifests(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("console", "serial", "unit"),
+    [
+        ("com2", "", 1),
+        ("com2", "serial_console: {speed: 9600}\n", 1),
+        ("com2", "serial_console: {port: com1}\n", 0),
+        ("com1", "serial_console: {port: com2}\n", 1),
+        ("", "", 0),
+        ("com2", "serial_console: none\n", None),
+    ],
+)
+def test_m4_the_hosts_console_is_on_the_port_of_the_installers(console: str, serial: str, unit: int | None) -> None:
+    """A machine that has only COM2 would start in silence with the port that machines usually have."""
+    plan = make_plan(dataclasses.replace(facts(DISK), console=console), answers(more=serial), manifest(), OPTIONS)
+    assert ("serial --unit" in plan.menu) == (unit is not None)
+    if unit is not None:
+        assert f"serial --unit={unit} " in plan.menu
+        assert f"console=ttyS{unit}," in plan.menu
+        assert f'"port": "com{unit + 1}"' in str(plan)
+
+
+@pytest.mark.parametrize(
     ("serial", "xen", "linux", "grub"),
     [
         ("", "console=vga,com1 com1=115200,8n1", "console=tty0 console=ttyS0,115200n8", "serial --unit=0 --speed=115200"),

@@ -52,6 +52,23 @@ def test_d4_the_name_of_a_clone_that_stays_is_refused_before_the_wipe() -> None:
 NAMED = "guests: {volume_group: other}\n"
 
 
+def test_d4_a_group_is_complete_without_a_copy_of_one_of_its_disks() -> None:
+    """Two disks of the group stay; the target is a copy of one of them, whichever of the two LVM lists."""
+    third = Disk("/dev/sdc", "disk", DISK.size, serial="DISK3", partitions=("/dev/sdc4",))
+    for listed in ("/dev/sda4", "/dev/sdb4"):
+        volumes = (PhysicalVolume(listed, "data", "pv1", "vg1"), PhysicalVolume("/dev/sdc4", "data", "pv2", "vg1"))
+        assert plan(facts(on(SDA, "pv1"), on(SDB, "pv1"), on(third, "pv2"), physical_volumes=volumes))
+        (only,) = refusals(
+            facts(
+                on(SDA, "pv1"),
+                SDB,
+                on(third, "pv2"),
+                physical_volumes=(*volumes[-1:], PhysicalVolume("/dev/sda4", "data", "pv1", "vg1")),
+            )
+        )
+        assert "[volume-group-spans-other-disks]" in only
+
+
 def test_d5_a_volume_group_of_another_machine_is_named_and_refused() -> None:
     rows = [
         {"pv_name": f"/dev/sd{letter}4", "pv_uuid": f"pv{letter}", "vg_name": "data", "vg_uuid": "vg1", "vg_systemid": "old-host"}
