@@ -21,6 +21,7 @@ from dom0kit import __version__
 from dom0kit.arguments.parser import HINT, Parser, drop_output, prepare_output
 from dom0kit.arguments.paths import sentence_about
 from dom0kit.errors import OF_HARDWARE, UserError
+from dom0kit.untrusted.text import show
 
 EXIT_CODES = "exit codes:\n  0 success, 1 user error, 2 usage, 70 internal error, 130 interrupted"
 EXAMPLES = re.compile(r"^examples?:\n((?:  .*(?:\n|$))+)", re.M)
@@ -157,7 +158,7 @@ def main(program: Program, argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        show(f"{parser.prog}: {error}", sys.stderr)
         return 1
     except BrokenPipeError:
         drop_output()

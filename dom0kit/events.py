@@ -24,6 +24,10 @@ from pathlib import Path
 from typing import TextIO, TypedDict, Unpack
 
 from dom0kit.units import human_seconds, table
+from dom0kit.untrusted.text import lines, printable
+
+LONGEST_ERROR = 2000
+"""Characters of an error in an event."""
 
 
 class EventFields(TypedDict, total=False):
@@ -165,7 +169,7 @@ class Reporter:
 def first_line(error: BaseException) -> str:
     """Return an error's first line, or its type's name when its text is empty."""
     text = str(getattr(error, "message", error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return printable(text.splitlines()[0], LONGEST_ERROR) if text else type(error).__name__
 
 
 def json_sink(path: Path) -> Sink:
@@ -277,10 +281,12 @@ class TerminalSink:
         full = round(event["fraction"] * self.BAR)
         spent = time.monotonic() - self._started.get(event["name"], time.monotonic())
         bar = "#" * full + "." * (self.BAR - full)
-        line = f"  .. {event['name']}  [{bar}] {event['fraction']:4.0%} {human_seconds(spent)}  {event['text']}"
+        line = f"  .. {event['name']}  [{bar}] {event['fraction']:4.0%} {human_seconds(spent)}  {printable(event['text'])}"
         self.out.write(f"\r\x1b[K{line[:110]}")
         self.out.flush()
 
     def _write(self, line: str) -> None:
+        # What an event says may come from another machine.
+        line = lines(line)
         self.out.write(f"\r\x1b[K{line}\n" if self.bars else line + "\n")
         self.out.flush()

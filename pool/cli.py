@@ -182,7 +182,7 @@ def answer(arguments: argparse.Namespace) -> int:
     print_json({"hello": 1, "clock": round(time.time(), 3)})
 
     def close_connections(host: JoiningHost) -> None:
-        connections.close_connections(LocalHost(root), host.addresses)
+        connections.close_connections(LocalHost(root), host.addresses, lambda text: print(text, file=sys.stderr))
 
     waiting = Queue(queue_folder(root))
     server = JoinServer(

@@ -31,6 +31,7 @@ from dom0kit.arguments.values import http_url, port
 from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.process import environment, run
+from dom0kit.untrusted.text import printable
 
 POLL = 0.3
 """Interval at which `dom0kit answers serve` looks at its logs.
@@ -43,6 +44,7 @@ PATIENCE = 60
 Kind: cap. Reason: both end at once unless the machine is starved. Expiry: the server is killed.
 """
 PROGRAMS = {"dnsmasq": "dnsmasq-base", "nginx": "nginx-light", "setpriv": "util-linux", "ip": "iproute2", "openssl": "openssl"}
+LONGEST_LINE = 1000
 DNSMASQ_NEEDS = "+net_admin,+net_raw,+net_bind_service"
 
 
@@ -286,4 +288,4 @@ class receiving:  # noqa: N801
 def say(line: str | None) -> None:
     """Print one line with the time; what strangers sent cannot control the terminal or begin a line."""
     if line:
-        print(f"{time.strftime('%H:%M:%S')}  {log_watcher.printable(line)}", file=sys.stdout, flush=True)
+        print(f"{time.strftime('%H:%M:%S')}  {printable(line, LONGEST_LINE)}", file=sys.stdout, flush=True)

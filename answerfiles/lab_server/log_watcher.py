@@ -8,6 +8,7 @@ from typing import Any
 
 from answerfiles.lab_server.log_rotation import rotate
 from dom0kit.units import human_bytes
+from dom0kit.untrusted.text import printable
 
 LEASE = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?DHCPACK\(\S+\) (\S+) ([0-9a-f:]{17})")
 PROXY = re.compile(r"dnsmasq-dhcp\S*: (?:\d+ )?PXE\(\S+\) (?:\S+ )?([0-9a-f:]{17}) (\S+)")
@@ -18,10 +19,6 @@ CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
 QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report|unproven)/.*")
 """Files that are requested only to see whether they exist, or that the receiver reports itself."""
-
-
-LONGEST = 300
-"""Characters of a text from the network that are printed."""
 
 
 class Names:
@@ -89,11 +86,6 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
     if kind == "bundle":
         return f"{host}: logs are in {event['file']}{doubt}"
     return None
-
-
-def printable(value: Any) -> str:
-    """Return a text from the network, shortened and without control characters."""
-    return "".join(c if c.isprintable() else " " for c in str(value))[:LONGEST]
 
 
 class Tail:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import shutil
+import socket
 import socketserver
 import threading
 import time
@@ -21,6 +23,7 @@ from typing import Any
 from answerfiles.inventory.install_markers import disarm
 from answerfiles.inventory.render import report_token
 from dom0kit.units import MIB
+from dom0kit.untrusted.values import read_json, whole_number
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_BUNDLE = 64 * MIB
@@ -30,7 +33,25 @@ ALL_UNPROVEN = 256 * MIB
 SPACE = 512 * MIB
 """Free space in bytes below which only the reports are kept that an installation begins or has finished."""
 AT_A_TIME = 16
-"""Reports that are read into memory at the same time; the others wait."""
+"""Reports of hosts with their token that are read into memory at the same time; the others wait."""
+UNPROVEN_AT_A_TIME = 4
+"""Reports without a token that are read at the same time: they have places of their own, so that hosts never wait for them."""
+WAITING_SECONDS = 30.0
+"""Wait until other reports have been read.
+
+Kind: protocol. Reason: what holds the places is read within its own limit. Expiry: the report is refused with 503; the host sends
+it again.
+"""
+BODY_SECONDS = {True: 600.0, False: 30.0}
+"""Receive the whole body of a report, with the host's token and without.
+
+Kind: protocol. Reason: a bundle of 64 MiB takes a slow line minutes, an event or a bundle without a token is small; a sender of
+single bytes must not hold a place for ever. Expiry: the report is refused with 408; the host sends it again.
+"""
+STATES = ("started", "finished", "failed")
+LONGEST_TEXT = 65536
+"""Characters of a text in an event."""
+MOST_FIELDS = 64
 LARGEST_LOG = 32 * MIB
 """Bytes of events of one host; what comes after is refused."""
 CLIENT_SECONDS = 60
@@ -69,7 +90,7 @@ class Receiver:
         self.reports = reports
         self.key = key
         self.tell = tell
-        self.slots = threading.BoundedSemaphore(AT_A_TIME)
+        self.slots = {True: threading.BoundedSemaphore(AT_A_TIME), False: threading.BoundedSemaphore(UNPROVEN_AT_A_TIME)}
         self._unproven = 0
         self._hosts: tuple[int, frozenset[str]] = (0, frozenset())
 
@@ -111,14 +132,7 @@ class Receiver:
             self._check_space()
             self._bundle(host, body, proven)
             return
-        try:
-            event = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise Refused(400, "no JSON") from error
-        if not isinstance(event, dict) or event.get("event") not in KINDS:
-            raise Refused(400, "no event")
-        if event.get("source") not in SOURCES:
-            raise Refused(400, "no source")
+        event = parse_event(body)
         if event["event"] in DISARMING.get(event["source"], ()):
             if not proven:
                 raise Refused(401, "a token is needed")
@@ -156,11 +170,72 @@ class Receiver:
         self.tell(host, {"event": "bundle", "file": str(path), "proven": proven})
 
 
+def parse_event(body: bytes) -> dict[str, Any]:
+    """Return an event that is what docs/reference/events.md says: a flat object, known kinds, sources and states, finite numbers.
+
+    :raises Refused: for anything else.
+    """
+    try:
+        event = read_json(body)
+    except ValueError as error:
+        raise Refused(400, "no JSON") from error
+    if not isinstance(event, dict) or event.get("event") not in KINDS:
+        raise Refused(400, "no event")
+    if event.get("source") not in SOURCES:
+        raise Refused(400, "no source")
+    if "state" in event and event["state"] not in STATES:
+        raise Refused(400, "no state")
+    if len(event) > MOST_FIELDS or not all(is_field(name, value) for name, value in event.items()):
+        raise Refused(400, "a field is none of an event")
+    return event
+
+
+def is_field(name: str, value: Any) -> bool:
+    """Return whether an event may have this field: a short name, and a value or a list of values."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+        return False
+    values = value if isinstance(value, list) else [value]
+    return all(
+        inner is None or isinstance(inner, bool | int | float) or (isinstance(inner, str) and len(inner) <= LONGEST_TEXT)
+        for inner in values
+    )
+
+
+def body_length(text: str | None, most: int) -> int:
+    """Return the length of a body, which is more than ``most`` for a text that is none, and -1 without one."""
+    return -1 if text is None else whole_number(text, 0, most, most + 1)
+
+
+def read_body(file: Any, line: socket.socket, length: int, seconds: float) -> bytes:
+    """Read a body of known length within a time limit that holds for all of it, however its parts arrive.
+
+    :raises Refused: when it is cut off or late.
+    """
+    end = time.monotonic() + seconds
+    parts = []
+    while length:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise Refused(408, f"the body did not arrive within {seconds:.0f} s")
+        line.settimeout(min(left, CLIENT_SECONDS))
+        try:
+            part = file.read1(min(length, 65536))
+        except TimeoutError:
+            raise Refused(408, "the body did not arrive in time") from None
+        if not part:
+            raise Refused(400, "the body was cut off")
+        parts.append(part)
+        length -= len(part)
+    line.settimeout(CLIENT_SECONDS)
+    return b"".join(parts)
+
+
 class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """HTTP on a Unix socket, for nginx alone."""
 
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 4096
+    """Connections that wait to be accepted: with 128 of them, nginx answered 502 when a thousand hosts reported at once."""
 
 
 def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -176,21 +251,21 @@ def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 if head != "/report":
                     raise Refused(404, "reports go to /report/HOST")
                 proven, most = receiver.limit(host, kind, self.headers.get("Authorization", ""))
-                length = int(self.headers.get("Content-Length", "-1"))
+                length = body_length(self.headers.get("Content-Length"), most)
                 if length < 0:
                     raise Refused(411, "a length is needed")
                 if length > most:
                     raise Refused(413, f"at most {most} bytes")
-                with receiver.slots:
-                    body = self.rfile.read(length)
-                    if len(body) != length:
-                        raise Refused(400, "the body was cut off")
+                if not receiver.slots[proven].acquire(timeout=WAITING_SECONDS):
+                    raise Refused(503, "too many reports at a time")
+                try:
+                    body = read_body(self.rfile, self.connection, length, BODY_SECONDS[proven])
                     receiver.take(host, kind, body, proven=proven)
+                finally:
+                    receiver.slots[proven].release()
                 self._answer(200, "taken")
             except Refused as error:
                 self._answer(error.status, str(error))
-            except ValueError:
-                self._answer(400, "no length")
             except OSError as error:
                 self._answer(507, f"cannot be kept: {error.strerror}")
 

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dom0kit.untrusted.values import is_ip_address, number
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join import ssh_transport
 from pool.join.messages import JoinRefused, answer_from_json, host_to_json
@@ -174,7 +174,7 @@ class PoolClient:
             try:
                 said = self._send(self.token, self._keys, address, word, lambda: host_to_json(host, self._clock()))
             except JoinRefused as error:
-                if error.problem.code == "moved" and moves < MAX_REDIRECTS and is_address(error.address):
+                if error.problem.code == "moved" and moves < MAX_REDIRECTS and is_ip_address(error.address):
                     moves += 1
                     waiting.insert(0, error.address)
                     worst = worst or error
@@ -211,15 +211,6 @@ def naming_all_addresses(error: JoinRefused, addresses: list[str]) -> JoinRefuse
     return JoinRefused(replace(error.problem, text=text))
 
 
-def is_address(text: str) -> bool:
-    """Whether the text is an IP address that is safe in a command."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
 def backoff_seconds(tries: int, spread: Callable[[], float] = random.random) -> float:
     """Return the pause after a number of failed requests: doubling, limited, with jitter."""
     return float(min(FIRST_PAUSE * 2 ** min(tries - 1, 10), LONGEST_PAUSE)) * (0.5 + spread())
@@ -237,13 +228,8 @@ def parse_queued(value: Any, spread: Callable[[], float] = random.random) -> tup
     :returns: the progress, and the seconds until the next request.
     """
     given = value if isinstance(value, dict) else {}
-
-    def number(name: str, least: float, most: float) -> float:
-        found = given.get(name)
-        return float(min(max(found, least), most)) if isinstance(found, int | float) else least
-
-    place, seconds = int(number("place", 0, 1e6)), number("seconds", 0, 1e7)
-    again = number("again", 1.0, LONGEST_REQUESTED_PAUSE_SECONDS)
+    place, seconds = int(number(given.get("place"), 0, 1e6)), number(given.get("seconds"), 0, 1e7)
+    again = number(given.get("again"), 1.0, LONGEST_REQUESTED_PAUSE_SECONDS)
     # Jitter only shortens the pause: an overdue host counts as absent.
     return Progress(place, seconds, queue_text(place, seconds)), again * (0.7 + 0.3 * spread())
 

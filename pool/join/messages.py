@@ -5,12 +5,13 @@ Pure functions; every received value is validated.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
 from dom0kit.errors import UserError
+from dom0kit.untrusted.text import printable
+from dom0kit.untrusted.values import ip_address, number
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.refusals import Code, shown_code
 
@@ -22,6 +23,9 @@ NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9](
 TEXT = re.compile(r"[\x20-\x7e]{0,128}")
 LONGEST = 2000
 """Characters of a text that a pool may send to a host."""
+MOST_HOSTS = 1_000_000
+LONGEST_CLOCK = 1e11
+"""Seconds by which clocks may differ."""
 
 
 class JoinRefused(UserError):
@@ -63,7 +67,7 @@ def host_from_json(value: Any) -> JoiningHost:
     clock = value.get("clock")
     if isinstance(clock, bool) or not isinstance(clock, int | float) or not 0 <= clock < 1e11:
         raise ValueError("clock is not a time")
-    return JoiningHost(addresses=tuple(str(ipaddress.ip_address(text)) for text in addresses), clock=float(clock), **texts)
+    return JoiningHost(addresses=tuple(str(ip_address(text)) for text in addresses), clock=float(clock), **texts)
 
 
 def problem_to_json(problem: Problem, address: str = "") -> dict[str, Any]:
@@ -90,15 +94,14 @@ def answer_from_json(value: Any) -> PoolAnswer:
     """Parse a received preflight answer; missing fields are empty."""
     given = value if isinstance(value, dict) else {}
     problems = given.get("problems")
-    hosts, clock = given.get("hosts"), given.get("clock")
     return PoolAnswer(
         **{name: _sentence(given.get(name)) for name in ("pool", "master", "address", "version")},
-        hosts=hosts if isinstance(hosts, int) else 0,
-        clock=float(clock) if isinstance(clock, int | float) else 0.0,
+        hosts=int(number(given.get("hosts"), 0, MOST_HOSTS)),
+        clock=number(given.get("clock"), -LONGEST_CLOCK, LONGEST_CLOCK, 0.0),
         problems=tuple(problem_from_json(inner) for inner in problems[:16]) if isinstance(problems, list) else (),
     )
 
 
 def _sentence(value: Any) -> str:
     """Return a received text without control characters and of limited length."""
-    return "".join(c for c in value if c.isprintable())[:LONGEST] if isinstance(value, str) else ""
+    return printable(value, LONGEST) if isinstance(value, str) else ""

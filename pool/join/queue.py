@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.fs import sync_folder, write_atomic
+from dom0kit.untrusted.values import number, read_json
 from pool.driver import JoiningHost, Problem
 from pool.join.messages import host_from_json, problem_from_json
 
@@ -44,6 +45,7 @@ Kind: pace. Reason: the estimate is shown and spreads the hosts' requests; nothi
 Expiry: the measured times replace it.
 """
 MEASURED = 8
+LONGEST_JOIN = 86400.0
 FRONT_PAUSE = 5.0
 """Pause before a host at the front of the queue asks again.
 
@@ -228,10 +230,14 @@ class Queue:
 
     def _times(self) -> list[float]:
         try:
-            value = json.loads((self.folder / "times.json").read_text())
+            value = read_json((self.folder / "times.json").read_bytes())
         except (OSError, ValueError):
             return []
-        return [float(seconds) for seconds in value if isinstance(seconds, int | float)] if isinstance(value, list) else []
+        return (
+            [number(seconds, 0.0, LONGEST_JOIN, FIRST_ESTIMATE) for seconds in value[-MEASURED:]]
+            if isinstance(value, list)
+            else []
+        )
 
     def _entries(self, now: float) -> list[QueueEntry]:
         found = []
@@ -246,7 +252,7 @@ class Queue:
 
     def _read(self, entry: QueueEntry) -> dict[str, Any]:
         try:
-            value = json.loads((self.folder / entry.file).read_text())
+            value = read_json((self.folder / entry.file).read_bytes())
         except (OSError, ValueError):
             return {}
         return value if isinstance(value, dict) else {}

@@ -5,7 +5,6 @@ Input is limited in size and time and validated; output is one JSON object per l
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.errors import UserError
+from dom0kit.untrusted.values import read_json
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join.admission import admission_problems, master_problem
 from pool.join.messages import LARGEST, WORDS, JoinRefused, answer_to_json, host_from_json, problem_to_json
@@ -64,8 +64,8 @@ class JoinServer:
                     Problem("refused", "this key allows only requests for joining the pool", f"use one of: {', '.join(WORDS)}")
                 )
             try:
-                host = host_from_json(json.loads(line()))
-            except (ValueError, RecursionError) as error:
+                host = host_from_json(read_json(line()))
+            except ValueError as error:
                 text = f"the request is invalid: {error}"
                 raise JoinRefused(Problem("refused", text, "use an image as new as the pool's")) from error
             return {"answer": getattr(self, word)(self._admit(name, host), name, host)}
@@ -149,8 +149,8 @@ def read_line(fd: int, seconds: float = READ_SECONDS) -> bytes:
     end = time.monotonic() + seconds
     data = b""
     while b"\n" not in data:
-        ready, _, _ = select.select([fd], [], [], max(end - time.monotonic(), 0.0))
-        if not ready:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
             raise ValueError(f"nothing arrived within {seconds:.0f} s")
         more = os.read(fd, 65536)
         if not more:

@@ -24,6 +24,7 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.process import environment
+from dom0kit.untrusted.values import read_json
 from pool.driver import Problem
 from pool.join import openssh_keys
 from pool.join.messages import LARGEST, JoinRefused, problem_from_json
@@ -58,6 +59,8 @@ WRONG_KEY_HINT = (
     "(ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub) and create a new token there"
 )
 SERVER_HINT = "check that the pool's master is up at this address, and its SSH server"
+KEPT = 8192
+"""Characters of ssh's and the pool's other output that are kept for the error."""
 FAILED = 255
 """Exit code of ssh when ssh itself failed (ssh(1)); other codes are those of the command."""
 SSH_ERRORS = (
@@ -239,7 +242,8 @@ class Exchange:
         open_files = [out.fileno(), err.fileno()]
         while open_files:
             left = self._end - time.monotonic()
-            ready, _, _ = select.select(open_files, [], [], max(left, 0.0))
+            # The limit is for the whole request: a pool that never stops to send does not extend it.
+            ready = select.select(open_files, [], [], left)[0] if left > 0 else []
             if not ready:
                 self.late = True
                 break
@@ -248,7 +252,7 @@ class Exchange:
                 if not data:
                     open_files.remove(fd)
                 elif fd == err.fileno():
-                    self.errors = (self.errors + data.decode(errors="replace"))[-8192:]
+                    self.errors = (self.errors + data.decode(errors="replace"))[-KEPT:]
                 else:
                     *lines, pending = (pending + data).split(b"\n")
                     for line in lines:
@@ -258,10 +262,10 @@ class Exchange:
 
     def _line(self, line: bytes, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            value = json.loads(line[:LARGEST])
-        except (ValueError, RecursionError):
+            value = read_json(line[:LARGEST])
+        except ValueError:
             # A banner or the output of a login script; kept in case that there is no other output.
-            self.errors += line.decode(errors="replace") + "\n"
+            self.errors = (self.errors + line[:KEPT].decode(errors="replace") + "\n")[-KEPT:]
             return {}
         if not isinstance(value, dict):
             return {}

@@ -5,7 +5,6 @@ A session with its master, facts about the pool, and the admission check.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dom0kit.errors import UserError
 from dom0kit.units import human_seconds
+from dom0kit.untrusted.values import is_ip_address
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.xapi.client import Endpoint, HttpsEndpoint, Session, is_certificate_error
 from pool.xapi.errors import problem_of
@@ -81,11 +81,7 @@ class Login:
 
 def is_server(text: str) -> bool:
     """Whether the text is an address or a name that is safe in a URL."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return SERVER.fullmatch(text) is not None
-    return True
+    return is_ip_address(text) or SERVER.fullmatch(text) is not None
 
 
 def login_of(join: PoolJoin, port: int = 443) -> Login:

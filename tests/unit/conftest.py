@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+"""A loaded machine may take any time for an example."""
 settings.register_profile("quick", max_examples=10, deadline=None)
 """For an author's own runs: `pytest --hypothesis-profile=quick`; `make test` tries as many examples as the default says."""
 

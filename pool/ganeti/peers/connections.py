@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -47,16 +47,21 @@ def has_address(address: str) -> bool:
     return False
 
 
-def close_connections(access: HostAccess, addresses: Iterable[str]) -> None:
+def close_connections(access: HostAccess, addresses: Iterable[str], say: Callable[[str], None] = lambda text: None) -> None:
     """Close this host's connections to a host whose power was cut.
 
     Requests that Ganeti sent before the cut never get an answer; the kernel would wait for two
     hours, Ganeti for a quarter of an hour. See ss(8), --kill: the kernel's INET_DIAG_DESTROY.
+
+    :param say: called with a sentence when they cannot be closed.
     """
     for address in map(ipaddress.ip_address, addresses):
         doors = f"( dport = :{NODED_PORT} or dport = :{SSH_PORT} )"
-        access.run(
-            ["ss", "--kill", "--tcp", "state", "connected", "dst", str(address), "and", *doors.split()],
+        where = f"[{address}]" if address.version == 6 else str(address)
+        done = access.run(
+            ["ss", "--kill", "--tcp", "state", "connected", "dst", where, "and", *doors.split()],
             check=False,
             timeout=COMMAND_SECONDS,
         )
+        if done.returncode:
+            say(f"connections to {address} could not be closed and may wait for a quarter of an hour: {done.errors.strip()}")

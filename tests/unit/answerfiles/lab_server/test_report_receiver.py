@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import pytest
 from answerfiles.inventory.install_markers import NEW, arm, armed_hosts
 from answerfiles.inventory.render import report_token
 from answerfiles.lab_server import report_receiver
-from answerfiles.lab_server.report_receiver import Receiver, Refused
+from answerfiles.lab_server.report_receiver import Receiver, Refused, UnixServer, body_length, handler, read_body
 
 KEY = b"k" * 32
 WRITING = json.dumps({"event": "writing", "source": "installer"}).encode()
@@ -94,6 +98,12 @@ def test_before_its_answers_are_read_a_machine_reports_without_a_token(made: Rec
         ("xen1", b"{", report_token(KEY, "xen1"), 400),
         ("xen1", b"[" * 100_000, report_token(KEY, "xen1"), 400),
         ("xen1", b'{"event": "x"}', report_token(KEY, "xen1"), 400),
+        ("xen1", b'{"event": "step", "source": "installer", "state": "\\u001b[2J"}', "", 400),
+        ("xen1", b'{"event": "step", "source": "installer", "seconds": NaN}', "", 400),
+        ("xen1", b'{"event": "step", "source": "installer", "seconds": 1e999}', "", 400),
+        ("xen1", b'{"event": "step", "source": "installer", "text": {"a": 1}}', "", 400),
+        ("xen1", b'{"event": "step", "source": "installer", "warnings": [[]]}', "", 400),
+        ("xen1", b'{"event": "step", "source": "installer", "A b": 1}', "", 400),
     ],
 )
 def test_what_is_refused(made: Receiver, host: str, body: bytes, token: str, status: int) -> None:
@@ -151,3 +161,88 @@ def test_a_full_disk_takes_only_what_changes_how_a_host_boots(made: Receiver, mo
     send(made, "xen1", WRITING, token)
     send(made, "xen1", FINISHED, token)
     assert len((made.reports / "xen1.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.fixture
+def served(made: Receiver, tmp_path: Path) -> Iterator[Path]:
+    """Return the socket of a receiver that serves."""
+    path = tmp_path / "socket"
+    server = UnixServer(str(path), handler(made))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield path
+    server.shutdown()
+    server.server_close()
+
+
+def begin(path: Path, host: str, length: str, token: str = "") -> socket.socket:
+    """Open a connection and send the head of a report."""
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(20)
+    line.connect(str(path))
+    proof = f"Authorization: Bearer {token}\r\n" if token else ""
+    line.sendall(f"POST /report/{host} HTTP/1.1\r\nHost: x\r\n{proof}Content-Length: {length}\r\n\r\n".encode())
+    return line
+
+
+def trickle(line: socket.socket, seconds: float) -> None:
+    """Send single bytes."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        line.sendall(b" ")
+        time.sleep(0.05)
+
+
+def status(line: socket.socket) -> int:
+    with line, line.makefile("rb") as file:
+        return int(file.readline().split()[1])
+
+
+def test_slow_senders_without_a_token_do_not_keep_a_host_from_reporting(made: Receiver, served: Path) -> None:
+    slow = [begin(served, "xen2", "1000") for _ in range(report_receiver.AT_A_TIME * 2)]
+    line = begin(served, "xen1", str(len(WRITING)), report_token(KEY, "xen1"))
+    line.sendall(WRITING)
+    assert status(line) == 200
+    assert armed_hosts(made.tree) == {"xen2"}
+    for one in slow:
+        one.close()
+
+
+def test_a_body_has_a_limit_for_all_its_parts(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_receiver, "BODY_SECONDS", {True: 0.5, False: 0.5})
+    line = begin(served, "xen1", "1000")
+    with line, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        trickle(line, 15.0)
+
+
+def test_a_body_that_is_cut_off_is_no_report() -> None:
+    here, there = socket.socketpair()
+    with here, there, here.makefile("rb") as file:
+        there.sendall(b"half")
+        there.shutdown(socket.SHUT_WR)
+        with pytest.raises(Refused) as caught:
+            read_body(file, here, 8, 5.0)
+    assert caught.value.status == 400
+
+
+LENGTHS = [(None, -1), ("0", 0), ("10", 10), ("11", 11), ("-1", 11), ("²", 11), ("9" * 5000, 11), ("1_0", 11), ("", 11)]
+
+
+@pytest.mark.parametrize(("text", "expected"), LENGTHS, ids=range(len(LENGTHS)))
+def test_the_length_of_a_body(text: str | None, expected: int) -> None:
+    assert body_length(text, 10) == expected
+
+
+def test_a_thousand_hosts_may_report_at_once(made: Receiver, tmp_path: Path) -> None:
+    server = UnixServer(str(tmp_path / "socket"), handler(made))
+    waiting = []
+    try:
+        for _ in range(900):
+            line = socket.socket(socket.AF_UNIX)
+            waiting.append(line)
+            line.setblocking(False)
+            line.connect(str(tmp_path / "socket"))
+    finally:
+        for line in waiting:
+            line.close()
+        server.server_close()
+    assert len(waiting) == 900

@@ -111,6 +111,44 @@ def test_the_firmwares_table(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ethernet0/vlan", "²"),
+        ("ethernet0/vlan", "9" * 5000),
+        ("ethernet0/vlan", "-1"),
+        ("ethernet0/subnet-mask", "255.0.255.0"),
+        ("ethernet0/subnet-mask", "mask"),
+        ("ethernet0/prefix-len", "0"),
+        ("ethernet0/prefix-len", "129"),
+        ("ethernet0/prefix-len", "²"),
+        ("target0/port", "²²"),
+        ("target0/port", "70000"),
+        ("target0/port", "0"),
+    ],
+)
+def test_a_wrong_number_in_the_firmwares_table_is_left_out(tmp_path: Path, name: str, text: str) -> None:
+    put_table(tmp_path)
+    expected = ibft.read_ibft(tmp_path)
+    put(tmp_path, name, text)
+    assert ibft.read_ibft(tmp_path) == expected
+
+
+def test_a_bad_card_or_target_of_the_firmware_leaves_the_others(tmp_path: Path) -> None:
+    put_table(tmp_path)
+    put(tmp_path, "ethernet0/mac", "no card")
+    put(tmp_path, "ethernet1/gateway", "fe80::1%eth0 or true")
+    put(tmp_path, "ethernet2/mac", "52:54:00:aa:00:03")
+    put(tmp_path, "ethernet2/ip-addr", "224.0.0.1")
+    put(tmp_path, "target1/ip-addr", "fe80::1%lo")
+    put(tmp_path, "target2/ip-addr", "10.1.0.3")
+    put(tmp_path, "target2/target-name", "iqn.2010-04.org:a -l --op new")
+    found = ibft.read_ibft(tmp_path)
+    assert found is not None
+    assert found.cards == (StorageCard("52:54:00:aa:00:02", "10.2.0.2/16", 42), StorageCard("52:54:00:aa:00:03"))
+    assert [target.name for target in found.targets] == [IQN]
+
+
 def test_cards_of_the_answers_come_before_those_of_the_firmware(tmp_path: Path) -> None:
     put_table(tmp_path)
     more = (

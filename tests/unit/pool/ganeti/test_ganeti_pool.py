@@ -302,6 +302,15 @@ def test_what_was_asked_of_a_host_before_its_power_was_cut_is_not_waited_for(in_
     assert commands.calls == ["ss --kill --tcp state connected dst 10.0.0.12 and ( dport = :1811 or dport = :22 )"]
 
 
+def test_an_ipv6_address_of_ss_is_in_brackets_and_its_failure_is_reported(in_pool: LocalHost, commands: FakeRunner) -> None:
+    commands.failing.add("ss --kill")
+    commands.errors = "RTNETLINK answers: Operation not supported"
+    said: list[str] = []
+    connections.close_connections(in_pool, ["2001:db8::5"], said.append)
+    assert commands.calls == ["ss --kill --tcp state connected dst [2001:db8::5] and ( dport = :1811 or dport = :22 )"]
+    assert [text.split(" could")[0] for text in said] == ["connections to 2001:db8::5"]
+
+
 def test_a_try_that_failed_late_is_followed_by_a_readd(in_pool: LocalHost, commands: FakeRunner) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     commands.errors = "Failure: Could not update the node's SSH setup.: Error 28: Connection timed out after 5304 milliseconds"

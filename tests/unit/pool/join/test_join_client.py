@@ -14,7 +14,15 @@ import pytest
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join import client, queue, ssh_transport
 from pool.join.client import PoolClient, Progress, backoff_seconds, parse_queued, queue_text
-from pool.join.messages import JoinRefused, answer_to_json, host_from_json, host_to_json, problem_from_json, problem_to_json
+from pool.join.messages import (
+    JoinRefused,
+    answer_from_json,
+    answer_to_json,
+    host_from_json,
+    host_to_json,
+    problem_from_json,
+    problem_to_json,
+)
 from pool.join.token import JoinToken
 
 HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
@@ -304,6 +312,26 @@ def test_a_strange_joiner_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_what_the_pool_says_cannot_spoil_a_screen() -> None:
-    assert problem_from_json({"code": "weird", "text": "a\x1b[2Jb", "hint": 7}) == Problem("refused", "a[2Jb", "")
+    assert problem_from_json({"code": "weird", "text": "a\x1b[2Jb", "hint": 7}) == Problem("refused", "a [2Jb", "")
     assert problem_from_json(None).code == "refused"
     assert problem_to_json(Problem("moved", "x"), "192.0.2.9")["problem"]["address"] == "192.0.2.9"
+
+
+WILD_NUMBERS = [10**400, -(10**400), float("nan"), float("inf"), -float("inf"), True, "7", None, [], {}]
+
+
+@pytest.mark.parametrize("wild", WILD_NUMBERS, ids=lambda wild: str(wild)[:9])
+def test_numbers_of_a_pool_are_finite_and_bounded(wild: Any) -> None:
+    progress, again = parse_queued({"place": wild, "seconds": wild, "again": wild}, lambda: 1.0)
+    assert 0 <= progress.place <= 1e6
+    assert 0 <= progress.seconds <= 1e7
+    assert 1 <= again <= client.LONGEST_REQUESTED_PAUSE_SECONDS
+    found = answer_from_json({"hosts": wild, "clock": wild})
+    assert 0 <= found.hosts <= 1e6
+    assert abs(found.clock) <= 1e11
+
+
+@pytest.mark.parametrize("address", ["fe80::1%lo", "fe80::1%lo or (sport = :22)", "::1%$(reboot)"])
+def test_an_address_with_a_zone_is_no_address_of_a_host(address: str) -> None:
+    with pytest.raises(ValueError, match="zone"):
+        host_from_json({**host_to_json(HOST, 0.0), "addresses": [address]})

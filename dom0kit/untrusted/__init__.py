@@ -1,0 +1,1 @@
+"""Values that come from outside: other hosts, firmware, networks. They are checked and filtered here alone."""
