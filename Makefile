@@ -99,7 +99,7 @@ lock: ## renew the lock files from pyproject.toml (needs uv)
 	    --custom-compile-command "make lock" pyproject.toml -o requirements-docs.lock
 
 clean: ## remove what was built here; the history of scenario runs stays
-	rm -rf build
+	if [ -e build ]; then rm -rf --one-file-system build; fi
 	if [ -d artifacts ]; then find artifacts -mindepth 1 -maxdepth 1 ! -name history.jsonl -exec rm -rf {} +; fi
 
 distclean: clean ## also the history, the virtual environment and the package cache

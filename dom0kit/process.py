@@ -162,12 +162,14 @@ def stream(
     cwd: Path | None = None,
     hint: str = "",
     terminal: bool = False,
+    keep_open: Sequence[int] = (),
 ) -> Result:
     """Run a long command; pass every line of its output immediately to ``log`` and ``on_line``.
 
     Carriage returns count as line ends, so that progress meters can be followed.
 
     :param terminal: let the command write to a pseudo-terminal, for programs that show progress only there.
+    :param keep_open: file descriptors that the command inherits.
     :raises CommandFailed: on a non-zero exit code; its tail is the last lines of both outputs.
     """
     words = [os.fspath(word) for word in argv]
@@ -183,6 +185,7 @@ def stream(
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=subprocess.STDOUT,
+            pass_fds=keep_open,
             # A group of its own: when this is interrupted, the command ends with all that it has started.
             start_new_session=True,
         )

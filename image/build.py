@@ -8,20 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dom0kit import __version__
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
+from dom0kit.fs import sha256_file
 from dom0kit.process import CommandFailed, stream
-from image import apt, build_job, cache_keys
+from image import apt, build_job, build_namespace, cache_keys, kept_files, signed_lists
 from image.dib_log import Diagnosis
 from image.recipe import Recipe, load
-from image.work_dir import clear, sole_builder
+from image.work_dir import clear, remove_tree, sole_builder, sole_downloader
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
@@ -81,14 +82,19 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     if not Path(task.base).exists():
         with reporter.step("check package names"):
             apt.check_names(cache, recipe, text, str(options.recipe))
-    with sole_builder(options.work):
+    kept = (Path(task.base), Path(task.initramfs_cache))
+    with sole_builder(options.work) as lock:
         clear(options.work / "tmp")
-        shutil.rmtree(task.output, ignore_errors=True)
+        verify_kept(cache, lists, kept, reporter)
+        remove_tree(Path(task.output))
         Path(task.output).mkdir(parents=True)
         try:
-            run_builder(task, recipe, options.work, reporter)
+            run_builder(task, recipe, options.work, reporter, lock)
         finally:
             clear(options.work / "tmp")
+        for path in kept:
+            if path.exists() and not kept_files.sum_path(path).exists():
+                kept_files.seal(path)
         replace(Path(task.output), options.output)
         forget_old(options.work, {task.base, task.initramfs_cache})
     made = current(options.output, image_id)
@@ -97,15 +103,34 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     return made
 
 
+def verify_kept(cache: apt.Cache, lists: Path, kept: Sequence[Path], reporter: Reporter) -> None:
+    """Remove what earlier builds have kept and is not what they made: cached trees, and packages when they will be used.
+
+    :raises UserError: when the package lists are damaged.
+    """
+    with reporter.step("verify what earlier builds kept"):
+        for path in kept:
+            if path.exists() and not kept_files.is_whole(path):
+                reporter.emit("note", text=f"{path} is not what a finished build made; it is made again")
+                kept_files.drop(path)
+        if not kept[0].exists():
+            kept_files.drop(kept[0])
+            with sole_downloader(cache.folder):
+                for name in signed_lists.drop_damaged(cache.archives, signed_lists.expected_sums(lists)):
+                    reporter.emit("note", text=f"the cached package {name} was damaged; it is fetched again")
+
+
 def current(output: Path, image_id: str) -> dict[str, object] | None:
-    """Return the manifest of the image in a folder if its key matches and its files have their sizes."""
+    """Return the manifest of the image in a folder if its key matches and its files have their sizes and checksums."""
     try:
         manifest = json.loads((output / "manifest.json").read_text())
-        sizes = {name: (output / name).stat().st_size for name in manifest["files"]}
+        files = manifest["files"].items()
+        if manifest.get("id") != image_id or any((output / name).stat().st_size != entry["size"] for name, entry in files):
+            return None
+        same = all(sha256_file(output / name) == entry["sha256"] for name, entry in files)
     except (OSError, ValueError, KeyError):
         return None
-    same = all(sizes[name] == entry["size"] for name, entry in manifest["files"].items())
-    return manifest if same and manifest.get("id") == image_id else None
+    return manifest if same else None
 
 
 def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:
@@ -137,8 +162,11 @@ def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path)
     }
 
 
-def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Reporter) -> None:
-    """Run diskimage-builder over the elements; steps that the hooks announce appear as steps of the build."""
+def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Reporter, lock: int) -> None:
+    """Run diskimage-builder over the elements; steps that the hooks announce appear as steps of the build.
+
+    :param lock: the work folder's lock, which the builder's processes hold as well.
+    """
     job_file = work / "job.json"
     build_job.save(task, job_file)
     log_path = work / "image.log"
@@ -152,7 +180,14 @@ def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Repor
 
     with log_path.open("w") as log:
         try:
-            stream(command, log=log, on_line=follow, env=environment(task, job_file, recipe, work), cwd=cache_keys.PROJECT)
+            stream(
+                build_namespace.command(command),
+                log=log,
+                on_line=follow,
+                env=environment(task, job_file, recipe, work),
+                cwd=cache_keys.PROJECT,
+                keep_open=(lock,),
+            )
         except CommandFailed as error:
             raise UserError(diagnosis.sentence(), f"the whole log is {log_path}") from error
         finally:
@@ -204,11 +239,11 @@ class _Steps:
 def replace(new: Path, target: Path) -> None:
     """Replace the old folder by a finished one."""
     old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
+    remove_tree(old)
     if target.exists():
         os.rename(target, old)
     os.rename(new, target)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_tree(old)
 
 
 def forget_old(work: Path, keep: set[str]) -> None:
@@ -217,4 +252,4 @@ def forget_old(work: Path, keep: set[str]) -> None:
         found = sorted(work.glob(pattern), key=lambda p: p.stat().st_mtime, reverse=True)
         for path in found[2:]:
             if str(path) not in keep:
-                path.unlink()
+                kept_files.drop(path)

@@ -20,6 +20,7 @@ from dom0kit.process import run, stream
 from image import build_job as jobs
 from image import bytecode, initramfs_checksums, known_names, manifest
 from image.identity_audit import identities
+from image.work_dir import remove_tree
 
 # Mounted by diskimage-builder while hooks run, or left by it.
 MOUNTED = ("proc", "sys", "dev", "tmp", "run")
@@ -135,7 +136,7 @@ def empty(tree: Path) -> None:
             if entry.name in keep:
                 continue
             if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
+                remove_tree(entry)
             else:
                 entry.unlink()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dom0kit.events import Reporter
 from dom0kit.fs import sha256_file
 from dom0kit.process import run
 from image import build as image
+from image.work_dir import remove_tree
 from pipeline import initramfs_reader, pipeline
 
 
@@ -66,7 +66,7 @@ def compare(options: image.Options, reporter: Reporter) -> list[str]:
     builds = []
     for turn in ("first", "second"):
         work = options.work.parent / f"repro-{turn}"
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
         reporter.emit("note", text=f"the {turn} build")
         task = dataclasses.replace(options, output=work / "image", work=work / "work", force=True, refresh=False)
         work.mkdir(parents=True)
@@ -74,7 +74,7 @@ def compare(options: image.Options, reporter: Reporter) -> list[str]:
         builds.append(work)
     if isos[0].sha256 == isos[1].sha256:
         for work in builds:
-            shutil.rmtree(work)
+            remove_tree(work)
         return []
     found = differences(*(contents(work / "image") for work in builds))
     if any(line.startswith("dom0.squashfs\n") for line in found):
@@ -89,7 +89,7 @@ def squash_differences(builds: list[Path]) -> list[str]:
     trees = []
     for work in builds:
         tree = work / "tree"
-        shutil.rmtree(tree, ignore_errors=True)
+        remove_tree(tree)
         run(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, work / "image/dom0.squashfs"])
         trees.append(fingerprint(tree))
     return differences(*trees)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -59,11 +60,14 @@ def test_a_readme_builds_nothing_again(tmp_path: Path) -> None:
     assert cache_keys.files_below(tmp_path) == [tmp_path / "hook"]
 
 
-def test_an_image_is_current_only_when_its_files_have_their_sizes(tmp_path: Path) -> None:
+def test_an_image_is_current_only_when_its_files_are_those_of_the_manifest(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(b"12345")
-    (tmp_path / "manifest.json").write_text(json.dumps({"id": "x", "files": {"vmlinuz": {"size": 5}}}))
+    entry = {"size": 5, "sha256": hashlib.sha256(b"12345").hexdigest()}
+    (tmp_path / "manifest.json").write_text(json.dumps({"id": "x", "files": {"vmlinuz": entry}}))
     assert build.current(tmp_path, "x")
     assert build.current(tmp_path, "y") is None
+    (tmp_path / "vmlinuz").write_bytes(b"12344")
+    assert build.current(tmp_path, "x") is None
     (tmp_path / "vmlinuz").write_bytes(b"1234")
     assert build.current(tmp_path, "x") is None
     assert build.current(tmp_path / "nowhere", "x") is None
