@@ -176,7 +176,7 @@ def status_error(status: int, url: str) -> WebError:
     words = http.client.responses.get(status, "")
     hints = {
         401: "serve these files without a password, which is not supported",
-        403: "check the file's permissions on the server, and its rules for this network",
+        403: "see the server's output and its rules; 'dom0kit answers serve' gives answers to the armed host itself alone",
         404: "check the server's folder and its log for this path",
     }
     return WebError(

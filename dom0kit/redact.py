@@ -28,6 +28,8 @@ PATTERNS = (
     re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|gy|md5|sha1|argon2\w*)\$[^\s:'\"\\<>]{8,}"),
     re.compile(r"(?i)(?<=\bbearer )[^\s'\"\\]+"),
     re.compile(r"(?i)(?<=\bbasic )[A-Za-z0-9+/_=-]{4,}"),
+    # The path of a host's answers: who has it gets them.
+    re.compile(r"(?<=\.)[0-9a-f]{32}(?=\.yaml\b)"),
 )
 SHORTEST_CANONICAL = 8
 """Letters and digits that a secret must have to be searched in the canonical form, where words have no ends."""

@@ -99,9 +99,12 @@ def _common(tree: Tree, port: str) -> dict[str, object]:
     }
 
 
-def host_arguments(tree: Tree, host: str, *, report: str, consoles: str, extra: str) -> str:
-    """Return the kernel arguments that only this host has."""
-    words = [f"dom0kit.answers={tree.url}/answers/{host}.yaml"]
+def host_arguments(tree: Tree, answers: str, *, report: str, consoles: str, extra: str) -> str:
+    """Return the kernel arguments that only this host has.
+
+    :param answers: the name of the file with its answers.
+    """
+    words = [f"dom0kit.answers={tree.url}/answers/{answers}"]
     words += [f"dom0kit.report={report}"] if report else []
     words += [f"dom0kit.trust=sha256:{tree.trust}"] if tree.trust else []
     return " ".join([*words, consoles, *extra.split()])

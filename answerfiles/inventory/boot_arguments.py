@@ -47,7 +47,7 @@ def line_problem(arguments: str, host: str, url: str, *, report: str, consoles: 
     line = " ".join(
         [
             f"BOOT_IMAGE=(http,{url.partition('://')[2]})/images/{'0' * 16}/vmlinuz boot=dom0kit dom0kit.image={image}",
-            f"dom0kit.mode=install dom0kit.armed=20260101T000000.000Z dom0kit.answers={url}/answers/{host}.yaml",
+            f"dom0kit.mode=install dom0kit.armed=20260101T000000.000Z dom0kit.answers={url}/answers/{host}.{'0' * 32}.yaml",
             f"dom0kit.report={report} dom0kit.trust=sha256:{trust} {consoles} {arguments} retain_initrd",
         ]
     )

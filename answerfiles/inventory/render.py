@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from answerfiles.problem import Problem
 from answerfiles.yaml_writer import to_yaml
 from dom0kit.errors import UserError
 
+ANSWERS_NAME = re.compile(r"(?P<host>.+?)(?:\.(?P<token>[0-9a-f]{32}))?\.yaml", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -29,6 +32,7 @@ class Rendered:
 
     :param report: where its events go, as the kernel argument ``dom0kit.report`` has it; empty without a webhook.
     :param consoles: Linux's console arguments, the serial line last.
+    :param path: the name below ``answers/`` by which the host asks for its answers.
     """
 
     host: Host
@@ -36,6 +40,7 @@ class Rendered:
     report: str
     consoles: str
     boot_arguments: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,18 @@ class Site:
 def report_token(key: bytes, host: str) -> str:
     """Return the token that authenticates a host's reports; the same each time a tree is rendered."""
     return hmac.new(key, b"dom0kit report " + host.encode(), hashlib.sha256).hexdigest()
+
+
+def answers_name(key: bytes, host: str) -> str:
+    """Return the name below ``answers/`` by which a host asks for its answers; nobody can guess it."""
+    token = hmac.new(key, b"dom0kit answers " + host.encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{host}.{token}.yaml"
+
+
+def split_answers_name(name: str) -> tuple[str, str]:
+    """Return a file's name without its ending, and the part that cannot be guessed; "" without one or for another file."""
+    match = ANSWERS_NAME.fullmatch(name)
+    return (match["host"], match["token"] or "") if match else ("", "")
 
 
 def load_key(path: Path) -> bytes:
@@ -121,7 +138,7 @@ def _render_host(
     problems = []
     if wrong := line_problem(checked.arguments, host.name, site.url, report=webhook, consoles=console, trust=site.trust):
         problems.append(HostDocument(inventory, host, {}).problem(("boot_arguments",), wrong[1], wrong[0]))
-    rendered = Rendered(host, to_yaml(values), webhook, console, checked.arguments)
+    rendered = Rendered(host, to_yaml(values), webhook, console, checked.arguments, answers_name(site.key, host.name))
     return problems, rendered, claims_of(host, checked.answers)
 
 

@@ -25,7 +25,8 @@ from answerfiles.lab_server import config as labs
 from answerfiles.lab_server import log_watcher, server_configs
 from answerfiles.lab_server.config import Lab
 from answerfiles.lab_server.log_rotation import rotate
-from answerfiles.lab_server.report_receiver import Receiver, UnixServer, handler
+from answerfiles.lab_server.receiver_http import UnixServer, handler
+from answerfiles.lab_server.report_receiver import Receiver
 from dom0kit.arguments.paths import existing_folder, output_folder
 from dom0kit.arguments.values import http_url, port
 from dom0kit.errors import UserError
@@ -109,11 +110,18 @@ def serve(arguments: argparse.Namespace) -> int:
     if lab.first is None and lab.tftp:
         print("with proxy DHCP, BIOS machines start only by iPXE: GRUB for BIOS does not see what a proxy says", flush=True)
     with ExitStack() as stack:
-        receiver = Receiver(tree, folder / "reports", key, lambda host, event: say(log_watcher.event_line(host, event)))
+        leases = folder / "leases" if lab.first is not None else None
+        strangers, requests = log_watcher.Quota(), log_watcher.Quota()
+
+        def tell(host: str, event: dict[str, Any]) -> None:
+            line = log_watcher.event_line(host, event)
+            say(line if event.get("proven") else strangers(line))
+
+        receiver = Receiver(tree, folder / "reports", key, tell, leases)
         stack.enter_context(receiving(lab, receiver))
         tails = [
             (log_watcher.Tail(folder / "dnsmasq.log"), log_watcher.dnsmasq_line),
-            (log_watcher.Tail(folder / "access.log"), log_watcher.access_line),
+            (log_watcher.Tail(folder / "access.log"), lambda line, names: requests(log_watcher.access_line(line, names))),
         ]
         children = {name: start(stack, name, argv, folder) for name, argv in commands(lab).items()}
         with suppress(KeyboardInterrupt):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from answerfiles.lab_server.log_rotation import rotate
+from answerfiles.lab_server.log_rotation import LARGEST, rotate
 from dom0kit.units import human_bytes
 from dom0kit.untrusted.text import printable
 
@@ -18,6 +20,8 @@ CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
 QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report|unproven)/.*")
+ANSWERS = re.compile(r"(/answers/.+)\.[0-9a-f]{32}(\.yaml)")
+"""The path of a host's answers, which is worth them."""
 """Files that are requested only to see whether they exist, or that the receiver reports itself."""
 
 
@@ -62,8 +66,11 @@ def access_line(line: str, names: Names) -> str | None:
     if not found:
         return None
     address, method, path, status, size, _ = found.groups()
+    path = ANSWERS.sub(r"\1\2", path)
     if QUIET.fullmatch(path) and not status.startswith("5"):
         return None
+    if status == "403" and path.startswith("/answers/"):
+        return None  # the receiver has told why
     if status not in ("200", "206"):
         return f"{names.client(address)} asked for {path}: HTTP status {status}"
     return f"{names.client(address)} fetched {path.lstrip('/')}, {human_bytes(int(size))}" if method == "GET" else None
@@ -83,9 +90,11 @@ def event_line(host: str, event: dict[str, Any]) -> str | None:
         return f"{host}: {source} FAILED{doubt}: {text}"
     if kind == "retrying":
         return f"{host}: {source} {printable(event.get('name', ''))}{doubt}: {printable(event.get('error', ''))}; {text}"
-    if kind == "bundle":
-        return f"{host}: logs are in {event['file']}{doubt}"
-    return None
+    others = {
+        "refused": f"{host}: its answers were refused to {event.get('address', '')}: {text}",
+        "bundle": f"{host}: logs are in {event.get('file', '')}{doubt}",
+    }
+    return others.get(kind)
 
 
 class Tail:
@@ -106,7 +115,30 @@ class Tail:
         self.place += end
         return data[:end].decode(errors="replace").splitlines()
 
-    def rotate(self) -> None:
+    def rotate(self, largest: int = LARGEST) -> None:
         """Set the file aside if it is large, and go on at its new beginning; its last line so far must have been read."""
-        if rotate(self.path):
+        if rotate(self.path, largest):
             self.place = 0
+
+
+class Quota:
+    """Limits how many lines strangers cause: a terminal that scrolls away is as useless as a forged one.
+
+    :param most: lines in each period, after which one says that others are not shown.
+    """
+
+    def __init__(self, most: int = 20, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._clock = most, seconds, clock
+        self._begin, self._count = clock(), 0
+
+    def __call__(self, line: str | None) -> str | None:
+        """Return the line, a line instead of it, or None."""
+        if line is None:
+            return None
+        if self._clock() - self._begin >= self._seconds:
+            self._begin, self._count = self._clock(), 0
+        self._count += 1
+        if self._count <= self._most:
+            return line
+        more = f"more messages of this kind are not shown for {self._seconds:.0f} s; access.log and reports/ have them"
+        return more if self._count == self._most + 1 else None

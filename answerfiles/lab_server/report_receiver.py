@@ -1,5 +1,7 @@
 """Take what installing hosts report, keep it, and let a host start its disk once its installer begins to write.
 
+``GET /answers/NAME`` decides who gets a host's answers (:mod:`answerfiles.lab_server.answer_access`); nginx sends the file.
+
 ``POST /report/HOST`` carries one event as a JSON object, or a bundle (``Content-Type: application/gzip``). The host proves itself
 by the token that render put into its answers. A machine that has not read its answers has no token: what it sends and a
 small bundle are taken as well, marked as unproven, but nothing that changes what a host boots.
@@ -11,19 +13,17 @@ import hmac
 import json
 import re
 import shutil
-import socket
-import socketserver
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from answerfiles.inventory.install_markers import disarm
 from answerfiles.inventory.render import report_token
+from answerfiles.lab_server.answer_access import AnswerAccess
 from dom0kit.units import MIB
-from dom0kit.untrusted.values import read_json, whole_number
+from dom0kit.untrusted.values import read_json
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_BUNDLE = 64 * MIB
@@ -36,30 +36,12 @@ AT_A_TIME = 16
 """Reports of hosts with their token that are read into memory at the same time; the others wait."""
 UNPROVEN_AT_A_TIME = 4
 """Reports without a token that are read at the same time: they have places of their own, so that hosts never wait for them."""
-WAITING_SECONDS = 30.0
-"""Wait until other reports have been read.
-
-Kind: protocol. Reason: what holds the places is read within its own limit. Expiry: the report is refused with 503; the host sends
-it again.
-"""
-BODY_SECONDS = {True: 600.0, False: 30.0}
-"""Receive the whole body of a report, with the host's token and without.
-
-Kind: protocol. Reason: a bundle of 64 MiB takes a slow line minutes, an event or a bundle without a token is small; a sender of
-single bytes must not hold a place for ever. Expiry: the report is refused with 408; the host sends it again.
-"""
 STATES = ("started", "finished", "failed")
 LONGEST_TEXT = 65536
 """Characters of a text in an event."""
 MOST_FIELDS = 64
 LARGEST_LOG = 32 * MIB
 """Bytes of events of one host; what comes after is refused."""
-CLIENT_SECONDS = 60
-"""Wait between two parts of a report.
-
-Kind: protocol. Reason: nginx in front of it has the whole report before it passes it on. Expiry: the connection is closed; the
-host sends the report again.
-"""
 MOST_BUNDLES = 5
 KINDS = ("started", "step", "progress", "note", "retrying", "writing", "finished", "failed")
 SOURCES = ("installer", "firstboot", "boot")
@@ -83,16 +65,19 @@ class Receiver:
     :param tree: the network-boot tree: its ``hosts.json`` says which hosts there are; hosts whose installation begins are
         removed from its ``armed/``.
     :param tell: called with the host's name and each event that was taken.
+    :param leases: dnsmasq's file of leases; None when another server assigns addresses.
     """
 
-    def __init__(self, tree: Path, reports: Path, key: bytes, tell: Tell = lambda host, event: None) -> None:
+    def __init__(
+        self, tree: Path, reports: Path, key: bytes, tell: Tell = lambda host, event: None, leases: Path | None = None
+    ) -> None:
         self.tree = tree
+        self.access = AnswerAccess(tree, key, leases)
         self.reports = reports
         self.key = key
         self.tell = tell
         self.slots = {True: threading.BoundedSemaphore(AT_A_TIME), False: threading.BoundedSemaphore(UNPROVEN_AT_A_TIME)}
         self._unproven = 0
-        self._hosts: tuple[int, frozenset[str]] = (0, frozenset())
 
     def limit(self, host: str, kind: str, authorization: str) -> tuple[bool, int]:
         """Return whether the sender is authenticated as the host, and how many bytes it may send.
@@ -110,14 +95,20 @@ class Receiver:
 
     def known(self) -> frozenset[str]:
         """Return the hosts of the tree, read again after the tree was rendered again."""
-        path = self.tree / "hosts.json"
-        try:
-            stamp = path.stat().st_mtime_ns
-            if stamp != self._hosts[0]:
-                self._hosts = (stamp, frozenset(json.loads(path.read_text())["hosts"]))
-        except (OSError, ValueError, KeyError):
-            return frozenset()
-        return self._hosts[1]
+        return frozenset(self.access.hosts())
+
+    def answers(self, name: str, address: str) -> str:
+        """Return the file below ``answers/`` that a client at an address gets for a name.
+
+        :raises Refused: when it gets none.
+        """
+        host, why = self.access.decide(name, address)
+        if not host:
+            raise Refused(404, why)
+        if why:
+            self.tell(host, {"event": "refused", "text": why, "address": address})
+            raise Refused(403, why)
+        return f"{host}.yaml"
 
     def take(self, host: str, kind: str, body: bytes, *, proven: bool) -> None:
         """Keep a report.
@@ -199,93 +190,3 @@ def is_field(name: str, value: Any) -> bool:
         inner is None or isinstance(inner, bool | int | float) or (isinstance(inner, str) and len(inner) <= LONGEST_TEXT)
         for inner in values
     )
-
-
-def body_length(text: str | None, most: int) -> int:
-    """Return the length of a body, which is more than ``most`` for a text that is none, and -1 without one."""
-    return -1 if text is None else whole_number(text, 0, most, most + 1)
-
-
-def read_body(file: Any, line: socket.socket, length: int, seconds: float) -> bytes:
-    """Read a body of known length within a time limit that holds for all of it, however its parts arrive.
-
-    :raises Refused: when it is cut off or late.
-    """
-    end = time.monotonic() + seconds
-    parts = []
-    while length:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise Refused(408, f"the body did not arrive within {seconds:.0f} s")
-        line.settimeout(min(left, CLIENT_SECONDS))
-        try:
-            part = file.read1(min(length, 65536))
-        except TimeoutError:
-            raise Refused(408, "the body did not arrive in time") from None
-        if not part:
-            raise Refused(400, "the body was cut off")
-        parts.append(part)
-        length -= len(part)
-    line.settimeout(CLIENT_SECONDS)
-    return b"".join(parts)
-
-
-class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """HTTP on a Unix socket, for nginx alone."""
-
-    daemon_threads = True
-    request_queue_size = 4096
-    """Connections that wait to be accepted: with 128 of them, nginx answered 502 when a thousand hosts reported at once."""
-
-
-def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    """Return the request handler of a receiver."""
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = CLIENT_SECONDS
-
-        def do_POST(self) -> None:
-            kind = self.headers.get("Content-Type", "").partition(";")[0].strip()
-            head, _, host = self.path.partition("?")[0].rpartition("/")
-            try:
-                if head != "/report":
-                    raise Refused(404, "reports go to /report/HOST")
-                proven, most = receiver.limit(host, kind, self.headers.get("Authorization", ""))
-                length = body_length(self.headers.get("Content-Length"), most)
-                if length < 0:
-                    raise Refused(411, "a length is needed")
-                if length > most:
-                    raise Refused(413, f"at most {most} bytes")
-                if not receiver.slots[proven].acquire(timeout=WAITING_SECONDS):
-                    raise Refused(503, "too many reports at a time")
-                try:
-                    body = read_body(self.rfile, self.connection, length, BODY_SECONDS[proven])
-                    receiver.take(host, kind, body, proven=proven)
-                finally:
-                    receiver.slots[proven].release()
-                self._answer(200, "taken")
-            except Refused as error:
-                self._answer(error.status, str(error))
-            except OSError as error:
-                self._answer(507, f"cannot be kept: {error.strerror}")
-
-        def do_GET(self) -> None:
-            self._answer(405, "reports are sent by POST")
-
-        def _answer(self, status: int, text: str) -> None:
-            data = f"{text}\n".encode()
-            self.close_connection = True
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Log nothing: nginx logs each request already."""
-
-        def address_string(self) -> str:
-            return "nginx"
-
-    return Handler

@@ -101,7 +101,27 @@ http {{
     server {{
 {newline.join(listen)}
         root {lab.tree};
-{prefix}        # The receiver looks at the token before it reads a body, and nothing is kept on the disk before that.
+{prefix}{_locations(lab)}    }}
+}}
+"""
+
+
+def _locations(lab: Lab) -> str:
+    """Return what the receiver decides about: answers and reports; and what is not served."""
+    return f"""\
+        location = /hosts.json {{ return 404; }}
+        location = /SHA256SUMS {{ return 404; }}
+        # The receiver decides who gets answers, and names the file.
+        location /answers/ {{
+            limit_conn reports {CONNECTIONS};
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_pass http://unix:{lab.socket};
+        }}
+        location /granted/ {{
+            internal;
+            alias {lab.tree}/answers/;
+        }}
+        # The receiver looks at the token before it reads a body, and nothing is kept on the disk before that.
         location /report/ {{
             if ($http_authorization = "") {{ rewrite ^/report/(.*)$ /unproven/$1 last; }}
             limit_conn reports {CONNECTIONS};
@@ -117,6 +137,4 @@ http {{
             proxy_http_version 1.1;
             proxy_pass http://unix:{lab.socket}:/report/;
         }}
-    }}
-}}
 """

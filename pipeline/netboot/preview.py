@@ -98,7 +98,7 @@ def _boot_changes(tree: Path, described: netboot_menus.Tree, rendered: Rendered,
         if known.get(key) != now.get(key):
             yield f"~ machine {key}: {known.get(key, 'none')} -> {now.get(key, 'none')}"
     arguments = netboot_menus.host_arguments(
-        described, rendered.host.name, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
+        described, rendered.path, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
     )
     text = netboot_menus.host_cfg(rendered.host.name, arguments)
     for alias in aliases(known):

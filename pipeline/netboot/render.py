@@ -235,7 +235,7 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
         name = rendered.host.name
         writer.write(f"answers/{name}.yaml", rendered.answers, ANSWERS_MODE)
         arguments = netboot_menus.host_arguments(
-            tree, name, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
+            tree, rendered.path, report=rendered.report, consoles=rendered.consoles, extra=rendered.boot_arguments
         )
         first, *others = netboot_menus.host_names(rendered.host.identities())
         writer.write(f"boot/hosts/{first}.cfg", netboot_menus.host_cfg(name, arguments))
@@ -245,6 +245,7 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
                 writer.link(f"boot/hosts/{first}.{kind}", f"boot/hosts/{alias}.{kind}")
         for alias in (first, *others):
             os.symlink(f"{name}.yaml", writer.folder / f"answers/{alias}.yaml")
+        os.symlink(f"{name}.yaml", writer.folder / f"answers/{rendered.path}")
         if count % 100 == 0:
             step.progress(count / len(hosts), f"{count} of {len(hosts)} hosts")
 
@@ -258,6 +259,7 @@ def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered]
     writer.write("boot/boot.ipxe", netboot_menus.boot_ipxe(tree))
     listing = {rendered.host.name: dict(description(rendered)) for rendered in hosts} | kept
     whole = {"format": 1, "url": tree.url, "image": tree.id, "title": tree.title, "hosts": listing}
-    writer.write("hosts.json", json.dumps(whole, indent=1) + "\n")
+    # These name every host and the paths of all answers: they are for the servers, which do not serve them.
+    writer.write("hosts.json", json.dumps(whole, indent=1) + "\n", ANSWERS_MODE)
     lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(writer.sums.items())]
-    writer.write("SHA256SUMS", "".join(lines))
+    writer.write("SHA256SUMS", "".join(lines), ANSWERS_MODE)

@@ -43,7 +43,7 @@ def description(rendered: Rendered) -> Iterator[tuple[str, object]]:
     if len(host.macs) > 1:
         yield "macs", list(host.macs)
     yield "groups", list(host.groups)
-    yield "answers", f"answers/{host.name}.yaml"
+    yield "answers", f"answers/{rendered.path}"
 
 
 def aliases(known: Mapping[str, Any]) -> list[str]:
@@ -96,6 +96,8 @@ def link_hosts(old: Path, new: Path, kept: Mapping[str, Any]) -> list[str]:
         answers = f"answers/{name}.yaml"
         os.link(old / answers, new / answers)
         files.append(answers)
+        if (path := str(entry.get("answers", answers))) != answers:
+            os.symlink(f"{name}.yaml", new / path)
         for alias in aliases(entry):
             try:
                 os.symlink(f"{name}.yaml", new / f"answers/{alias}.yaml")

@@ -43,10 +43,10 @@ def test_ipxe() -> None:
 
 def test_a_hosts_files() -> None:
     arguments = netboot_menus.host_arguments(
-        TREE, "xen1", report="http://192.0.2.1/report/xen1", consoles="console=tty0", extra="a=1  b"
+        TREE, "xen1.secret.yaml", report="http://192.0.2.1/report/xen1", consoles="console=tty0", extra="a=1  b"
     )
     assert arguments == (
-        "dom0kit.answers=http://192.0.2.1:8080/lab/answers/xen1.yaml "
+        "dom0kit.answers=http://192.0.2.1:8080/lab/answers/xen1.secret.yaml "
         "dom0kit.report=http://192.0.2.1/report/xen1 console=tty0 a=1 b"
     )
     assert netboot_menus.host_cfg("xen1", "x") == 'set dom0kit_host=xen1\nset dom0kit_arguments="x"\n'

@@ -14,8 +14,9 @@ import pytest
 
 from answerfiles.inventory.install_markers import NEW, arm, armed_hosts
 from answerfiles.inventory.render import report_token
-from answerfiles.lab_server import report_receiver
-from answerfiles.lab_server.report_receiver import Receiver, Refused, UnixServer, body_length, handler, read_body
+from answerfiles.lab_server import receiver_http, report_receiver
+from answerfiles.lab_server.receiver_http import UnixServer, body_length, handler, read_body
+from answerfiles.lab_server.report_receiver import Receiver, Refused
 
 KEY = b"k" * 32
 WRITING = json.dumps({"event": "writing", "source": "installer"}).encode()
@@ -208,7 +209,7 @@ def test_slow_senders_without_a_token_do_not_keep_a_host_from_reporting(made: Re
 
 
 def test_a_body_has_a_limit_for_all_its_parts(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_receiver, "BODY_SECONDS", {True: 0.5, False: 0.5})
+    monkeypatch.setattr(receiver_http, "UNPROVEN_BODY_SECONDS", 0.5)
     line = begin(served, "xen1", "1000")
     with line, pytest.raises((BrokenPipeError, ConnectionResetError)):
         trickle(line, 15.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,39 @@ def test_options_of_the_lab() -> None:
     assert "enable-ra\ndhcp-range=fd00:1::1000,fd00:1::1fff,64,1h\n" in text
 
 
+def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    path.write_text("")
+    tail = log_watcher.Tail(path)
+    with path.open("a") as writer:
+        for turn in range(5):
+            writer.write(f"{turn} {'x' * 50}\n")
+            writer.flush()
+            assert [line.split()[0] for line in tail.lines()] == [str(turn)]
+            tail.rotate(80)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 200
+    assert (tmp_path / "access.log.1").stat().st_mode & 0o777 == 0o600
+
+
+def test_strangers_cause_a_limited_number_of_lines() -> None:
+    now = [0.0]
+    quota = log_watcher.Quota(3, 60.0, lambda: now[0])
+    assert [quota(str(n)) is not None for n in range(10)] == [True] * 4 + [False] * 6
+    assert quota(None) is None
+    now[0] = 61.0
+    assert quota("again") == "again"
+
+
 def test_nginx() -> None:
     text = nginx_conf(LAB)
     assert "listen 192.0.2.1:80;" in text
     assert "proxy_pass http://unix:/srv/run/receiver;" in text
     assert 'if ($http_authorization = "") { rewrite ^/report/(.*)$ /unproven/$1 last; }' in text
-    assert text.count("proxy_request_buffering off;") == text.count("limit_conn reports 8;") == 2
+    assert text.count("proxy_request_buffering off;") == 2
+    assert text.count("limit_conn reports 8;") == 3
+    for name in ("hosts.json", "SHA256SUMS"):
+        assert f"location = /{name} {{ return 404; }}" in text
+    assert re.search(r"location /granted/ \{\s+internal;\s+alias /srv/tree/answers/;", text)
     assert "ssl" not in text
     assert "rewrite ^/lab" not in text
     text = nginx_conf(dataclasses.replace(LAB, https_port=8443, url="https://192.0.2.1:8443/lab"))
