@@ -19,10 +19,10 @@ from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
 from dom0kit.fs import sha256_file
 from dom0kit.process import CommandFailed, stream
-from image import apt, build_job, build_namespace, cache_keys, kept_files, signed_lists
+from image import apt, build_job, cache_keys, verified_cache
 from image.dib_log import Diagnosis
 from image.recipe import Recipe, load
-from image.work_dir import clear, remove_tree, sole_builder, sole_downloader
+from image.work_dir import clear, in_namespaces, remove_tree, sole_builder, sole_downloader
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
@@ -93,8 +93,8 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
         finally:
             clear(options.work / "tmp")
         for path in kept:
-            if path.exists() and not kept_files.sum_path(path).exists():
-                kept_files.seal(path)
+            if path.exists() and not verified_cache.sum_path(path).exists():
+                verified_cache.seal(path)
         replace(Path(task.output), options.output)
         forget_old(options.work, {task.base, task.initramfs_cache})
     made = current(options.output, image_id)
@@ -110,13 +110,13 @@ def verify_kept(cache: apt.Cache, lists: Path, kept: Sequence[Path], reporter: R
     """
     with reporter.step("verify what earlier builds kept"):
         for path in kept:
-            if path.exists() and not kept_files.is_whole(path):
+            if path.exists() and not verified_cache.is_whole(path):
                 reporter.emit("note", text=f"{path} is not what a finished build made; it is made again")
-                kept_files.drop(path)
+                verified_cache.drop(path)
         if not kept[0].exists():
-            kept_files.drop(kept[0])
+            verified_cache.drop(kept[0])
             with sole_downloader(cache.folder):
-                for name in signed_lists.drop_damaged(cache.archives, signed_lists.expected_sums(lists)):
+                for name in verified_cache.drop_damaged(cache.archives, verified_cache.expected_sums(lists)):
                     reporter.emit("note", text=f"the cached package {name} was damaged; it is fetched again")
 
 
@@ -181,7 +181,7 @@ def run_builder(task: build_job.Job, recipe: Recipe, work: Path, reporter: Repor
     with log_path.open("w") as log:
         try:
             stream(
-                build_namespace.command(command),
+                in_namespaces(command),
                 log=log,
                 on_line=follow,
                 env=environment(task, job_file, recipe, work),
@@ -252,4 +252,4 @@ def forget_old(work: Path, keep: set[str]) -> None:
         found = sorted(work.glob(pattern), key=lambda p: p.stat().st_mtime, reverse=True)
         for path in found[2:]:
             if str(path) not in keep:
-                kept_files.drop(path)
+                verified_cache.drop(path)

@@ -66,7 +66,7 @@ def access_line(line: str, names: Names) -> str | None:
     if not found:
         return None
     address, method, path, status, size, _ = found.groups()
-    path = ANSWERS.sub(r"\1\2", path)
+    path = ANSWERS.sub(r"\1\2", path.replace("/granted/", "/answers/", 1))
     if QUIET.fullmatch(path) and not status.startswith("5"):
         return None
     if status == "403" and path.startswith("/answers/"):
@@ -121,13 +121,23 @@ class Tail:
             self.place = 0
 
 
+MOST_LINES = 20
+QUOTA_SECONDS = 60.0
+"""Period in which strangers cause a limited number of lines on the terminal.
+
+Kind: pace. Reason: people read the output. Expiry: lines are shown again.
+"""
+
+
 class Quota:
     """Limits how many lines strangers cause: a terminal that scrolls away is as useless as a forged one.
 
     :param most: lines in each period, after which one says that others are not shown.
     """
 
-    def __init__(self, most: int = 20, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int = MOST_LINES, seconds: float = QUOTA_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most, self._seconds, self._clock = most, seconds, clock
         self._begin, self._count = clock(), 0
 

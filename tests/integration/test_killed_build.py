@@ -20,13 +20,12 @@ BUILDER = """
 import sys
 from pathlib import Path
 from dom0kit.process import stream
-from image import build_namespace
-from image.work_dir import sole_builder
+from image.work_dir import in_namespaces, sole_builder
 work = Path(sys.argv[1])
 with sole_builder(work) as lock, (work / "log").open("w") as log:
     tmp = work / "tmp"
     mounts = f"mount -t tmpfs none {tmp} && mkdir {tmp}/dev && mount --bind /dev {tmp}/dev"
-    command = build_namespace.command(["bash", "-c", f"{mounts} && (setsid sleep 7654 &) ; echo ready; sleep 7654"])
+    command = in_namespaces(["bash", "-c", f"{mounts} && (setsid sleep 7654 &) ; echo ready; sleep 7654"])
     stream(command, log=log, keep_open=(lock,), env={"PYTHONPATH": sys.argv[2]}, on_line=print)
 """
 

@@ -50,20 +50,6 @@ def test_options_of_the_lab() -> None:
     assert "enable-ra\ndhcp-range=fd00:1::1000,fd00:1::1fff,64,1h\n" in text
 
 
-def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
-    path = tmp_path / "access.log"
-    path.write_text("")
-    tail = log_watcher.Tail(path)
-    with path.open("a") as writer:
-        for turn in range(5):
-            writer.write(f"{turn} {'x' * 50}\n")
-            writer.flush()
-            assert [line.split()[0] for line in tail.lines()] == [str(turn)]
-            tail.rotate(80)
-    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 200
-    assert (tmp_path / "access.log.1").stat().st_mode & 0o777 == 0o600
-
-
 def test_strangers_cause_a_limited_number_of_lines() -> None:
     now = [0.0]
     quota = log_watcher.Quota(3, 60.0, lambda: now[0])

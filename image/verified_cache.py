@@ -1,4 +1,6 @@
-"""The chain from apt's signed lists to the cached packages, verified before each use.
+"""What one build keeps for the next is verified before each use: packages, bootstrapped trees, initramfs images.
+
+Packages are verified by the chain from apt's signed lists to them; other files by a checksum that is beside them.
 
 apt has verified the signature of each InRelease file when it fetched it; a build's keys are made from these files. They have
 the SHA-256 of the package lists, and those have the SHA-256 of every package. A cache is old, shared and on a disk: a bit that
@@ -13,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.fs import sha256_file
+from dom0kit.fs import sha256_file, write_atomic
 from dom0kit.process import environment
 
 READER = "/usr/lib/apt/apt-helper"
@@ -100,3 +102,28 @@ def drop_damaged(archives: Path, expected: Mapping[str, set[str]]) -> list[str]:
             path.unlink()
             dropped.append(path.name)
     return dropped
+
+
+def sum_path(path: Path) -> Path:
+    """Return where the checksum of a kept file is."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def seal(path: Path) -> None:
+    """Write the checksum of a file that a build has just made."""
+    write_atomic(sum_path(path), f"{sha256_file(path)}  {path.name}\n")
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a kept file is what a finished build made."""
+    try:
+        expected = sum_path(path).read_text(errors="replace").split()
+        return bool(expected) and sha256_file(path) == expected[0]
+    except OSError:
+        return False
+
+
+def drop(path: Path) -> None:
+    """Remove a kept file with its checksum."""
+    sum_path(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

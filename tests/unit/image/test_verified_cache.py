@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
-from image import kept_files, signed_lists
+from image import verified_cache
 
 PACKAGES = """\
 Package: bash
@@ -49,10 +49,10 @@ def lists(tmp_path: Path) -> Path:
 
 def test_a_cached_package_with_a_flipped_bit_is_not_used(lists: Path) -> None:
     archives = lists.parent / "archives"
-    expected = signed_lists.expected_sums(lists)
-    assert signed_lists.drop_damaged(archives, expected) == []
+    expected = verified_cache.expected_sums(lists)
+    assert verified_cache.drop_damaged(archives, expected) == []
     (archives / "bash_1%3a5.2.37-2+b5_amd64.deb").write_bytes(b"bash_1%3a5.2.37-2+b5_amd64.dec")
-    assert signed_lists.drop_damaged(archives, expected) == ["bash_1%3a5.2.37-2+b5_amd64.deb"]
+    assert verified_cache.drop_damaged(archives, expected) == ["bash_1%3a5.2.37-2+b5_amd64.deb"]
     assert sorted(path.name for path in archives.iterdir()) == ["old_1_all.deb", "tzdata_2025b-4~deb13u1_all.deb"]
 
 
@@ -60,19 +60,19 @@ def test_a_list_that_is_not_the_signed_one_stops_the_build(lists: Path) -> None:
     [path] = lists.glob("*_Packages")
     path.write_text(path.read_text().replace("bash", "dash"))
     with pytest.raises(UserError, match="is damaged"):
-        signed_lists.expected_sums(lists)
+        verified_cache.expected_sums(lists)
 
 
 def test_a_kept_tree_with_a_flipped_bit_or_without_its_checksum_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "base-1.tar"
     path.write_bytes(b"tree")
-    assert not kept_files.is_whole(path)
-    kept_files.seal(path)
-    assert kept_files.is_whole(path)
+    assert not verified_cache.is_whole(path)
+    verified_cache.seal(path)
+    assert verified_cache.is_whole(path)
     for wrong in (b"tref", b"tre", b""):
         path.write_bytes(wrong)
-        assert not kept_files.is_whole(path)
-    kept_files.sum_path(path).write_text("")
-    assert not kept_files.is_whole(path)
-    kept_files.drop(path)
+        assert not verified_cache.is_whole(path)
+    verified_cache.sum_path(path).write_text("")
+    assert not verified_cache.is_whole(path)
+    verified_cache.drop(path)
     assert list(tmp_path.iterdir()) == []
