@@ -73,7 +73,10 @@ def test_a_killed_build_leaves_no_process_no_mount_and_no_lock(work: Path) -> No
 def test_children_of_a_killed_builder_keep_its_lock(tmp_path: Path) -> None:
     script = "import os, sys, subprocess; from pathlib import Path; from image.work_dir import sole_builder\n" + (
         "with sole_builder(Path(sys.argv[1])) as lock:\n"
-        "    child = subprocess.Popen(['sleep', '7655'], pass_fds=[lock]); print(child.pid, flush=True); os.kill(os.getpid(), 9)"
+        "    quiet = subprocess.DEVNULL\n"
+        "    child = subprocess.Popen(['sleep', '7655'], pass_fds=[lock], stdout=quiet, stderr=quiet)\n"
+        "    print(child.pid, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
     )
     project = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=project, capture_output=True, text=True, check=False)
