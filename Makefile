@@ -8,7 +8,7 @@ JOBS ?= auto
 BUDGET ?=
 COVERED := 'installer/apply/*' 'installer/bootloader/*' dom0kit/process.py
 
-.PHONY: help prepare iso release deb test check unit integration coverage qa run repro refresh bench docs docs-site pictures report-check test-results lock clean distclean
+.PHONY: help prepare iso release deb test check unit fuzz integration coverage qa run repro refresh bench docs docs-site pictures report-check test-results lock clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -36,6 +36,9 @@ check: prepare ## style and types: ruff, mypy, shellcheck
 
 unit: prepare ## unit tests: seconds, no process is started
 	@.venv/bin/pytest tests/unit
+
+fuzz: prepare ## 100,000 damaged inputs for each reader of what comes from outside (FUZZ_EXAMPLES=N)
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) .venv/bin/pytest tests/unit/fuzz
 
 integration: prepare ## the real tools on loop devices, sshd on loopback, real processes: seconds, as root
 	@.venv/bin/pytest tests/integration

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import pycdlib
-from pycdlib.pycdlibexception import PyCdlibException
 
-from dom0kit.errors import UserError
+from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.process import run
 from dom0kit.units import MIB, SECTOR
 from iso import gpt, hybrid_mbr_gpt
@@ -78,8 +78,8 @@ def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid_mbr_gpt.E
     iso = pycdlib.PyCdlib()
     try:
         iso.open_fp(file)
-    except PyCdlibException as error:
-        raise UserError(f"{path} is not an ISO 9660 image: {error}") from error
+    except Exception as error:
+        raise _unreadable(error, f"{path} is not an ISO 9660 image") from error
     try:
         extents = {}
         for folder, _, names in iso.walk(rr_path="/"):
@@ -88,10 +88,22 @@ def read_listing(file: BinaryIO, path: Path) -> tuple[dict[str, hybrid_mbr_gpt.E
                 record = iso.get_record(rr_path=inside)
                 extents[inside] = hybrid_mbr_gpt.Extent(record.extent_location(), record.get_data_length())
         return extents, iso.pvd.volume_identifier.decode("ascii", "replace").rstrip()
-    except PyCdlibException as error:
-        raise UserError(f"{path} has damaged folders: {error}", HINT) from error
+    except Exception as error:
+        raise _unreadable(error, f"{path} has damaged folders", HINT) from error
     finally:
-        iso.close()
+        with suppress(Exception):
+            iso.close()
+
+
+def _unreadable(error: Exception, text: str, hint: str = "") -> Exception:
+    """Return the error for any exception of pycdlib, which takes damaged sizes and offsets at their word.
+
+    A device's own error stays as it is.
+    """
+    if isinstance(error, OSError) and error.errno in OF_HARDWARE:
+        return error
+    reason = str(error) or type(error).__name__
+    return UserError(f"{text}: {reason.splitlines()[0]}", hint)
 
 
 def read_iso(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict[str, hybrid_mbr_gpt.Extent], str, Manifest]:

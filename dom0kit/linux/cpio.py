@@ -6,6 +6,7 @@ Documentation/driver-api/early-userspace/buffer-format.rst).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,9 @@ HEADER = 110
 MAGIC = b"070701"
 TRAILER = "TRAILER!!!"
 UNIT = 4
+
+HEX = re.compile(rb"[0-9A-Fa-f]{104}")
+"""The thirteen numbers of a header: a sign would lead backwards."""
 
 
 def entry(name: str, mode: int, content: bytes, number: int, epoch: int) -> bytes:
@@ -76,6 +80,8 @@ def read(data: bytes) -> dict[str, bytes]:
             continue
         if data[position : position + len(MAGIC)] != MAGIC or len(data) < position + HEADER:
             raise ValueError(f"not a cpio entry at byte {position}")
+        if not HEX.fullmatch(data[position + 6 : position + HEADER]):
+            raise ValueError(f"the cpio entry at byte {position} has numbers that are none")
         fields = [int(data[position + 6 + 8 * i : position + 14 + 8 * i], 16) for i in range(13)]
         mode, size, name_size = fields[1], fields[6], fields[11]
         start = position + HEADER

@@ -17,6 +17,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from dom0kit.errors import UserError
+from dom0kit.untrusted.values import read_json
 
 
 class XenApiError(Exception):
@@ -65,7 +66,10 @@ def xml_answer(body: bytes) -> Any:
         raise XenApiError("FAULT", [str(fault.faultCode), str(fault.faultString)]) from None
     except (ExpatError, xmlrpc.client.Error, ValueError, LookupError, TypeError) as error:
         raise WireFormatError(f"not XML-RPC: {error}") from error
-    answer = _plain(values[0]) if len(values) == 1 else None
+    try:
+        answer = _plain(values[0]) if len(values) == 1 else None
+    except RecursionError as error:
+        raise WireFormatError("the reply is nested too deeply") from error
     if not isinstance(answer, dict) or "Status" not in answer:
         raise WireFormatError("the reply has no Status")
     if answer["Status"] == "Success":
@@ -101,8 +105,8 @@ def json_answer(body: bytes) -> Any:
     :raises WireFormatError: when the body is not a reply.
     """
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        answer = read_json(body)
+    except ValueError as error:
         raise WireFormatError(f"not JSON: {error}") from error
     if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
         data = answer["error"].get("data")
