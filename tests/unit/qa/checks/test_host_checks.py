@@ -107,3 +107,11 @@ def test_mode() -> None:
     host_checks.check_mode(Scripted(cat="boot=dom0kit dom0kit.mode=host quiet"), "host")
     with pytest.raises(ScenarioFailed, match="mode=host"):
         host_checks.check_mode(Scripted(cat="boot=dom0kit dom0kit.mode=hostile"), "host")
+
+
+def test_the_session_of_a_log_in_that_gave_up_is_no_failed_unit_of_the_host() -> None:
+    session = "session-1.scope loaded failed failed Session 1 of User root"
+    unit = "lvm2-monitor.service loaded failed failed Monitoring of LVM2 mirrors, snapshots etc."
+    assert host_checks.failed_units(f"{session}\n") == ""
+    assert host_checks.failed_units(f"{session}\n{unit}\n") == unit
+    assert host_checks.failed_units("") == ""
