@@ -71,7 +71,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answers-url",
         type=http_url,
-        default="",
         metavar="URL",
         help="DHCP option 224; {mac}, {uuid} and {serial} are filled in by hosts",
     )
@@ -170,7 +169,7 @@ def describe(arguments: argparse.Namespace, tree: Path, folder: Path, url: str) 
         first=chosen[0] if chosen else None,
         last=chosen[1] if chosen else None,
         ipv6=prefix,
-        answers_url=arguments.answers_url,
+        answers_url=arguments.answers_url or "",
         ipxe=not arguments.no_ipxe,
         tftp=not arguments.no_tftp,
         port=arguments.port or (80 if secure else parts.port or 80),

@@ -216,3 +216,12 @@ def test_full_output_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: py
         monkeypatch.setattr(sys, "stdout", full)
         assert cli.main(build_machine.PROGRAM, ["answers", "schema"]) == 1
         assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("program", "parser", "action"), ARGUMENTS, ids=IDS)
+def test_a_default_is_accepted_by_its_own_type(
+    program: Program, parser: argparse.ArgumentParser, action: argparse.Action
+) -> None:
+    """argparse converts defaults that are strings: one that its type refuses makes the command unusable."""
+    if isinstance(action.default, str) and action.default != argparse.SUPPRESS and callable(action.type):
+        action.type(action.default)
