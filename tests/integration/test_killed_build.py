@@ -55,14 +55,16 @@ def test_a_killed_build_leaves_no_process_no_mount_and_no_lock(work: Path) -> No
     with subprocess.Popen(
         [sys.executable, "-u", "-c", BUILDER, str(work), project], cwd=project, stdout=subprocess.PIPE, text=True
     ) as builder:
-        assert builder.stdout is not None
-        lines = iter(builder.stdout.readline, "")
-        assert any(line.strip() == "ready" for line in lines)
-        assert len(sleepers()) == 2
-        with pytest.raises(UserError, match="another build"), sole_builder(work):
-            pass
-        builder.kill()
-        builder.wait()
+        try:
+            assert builder.stdout is not None
+            lines = iter(builder.stdout.readline, "")
+            assert any(line.strip() == "ready" for line in lines)
+            assert poll(lambda: len(sleepers()) == 2, 60, 0.05, "both processes of the builder's script")
+            with pytest.raises(UserError, match="another build"), sole_builder(work):
+                pass
+        finally:
+            # Also after a failure, which would otherwise wait for the end of the builder.
+            builder.kill()
     assert poll(lambda: not sleepers(), 30, 0.05, "the end of the builder's processes")
     assert str(work) not in Path("/proc/self/mounts").read_text()
     with sole_builder(work):
