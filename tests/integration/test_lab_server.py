@@ -23,6 +23,8 @@ from answerfiles.inventory.render import answers_name, load_key, report_token
 from answerfiles.lab_server.config import NEEDED
 from dom0kit.polling import poll
 
+NAMESPACE = f"d0k{os.getpid()}"
+"""Begins the names of the namespaces; two runs beside each other have their own."""
 PROJECT = Path(__file__).resolve().parents[2]
 MACS = {"xen1": "52:54:00:00:00:01", "xen2": "52:54:00:00:00:02"}
 SERVER = "10.77.0.1"
@@ -97,7 +99,7 @@ class Network:
         ]
         log = (self.folder / "output").open("w")
         self.server = subprocess.Popen(
-            ["ip", "netns", "exec", "d0k-server", *command, *words], cwd=PROJECT, stdout=log, stderr=log, text=True
+            ["ip", "netns", "exec", f"{NAMESPACE}-server", *command, *words], cwd=PROJECT, stdout=log, stderr=log, text=True
         )
         log.close()
         poll((self.run / "nginx.pid").exists, 60, 0.1, "the start of nginx")
@@ -124,7 +126,7 @@ class Network:
 
     def exec(self, client: str, *words: str) -> str:
         """Run a command in a client's namespace; return its output."""
-        return output("ip", "netns", "exec", f"d0k-{client}", *words)
+        return output("ip", "netns", "exec", f"{NAMESPACE}-{client}", *words)
 
     def address(self, client: str, address: str) -> None:
         """Give a client's card an address."""
@@ -135,7 +137,7 @@ class Network:
         """Fetch a file of the server as a client; return status and body."""
         target = ["--path-as-is", *options, "-s", "-m", "60", "-w", "\n%{http_code}", f"http://{SERVER}/{path}"]
         done = subprocess.run(
-            ["ip", "netns", "exec", f"d0k-{client}", "curl", *target], capture_output=True, text=True, check=False
+            ["ip", "netns", "exec", f"{NAMESPACE}-{client}", "curl", *target], capture_output=True, text=True, check=False
         )
         body, _, code = done.stdout.rpartition("\n")
         return int(code or 0), body.rstrip("\n")
@@ -166,16 +168,16 @@ def network() -> Iterator[Network]:
         old = os.umask(0o022)
         made = Network(folder, make_tree(folder))
         os.umask(old)
-        output("ip", "netns", "add", "d0k-server")
-        stack.callback(output, "ip", "netns", "delete", "d0k-server")
+        output("ip", "netns", "add", f"{NAMESPACE}-server")
+        stack.callback(output, "ip", "netns", "delete", f"{NAMESPACE}-server")
         for words in ("link set lo up", "link add br0 type bridge", f"address add {SERVER}/24 dev br0", "link set br0 up"):
-            output("ip", "-n", "d0k-server", *words.split())
+            output("ip", "-n", f"{NAMESPACE}-server", *words.split())
         for number, (host, mac) in enumerate(MACS.items()):
-            output("ip", "netns", "add", f"d0k-{host}")
-            stack.callback(output, "ip", "netns", "delete", f"d0k-{host}")
-            peer = ["peer", "name", "card", "address", mac, "netns", f"d0k-{host}"]
-            output("ip", "-n", "d0k-server", "link", "add", f"port{number}", "type", "veth", *peer)
-            output("ip", "-n", "d0k-server", "link", "set", f"port{number}", "master", "br0", "up")
+            output("ip", "netns", "add", f"{NAMESPACE}-{host}")
+            stack.callback(output, "ip", "netns", "delete", f"{NAMESPACE}-{host}")
+            peer = ["peer", "name", "card", "address", mac, "netns", f"{NAMESPACE}-{host}"]
+            output("ip", "-n", f"{NAMESPACE}-server", "link", "add", f"port{number}", "type", "veth", *peer)
+            output("ip", "-n", f"{NAMESPACE}-server", "link", "set", f"port{number}", "master", "br0", "up")
             made.exec(host, "ip", "link", "set", "card", "up")
             made.address(host, f"10.77.0.{50 + number}")
         stack.callback(made.stop)
@@ -254,7 +256,17 @@ def open_bytes(folder: Path) -> int:
 def test_a_flood_of_strangers_leaves_disk_terminal_and_hosts_alone(network: Network) -> None:
     network.start()
     token = report_token(load_key(network.tree.with_name("tree.key")), "xen1")
-    words = ["ip", "netns", "exec", "d0k-xen2", sys.executable, "-c", attack(line=8, slow=20, forged=300), SERVER, "xen1"]
+    words = [
+        "ip",
+        "netns",
+        "exec",
+        f"{NAMESPACE}-xen2",
+        sys.executable,
+        "-c",
+        attack(line=8, slow=20, forged=300),
+        SERVER,
+        "xen1",
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as attacker:
         assert attacker.stdout is not None
         forged, slow, _ = (attacker.stdout.readline() for _ in range(3))

@@ -222,6 +222,6 @@ def test_full_output_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_a_default_is_accepted_by_its_own_type(
     program: Program, parser: argparse.ArgumentParser, action: argparse.Action
 ) -> None:
-    """argparse converts defaults that are strings: one that its type refuses makes the command unusable."""
+    """Defaults that are strings are converted by argparse: one that its type refuses makes the command unusable."""
     if isinstance(action.default, str) and action.default != argparse.SUPPRESS and callable(action.type):
         action.type(action.default)
