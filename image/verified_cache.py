@@ -1,6 +1,6 @@
 """What one build keeps for the next is verified before each use: packages, bootstrapped trees, initramfs images.
 
-Packages are verified by the chain from apt's signed lists to them; other files by a checksum that is beside them.
+Packages are verified by the chain from apt's signed lists to them; other files by a checksum next to them.
 
 apt has verified the signature of each InRelease file when it fetched it; a build's keys are made from these files. They have
 the SHA-256 of the package lists, and those have the SHA-256 of every package. A cache is old, shared and on a disk: a bit that

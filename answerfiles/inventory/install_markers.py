@@ -65,6 +65,11 @@ def disarm(tree: Path, host: str) -> bool:
     return found
 
 
+def is_armed(tree: Path, host: str) -> bool:
+    """Return whether the next network boot installs a host, with either boot loader; for one of many hosts at a time."""
+    return any((tree / FOLDER / name).exists() for name in armed_files(host, NEW))
+
+
 def armed_hosts(tree: Path) -> set[str]:
     """Return the hosts that the next network boot installs, with either boot loader."""
     return {path.stem for path in (tree / FOLDER).glob("*") if path.suffix in (".cfg", ".ipxe")}

@@ -63,7 +63,7 @@ def report_token(key: bytes, host: str) -> str:
 
 
 def answers_name(key: bytes, host: str) -> str:
-    """Return the name below ``answers/`` by which a host asks for its answers; nobody can guess it."""
+    """Return the name below ``answers/`` by which a host asks for its answers; it cannot be guessed."""
     token = hmac.new(key, b"dom0kit answers " + host.encode(), hashlib.sha256).hexdigest()[:32]
     return f"{host}.{token}.yaml"
 

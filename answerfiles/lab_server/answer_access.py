@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from answerfiles.inventory.install_markers import armed_hosts
+from answerfiles.inventory.install_markers import is_armed
 from answerfiles.inventory.render import answers_name, split_answers_name
 
 LEASE = re.compile(r"(\d+) ([0-9a-f]{2}(?::[0-9a-f]{2}){5}) (\d+\.\d+\.\d+\.\d+) \S+ \S+")
@@ -87,6 +87,18 @@ def macs_of(entry: Mapping[str, Any]) -> list[str]:
     return [str(mac) for mac in entry.get("macs") or [entry.get("mac")] if mac]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The hosts of a tree, and those that each name below ``answers/`` stands for.
+
+    :param stamp: when the file was written, in nanoseconds.
+    """
+
+    stamp: int = 0
+    hosts: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class AnswerAccess:
     """Decides for a tree.
@@ -98,34 +110,38 @@ class AnswerAccess:
     tree: Path
     key: bytes
     leases: Path | None = None
-    _listing: tuple[int, dict[str, Any]] = field(default=(0, {}), repr=False)
+    _listing: Listing = field(default_factory=Listing, repr=False)
 
     def decide(self, name: str, address: str) -> tuple[str, str]:
         """Return the host that a file's name below ``answers/`` stands for, "" for none, and why it is refused, "" if it is not.
 
         The name is read and compared, never used as a path: the answers are those of ``HOST.yaml``.
         """
-        hosts = self.hosts()
+        listing = self._read()
         plain, token = split_answers_name(name)
-        host = names_of(hosts).get(plain, "")
+        host = listing.names.get(plain, "")
         if not host or (token and plain != host):
             return "", "no such answers"
         secret = bool(token) and hmac.compare_digest(name.encode(), answers_name(self.key, host).encode())
         if token and not secret:
             return "", "no such answers"
-        asked = AskedHost(host, frozenset(macs_of(hosts[host])), host in armed_hosts(self.tree), secret)
+        asked = AskedHost(host, frozenset(macs_of(listing.hosts[host])), is_armed(self.tree, host), secret)
         return host, refusal(asked, Client(address, self._lease(address), self.leases is not None))
 
-    def hosts(self) -> dict[str, Any]:
+    def hosts(self) -> Mapping[str, Any]:
         """Return the hosts of the tree, read again after the tree was rendered again."""
+        return self._read().hosts
+
+    def _read(self) -> Listing:
         path = self.tree / "hosts.json"
         try:
             stamp = path.stat().st_mtime_ns
-            if stamp != self._listing[0]:
-                self._listing = (stamp, dict(json.loads(path.read_text())["hosts"]))
+            if stamp != self._listing.stamp:
+                hosts = dict(json.loads(path.read_text())["hosts"])
+                self._listing = Listing(stamp, hosts, names_of(hosts))
         except (OSError, ValueError, KeyError, TypeError):
-            return {}
-        return self._listing[1]
+            return Listing()
+        return self._listing
 
     def _lease(self, address: str) -> str:
         if self.leases is None:

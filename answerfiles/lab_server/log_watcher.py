@@ -20,9 +20,9 @@ CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted
 """Boot loaders ask for a file's size and hang up."""
 ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
 QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report|unproven)/.*")
+"""Files that are requested only to see whether they exist, or that the receiver reports itself."""
 ANSWERS = re.compile(r"(/answers/.+)\.[0-9a-f]{32}(\.yaml)")
 """The path of a host's answers, which is worth them."""
-"""Files that are requested only to see whether they exist, or that the receiver reports itself."""
 
 
 class Names:
@@ -70,7 +70,7 @@ def access_line(line: str, names: Names) -> str | None:
     if QUIET.fullmatch(path) and not status.startswith("5"):
         return None
     if status == "403" and path.startswith("/answers/"):
-        return None  # the receiver has told why
+        return None  # the receiver prints the reason
     if status not in ("200", "206"):
         return f"{names.client(address)} asked for {path}: HTTP status {status}"
     return f"{names.client(address)} fetched {path.lstrip('/')}, {human_bytes(int(size))}" if method == "GET" else None

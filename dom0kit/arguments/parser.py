@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from dom0kit.untrusted.text import escaped
+
 HINT = "\n  hint: "
 SHOWN = 60
 CHOICE = re.compile(r"invalid choice: (?P<word>'.*'|\".*\") \(choose from (?P<names>.*)\)", re.S)
@@ -27,12 +29,7 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(choice["word"][1:-1], names, 1)
             hint = f"did you mean {near[0]!r}?" if near else ""
             sentence = sentence.replace(choice[0], f"{shown(choice['word'][1:-1])} is none of {', '.join(names)}")
-        self.exit(2, f"{self.prog}: {printable(sentence)}{HINT}{hint or f'see {self.prog} --help'}\n")
-
-
-def printable(text: str) -> str:
-    """Return a text of one line, without characters that control a terminal."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+        self.exit(2, f"{self.prog}: {escaped(sentence)}{HINT}{hint or f'see {self.prog} --help'}\n")
 
 
 def shown(text: str) -> str:

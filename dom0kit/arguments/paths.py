@@ -9,7 +9,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dom0kit.arguments.parser import HINT, printable, refusal, shown
+from dom0kit.arguments.parser import HINT, refusal, shown
+from dom0kit.untrusted.text import escaped
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes of a file's name and of a path (NAME_MAX and PATH_MAX without the NUL of Linux)."""
@@ -101,7 +102,7 @@ def sentence_about(error: OSError, arguments: argparse.Namespace) -> str:
         for place in {named.absolute(), named.resolve()} if len(str(named)) < LONGEST_PATH else set():
             if place == found or place in found.parents or found in place.parents or place.parent == found.parent:
                 hint = HINTS.get(error.errno or 0, "check the path, or choose another")
-                return f"{printable(str(error.filename))} cannot be used: {error.strerror}{HINT}{hint}"
+                return f"{escaped(str(error.filename))} cannot be used: {error.strerror}{HINT}{hint}"
     return ""
 
 

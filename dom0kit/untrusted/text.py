@@ -17,6 +17,11 @@ def printable(value: Any, longest: int = LONGEST) -> str:
     return "".join(c if c.isprintable() else " " for c in str(value)[:longest])
 
 
+def escaped(text: str) -> str:
+    """Return a text on one line, with Python's escape for each character that is not printed as itself: for names to look for."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def lines(text: str) -> str:
     """Return a text of several lines, with ``?`` for each other character that is not printed as itself.
 

@@ -99,6 +99,7 @@ def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) 
             step.progress(0.6 * (before + done) / total, f"{name}, {human_bytes(before + done)} of {human_bytes(total)}")
 
         copy_durable(source / file.name, target / file.name, report)
+        # The end, which is no whole page, went through the page cache.
         drop_cache(target / file.name)
         before += file.size
     copy_durable(source / "manifest.json", target / "manifest.json")

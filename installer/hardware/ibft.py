@@ -13,12 +13,12 @@ from pathlib import Path
 
 from answerfiles.model.san import Chap
 from answerfiles.secret import Secret
+from dom0kit.machine_identity import MAC
 from dom0kit.untrusted.values import ip_address, whole_number
 from installer.hardware.sysfs import read
 from network.storage_cards import StorageCard
 
 FOLDER = "sys/firmware/ibft"
-MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def _name(text: str) -> str:
 
 def _mac(text: str) -> str:
     """Return a MAC address in lower case; "" for anything else, which no card has."""
-    return text.lower() if MAC.fullmatch(text) else ""
+    lower = text.lower()
+    return lower if MAC.fullmatch(lower) else ""
 
 
 def _address(text: str) -> str:

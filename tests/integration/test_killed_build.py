@@ -17,7 +17,7 @@ from dom0kit.polling import poll
 from image.work_dir import clear, remove_tree, sole_builder
 
 SECONDS = str(1_000_000 + os.getpid())
-"""Names the sleeping processes of this run: another one beside it has others."""
+"""Names the sleeping processes of this run: one at the same time has others."""
 BUILDER = """
 import sys
 from pathlib import Path

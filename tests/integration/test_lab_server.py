@@ -24,7 +24,7 @@ from answerfiles.lab_server.config import NEEDED
 from dom0kit.polling import poll
 
 NAMESPACE = f"d0k{os.getpid()}"
-"""Begins the names of the namespaces; two runs beside each other have their own."""
+"""Begins the names of the namespaces; two runs at the same time have their own."""
 PROJECT = Path(__file__).resolve().parents[2]
 MACS = {"xen1": "52:54:00:00:00:01", "xen2": "52:54:00:00:00:02"}
 SERVER = "10.77.0.1"
@@ -184,7 +184,7 @@ def network() -> Iterator[Network]:
         yield made
 
 
-def test_with_dhcp_a_foreign_mac_gets_no_answers_and_nobody_after_the_installation(network: Network) -> None:
+def test_with_dhcp_a_foreign_mac_gets_no_answers_and_no_machine_after_the_installation(network: Network) -> None:
     network.start("--dhcp", "10.77.0.100,10.77.0.199")
     secret = f"answers/{answers_name(load_key(network.tree.with_name('tree.key')), 'xen1')}"
     names = (secret, "answers/xen1.yaml", "answers/mac-52-54-00-00-00-01.yaml")

@@ -62,7 +62,7 @@ def shortened(disk: LoopDisk, left: int) -> Iterator[None]:
 @pytest.mark.parametrize("wipe", [True, False])
 @pytest.mark.parametrize("left", [0, GIB])
 def test_d1_a_disk_that_cannot_be_read_is_no_target(live: LiveRoot, disk: LoopDisk, left: int, wipe: bool) -> None:
-    """Its beginning or its end: neither counts as blank, and ``wipe`` is no leave to erase what nobody has seen."""
+    """Its beginning or its end: neither counts as blank, and ``wipe`` does not allow to erase unknown data."""
     with shortened(disk, left):
         failure = refused(live, f"disk: {{path: {disk.path}}}", disk, wipe=wipe)
     assert "cannot be read: Input/output error at byte " in failure

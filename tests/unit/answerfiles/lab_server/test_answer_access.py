@@ -119,17 +119,17 @@ def test_a_token_is_worth_reports_of_its_host_alone(tree: Path) -> None:
             assert caught.value.status == 403
 
 
-def test_who_is_refused_is_told_to_the_operator(tree: Path) -> None:
-    told: list[tuple[str, str]] = []
+def test_a_refusal_is_reported_to_the_operator(tree: Path) -> None:
+    events: list[tuple[str, str]] = []
     (tree.parent / "reports").mkdir()
     receiver = Receiver(
-        tree, tree.parent / "reports", KEY, lambda host, event: told.append((host, event["text"])), tree.parent / "leases"
+        tree, tree.parent / "reports", KEY, lambda host, event: events.append((host, event["text"])), tree.parent / "leases"
     )
     assert receiver.answers("xen1.yaml", "10.77.0.101") == "xen1.yaml"
     with pytest.raises(Refused) as caught:
         receiver.answers("xen1.yaml", "10.77.0.102")
     assert caught.value.status == 403
-    assert told == [("xen1", f"10.77.0.102 is an address of {OTHER}, and xen1 has 52:54:00:00:00:01, 52:54:00:00:00:11")]
+    assert events == [("xen1", f"10.77.0.102 is an address of {OTHER}, and xen1 has 52:54:00:00:00:01, 52:54:00:00:00:11")]
     with pytest.raises(Refused) as caught:
         receiver.answers("xen9.yaml", "10.77.0.102")
     assert caught.value.status == 404

@@ -145,6 +145,7 @@ def test_arm_and_disarm(image: image_source.Image, tmp_path: Path, capsys: pytes
     given = argparse.Namespace(tree=tree, hosts=["xen2", "xen2"])
     assert answers_cli.run_arm(given) == 0
     assert install_markers.armed_hosts(tree) == {"xen2"}
+    assert [install_markers.is_armed(tree, host) for host in ("xen1", "xen2")] == [False, True]
     assert answers_cli.run_disarm(given) == 0
     assert install_markers.armed_hosts(tree) == set()
     assert "xen2: no longer armed" in capsys.readouterr().out
