@@ -52,8 +52,6 @@ def check_installed_host(
         ssh.wait_for_login()
     host_checks.check_xen(ssh)
     scenario.diagnose(f"journal-{machine.name}.txt", ssh, "journalctl -b --no-pager -o short-monotonic")
-    blame = "systemd-analyze; systemd-analyze blame --no-pager | head -n 40"
-    scenario.diagnose(f"blame-{machine.name}.txt", ssh, blame)
     with scenario.phase("checks by ssh"):
         host_checks.check_overlay(ssh, writable_medium=True)
         host_checks.check_identity(ssh, name)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import secrets
 import shlex
+import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +22,16 @@ from qa import timeouts
 from qa.lab.netns_commands import inside
 from qa.vm.guest import CommandResult, Guest
 from qa.vm.polling import poll
-from qa.vm.running import pump_all
+from qa.vm.running import drain_all, pump_all
+
+BEGAN = "\x02began\x03"
+"""What the guest's shell prints before a command: without it the command has not begun and may be sent again."""
+TRIES = 4
+"""How often a command is sent whose connection broke before the command began."""
+BROKEN = ("kex_exchange_identification", "banner exchange", "closed by", "reset by", "mux_client", "Broken pipe")
+"""Parts of ssh's messages about a connection that was up and broke; a refusal, such as of a key, is none."""
+KEPT_SECONDS = 600
+"""How long the client keeps a connection that nothing uses."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +82,13 @@ class Ssh(Guest):
         self._port = port
         self._address = address
         self._netns = netns
+        self._folder: Path | None = None
 
-    def argv(self, command: str) -> list[str]:
-        """Return the client's command line; the client neither prompts nor remembers host keys."""
+    def argv(self, command: str, **more: str) -> list[str]:
+        """Return the client's command line; the client neither prompts nor remembers host keys.
+
+        :param more: further options of ssh_config(5).
+        """
         options = {
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
@@ -81,6 +96,7 @@ class Ssh(Guest):
             "BatchMode": "yes",
             "LogLevel": "ERROR",
             "ConnectTimeout": "300",  # a slow guest's sshd takes long to answer; the caller's limit ends the wait
+            **more,
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         where = ["-p", str(self._port), *words, f"root@{self._address}", command]
@@ -91,11 +107,21 @@ class Ssh(Guest):
 
         The channels of the running machines are read meanwhile: a guest whose console is not read stops.
 
-        :param limit: seconds of machine time, stretched by the user's patience.
+        A command that has not begun because the connection broke is sent again: a starved guest's sshd gives up after
+        its LoginGraceTime (sshd_config(5)), and the connection that is kept ends with the guest's reboot.
+
+        :param limit: seconds of machine time for each time it is sent, stretched by the user's patience.
         :raises MachineStarved: when the emulator got too little processor time to tell.
         :raises TimedOut: when the command does not end within the limit.
         """
-        return run_and_drain(self.argv(command), command, limit)
+        argv = self.argv(f"printf '{BEGAN}'; {command}", **self._sharing())
+        for tries_left in reversed(range(TRIES)):
+            result = run_and_drain(argv, command, limit)
+            began = result.output.startswith(BEGAN)
+            if began or not tries_left or not broke(result):
+                break
+            drain_all(2)
+        return replace(result, output=result.output.removeprefix(BEGAN))
 
     def wait_for_login(self, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until the guest accepts root's key.
@@ -103,12 +129,42 @@ class Ssh(Guest):
         :raises TimedOut: when it does not within the limit, with the client's last message.
         """
         last: list[CommandResult] = []
+        self.disconnect()  # a connection that is kept proves no log-in
 
         def lets_in() -> bool:
             last[:] = [self.execute("true")]
             return last[0].code == 0
 
         poll(lets_in, "log-in by ssh", limit=limit, interval=2, evidence=lambda: last[0].output)
+
+    def _sharing(self) -> dict[str, str]:
+        """Return the options by which one connection carries all commands.
+
+        Under emulation a key exchange costs more than most commands. The alive messages end the connection to a guest
+        that was switched off; one that only starves answers within five minutes.
+        """
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="dom0kit-ssh-", dir="/tmp"))  # unix(7): a path has 107 bytes
+            atexit.register(self.close)
+        alive = {"ServerAliveInterval": "60", "ServerAliveCountMax": "5"}
+        return {"ControlMaster": "auto", "ControlPath": f"{self._folder}/c", "ControlPersist": str(KEPT_SECONDS), **alive}
+
+    def disconnect(self) -> None:
+        """End the connection that is kept, if there is one; the next command makes a new one."""
+        if self._folder and (self._folder / "c").exists():
+            run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={self._folder}/c", "guest"], check=False)
+
+    def close(self) -> None:
+        """End the connection that is kept and remove its folder; also at the end of the process."""
+        self.disconnect()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def broke(result: CommandResult) -> bool:
+    """Tell whether a client's result says that its connection was up and broke (ssh(1): 255 is the client's own error)."""
+    return result.code == 255 and (not result.output or any(part in result.output for part in BROKEN))
 
 
 def run_and_drain(argv: Sequence[str], command: str, limit: float) -> CommandResult:
