@@ -1,12 +1,14 @@
 """Install GRUB for BIOS and UEFI: one image each that contains all modules, so that the disk needs no module folder.
 
-``grub-mkimage`` takes a second per platform; ``grub-install`` probes and copies for many.
+``grub-mkimage`` takes a second per platform; ``grub-install`` probes and copies for many. Run as a program, it makes the core for
+BIOS when the image is made.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -14,11 +16,13 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.fs import naming, sha256_file, write_atomic
 from dom0kit.units import SECTOR
-from installer.bootloader import grub_bios
+from installer.bootloader import grub_bios, menus
 from installer.command_log import Commands
-from installer.model.actions import Finish, InstallBootLoaders
+from installer.model.actions import BootTarget, Finish, InstallBootLoaders
 
 GRUB = Path("/usr/lib/grub")
+BIOS_CORE = Path("/usr/lib/dom0kit/grub/i386-pc.img")
+"""The core for BIOS that the image brings."""
 MODULES = {
     "i386-pc": "biosdisk",
     "x86_64-efi": "efifwsetup",
@@ -60,14 +64,29 @@ def install(action: InstallBootLoaders, system: Path, commands: Commands) -> Non
         early.write_text(action.early_config)
         efi = scratch / "bootx64.efi"
         make_image("x86_64-efi", early, efi, commands)
-        core = scratch / "core.img"
-        if any(target.core_start is not None for target in action.targets):
-            make_image("i386-pc", early, core, commands)
         for target in action.targets:
             write_esp(target.esp, efi, scratch, commands)
             if target.core_start is not None:
-                write_bios(target.disk, core.read_bytes(), target.core_start, target.core_size)
+                core = bios_core(scratch / "core.img", commands)
+                write_bios(target, core, action.early_config)
                 commands.note(f"wrote GRUB's boot sector and core image to {target.disk}")
+
+
+def bios_core(scratch: Path, commands: Commands) -> bytes:
+    """Return the core for BIOS: the image's, or one that is made at ``scratch`` where the image has none."""
+    if BIOS_CORE.is_file():
+        return BIOS_CORE.read_bytes()
+    if not scratch.exists():
+        make_bios_core(scratch, commands)
+    return scratch.read_bytes()
+
+
+def make_bios_core(output: Path, commands: Commands) -> None:
+    """Build the core image for BIOS, which is the same for all hosts."""
+    with tempfile.TemporaryDirectory(prefix="dom0kit-grub-") as name:
+        early = Path(name) / "early.cfg"
+        early.write_text(menus.bios_early_config())
+        make_image("i386-pc", early, output, commands)
 
 
 def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None:
@@ -91,13 +110,23 @@ def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None
             raise UserError(f"{file} on {device} differs from what was written", "replace the disk, which loses data")
 
 
-def write_bios(disk: str, core: bytes, core_start: int, core_size: int) -> None:
-    """Write the core image, then the boot sector, so that the sector never points to nothing."""
+def write_bios(target: BootTarget, core: bytes, early_config: str) -> None:
+    """Write the core image and its configuration, then the boot sector, so that the sector never points to nothing.
+
+    :raises UserError: when the core does not fit, or would look for its configuration elsewhere.
+    """
     boot_img = (GRUB / "i386-pc/boot.img").read_bytes()
-    first = core_start // SECTOR
-    with naming(disk), open(disk, "r+b", buffering=0) as file:
-        file.seek(core_start)
-        file.write(grub_bios.core_image(core, first, core_size))
+    start = target.core_start or 0
+    first = start // SECTOR
+    image = grub_bios.core_image(core, first, target.core_size)
+    early = grub_bios.early_sector(early_config.removeprefix(menus.BOOT_DISK))
+    if (start + target.core_size) // SECTOR - 1 != menus.EARLY_SECTOR:
+        raise UserError(f"the BIOS boot partition of {target.disk} does not end before sector {menus.EARLY_SECTOR + 1}")
+    with naming(target.disk), open(target.disk, "r+b", buffering=0) as file:
+        file.seek(start)
+        file.write(image)
+        file.seek(menus.EARLY_SECTOR * SECTOR)
+        file.write(early)
         os.fsync(file.fileno())
         file.seek(0)
         current = file.read(SECTOR)
@@ -179,3 +208,7 @@ def set_boot_entries(action: Finish, commands: Commands) -> str:
             "set it in the firmware setup, or the machine may boot another device"
         )
     return ""
+
+
+if __name__ == "__main__":
+    make_bios_core(Path(sys.argv[1]), Commands(sys.stderr))

@@ -51,11 +51,11 @@ def core_image(core: bytes, core_sector: int, size: int) -> bytes:
 
     :param core: output of ``grub-mkimage -O i386-pc``.
     :param core_sector: number of its first sector of 512 bytes.
-    :param size: size of the partition in bytes.
+    :param size: size of the partition in bytes; its last sector is the early configuration's.
     :raises UserError: when it does not fit.
     """
     sectors = -(-len(core) // SECTOR)
-    if sectors * SECTOR > size or sectors < 2:
+    if (sectors + 1) * SECTOR > size or sectors < 2:
         raise UserError(f"GRUB's core image has {len(core)} bytes, the BIOS boot partition has {size}")
     image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
     # One block covers the whole rest; a block of length 0 ends the list.
@@ -65,3 +65,14 @@ def core_image(core: bytes, core_sector: int, size: int) -> bytes:
         at -= BLOCK.size
     BLOCK.pack_into(image, FIRST_BLOCK, core_sector + 1, sectors - 1, LOAD_SEGMENT)
     return bytes(image)
+
+
+def early_sector(config: str) -> bytes:
+    """Return a configuration as one sector, which GRUB reads as a file: empty lines fill it.
+
+    :raises UserError: when it does not fit.
+    """
+    data = config.encode()
+    if len(data) > SECTOR:
+        raise UserError(f"GRUB's early configuration has {len(data)} bytes, a sector has {SECTOR}")
+    return data.ljust(SECTOR, b"\n")

@@ -9,7 +9,7 @@ from typing import Literal
 import jinja2
 
 from answerfiles.model import Dom0, SerialConsole
-from dom0kit.units import MIB
+from dom0kit.units import MIB, SECTOR
 from installer.model import partition_layout
 from installer.model.image_manifest import Manifest
 
@@ -32,6 +32,11 @@ def _render(name: str, **values: object) -> str:
 
 
 UNITS = {"com1": 0, "com2": 1}
+
+BOOT_DISK = "regexp --set=1:disk '^\\(([^,)]+)' $cmdpath\n"
+"""Sets ``disk`` to the disk that UEFI started GRUB from; in GRUB's rescue parser, which has no ``if``."""
+EARLY_SECTOR = (partition_layout.HEAD + partition_layout.CORE) // SECTOR - 1
+"""The last sector of the BIOS boot partition, of 512 bytes from the start of the disk."""
 
 
 def installed_menu(
@@ -77,10 +82,19 @@ def early_config(system: uuid.UUID) -> str:
     """Return the configuration embedded in GRUB's core: it finds the system's file system by UUID.
 
     The disk that GRUB was started from comes first: a clone of it has the same UUID. Plain commands only: GRUB's rescue parser
-    has no ``if``. Without a disk in ``cmdpath``, which is ``(hd0)`` or ``(hd0,gpt2)/EFI/dom0kit``, the hint names no device.
+    has no ``if``. Without a disk in ``cmdpath``, which is ``(hd0,gpt2)/EFI/dom0kit``, the hint names no device.
     """
     return (
-        "regexp --set=1:disk '^\\(([^,)]+)' $cmdpath\n"
-        f"search --no-floppy --hint=$disk,gpt{partition_layout.SYSTEM} --fs-uuid --set=root {system}\n"
+        f"{BOOT_DISK}search --no-floppy --hint=$disk,gpt{partition_layout.SYSTEM} --fs-uuid --set=root {system}\n"
         "set prefix=($root)/boot/grub\n"
     )
+
+
+def bios_early_config() -> str:
+    """Return the configuration embedded in the core for BIOS, the same on all hosts: it runs what is in :data:`EARLY_SECTOR`.
+
+    The core is compressed, which costs more than all else of the boot loaders. So it is made with the image, and what differs
+    between hosts, :func:`early_config`, is next to it on the disk that the firmware started: on BIOS, ``root`` is that disk at
+    first, and ``cmdpath`` is not set.
+    """
+    return f"set disk=$root\nsource ($root){EARLY_SECTOR}+1\n"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+import uuid
 
 import pytest
 
 from dom0kit.errors import UserError
-from dom0kit.units import MIB
-from installer.bootloader import grub_bios
+from dom0kit.units import GIB, MIB
+from installer.bootloader import grub_bios, menus
+from installer.model import partition_layout
+from installer.model.partition_layout import lay_out
 
 
 def test_boot_sector() -> None:
@@ -47,3 +50,26 @@ def test_old_blocks_are_cleared() -> None:
 def test_core_that_does_not_fit() -> None:
     with pytest.raises(UserError, match="2000 bytes"):
         grub_bios.core_image(bytes(2000), 34, 1024)
+
+
+def test_the_last_sector_is_no_place_for_the_core() -> None:
+    assert len(grub_bios.core_image(bytes(3 * 512), 34, 2048)) == 1536
+    with pytest.raises(UserError, match="2048 bytes"):
+        grub_bios.core_image(bytes(4 * 512), 34, 2048)
+
+
+def test_early_sector() -> None:
+    """One sector of text, to its last byte; GRUB's script has no other end."""
+    config = menus.early_config(uuid.UUID(int=7))
+    sector = grub_bios.early_sector(config)
+    assert len(sector) == 512
+    assert sector.decode().rstrip("\n") + "\n" == config
+    with pytest.raises(UserError, match="513 bytes"):
+        grub_bios.early_sector("x" * 513)
+
+
+def test_the_core_reads_the_sector_behind_it() -> None:
+    (partition,) = (
+        part for part in lay_out(20 * GIB, 512, guests=False, seed=uuid.UUID(int=7)) if part.number == partition_layout.BIOS_GRUB
+    )
+    assert menus.bios_early_config().endswith(f"source ($root){partition.end // 512 - 1}+1\n")
