@@ -26,6 +26,18 @@ def test_the_store_in_uefi_variables_is_for_machines_with_uefi() -> None:
     assert "ConditionPathExists=/sys/firmware/efi" in (folder / "10-dom0kit.conf").read_text().splitlines()
 
 
+def test_modules_that_are_there_are_not_asked_for() -> None:
+    base = ELEMENTS / "dom0-base"
+    folder = base / "tree/etc/systemd/system/modprobe@.service.d"
+    assert "ConditionPathExists=!/sys/module/%I" in (folder / "10-dom0kit.conf").read_text().splitlines()
+    text = (base / "install.d/10-base").read_text()
+    assert "systemctl mask modprobe@drm.service systemd-networkd-persistent-storage.service\n" in text
+
+
+def test_xens_daemons_are_for_xen() -> None:
+    assert "ConditionPathExists=/sys/hypervisor/type" in (XEN / "xen.service.d/10-dom0kit.conf").read_text().splitlines()
+
+
 def test_kvm_is_not_loaded_unasked() -> None:
     assert "kvm_amd kvm_intel >/etc/modprobe.d/dom0kit-kvm.conf" in (ELEMENTS / "dom0-xen/install.d/20-xen").read_text()
 
