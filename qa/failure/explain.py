@@ -26,7 +26,7 @@ WAITED = re.compile(r"^(?:no |the machine does not end|the machine ended before|
 """Beginnings of the errors of waits."""
 POLL = ("qa/vm/polling.py", "poll")
 """The function that waits; its variables ``what`` and ``limit`` name the awaited thing and the limit."""
-CHECKS = ("need", "need_in", "check", "expect", "pump", "_check", "run_and_drain", "execute")
+CHECKS = ("need", "need_in", "check", "expect", "pump", "_check", "_run", "run_and_drain", "execute")
 CHECK_FILES = ("qa/vm/polling.py", "qa/vm/machine_time.py", "qa/vm/guest.py", "qa/vm/waits.py")
 """Functions and files that only raise, or wait for others: the explanation shows the line that calls them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import json
+import os
 import secrets
 import shlex
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +26,10 @@ from qa.vm.polling import poll
 from qa.vm.running import drain_all, pump_all
 
 BEGAN = "\x02began\x03"
-"""What the guest's shell prints before a command: without it the command has not begun and may be sent again."""
+"""What the guest's shell prints before a command; then it waits for a line, which the client sends when it has read this.
+
+So a command whose line was not sent has not begun, whatever got lost, and may be sent again.
+"""
 TRIES = 4
 """How often a command is sent whose connection broke before the command began."""
 BROKEN = ("kex_exchange_identification", "banner exchange", "closed by", "reset by", "mux_client", "Broken pipe")
@@ -114,14 +118,13 @@ class Ssh(Guest):
         :raises MachineStarved: when the emulator got too little processor time to tell.
         :raises TimedOut: when the command does not end within the limit.
         """
-        argv = self.argv(f"printf '{BEGAN}'; {command}", **self._sharing())
+        argv = self.argv(f"printf '{BEGAN}'; read -r _; {command}", **self._sharing())
         for tries_left in reversed(range(TRIES)):
-            result = run_and_drain(argv, command, limit)
-            began = result.output.startswith(BEGAN)
+            result, began = _run(argv, command, limit, mark=BEGAN)
             if began or not tries_left or not broke(result):
                 break
             drain_all(2)
-        return replace(result, output=result.output.removeprefix(BEGAN))
+        return result
 
     def wait_for_login(self, *, limit: float = timeouts.COMMAND) -> None:
         """Wait until the guest accepts root's key.
@@ -176,18 +179,46 @@ def run_and_drain(argv: Sequence[str], command: str, limit: float) -> CommandRes
     :param limit: seconds of machine time.
     :raises ScenarioFailed: when the limit is over, and for unexpected failures on the machines' channels.
     """
+    return _run(argv, command, limit)[0]
+
+
+def _run(argv: Sequence[str], command: str, limit: float, *, mark: str = "") -> tuple[CommandResult, bool]:
+    """Run a program as :func:`run_and_drain` does; send it a line when it has printed ``mark``; tell whether that was done."""
     main = threading.current_thread() is threading.main_thread()
+    stdin = subprocess.PIPE if mark else subprocess.DEVNULL
+    begun = False
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment())
+        child = subprocess.Popen(argv, stdin=stdin, stdout=output, stderr=errors, env=environment())
+
+        def ended() -> bool:
+            nonlocal begun
+            # pread(2), for the child writes at the offset that it shares with this process.
+            if child.stdin and not child.stdin.closed and os.pread(output.fileno(), len(mark), 0) == mark.encode():
+                begun = _send_line(child.stdin)
+            return child.poll() is not None
+
         try:
-            what = f"end of the command {shlex.join(argv[-1:])} in the guest"
-            poll(lambda: child.poll() is not None, what, limit=limit, pause=lambda _: _wait_a_little(child, main=main))
+            what = f"end of the command {shlex.quote(command)} in the guest"
+            poll(ended, what, limit=limit, pause=lambda _: _wait_a_little(child, main=main))
         finally:
             if child.poll() is None:
                 child.kill()
             child.wait()
-        text = _text(output) if child.returncode == 0 else _text(output) + _text(errors)
-    return CommandResult(command, child.returncode, text.rstrip("\n"))
+            if child.stdin and not child.stdin.closed:
+                child.stdin.close()
+        text = _text(output).removeprefix(mark)
+        text = text if child.returncode == 0 else text + _text(errors)
+    return CommandResult(command, child.returncode, text.rstrip("\n")), begun
+
+
+def _send_line(stdin: IO[bytes]) -> bool:
+    """Send an empty line and close; False when nobody reads it."""
+    try:
+        stdin.write(b"\n")
+        stdin.close()
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _wait_a_little(child: subprocess.Popen[bytes], *, main: bool) -> None:
