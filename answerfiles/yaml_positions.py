@@ -27,6 +27,9 @@ NO_BLANK = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):[^\s:/]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
+_TYPOGRAPHY = re.compile("([\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb])|([\u2010-\u2015\u2212])[ \u00a0]|(\u00a0)")
+"""What word processors and web pages put where YAML has quotes, the dash of a list item, and blanks."""
+
 UNQUOTED = "'{{' without quotes begins a mapping; write a template in quotes: \"{{ ... }}\""
 
 PURE: type[Any] = yaml.SafeLoader
@@ -87,6 +90,20 @@ class _Refused(Exception):
     """The rest of the file is not worth reading."""
 
 
+def typography(event: Any) -> str:
+    """Return what is wrong with an unquoted scalar that begins or ends with typographic characters; "" if nothing is."""
+    if not event.value or event.style:
+        return ""
+    if found := _TYPOGRAPHY.match(event.value):
+        quote, dash, _ = found.groups()
+        if quote:
+            return f"the typographic quote U+{ord(quote):04X} quotes nothing; write \" or '"
+        if dash:
+            return f"the dash U+{ord(dash):04X} begins no list item; write -"
+        return "a no-break space (U+00A0) is no blank of YAML; write a blank"
+    return "a no-break space (U+00A0) is no blank of YAML; write a blank" if event.value.endswith("\u00a0") else ""
+
+
 def _position(mark: Any) -> Position:
     return Position(mark.line + 1, mark.column + 1) if mark is not None else Position(1, 1)
 
@@ -119,6 +136,8 @@ class _Builder:
             if _SURROGATE.search(event.value):
                 self.fault(event, path, "half of a character (a surrogate) is not text", "yaml-syntax")
                 return None
+            if wrong := typography(event):
+                self.fault(event, path, wrong, "yaml-typography")
             return plain(event.value) if event.implicit[0] and event.tag is None else event.value
         if isinstance(event, yaml.AliasEvent):
             self.fault(event, path, "aliases are not allowed, write the value out", "yaml-alias")
@@ -148,6 +167,10 @@ class _Builder:
                 self._skip(next(self.events), path)
                 continue
             key: str = event.value
+            if wrong := typography(event):
+                self.fault(event, path, wrong, "yaml-typography")
+                self._skip(next(self.events), path)
+                continue
             if not key.isprintable():
                 self.fault(event, path, "a key must be a word of printable characters", "yaml-key")
                 self._skip(next(self.events), path)

@@ -59,6 +59,34 @@ def test_usual_mistakes(text: str, sentence: str) -> None:
     assert sentence in said(text).replace("; write", "\n  hint: write")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            BASE.replace("host_name: x", "host_name: \u201cx\u201d"),
+            "2:12: host_name: the typographic quote U+201C quotes nothing",
+        ),
+        (
+            BASE.replace("host_name: x", "host_name: \u201ex\u201c"),
+            "2:12: host_name: the typographic quote U+201E quotes nothing",
+        ),
+        (BASE.replace("host_name: x", "\u2018host_name\u2019: x"), "2:1: the typographic quote U+2018 quotes nothing"),
+        (f"{BASE}ssh: {{keys: [\u00abssh-ed25519 AAAA\u00bb]}}\n", "the typographic quote U+00AB quotes nothing"),
+        (f"{BASE}scripts:\n  \u2013 url: https://s/x\n", "6:3: scripts: the dash U+2013 begins no list item; write -"),
+        (f"{BASE}dom0:\n\u00a0\u00a0cpus: 2\n", "a no-break space (U+00A0) is no blank of YAML; write a blank"),
+        (BASE.replace("host_name: x", "host_name:  x\u00a0"), "2:13: host_name: a no-break space (U+00A0)"),
+    ],
+)
+def test_what_word_processors_write(text: str, sentence: str) -> None:
+    assert sentence in said(text)
+
+
+def test_typographic_characters_within_a_text_are_its_own() -> None:
+    """In quotes they are as well."""
+    parsed = parse_answers(f'{BASE}network: {{management: {{mac: "52:54:00:00:00:01"}}}} # \u201cthe first\u201d \u2013 card\n')
+    assert parsed.host_name == "x"
+
+
 def test_a_missing_blank_shows_no_value() -> None:
     """The value after it may be a secret."""
     assert HASH not in said(BASE.replace("root: {password_hash: ", "root:\n  password_hash:").replace("}\n", "\n"))
