@@ -21,6 +21,12 @@ def test_the_installer_starts_no_daemon_of_hosts(unit: str) -> None:
     assert NOT_IN_INSTALLER in (FIRSTBOOT / f"{unit}.service.d/50-dom0kit.conf").read_text().splitlines()
 
 
+def test_a_slow_dmeventd_is_asked_again_and_is_no_failed_unit() -> None:
+    lines = (FIRSTBOOT / "lvm2-monitor.service.d/50-dom0kit.conf").read_text().splitlines()
+    assert lines[-2:] == ["ExecStart=", "ExecStart=/usr/lib/dom0kit/bin/monitor-volumes"]
+    assert not any(line.startswith("Restart=") for line in lines)
+
+
 def test_the_store_in_uefi_variables_is_for_machines_with_uefi() -> None:
     folder = ELEMENTS / "dom0-base/tree/etc/systemd/system/modprobe@efi_pstore.service.d"
     assert "ConditionPathExists=/sys/firmware/efi" in (folder / "10-dom0kit.conf").read_text().splitlines()
