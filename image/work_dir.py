@@ -98,6 +98,13 @@ def _remove(above: int, name: str, device: int, path: Path) -> None:
     os.rmdir(name, dir_fd=above)
 
 
+def namespaces_hint(errors: str) -> str:
+    """Return what to do about an error of unshare(1): in a chroot whose folder is no mount point nothing can be mounted apart."""
+    if "root filesystem propagation" in errors and "Invalid argument" in errors:
+        return "this is a chroot: make its folder a mount point, from outside, with: mount --bind DIR DIR"
+    return "in a container, allow it CAP_SYS_ADMIN and to mount /proc"
+
+
 def in_namespaces(argv: Sequence[str]) -> list[str]:
     """Return the command that runs ``argv`` in namespaces that end with this process.
 
@@ -107,7 +114,7 @@ def in_namespaces(argv: Sequence[str]) -> list[str]:
     if probe.returncode:
         raise UserError(
             f"a build needs PID and mount namespaces: {probe.errors.strip()}",
-            "in a container, allow it CAP_SYS_ADMIN and to mount /proc",
+            namespaces_hint(probe.errors),
         )
     return ["setpriv", "--pdeathsig", "KILL", *NAMESPACES, sys.executable, "-m", "image.work_dir", *argv]
 

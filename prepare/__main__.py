@@ -102,7 +102,7 @@ def install(lacking: list[apt_packages.Package], release: dict[str, str], report
         with apt_packages.services_stay_off():
             if now:
                 stream([*command, "install", *now], log=log, on_line=follow, env=env, hint=hint)
-        if services := apt_packages.unwanted_services(now):
+        if services := apt_packages.unwanted_services(now, systemd=shutil.which("systemctl") is not None):
             # Nor at the next boot: the servers of "answers serve" and of scenarios run only while those do.
             run(["systemctl", "disable", *services], check=False)
         if later:

@@ -55,9 +55,12 @@ def installed(dpkg_query: str) -> dict[str, str]:
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
 
 
-def unwanted_services(names: Iterable[str]) -> list[str]:
-    """Return the services of packages that were installed just now; services that existed before are not ours."""
-    return [SERVICES[name] for name in names if name in SERVICES]
+def unwanted_services(names: Iterable[str], *, systemd: bool = True) -> list[str]:
+    """Return the services of packages that were installed just now; services that existed before are not ours.
+
+    :param systemd: whether the machine has systemctl(1). A container of Debian 12 may lack it, and starts no service.
+    """
+    return [SERVICES[name] for name in names if name in SERVICES] if systemd else []
 
 
 def missing(wanted: list[Package], present: dict[str, str], *, bookworm: bool) -> list[Package]:

@@ -37,7 +37,8 @@ def _load(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"the Python package {error.name} is not installed", "run: make prepare, or: pip install 'dom0kit[test]'"
+            f"the Python package {error.name} is not installed",
+            "in a checkout run: make prepare; for a wheel: pipx install --force 'dom0kit-VERSION-py3-none-any.whl[test]'",
         ) from error
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dom0kit.units import SECTOR
 from installer.model.installation import Installation
 from installer.model.partition_layout import KINDS, SYSTEM
 
@@ -19,8 +20,6 @@ FOLDER = re.compile(r"^/\d+/\d+/\d+/\d+/([^/]+)/", re.MULTILINE)
 """A line of ``ls -p``: inode, mode, owner, group, name, size."""
 
 Ask = Callable[[list[str]], str]
-SECTOR = 512
-"""Unit of partx(8), also on disks with larger sectors."""
 
 
 def system_places(disk: str, listing: str) -> list[str]:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-GIB = 1024**3
-MIB = 1024**2
+from dom0kit.units import GIB, MIB
+
 BUSY_SECONDS = 20
 
 

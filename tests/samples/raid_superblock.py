@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 
+from dom0kit.units import SECTOR
+
 MAGIC = 0xA92B4EFC
-SECTOR = 512
 
 
 def superblock(metadata: str, size: int) -> tuple[int, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dom0kit.units import GIB, MIB
+from dom0kit.units import GIB, MIB, SECTOR
 from installer.model.partition_layout import ESP_SIZE, HEAD
 from qa.checks.host_checks import need
 from qa.checks.live_installer import LABEL, live_installer
@@ -14,7 +14,6 @@ from qa.vm.qemu_args import Drive
 
 OTHER = "DISK2"
 SMALL = 16 * GIB
-SECTOR = 512
 TARGET = {"disk": {"serial": DISK_SERIAL}, "wipe": True}
 DIRECT = "iflag=direct oflag=direct conv=notrunc"
 

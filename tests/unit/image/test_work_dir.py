@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dom0kit.errors import UserError
-from image.work_dir import clear, mounts_below, sole_builder, sole_downloader
+from image.work_dir import clear, mounts_below, namespaces_hint, sole_builder, sole_downloader
 
 MOUNTS = """\
 tmpfs /w/tmp/dib_build.X tmpfs rw 0 0
@@ -49,3 +49,10 @@ def test_leftover_files_go(tmp_path: Path) -> None:
     (tmp_path / "tmp/dib_build.X").mkdir(parents=True)
     clear(tmp_path / "tmp")
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_chroot_that_is_no_mount_point_gets_a_hint_of_its_own() -> None:
+    in_chroot = "unshare: cannot change root filesystem propagation: Invalid argument\n"
+    assert "mount --bind DIR DIR" in namespaces_hint(in_chroot)
+    for errors in ("unshare: unshare failed: Operation not permitted\n", "unshare: mount /proc failed: Permission denied\n"):
+        assert "CAP_SYS_ADMIN" in namespaces_hint(errors)
