@@ -14,6 +14,7 @@ from dom0kit.arguments.values import whole
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, TerminalSink, json_sink
 from dom0kit.process import COMMAND_SECONDS
+from firstboot.firewall import ports
 from firstboot.host import Host
 from firstboot.multipath_monitor.cli import configure_initramfs, configure_paths, initramfs, paths
 from firstboot.network.apply import arrived
@@ -76,6 +77,7 @@ def register(add: Add) -> None:
         example="dom0ctl password",
     )
     add("network", "change the management address interactively", _configure_none, network, example="dom0ctl network")
+    ports.register(add)
     pool_cli.register(add)
     selftest.register(add)
     add("log", "show the events of first boot, oldest first", _configure_log, log, example="dom0ctl log --lines 20")

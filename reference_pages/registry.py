@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from answerfiles.inventory.schema import inventory_schema_text
 from answerfiles.json_schema import schema_text
-from reference_pages import answers, commands, qa_api, qa_scenarios, refusals, xenserver_answers
+from reference_pages import answers, commands, ports, qa_api, qa_scenarios, refusals, xenserver_answers
 from reference_pages.page import Page
 from reference_pages.time_limits import page as time_limits
 
@@ -15,6 +15,7 @@ PAGES = (
     Page("xenserver-answers.md", xenserver_answers.page),
     Page("cli.md", lambda _: commands.page()),
     Page("refusals.md", lambda _: refusals.page()),
+    Page("ports.md", lambda _: ports.page()),
     Page("time-limits.md", lambda _: time_limits.page()),
     Page("qa-api.md", lambda _: qa_api.page()),
     Page("qa-scenarios.md", lambda _: qa_scenarios.page()),

@@ -19,6 +19,8 @@ from qa.scenario import Scenario
 from qa.vm.machine import Machine
 
 GUEST_ADDRESS = "10.77.0.90"
+CURL_REFUSED = 7
+"""Exit code of curl(1) when nobody takes the connection."""
 PVH = """name = "guest1"
 type = "pvh"
 kernel = "/run/dom0kit/image/vmlinuz"
@@ -34,16 +36,19 @@ on_crash = "destroy"
 
 
 def check_remote_api(pool: PoolLab, lab: Lab) -> None:
-    """Check that the remote API answers at the pool's address, by TLS and only to its user."""
-    output = json.loads(pool.succeed(1, "cat /etc/dom0kit/rapi.json"))
+    """Check that the remote API answers at the pool's address, by TLS, only to its user, and to pool members alone."""
+    output = json.loads(pool.succeed(1, "jq 'del(.password)' /etc/dom0kit/rapi.json"))
     mode = pool.succeed(1, "stat -c %a /etc/dom0kit/rapi.json").strip()
     need(mode == "600", f"/etc/dom0kit/rapi.json has mode {mode}")
     url = f"https://{POOL_ADDRESS}:{output['port']}/2/nodes"
-    curl = ["curl", "--silent", "--insecure", "--max-time", "60"]
-    found = lab.run([*curl, "--user", f"{output['user']}:{output['password']}", url], timeout=1200).output
+    curl = "curl --silent --insecure --max-time 1200"
+    user = """--user "$(jq -r '.user + ":" + .password' /etc/dom0kit/rapi.json)\""""
+    found = pool.succeed(1, f"{curl} {user} {url}")
     need(name(1) in found, f"the remote API answers {found[:200]!r}")
-    refused = lab.run([*curl, "--output", "/dev/null", "--write-out", "%{http_code}", url], timeout=1200).output
+    refused = pool.succeed(1, f"{curl} --output /dev/null --write-out '%{{http_code}}' {url}")
     need(refused == "401", f"without a password the remote API answers {refused}")
+    from_outside = lab.run([*curl.split(), "--output", "/dev/null", url], check=False, timeout=1300).returncode
+    need(from_outside == CURL_REFUSED, f"from outside curl ends with {from_outside}, not as after a connection that is refused")
 
 
 @scenario("pool-create", firmware="bios", minutes=15, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl",))
