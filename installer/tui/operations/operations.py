@@ -178,7 +178,9 @@ class Operations:
         self.terminal.set_status(access.summary())
         others = f"\n\nAll addresses: {', '.join(access.addresses)}" if len(access.addresses) > 1 else ""
         self.terminal.show_message(
-            "SSH access", f"Log in with: {access.summary()}\n\nThe top line of the screen repeats it.{others}"
+            "SSH access",
+            f"Log in with: {access.summary()}\n\nThe top line of the screen repeats it.\n\n"
+            f"Key of the server (ED25519):\n{access.fingerprint}{others}",
         )
 
     def refresh_ssh_address(self, state: State, forwards: bool) -> str:

@@ -39,15 +39,24 @@ FORMS = "use dom0kit.ssh=password or dom0kit.ssh=URL, the URL of a file with pub
 
 @dataclass(frozen=True)
 class Access:
-    """Log-in data; ``password`` is empty if keys are used."""
+    """Log-in data; ``password`` is empty if keys are used.
+
+    :ivar fingerprint: of the server's key, as ssh(1) shows it at the first log-in.
+    """
 
     addresses: tuple[str, ...]
     password: str
+    fingerprint: str
 
     def summary(self) -> str:
         """Return the access in one line, for the top of the screen."""
         where = f"ssh root@{self.addresses[0]}" if self.addresses else "ssh root@(no address yet)"
         return f"{where}, password {self.password}" if self.password else f"{where}, by key"
+
+
+def read_fingerprint(text: str) -> str:
+    """Return the fingerprint in the output of ``ssh-keygen -l``; "" without one."""
+    return next((word for word in text.split() if word.startswith("SHA256:")), "")
 
 
 def one_time_password(choose: Callable[[str], str] = secrets.choice) -> str:
@@ -166,4 +175,5 @@ def open_access(
     properties = ["--property=Type=notify", "--property=KillMode=process"]
     words = ["systemd-run", "--quiet", "--collect", *properties, f"--unit={UNIT}"]
     commands([*words, "/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"])
-    return Access(wait_addresses(commands, sleep), password)
+    fingerprint = read_fingerprint(commands(["ssh-keygen", "-l", "-E", "sha256", "-f", folder / "host_key"]).output)
+    return Access(wait_addresses(commands, sleep), password, fingerprint)

@@ -75,3 +75,19 @@ def test_generators_that_may_find_something_stay(name: str) -> None:
     masked = text.partition("for generator in ")[2].partition(";")[0].split()
     assert "gpt-auto" in masked
     assert name not in masked
+
+
+def test_names_are_asked_of_name_servers_alone() -> None:
+    lines = (ELEMENTS / "dom0-base/tree/etc/systemd/resolved.conf.d/50-dom0kit.conf").read_text().splitlines()
+    assert {"[Resolve]", "LLMNR=no", "MulticastDNS=no"} <= set(lines)
+
+
+def test_the_ssh_server_forwards_no_displays_and_limits_who_does_not_log_in() -> None:
+    lines = (ELEMENTS / "dom0-firstboot/tree/etc/ssh/sshd_config.d/60-dom0kit.conf").read_text().splitlines()
+    assert {"X11Forwarding no", "LoginGraceTime 120", "PerSourceMaxStartups 20"} <= set(lines)
+
+
+def test_the_firewall_is_loaded_before_the_network() -> None:
+    lines = (FIRSTBOOT / "dom0kit-firewall.service").read_text().splitlines()
+    assert {"Before=network-pre.target", "Wants=network-pre.target", "DefaultDependencies=no"} <= set(lines)
+    assert "dom0kit-firewall.service" in (ELEMENTS / "dom0-firstboot/install.d/30-units").read_text()

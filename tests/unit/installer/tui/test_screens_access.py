@@ -32,8 +32,11 @@ ADDRESSES = json.dumps(
 )
 
 
+FINGERPRINT = "SHA256:2zJhJNBzyF1bvUcLdo7dSYDqzbSSdlm1a6TqPVyyWnM"
+
+
 def recording() -> FakeRunner:
-    return FakeRunner({"ip": ADDRESSES})
+    return FakeRunner({"ip": ADDRESSES, "ssh-keygen -l": f"256 {FINGERPRINT} dom0kit installer (ED25519)\n"})
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +58,8 @@ def test_access_by_password(tmp_path: Path) -> None:
     found = open_access("password", Commands(log, recorder), folder=tmp_path)
     assert found.addresses == ("192.0.2.7", "2001:db8::7")
     assert found.summary() == f"ssh root@192.0.2.7, password {found.password}"
+    # Whoever types the password must be able to compare the key.
+    assert found.fingerprint == FINGERPRINT
     assert f"root:hash of {found.password}\n" in [call.stdin for call in recorder.requests]
     # Neither the log nor the files hold it.
     assert found.password not in log.getvalue()
@@ -124,7 +129,7 @@ def test_a_log_in_only_attaches_to_the_session() -> None:
 
 def test_no_address_yet() -> None:
     assert find_addresses("") == find_addresses("x") == ()
-    assert Access((), "p").summary() == "ssh root@(no address yet), password p"
+    assert Access((), "p", "").summary() == "ssh root@(no address yet), password p"
 
 
 def test_kernel_arguments_answer_questions() -> None:
