@@ -12,7 +12,7 @@ FOLDERS = ("image/elements", "installer/bootloader/templates")
 SETTINGS = (
     re.compile(r"^(?P<name>[A-Z]\w*Sec)=(?P<value>\S+)$"),  # systemd.service(5), systemd-system.conf(5), logind.conf(5)
     re.compile(r"^ExecStart=.*(?P<name>--timeout)=(?P<value>\d+)"),
-    re.compile(r"^(?P<name>ServerAliveInterval|ConnectTimeout) (?P<value>\d+)$"),  # ssh_config(5)
+    re.compile(r"^(?P<name>ServerAliveInterval|ConnectTimeout|LoginGraceTime) (?P<value>\d+)$"),  # ssh_config(5), sshd_config(5)
     re.compile(
         r"^\s*(?P<name>polling_interval|no_path_retry|fast_io_fail_tmo|dev_loss_tmo)\s+(?P<value>\d+)$"
     ),  # multipath.conf(5)
