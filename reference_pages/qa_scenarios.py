@@ -65,9 +65,11 @@ def page() -> str:
     """Return the whole page."""
     parts = [HEAD, "| set | scenarios |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in SETS.items()), ""]
     for folder, title in FOLDERS.items():
-        parts += [f"## {title}", "", "| scenario | firmware | tags | what it does |", "|---|---|---|---|"]
+        parts += [f"## {title}", "", f"In `qa/scenarios/{folder}/`.", ""]
+        parts += ["| scenario | file | firmware | tags | what it does |", "|---|---|---|---|---|"]
         for path in sorted((PROJECT / "qa/scenarios" / folder).glob("test_*.py")):
             for entry in entries(path):
-                parts.append(f"| `{entry.name}` | {entry.firmware} | {' '.join(entry.tags)} | {cell(entry.text)} |")
+                words = (f"`{entry.name}`", f"`{path.name}`", entry.firmware, " ".join(entry.tags), cell(entry.text))
+                parts.append(f"| {' | '.join(words)} |")
         parts.append("")
     return "\n".join(parts)
