@@ -84,12 +84,16 @@ def machine_uuid(root: Path = Path("/")) -> str:
 
     It is the firmware's UUID. Where the firmware has none, or one that many boards share, it is a UUID (RFC 9562, version 5)
     of the lowest MAC address; empty when there is no network card either.
-    its network cards.
     """
     if found := own_uuid(read_identity(root).uuid):
         return found
-    macs = sorted(filter(None, map(_card, (root / NETWORK).glob("*"))))
+    macs = machine_macs(root)
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mac:{macs[0]}")) if macs else ""
+
+
+def machine_macs(root: Path = Path("/")) -> tuple[str, ...]:
+    """Return the MAC addresses of this machine's physical network cards, sorted."""
+    return tuple(sorted({mac for mac in map(_card, (root / NETWORK).glob("*")) if mac}))
 
 
 def _card(folder: Path) -> str:

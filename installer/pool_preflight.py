@@ -10,7 +10,7 @@ from pathlib import Path
 from answerfiles.model import Answers, Management, Pool, StaticAddress, StaticAddress6
 from dom0kit.errors import UserError
 from dom0kit.events import Step
-from dom0kit.machine_identity import machine_uuid
+from dom0kit.machine_identity import machine_macs, machine_uuid
 from installer.command_log import Commands
 from installer.model import refusals
 from installer.model.hardware import Nic
@@ -101,7 +101,7 @@ def joining_host(check: AdmissionCheck, manifest: str, found: tuple[str, ...]) -
     version, toolstack = image_facts(manifest, check.pool.toolstack)
     both = (check.management.ipv4, check.management.ipv6)
     fixed = tuple(str(record.address.ip) for record in both if isinstance(record, StaticAddress | StaticAddress6))
-    return JoiningHost(check.name, fixed or found, version, toolstack, machine_uuid())
+    return JoiningHost(check.name, fixed or found, version, toolstack, machine_uuid(), macs=machine_macs())
 
 
 def check_admission(

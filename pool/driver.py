@@ -16,6 +16,8 @@ class JoiningHost:
     :param toolstack: name and version of the toolstack's package, such as ``ganeti 3.1.0``.
     :param uuid: of the machine, from DMI; it distinguishes a host that retries from another machine of the same name.
     :param clock: seconds since 1970 UTC at the time of the request; None: read when the request is sent.
+    :param key: its SSH host key (ed25519), which has signed the request; empty until it is sent.
+    :param macs: MAC addresses of its network cards.
     """
 
     name: str
@@ -24,6 +26,8 @@ class JoiningHost:
     toolstack: str
     uuid: str
     clock: float | None = None
+    key: str = ""
+    macs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

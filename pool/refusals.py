@@ -11,8 +11,8 @@ from typing import Literal
 from dom0kit.refusals import Refusal, RefusalTable
 
 Code = Literal[
-    "unreachable", "pin", "token", "expired", "used-up", "version", "clock", "name", "address", "toolstack", "busy", "moved",
-    "failed", "refused",
+    "unreachable", "pin", "token", "expired", "used-up", "wrong-host", "denied", "version", "clock", "name", "address",
+    "toolstack", "busy", "moved", "failed", "refused",
 ]  # fmt: skip
 Retry = Literal["wait", "step", "never"]
 
@@ -70,8 +70,20 @@ POOL_REFUSALS = (
     ),
     RefusalReason(
         "used-up",
-        "The join token was used by as many hosts as it allows.",
-        "Create a new join token on the master: dom0ctl pool token create --uses N.",
+        "The join token was used by as many hosts as it allows, or by this host before it was installed again.",
+        "Create a new join token on the master: dom0ctl pool token create --host NAME.",
+        "never",
+    ),
+    RefusalReason(
+        "wrong-host",
+        "The join token was made for another host or machine.",
+        "Use the token of this host, or create one on the master: dom0ctl pool token create --host NAME.",
+        "never",
+    ),
+    RefusalReason(
+        "denied",
+        "An administrator denied the host (dom0ctl pool deny).",
+        "Ask the pool's administrator, and create a new join token on the master.",
         "never",
     ),
     RefusalReason(

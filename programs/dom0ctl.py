@@ -15,10 +15,10 @@ PROGRAM = Program(
     summary="Manage this Xen host: its first-boot steps, management network, storage paths and pool.",
     description="'status' shows whether the host is healthy and what is missing. The pool commands create a pool, join the host "
     "to one, and hand out join tokens. Commands that change the host need root.",
-    example="dom0ctl status\ndom0ctl firstboot retry network\ndom0ctl pool token create --uses 3 --ttl 1h",
+    example="dom0ctl status\ndom0ctl firstboot retry network\ndom0ctl pool token create --host xen2.dc1.example",
     groups={
         "pool": Group("the pool that this host belongs to", "dom0ctl pool status"),
-        "pool token": Group("join tokens: create, list, revoke", "dom0ctl pool token create --uses 3"),
+        "pool token": Group("join tokens: create, list, revoke", "dom0ctl pool token create --host xen2.dc1.example"),
     },
     registers=(firstboot.register, pool.register),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
-from dom0kit.machine_identity import machine_uuid
+from dom0kit.machine_identity import machine_macs, machine_uuid
 from dom0kit.units import counted
 from firstboot.pool.driver_factory import driver
 from firstboot.pool.managed_host import pool_settings
@@ -75,6 +75,7 @@ def joining_host(host: Host) -> JoiningHost:
         version=host.version,
         toolstack=read_image(host.root, str(pool_settings(host.host_json)["toolstack"]))[1],
         uuid=machine_uuid(host.root),
+        macs=machine_macs(host.root),
     )
 
 

@@ -13,8 +13,10 @@ from dom0kit.process import CommandFailed
 from pool.ganeti.peers import ssh_keys
 from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.peers.file_replication import replicate_tokens, rewrite_ssconf, send_ssconf
-from pool.ganeti.ssconf import DATA, Ssconf, read_ssconf
+from pool.ganeti.peers.pinned_ssh import pinned_ssh
+from pool.ganeti.ssconf import DATA, KNOWN_HOSTS, Ssconf, read_ssconf
 from pool.host_access import LocalHost
+from pool.join.admission import contact_address
 
 if TYPE_CHECKING:
     from pool.driver import JoiningHost
@@ -56,6 +58,10 @@ command.
 """
 
 
+PIN = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|no matching host key type", re.IGNORECASE)
+"""Messages of ssh(1) to a machine that does not have the pinned host key."""
+
+
 def require_master(access: HostAccess, me: str) -> Ssconf:
     """Return the pool of which this host is the master.
 
@@ -70,11 +76,11 @@ def require_master(access: HostAccess, me: str) -> Ssconf:
 
 
 def add_command(name: str, *, again: bool) -> list[str]:
-    """Return the ``gnt-node add`` command.
+    """Return the ``gnt-node add`` command, with Ganeti's check of host keys.
 
     :param again: for a host that the pool already has by this name.
     """
-    return ["gnt-node", "add", "--no-ssh-key-check", *(["--readd"] if again else []), name]
+    return ["gnt-node", "add", *(["--readd"] if again else []), name]
 
 
 def failure_reason(text: str) -> str:
@@ -83,7 +89,11 @@ def failure_reason(text: str) -> str:
     if not lines:
         return "no reason given"
     lost = LOST_CONNECTION.search(lines[-1])
-    return f"the master could not log in to {lost[1]} by SSH, or lost the connection" if lost else lines[-1]
+    if not lost:
+        return lines[-1]
+    if any(PIN.search(line) for line in lines):
+        return f"another machine answers at the address of {lost[1]}: it does not have the SSH host key of the host that joins"
+    return f"the master could not log in to {lost[1]} by SSH, or lost the connection"
 
 
 def known(access: HostAccess) -> list[str]:
@@ -128,7 +138,8 @@ def add(host: JoiningHost, access: HostAccess | None = None) -> None:
     """Add a host, or re-add one that the pool has already; may run again after an interruption.
 
     Only one may run at a time: the queue worker calls it. The joining host has authorized the
-    master's SSH key before.
+    master's SSH key before. The pool's secrets go only to the machine with the SSH host key that signed
+    the host's request.
 
     :raises UserError: when this host is not the master, or Ganeti fails; a retry may succeed.
     """
@@ -136,29 +147,68 @@ def add(host: JoiningHost, access: HostAccess | None = None) -> None:
     pool = require_master(access, access.read("etc/hostname").strip())
     if host.name == pool.master:
         raise UserError(f"{host.name} is the name of this pool's master", "give the joining host another name")
-    address = next((text for text in host.addresses if ":" not in text), "")
+    address = contact_address(host)
     if not address:
         raise UserError(f"{host.name} has no IPv4 address, which a pool needs", "set network.management.ipv4 in its answers")
+    if not host.key:
+        raise UserError(f"{host.name} stated no SSH host key", "install it with an image as new as the pool's")
     write_hosts(access, {host.name: address})
-    ssh_keys.remove_partial_keys(access, host.name)
-    hint = f"check on the master {pool.master}: gnt-job list; /var/log/ganeti"
-    for left in reversed(range(ADD_TRIES)):
-        again = host.name in known(access)  # an attempt that failed late has added it
-        if again:  # Ganeti reads the host's SSH port from these files, and re-adds no host that they do not have
-            rewrite_ssconf(access, host.name)
-        try:
-            access.run(add_command(host.name, again=again), timeout=ADD_SECONDS, hint=hint)
-            break
-        except CommandFailed as error:
-            ssh_keys.remove_partial_keys(
-                access, host.name
-            )  # the host may never come again, and the pool would not verify until then
-            said = failure_reason(error.tail)
-            if not left or not SLOW_NODE.search(said):
-                raise UserError(f"gnt-node add: {said}", hint) from error
-    ensure_files(access, host.name, address)
-    write_hosts(access)
+    try:
+        _add_by_ganeti(access, pool, host.name, host.key)
+        ensure_files(access, host.name, address)
+    finally:
+        write_hosts(access)  # without a host that Ganeti has refused
     try:
         replicate_tokens(access)
     except UserError as error:  # the host is added; the next addition copies the tokens again
         print(f"tokens: {error.message}", file=sys.stderr, flush=True)
+
+
+def readd(name: str, access: HostAccess | None = None) -> None:
+    """Take back a host that the pool has in its list, for example a master that was replaced while it was down.
+
+    It has the SSH host key that all hosts of the pool share.
+
+    :raises UserError: when this host is not the master, the pool has no such host, or Ganeti fails.
+    """
+    access = LocalHost() if access is None else access
+    pool = require_master(access, access.read("etc/hostname").strip())
+    if name == pool.master or name not in pool.hosts:
+        others = ", ".join(sorted(set(pool.hosts) - {pool.master})) or "none"
+        raise UserError(f"{name} is not another host of the pool {pool.pool}", f"use one of: {others}")
+    _add_by_ganeti(access, pool, name, shared_key(access.read(KNOWN_HOSTS), pool.pool))
+    ensure_files(access, name, pool.hosts[name])
+
+
+def shared_key(known_hosts: str, pool: str) -> str:
+    """Return the SSH host key that all hosts of a pool share, from Ganeti's list of host keys.
+
+    :raises UserError: when the list does not have it.
+    """
+    for words in map(str.split, known_hosts.splitlines()):
+        if len(words) >= 3 and pool in words[0].split(","):
+            return " ".join(words[1:3])
+    raise UserError(f"/{KNOWN_HOSTS} has no key of the pool {pool}", "renew it: gnt-cluster redist-conf")
+
+
+def _add_by_ganeti(access: HostAccess, pool: Ssconf, name: str, key: str) -> None:
+    """Run ``gnt-node add``, and repeat it when the host was late.
+
+    :param key: SSH host key of the only machine that it may connect to.
+    """
+    ssh_keys.remove_partial_keys(access, name)
+    hint = f"check on the master {pool.master}: gnt-job list; /var/log/ganeti"
+    for left in reversed(range(ADD_TRIES)):
+        again = name in known(access)  # an attempt that failed late has added it
+        if again:  # Ganeti reads the host's SSH port from these files, and re-adds no host that they do not have
+            rewrite_ssconf(access, name)
+        try:
+            with pinned_ssh(access, name, key) as env:
+                access.run(add_command(name, again=again), env=env, timeout=ADD_SECONDS, hint=hint)
+            break
+        except CommandFailed as error:
+            # The host may never come again, and the pool would not verify until then.
+            ssh_keys.remove_partial_keys(access, name)
+            said = failure_reason(error.tail)
+            if not left or not SLOW_NODE.search(said):
+                raise UserError(f"gnt-node add: {said}", hint) from error

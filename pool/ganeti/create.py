@@ -29,6 +29,10 @@ fails and is retried.
 """
 KERNEL = "/run/dom0kit/image/vmlinuz"
 RSA_HOST_KEY = "etc/ssh/ssh_host_rsa_key.pub"
+CANDIDATES = 3
+"""Hosts that have the pool's whole configuration, and of which one is the master; Ganeti promotes others when one is
+lost.
+"""
 SHARED = "/srv/ganeti/shared-file-storage"
 LIMITS = {
     "min": {"cpu-count": 1, "disk-count": 0, "disk-size": 1, "memory-size": 16, "nic-count": 0, "spindle-use": 1},
@@ -76,6 +80,7 @@ def init_command(pool: NewPool, host: ManagedHost, group: str | None) -> list[st
     return [
         *("gnt-cluster", "init", "--enabled-hypervisors=xen-pvm", *lvm),
         f"--master-netdev={host.port}",
+        f"--candidate-pool-size={CANDIDATES}",
         "--nic-parameters", f"mode=openvswitch,link={host.bridge}",
         f"--enabled-disk-templates={','.join(templates)}",
         f"--shared-file-storage-dir={SHARED}",

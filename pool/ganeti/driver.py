@@ -21,6 +21,7 @@ from pool.ganeti.peers.etc_hosts import write_hosts
 from pool.ganeti.ssconf import read_ssconf
 from pool.join.client import PoolClient, Progress
 from pool.join.messages import JoinRefused
+from pool.join.request_signing import HOST_KEY, HostKey
 from pool.join.token import read_token
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Ganeti:
             raise UserError(
                 "the join token was erased, and this host is in no pool", "join with a new token: dom0ctl pool join TOKEN"
             )
-        with self._converse(read_token(self.token)) as pool:
+        with self._converse(read_token(self.token), signer=HostKey(self.access.path(HOST_KEY))) as pool:
             answer = pool.ask(host)
             if answer.problems:
                 raise JoinRefused(answer.problems[0])

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 from dom0kit.errors import UserError
+from dom0kit.process import COMMAND_SECONDS, Runner, run
 from pool.ganeti.health import SECONDS as LOCAL_SECONDS
+from pool.ganeti.peers import etc_hosts
 from pool.ganeti.peers.connections import SECONDS
+from pool.host_access import LocalHost
 from pool.join.pool_facts import Member, PoolFacts, read_image
 
 SSCONF = "var/lib/ganeti"
 SOCKET = "run/ganeti/socket/ganeti-query"
 """Socket of luxid, which runs on the master only, after the cluster's vote has confirmed it."""
 NODED_PORT = 1811
+NETWORKS = "etc/dom0kit/pool-networks"
 
 
 def read_facts(root: Path = Path("/")) -> PoolFacts:
@@ -40,6 +47,63 @@ def read_facts(root: Path = Path("/")) -> PoolFacts:
         version=version,
         toolstack=toolstack or f"ganeti {_read(root, 'release_version')}".strip(),
     )
+
+
+def read_current_facts(root: Path = Path("/"), runner: Runner = run) -> PoolFacts:
+    """Read the facts about the cluster, with the addresses and the networks of this host.
+
+    :raises UserError: when this host is in no cluster.
+    """
+    facts = read_facts(root)
+    text = runner(["ip", "-json", "address", "show"], check=False, timeout=COMMAND_SECONDS).output
+    own, network = own_addresses(text, facts.master_address)
+    networks = dict.fromkeys((*([network] if network else []), *additional_networks(root)))
+    return replace(facts, networks=tuple(networks), own_addresses=own)
+
+
+def own_addresses(text: str, address: str) -> tuple[tuple[str, ...], str]:
+    """Return all addresses of this host, and the network of one of them.
+
+    :param text: output of ``ip -json address show`` (ip-address(8)).
+    :returns: the network is empty when this host does not have the address, or it has no other hosts.
+    """
+    found, network = [], ""
+    for link in json.loads(text or "[]"):
+        for info in link.get("addr_info", ()):
+            local = str(info.get("local", ""))
+            found.append(local)
+            if local == address and ":" not in local and int(info.get("prefixlen", 32)) < 31:
+                network = str(ipaddress.ip_network(f"{local}/{info['prefixlen']}", strict=False))
+    return tuple(filter(None, found)), network
+
+
+def additional_networks(root: Path) -> tuple[str, ...]:
+    """Return the networks that an administrator lists for hosts behind routers, one per line.
+
+    :raises UserError: when a line is not a network.
+    """
+    try:
+        lines = [line.partition("#")[0].strip() for line in (root / NETWORKS).read_text().splitlines()]
+        return tuple(str(ipaddress.IPv4Network(line)) for line in lines if line)
+    except FileNotFoundError:
+        return ()
+    except ValueError as error:
+        hint = "write one IPv4 network per line, such as 10.1.0.0/24"
+        raise UserError(f"/{NETWORKS} of this master is invalid: {error}", hint) from error
+
+
+def resolve(root: Path, name: str) -> tuple[str, ...]:
+    """Return the addresses that a name has from ``/etc/hosts`` and the DNS; none in a test network, which has no resolver.
+
+    Names in the pool's own block of ``/etc/hosts`` do not count: an addition that was interrupted may have left them.
+    """
+    if root != Path("/") or name in etc_hosts.inside(LocalHost(root).read(etc_hosts.HOSTS)):
+        return ()
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
+    return tuple(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found))
 
 
 def candidates(root: Path = Path("/")) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def master_problem(access: HostAccess, pool: Ssconf) -> str:
     if is_socket_open(str(access.path(QUERY_SOCKET))):
         return ""
     if is_replaced(pool):
-        return f"another host is the master now; run there: gnt-node add --readd --no-ssh-key-check {pool.master}"
+        return f"another host is the master now; run there: dom0ctl pool readd {pool.master}"
     return "the master's daemons do not answer: check gnt-cluster info"
 
 

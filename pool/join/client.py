@@ -18,7 +18,8 @@ from typing import Any
 from dom0kit.untrusted.values import is_ip_address, number
 from pool.driver import JoiningHost, PoolAnswer, Problem
 from pool.join import ssh_transport
-from pool.join.messages import JoinRefused, answer_from_json, host_to_json
+from pool.join.messages import TEXT, JoinRefused, answer_from_json
+from pool.join.request_signing import Purpose, Signer, fingerprint, make_key, signed_request
 from pool.join.token import JoinToken
 from pool.refusals import codes
 
@@ -83,6 +84,8 @@ class PoolClient:
 
     :param patience: seconds for which a join continues while the pool is unreachable; waiting in
         the queue does not count.
+    :param signer: the host's key, which signs its requests; None: a new one for this conversation,
+        which is good for asking alone, since a token that was used is bound to the key that used it.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class PoolClient:
         token: JoinToken,
         *,
         patience: float = PATIENCE_SECONDS,
+        signer: Signer | None = None,
         send: SendRequest = ssh_transport.send_request,
         keys: Callable[[JoinToken], Any] = ssh_transport.KeyFiles,
         clock: Callable[[], float] = time.time,
@@ -99,10 +103,16 @@ class PoolClient:
         self.token = token
         self._patience, self._send, self._clock, self._sleep, self._timer = patience, send, clock, sleep, timer
         self._keys = keys(token)
+        self._signer = signer
         self._addresses = list(token.addresses)
 
     def __enter__(self) -> PoolClient:
         self._keys.__enter__()
+        try:
+            self._signer = self._signer or make_key(self._keys.folder)
+        except BaseException:
+            self._keys.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,6 +166,8 @@ class PoolClient:
                 if "joined" in said:
                     return answer_from_json(said["joined"])
                 progress, pause = parse_queued(said.get("queued"))
+                if is_held(said.get("queued")):
+                    progress = replace(progress, text=self._held_text())
                 pause = max(pause, rest_seconds(self._timer() - start))
                 away, tries, stale = 0.0, 0, stale and progress.place == 0
                 on_progress(progress)
@@ -172,7 +184,7 @@ class PoolClient:
         while waiting:
             address = waiting.pop(0)
             try:
-                said = self._send(self.token, self._keys, address, word, lambda: host_to_json(host, self._clock()))
+                said = self._send(self.token, self._keys, address, word, lambda hello: self._signed(hello, word, host))
             except JoinRefused as error:
                 if error.problem.code == "moved" and moves < MAX_REDIRECTS and is_ip_address(error.address):
                     moves += 1
@@ -188,6 +200,23 @@ class PoolClient:
             return said
         assert worst is not None
         raise naming_all_addresses(worst, self._addresses)
+
+    def _held_text(self) -> str:
+        key = fingerprint(self._signer.public) if self._signer else ""
+        return f"this host waits until the pool's administrator approves it; its SSH host key is {key}"
+
+    def _signed(self, hello: dict[str, Any], word: str, host: JoiningHost) -> dict[str, Any]:
+        """Return the signed request for a connection.
+
+        :param hello: the pool's greeting.
+        :raises JoinRefused: when the pool's image is too old to check signatures.
+        """
+        nonce = hello.get("nonce")
+        if not isinstance(nonce, str) or not TEXT.fullmatch(nonce) or not nonce:
+            text = "the pool has an older image, which does not check which machine asks"
+            raise JoinRefused(Problem("version", text, "upgrade the pool first, or install with an image as old as the pool's"))
+        assert self._signer is not None
+        return signed_request(self._signer, Purpose(nonce, self.token.id, word), host, self._clock())
 
     def _prefer(self, address: str) -> None:
         self._addresses = [address, *(other for other in self._addresses if other != address)]
@@ -232,6 +261,11 @@ def parse_queued(value: Any, spread: Callable[[], float] = random.random) -> tup
     again = number(given.get("again"), 1.0, LONGEST_REQUESTED_PAUSE_SECONDS)
     # Jitter only shortens the pause: an overdue host counts as absent.
     return Progress(place, seconds, queue_text(place, seconds)), again * (0.7 + 0.3 * spread())
+
+
+def is_held(value: Any) -> bool:
+    """Whether the pool's ``queued`` reply says that the host waits for approval."""
+    return isinstance(value, dict) and value.get("approval") is True
 
 
 def queue_text(place: int, seconds: float) -> str:

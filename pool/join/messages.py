@@ -10,9 +10,11 @@ from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
 from dom0kit.errors import UserError
+from dom0kit.machine_identity import MAC
 from dom0kit.untrusted.text import printable
 from dom0kit.untrusted.values import ip_address, number
 from pool.driver import JoiningHost, PoolAnswer, Problem
+from pool.join.openssh_keys import is_ed25519_line
 from pool.refusals import Code, shown_code
 
 WORDS = ("ask", "keys", "join")
@@ -21,6 +23,7 @@ LARGEST = 65536
 """Bytes of a line."""
 NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 TEXT = re.compile(r"[\x20-\x7e]{0,128}")
+MOST_CARDS = 1024
 LONGEST = 2000
 """Characters of a text that a pool may send to a host."""
 MOST_HOSTS = 1_000_000
@@ -43,7 +46,7 @@ class JoinRefused(UserError):
 
 def host_to_json(host: JoiningHost, clock: float) -> dict[str, Any]:
     """Return a joining host as a JSON object; its clock is set unless it has one."""
-    return asdict(host if host.clock is not None else replace(host, clock=clock))
+    return asdict(replace(host, clock=clock if host.clock is None else host.clock, macs=host.macs[:MOST_CARDS]))
 
 
 def host_from_json(value: Any) -> JoiningHost:
@@ -64,10 +67,17 @@ def host_from_json(value: Any) -> JoiningHost:
     addresses = value.get("addresses")
     if not isinstance(addresses, list) or len(addresses) > 16 or not all(isinstance(text, str) for text in addresses):
         raise ValueError("addresses is not a list of at most 16 texts")
+    found = tuple(str(ip_address(text)) for text in addresses)
     clock = value.get("clock")
     if isinstance(clock, bool) or not isinstance(clock, int | float) or not 0 <= clock < 1e11:
         raise ValueError("clock is not a time")
-    return JoiningHost(addresses=tuple(str(ip_address(text)) for text in addresses), clock=float(clock), **texts)
+    key = value.get("key", "")
+    if key != "" and not (isinstance(key, str) and is_ed25519_line(key)):
+        raise ValueError("key is not an ed25519 public key")
+    macs = value.get("macs", [])
+    if not isinstance(macs, list) or len(macs) > MOST_CARDS or not all(isinstance(m, str) and MAC.fullmatch(m) for m in macs):
+        raise ValueError(f"macs is not a list of at most {MOST_CARDS} MAC addresses")
+    return JoiningHost(addresses=found, clock=float(clock), key=key, macs=tuple(macs), **texts)
 
 
 def problem_to_json(problem: Problem, address: str = "") -> dict[str, Any]:

@@ -33,6 +33,17 @@ def ed25519_line(public: bytes) -> str:
     return f"{ED25519} {base64.b64encode(blob).decode()}"
 
 
+def is_ed25519_line(line: str) -> bool:
+    """Whether a text is an ed25519 public key without options and comment."""
+    name, _, text = line.partition(" ")
+    head = _string(ED25519.encode()) + struct.pack(">I", 32)
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return name == ED25519 and len(blob) == len(head) + 32 and blob.startswith(head) and ed25519_line(blob[-32:]) == line
+
+
 def private_key(seed: bytes, public: bytes, comment: str = "") -> str:
     """Return the file of an ed25519 key without a passphrase.
 

@@ -36,6 +36,8 @@ class PoolFacts:
         daemons are up.
     :param version: of the image that this host runs.
     :param toolstack: name and version, such as ``ganeti 3.1.0~rc2``.
+    :param networks: in which hosts may have their addresses; empty when unknown.
+    :param own_addresses: all addresses of the host that read the facts.
     """
 
     pool: str
@@ -46,6 +48,8 @@ class PoolFacts:
     serving: bool
     version: str
     toolstack: str
+    networks: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()
 
     @property
     def is_master(self) -> bool:

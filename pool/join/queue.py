@@ -2,7 +2,8 @@
 
 All state that other hosts need is in the file name, so that a thousand entries cost one directory
 listing: ``00000017-<key>.waiting``. The modification time is when the host is expected to ask
-again; an overdue host keeps its number, but those behind it need not wait. State ``adding`` marks
+again; an overdue host keeps its number, but those behind it need not wait. State ``held`` marks one
+that an administrator has to approve, ``adding`` marks
 the host that is being added; ``done`` and ``failed`` remain until the host has fetched its result.
 """
 
@@ -19,12 +20,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dom0kit.errors import UserError
 from dom0kit.fs import sync_folder, write_atomic
 from dom0kit.untrusted.values import number, read_json
 from pool.driver import JoiningHost, Problem
 from pool.join.messages import host_from_json, problem_from_json
 
-NAME = re.compile(r"([0-9]{8})-([0-9a-f]{16})\.(waiting|adding|done|failed)")
+UNFINISHED = ("held", "waiting", "adding")
+NAME = re.compile(r"([0-9]{8})-([0-9a-f]{16})\.(held|waiting|adding|done|failed)")
+HELD = "held"
+"""State of a host that waits for the approval of an administrator; it blocks no others."""
 GRACE = 540.0
 """Wait for a host in the queue that is overdue.
 
@@ -46,6 +51,11 @@ Expiry: the measured times replace it.
 """
 MEASURED = 8
 LONGEST_JOIN = 86400.0
+HELD_PAUSE = 30.0
+"""Pause before a host that waits for approval asks again.
+
+Kind: pace. Reason: a person decides. Expiry: the next request.
+"""
 FRONT_PAUSE = 5.0
 """Pause before a host at the front of the queue asks again.
 
@@ -69,7 +79,7 @@ class QueueEntry:
     """A host's place in the queue.
 
     :param number: a lower one is earlier.
-    :param state: ``waiting``, ``adding``, ``done`` or ``failed``.
+    :param state: ``held``, ``waiting``, ``adding``, ``done`` or ``failed``.
     :param due: when the host is expected to ask again, seconds since 1970.
     """
 
@@ -102,8 +112,8 @@ class QueueStatus:
 
 
 def host_key(host: JoiningHost) -> str:
-    """Return the key that identifies a host that retries: a hash of its name and machine."""
-    return hashlib.sha256(f"{host.name}\0{host.uuid}".encode()).hexdigest()[:16]
+    """Return the key that identifies a host that retries: a hash of its name, machine and SSH host key."""
+    return hashlib.sha256(f"{host.name}\0{host.uuid}\0{host.key}".encode()).hexdigest()[:16]
 
 
 def place_in_queue(entry: QueueEntry, entries: list[QueueEntry], now: float) -> int:
@@ -136,25 +146,36 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def enter(self, host: JoiningHost, now: float, admit: Callable[[], Problem | None] = lambda: None) -> QueueStatus:
+    def enter(
+        self,
+        host: JoiningHost,
+        now: float,
+        admit: Callable[[], Problem | None] = lambda: None,
+        *,
+        token: str = "",
+        held: bool = False,
+    ) -> QueueStatus:
         """Enqueue the host, or return the existing entry's status.
 
         Finished entries are removed once reported.
 
         :param admit: called before a new entry is made; a problem keeps the host out.
+        :param token: ID of the token that it came with.
+        :param held: whether a new entry waits for approval.
         :returns: state ``refused`` with a problem when the host was not enqueued.
         """
         with self._lock():
             entries = self._entries(now)
             mine = next((entry for entry in entries if entry.key == host_key(host)), None)
             if mine is None:
-                if any(self._read(other).get("name") == host.name for other in entries if other.state in ("waiting", "adding")):
+                if any(self._read(other).get("name") == host.name for other in entries if other.state in UNFINISHED):
                     text = f"another machine with the name {host.name} is in the pool's queue"
                     return QueueStatus("refused", problem=Problem("name", text, "give each host its own host_name"))
                 if problem := admit():
                     return QueueStatus("refused", problem=problem)
-                mine = QueueEntry(max((t.number for t in entries), default=0) + 1, host_key(host), "waiting", now)
-                self._write(mine, {**asdict(host), "arrived": round(now, 3)})
+                number = max((t.number for t in entries), default=0) + 1
+                mine = QueueEntry(number, host_key(host), HELD if held else "waiting", now)
+                self._write(mine, {**asdict(host), "arrived": round(now, 3), "token": token})
                 entries.append(mine)
             if mine.state in ("done", "failed"):
                 problem = problem_from_json(self._read(mine).get("problem")) if mine.state == "failed" else None
@@ -163,6 +184,7 @@ class Queue:
             each = self.seconds_each()
             place = 0 if mine.state == "adding" else place_in_queue(mine, entries, now)
             again = next_request_seconds(max(place, 1), each, measured=bool(self._times()))
+            again = HELD_PAUSE if mine.state == HELD else again
             os.utime(self.folder / mine.file, (now, now + again))
         return QueueStatus(mine.state, place, max(place, 1) * each, again)
 
@@ -174,12 +196,7 @@ class Queue:
         """Return the host as it enqueued itself, if it is being added now."""
         path = next(self.folder.glob(f"*-{host_key(host)}.adding"), None)
         match = NAME.fullmatch(path.name) if path else None
-        if match is None:
-            return None
-        try:
-            return host_from_json(self._read(QueueEntry(int(match[1]), match[2], match[3], 0.0)))
-        except ValueError:
-            return None
+        return None if match is None else self.host(QueueEntry(int(match[1]), match[2], match[3], 0.0))
 
     def take(self, now: float) -> tuple[QueueEntry, JoiningHost] | None:
         """Mark the next present host as ``adding`` and return it; None when there is none.
@@ -213,6 +230,31 @@ class Queue:
             if problem is None:
                 last = [*self._times(), round(seconds, 1)][-MEASURED:]
                 write_atomic(self.folder / "times.json", json.dumps(last) + "\n")
+
+    def decide(self, name: str, now: float, problem: Problem | None = None) -> tuple[JoiningHost, str]:
+        """Let a host that waits for approval wait for its turn, or end its entry with a problem.
+
+        :returns: the host, and the ID of its token.
+        :raises UserError: when no host with this name waits for approval.
+        """
+        with self._lock():
+            for entry in self._entries(now):
+                value = self._read(entry)
+                if entry.state != HELD or value.get("name") != name:
+                    continue
+                if problem is not None:
+                    self._write(entry, {**value, "problem": asdict(problem)})
+                decided = self._move(entry, "failed" if problem else "waiting")
+                os.utime(self.folder / decided.file, (now, max(now, entry.due)))
+                return host_from_json(value), str(value.get("token", ""))
+        raise UserError(f"no host {name} waits for approval", "list the hosts: dom0ctl pool queue")
+
+    def host(self, entry: QueueEntry) -> JoiningHost | None:
+        """Return the host of an entry as it enqueued itself; None when its file is gone."""
+        try:
+            return host_from_json(self._read(entry))
+        except ValueError:
+            return None
 
     def seconds_each(self) -> float:
         """Return the estimated duration of one join: the mean of the last measured ones."""

@@ -178,13 +178,13 @@ def send_request(
     keys: KeyFiles,
     address: str,
     word: str,
-    request: Callable[[], dict[str, Any]],
+    request: Callable[[dict[str, Any]], dict[str, Any]],
     *,
     seconds: float = REQUEST_SECONDS,
 ) -> dict[str, Any]:
     """Send one request and return the pool's reply.
 
-    :param request: builds the object to send, called when the pool listens.
+    :param request: builds the object to send from the pool's greeting, called when the pool listens.
     :returns: the ``answer`` of the last line.
     :raises JoinRefused: when there is none, with the pool's problem or a transport problem.
     """
@@ -229,7 +229,7 @@ class Exchange:
         self.errors = ""
         self.late = self.greeted = False
 
-    def run(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def run(self, request: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         """Wait for the greeting, send the request, and read to the end.
 
         :returns: the last object; empty when there was none.
@@ -260,7 +260,7 @@ class Exchange:
                     pending = pending[-LARGEST:]
         return last
 
-    def _line(self, line: bytes, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _line(self, line: bytes, request: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         try:
             value = read_json(line[:LARGEST])
         except ValueError:
@@ -273,6 +273,6 @@ class Exchange:
             self.greeted = True
             assert self._child.stdin is not None
             with suppress(BrokenPipeError):
-                self._child.stdin.write((json.dumps(request()) + "\n").encode())
+                self._child.stdin.write((json.dumps(request(value)) + "\n").encode())
                 self._child.stdin.flush()
         return value

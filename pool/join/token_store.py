@@ -33,11 +33,15 @@ Replicate = Callable[[list[Path]], None]
 
 @dataclass(frozen=True)
 class TokenUse:
-    """A host that joined, or waits in the queue, by a token."""
+    """A host that joined, or waits in the queue, by a token.
+
+    :param key: its SSH host key, to which this use of the token is bound.
+    """
 
     name: str
     uuid: str
     time: float
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class TokenRecord:
 
     :param key: line of the public key.
     :param uses: number of hosts that may join by it; None: any number.
+    :param host: name of the only host that may join by it; empty: any host.
+    :param uuid: UUID of the only machine; empty: any machine with the name. ``mac`` likewise.
+    :param approval: whether an administrator approves each host before it is added.
+    :param denied: SSH host keys of hosts that an administrator denied.
     """
 
     id: str
@@ -55,24 +63,52 @@ class TokenRecord:
     uses: int | None = 1
     revoked: float | None = None
     used: tuple[TokenUse, ...] = ()
+    host: str = ""
+    uuid: str = ""
+    mac: str = ""
+    approval: bool = False
+    denied: tuple[str, ...] = ()
 
     def problem(self, now: float, host: JoiningHost | None = None) -> Problem | None:
         """Return why the token does not admit this host, or None.
 
-        :param host: a host that has used the token already may use it again.
+        :param host: a host that has used the token already may use it again, with the same key.
         """
+        if host is not None and (problem := self._host_problem(host)):
+            return problem
         if self.revoked is not None:
             return Problem("token", f"the join token {self.id} was revoked", NEW_HINT)
         if now >= self.expires:
             return Problem("expired", f"the join token {self.id} expired {span_text(now - self.expires)} ago", NEW_HINT)
         if self.uses is not None and len(self.used) >= self.uses and not (host and self.has(host)):
+            if host and any(use.name == host.name for use in self.used):
+                text = f"the join token {self.id} was used by {host.name} with another SSH host key"
+                return Problem("used-up", text, f"if the host was installed again, {NEW_HINT}")
             hosts = "one host" if self.uses == 1 else f"{self.uses} hosts"
-            return Problem("used-up", f"the join token {self.id} allows {hosts} and is used up", f"{NEW_HINT} --uses N")
+            return Problem("used-up", f"the join token {self.id} allows {hosts} and is used up", NEW_HINT)
+        return None
+
+    def _host_problem(self, host: JoiningHost) -> Problem | None:
+        """Return why this host was denied, or is not the one that the token was made for, or None.
+
+        The text does not name the other host: whoever has the token need not know.
+        """
+        if host.key in self.denied:
+            return Problem("denied", f"the pool's administrator denied {host.name}", "ask the administrator, and use a new token")
+        hint = f"use the token of this host, or {NEW_HINT} --host {host.name}"
+        if self.host and host.name != self.host:
+            return Problem("wrong-host", f"the join token {self.id} was made for another host than {host.name}", hint)
+        if self.uuid and host.uuid.lower() != self.uuid:
+            text = f"the join token {self.id} was made for another machine: its UUID is not that of {host.name}"
+            return Problem("wrong-host", text, hint)
+        if self.mac and self.mac not in host.macs:
+            text = f"the join token {self.id} was made for another machine: {host.name} has no network card with its MAC address"
+            return Problem("wrong-host", text, hint)
         return None
 
     def has(self, host: JoiningHost) -> bool:
-        """Whether this host has used the token."""
-        return any(use.name == host.name and use.uuid == host.uuid for use in self.used)
+        """Whether this host has used the token: the same machine, name and key."""
+        return bool(host.key) and any((use.name, use.uuid, use.key) == (host.name, host.uuid, host.key) for use in self.used)
 
 
 def span_text(seconds: float) -> str:
@@ -168,18 +204,26 @@ class TokenStore:
             problem = entry.problem(now, host)
             if problem is not None or entry.has(host):
                 return problem
-            changed = replace(entry, used=(*entry.used, TokenUse(host.name, host.uuid, round(now, 3))))
+            changed = replace(entry, used=(*entry.used, TokenUse(host.name, host.uuid, round(now, 3), host.key)))
             write_json(self.path(name), asdict(changed), 0o600)
         return None
+
+    def deny(self, name: str, key: str) -> None:
+        """Refuse the host with an SSH host key from now on; an unknown token is passed over."""
+        with self.lock():
+            entry = self.read(name)
+            if entry is not None and key not in entry.denied:
+                write_json(self.path(name), asdict(replace(entry, denied=(*entry.denied, key))), 0o600)
+                self._replicate([self.path(name)])
 
     def replicate(self, name: str) -> None:
         """Copy a token's record to the other master candidates."""
         self._replicate([self.path(name)])
 
-    def uuids(self) -> dict[str, str]:
-        """Return the UUID of the machine that joined last under each name."""
+    def keys(self) -> dict[str, str]:
+        """Return the SSH host key of the machine that joined last under each name."""
         uses = sorted((use for entry in self.records() for use in entry.used), key=lambda use: use.time)
-        return {use.name: use.uuid for use in uses}
+        return {use.name: use.key for use in uses}
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -217,7 +261,9 @@ def parse_record(value: Any) -> TokenRecord:
 
     :raises ValueError, KeyError, TypeError: when it is invalid.
     """
-    used = tuple(TokenUse(str(use["name"]), str(use["uuid"]), float(use["time"])) for use in value["used"])
+    used = tuple(
+        TokenUse(str(use["name"]), str(use["uuid"]), float(use["time"]), str(use.get("key", ""))) for use in value["used"]
+    )
     uses, revoked = value["uses"], value["revoked"]
     return TokenRecord(
         id=str(value["id"]),
@@ -227,4 +273,9 @@ def parse_record(value: Any) -> TokenRecord:
         uses=None if uses is None else int(uses),
         revoked=None if revoked is None else float(revoked),
         used=used,
+        host=str(value.get("host", "")),
+        uuid=str(value.get("uuid", "")),
+        mac=str(value.get("mac", "")),
+        approval=bool(value.get("approval", False)),
+        denied=tuple(str(key) for key in value.get("denied", ())),
     )

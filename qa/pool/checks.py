@@ -29,7 +29,7 @@ def pool_of_one(scenario: Scenario, pool: PoolLab, disks: PoolDisks) -> Stage:
 
 def prepare(scenario: Scenario, pool: PoolLab, disks: PoolDisks, folder: Path) -> dict[str, Any]:
     """Keep the first host of a pool as a snapshot in a stage's folder, with a token for any number of hosts."""
-    token = pool.succeed(1, "dom0ctl pool token create --uses any --ttl 30d 2>/dev/null").strip()
+    token = pool.succeed(1, "dom0ctl pool token create --any-host --uses any --ttl 30d 2>/dev/null").strip()
     scenario.secrets.append(token)
     pool.succeed(1, "sync")
     machine = pool.machines[1]

@@ -46,6 +46,7 @@ class FakePool:
         self._starts = 0
         files = {
             "etc/hostname": f"{MASTER}\n",
+            "etc/dom0kit/pool-networks": "10.78.0.0/16  # of the load generator's hosts\n",
             "run/dom0kit/image/manifest.json": json.dumps({"version": version, "packages": {"ganeti": "3.1.0~rc2-3"}}),
             "var/lib/ganeti/ssconf_cluster_name": f"{POOL}\n",
             "var/lib/ganeti/ssconf_master_node": f"{master}\n",
@@ -111,7 +112,8 @@ class FakePool:
         return run([str(self.root / "usr/bin/dom0ctl"), "pool", *words, "--root", str(self.root)], check=check, timeout=600)
 
     def token(self, *options: str, address: str = netns_commands.ADDRESS) -> str:
-        """Make a join token."""
+        """Make a join token, for any host unless the options name one."""
+        options = options if "--host" in options else ("--any-host", *options)
         text = self.command("token", "create", "--address", address, "--port", str(self.port), *options).output.strip()
         if not text.startswith("d0k1-"):
             raise ScenarioFailed(f"dom0ctl pool token create printed no join token, but {len(text)} characters")
@@ -136,9 +138,14 @@ def preflight(lab: Lab, token: str, *options: str, word: str = "ask", timeout: f
 
 
 def run_client(lab: Lab, token: str, options: Sequence[str], *, timeout: float = 1800) -> dict[str, Any]:
-    """Run the real client in a process of its own; the token is passed on its standard input. Return its result."""
+    """Run the real client in a process of its own; the token is passed on its standard input. Return its result.
+
+    A host has one SSH key in all of its processes; ``--keys FOLDER`` among the options gives it another one.
+    """
     lab.needs_site()
-    argv = netns_commands.inside(netns_commands.site_name(lab.namespace), [*CLIENT, *options])
+    argv = netns_commands.inside(
+        netns_commands.site_name(lab.namespace), [*CLIENT, "--keys", str(lab.work / "host-keys"), *options]
+    )
     result = run(argv, stdin=token + "\n", env={"PYTHONPATH": str(PROJECT)}, check=False, timeout=timeout)
     try:
         value = json.loads(result.output.splitlines()[-1])

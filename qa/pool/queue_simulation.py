@@ -6,7 +6,9 @@ Only the time, ssh and Ganeti's work are simulated. Run it by ``python -m qa.poo
 from __future__ import annotations
 
 import argparse
+import hashlib
 import heapq
+import json
 import random
 import statistics
 import sys
@@ -18,14 +20,15 @@ from typing import Any
 
 from dom0kit.units import human_seconds, table
 from pool.driver import JoiningHost
+from pool.join import openssh_keys
 from pool.join.client import parse_queued
-from pool.join.messages import host_to_json
 from pool.join.pool_facts import Member, PoolFacts
 from pool.join.queue import Queue, QueueEntry
+from pool.join.request_signing import Purpose, signed_request
 from pool.join.server import JoinServer
 from pool.join.token_store import TokenRecord, TokenStore
 
-NAME = "aaaabbbb"
+NAME, NONCE = "aaaabbbb", "0" * 32
 START = 1_800_000_000.0
 FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.1"),), True, "0.1.0", "ganeti 3.1.0")
 
@@ -69,7 +72,14 @@ class World:
         self.tokens, self.queue = TokenStore(root), Queue(root / "queue")
         self.tokens.add(TokenRecord(NAME, "ssh-ed25519 AAAA", START, START + 3600, hosts), START)
         self.server = JoinServer(
-            root, self.tokens, self.queue, lambda: FACTS, lambda address: True, self.wake, clock=lambda: self.now
+            root,
+            self.tokens,
+            self.queue,
+            lambda: FACTS,
+            lambda address: True,
+            self.wake,
+            clock=lambda: self.now,
+            verify=lambda key, text, signature: True,
         )
         self.outcome = Outcome()
         self.working: tuple[QueueEntry, str] | None = None
@@ -98,7 +108,7 @@ class World:
             joiner = JoiningHost(
                 f"h{number:04d}", (f"10.0.{number // 250}.{number % 250 + 1}",), "0.1.0", "ganeti 3.1.0", f"u{number}"
             )
-            said: dict[str, Any] = self.server.handle(NAME, "join", lambda: to_line(joiner, self.now))
+            said: dict[str, Any] = self.server.handle(NAME, "join", lambda: to_line(joiner, self.now), NONCE)
             self.outcome.requests.append(self.now)
             if "problem" in said:
                 self.outcome.refused.append(f"{joiner.name}: {said['problem']['text']}")
@@ -132,11 +142,23 @@ class World:
         self.wake()
 
 
+class Unsigned:
+    """A host's key without signatures: the simulated pool does not check them.
+
+    :ivar public: line of a public key that each host has for itself.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.public = openssh_keys.ed25519_line(hashlib.sha256(name.encode()).digest())
+
+    def sign(self, text: str) -> str:
+        """Return no signature."""
+        return ""
+
+
 def to_line(joiner: JoiningHost, now: float) -> bytes:
     """Return a request as it is sent."""
-    import json  # noqa: PLC0415
-
-    return json.dumps(host_to_json(joiner, now)).encode()
+    return json.dumps(signed_request(Unsigned(joiner.name), Purpose(NONCE, NAME, "join"), joiner, now)).encode()
 
 
 def simulate(hosts: int, each: float, lost: float, seed: int = 1) -> Outcome:

@@ -109,7 +109,7 @@ def ask(
     token: JoinToken | None = None,
     *,
     word: str = "ask",
-    request: Callable[[], dict[str, Any]] = lambda: {"name": "h1"},
+    request: Callable[[dict[str, Any]], dict[str, Any]] = lambda hello: {"name": "h1"},
     seconds: float = 300,
 ) -> dict[str, Any]:
     """Make one request with a token's key, by default the right one."""
@@ -126,7 +126,7 @@ def refusal(pool: Pool, token: JoinToken | None = None, **settings: Any) -> tupl
 
 
 def test_the_forced_command_hears_the_request_and_answers(pool: Pool) -> None:
-    heard = ask(pool, word="join", request=lambda: {"name": "grün", "clock": 12.5})
+    heard = ask(pool, word="join", request=lambda hello: {"name": "grün", "clock": 12.5})
     assert heard == {"heard": {"name": "grün", "clock": 12.5}, "argv": [pool.token.id], "word": "join"}
 
 
@@ -134,7 +134,7 @@ def test_the_request_is_made_when_the_pool_listens(pool: Pool) -> None:
     """Send the clock of the moment when the request arrives, however long the server needed."""
     pool.answer("import time\ntime.sleep(2)\nopen(__file__ + '.greeted', 'w').write('x')\n" + ECHO)
     flag = pool.program.with_name("answer.py.greeted")
-    assert ask(pool, request=lambda: {"greeted": flag.exists()})["heard"] == {"greeted": True}
+    assert ask(pool, request=lambda hello: {"greeted": flag.exists()})["heard"] == {"greeted": True}
 
 
 def test_the_key_is_private_and_gone_afterwards(pool: Pool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from fake_runner import FakeRunner
 
 from pool.host_access import LocalHost, ManagedHost
+from pool.join import openssh_keys
 
 
 @pytest.fixture
@@ -22,6 +23,7 @@ def access(tmp_path: Path, commands: FakeRunner) -> LocalHost:
     value = LocalHost(tmp_path, commands)
     value.write("usr/sbin/gnt-cluster", "#!")
     value.write("usr/share/dom0kit/ganeti/cron", "*/5 * * * * root ganeti-watcher\n")
+    value.write("etc/ssh/ssh_host_ed25519_key.pub", f"{openssh_keys.ed25519_line(b'h' * 32)} root@h1\n")
     value.write("etc/hostname", "h1.example.org\n")
     value.write("etc/hosts", "127.0.0.1\tlocalhost\n10.0.0.11\th1.example.org h1\n")
     return value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dom0kit import http_client
 from dom0kit.errors import UserError
-from dom0kit.machine_identity import machine_uuid
+from dom0kit.machine_identity import machine_macs, machine_uuid
 from dom0kit.process import QUERY_SECONDS
 from installer.command_log import Commands
 from installer.packages.package_store import mounted
@@ -44,6 +44,7 @@ def joining_host(state: State, addresses: tuple[str, ...]) -> JoiningHost:
         version=state.manifest.version,
         toolstack=dict(state.toolstacks).get(state.text("pool.toolstack"), state.text("pool.toolstack")),
         uuid=machine_uuid(),
+        macs=machine_macs(),
     )
 
 

@@ -12,7 +12,7 @@ from qa.checks.host_checks import need
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.checks import STAGE, check_master, check_member, prepare
-from qa.pool.pool_hosts import JOB, POOL, POOL_ADDRESS, SOURCES, PoolDisks, PoolLab, address, name, to_create, to_join
+from qa.pool.pool_hosts import JOB, POOL, POOL_ADDRESS, SOURCES, PoolDisks, PoolLab, address, mac, name, to_create, to_join
 from qa.pool.unattended import Site
 from qa.san import multipath_array
 from qa.scenario import Scenario
@@ -89,7 +89,7 @@ def test_pool_join_unattended(scenario: Scenario, pool: PoolLab, lab: Lab) -> No
     with ExitStack() as stack:
         for number in (1, 2):
             if number == 2:
-                token = pool.succeed(1, "dom0ctl pool token create 2>/dev/null").strip()
+                token = pool.succeed(1, f"dom0ctl pool token create --host {name(2)} --mac {mac(2)} 2>/dev/null").strip()
                 scenario.secrets.append(token)
                 site.token(token)
             disk, nic = site.blank(number)

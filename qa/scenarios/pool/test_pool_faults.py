@@ -148,7 +148,7 @@ def take_back(pool: PoolLab, number: int, *, master: int) -> None:
     need("another host is the master now" in lost["reason"], f"dom0ctl pool status on h{number}: {lost}")
     need(not watched(), "ganeti-watcher would start the daemons of a master that was replaced")
     # As an administrator would: again, if the host was late for Ganeti's limit.
-    again = f"gnt-node add --readd --no-ssh-key-check {name(number)}"
+    again = f"dom0ctl pool readd {name(number)}"
     pool.succeed(master, f"for turn in 1 2 3; do {again} && exit; done; exit 1", limit=3 * JOB)
     check_member(pool, number)
     pool.wait_until(number, watched, "the watcher of a host that was taken back", limit=JOB)

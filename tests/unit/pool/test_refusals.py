@@ -22,7 +22,7 @@ def test_every_reason_has_a_sentence_and_a_hint() -> None:
 
 def test_codes_by_retry() -> None:
     assert codes("wait") == ("unreachable", "busy", "moved")
-    assert codes("never") == ("pin", "token", "expired", "used-up", "version")
+    assert codes("never") == ("pin", "token", "expired", "used-up", "wrong-host", "denied", "version")
 
 
 def test_the_error_shows_the_code() -> None:

@@ -16,13 +16,16 @@ from pool.ganeti.driver import Ganeti
 from pool.ganeti.peers import connections
 from pool.ganeti.ssconf import read_ssconf
 from pool.host_access import LocalHost, ManagedHost
+from pool.join import openssh_keys
 from pool.join.messages import JoinRefused
+from pool.join.request_signing import Signer
 from pool.join.token import JoinToken
 
 NEW = create.NewPool("pool.example.org", "10.0.0.10")
 KEY = "ssh-rsa AAAAB3NzaC1yc2E root@h1"
 TOKEN = JoinToken(b"\2" + bytes(32), bytes(range(32)), ("10.0.0.10",), 22).write()
-HOST_1 = JoiningHost("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.1.0", "uuid")
+HOST_KEY = openssh_keys.ed25519_line(b"k" * 32)
+HOST_1 = JoiningHost("h2.example.org", ("10.0.0.12", "fd00::12"), "0.1.0", "ganeti 3.1.0", "uuid", key=HOST_KEY)
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +232,7 @@ def test_a_host_that_could_not_be_added_leaves_no_keys(in_pool: LocalHost, comma
     commands.acts["gnt-node add"] = cut_off
     commands.failing.add("gnt-node add")
     with pytest.raises(UserError, match="gnt-node add: Failure: it broke"):
-        add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+        add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", "", key=HOST_KEY), in_pool)
     assert in_pool.read("var/lib/ganeti/ganeti_pub_keys") == f"uuid-1 {KEY}\n"
 
 
@@ -286,13 +289,13 @@ def test_a_host_that_lacks_one_file_of_the_pool_is_found_out(in_pool: LocalHost,
 def test_a_host_is_added_by_its_name(in_pool: LocalHost, commands: FakeRunner) -> None:
     commands.outputs["gnt-node list"] = "h1.example.org\n"
     add_node.add(HOST_1, in_pool)
-    assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check h2.example.org"]
+    assert commands.ran("gnt-node add") == ["gnt-node add h2.example.org"]
 
 
 def test_a_host_that_the_pool_knows_comes_again(in_pool: LocalHost, commands: FakeRunner) -> None:
     in_pool.write("var/lib/ganeti/ganeti_pub_keys", f"uuid-1 {KEY}\nh2.example.org {KEY}\n")
     add_node.add(HOST_1, in_pool)
-    assert commands.ran("gnt-node add") == ["gnt-node add --no-ssh-key-check --readd h2.example.org"]
+    assert commands.ran("gnt-node add") == ["gnt-node add --readd h2.example.org"]
     assert "h2.example.org" not in in_pool.read("var/lib/ganeti/ganeti_pub_keys")
 
 
@@ -332,7 +335,7 @@ def test_a_host_missing_from_the_masters_names_is_added_after_they_are_renewed(i
     """Seen: "No SSH port information available for node", at each try, after Ganeti's daemon was late for the master itself."""
     commands.outputs["gnt-node list"] = "h1.example.org\nh2.example.org\nh3.example.org\n"
     in_pool.write("var/lib/ganeti/config.data", "{}")
-    add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+    add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", "", key=HOST_KEY), in_pool)
     order = [call.split()[0] for call in commands.calls if call.startswith(("python3 -c", "gnt-node add"))]
     assert order == ["python3", "gnt-node"]
     assert "--readd" in commands.ran("gnt-node add")[0]
@@ -365,12 +368,12 @@ def test_who_answers_late_is_asked_again(said: str) -> None:
 def test_only_the_master_adds(in_pool: LocalHost) -> None:
     make_pool(in_pool, master="h2.example.org")
     with pytest.raises(UserError, match=r"master of the pool .* is h2"):
-        add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", ""), in_pool)
+        add_node.add(JoiningHost("h3.example.org", ("10.0.0.13",), "", "", "", key=HOST_KEY), in_pool)
 
 
 def test_a_host_with_ipv6_alone_is_not_added(in_pool: LocalHost) -> None:
     with pytest.raises(UserError, match="no IPv4 address"):
-        add_node.add(JoiningHost("h3.example.org", ("fd00::13",), "", "", ""), in_pool)
+        add_node.add(JoiningHost("h3.example.org", ("fd00::13",), "", "", "", key=HOST_KEY), in_pool)
 
 
 class Talk:
@@ -380,7 +383,8 @@ class Talk:
         self.access, self.answer, self.words = access, answer, list[str]()
         self.files_come = True
 
-    def __call__(self, token: JoinToken) -> Talk:
+    def __call__(self, token: JoinToken, *, signer: Signer) -> Talk:
+        self.signer = signer
         return self
 
     def __enter__(self) -> Talk:
@@ -416,6 +420,7 @@ def test_a_join_from_its_question_to_its_daemons(access: LocalHost, commands: Fa
     said: list[str] = []
     Ganeti(access, SECOND, token=TOKEN, say=said.append, converse=talk).join(HOST_1)  # type: ignore[arg-type]
     assert talk.words == ["ask", "keys", "join"]
+    assert talk.signer.public == openssh_keys.ed25519_line(b"h" * 32), "the key that Ganeti does not replace"
     assert commands.calls[-1].startswith("systemctl start ganeti.target ganeti-noded.service ")
     assert "10.0.0.11\th1.example.org h1" in access.read("etc/hosts")
     assert not access.path(daemons.JOINING).exists()

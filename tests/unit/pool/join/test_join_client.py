@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pool.driver import JoiningHost, PoolAnswer, Problem
-from pool.join import client, queue, ssh_transport
+from pool.join import client, openssh_keys, queue, ssh_transport
 from pool.join.client import PoolClient, Progress, backoff_seconds, parse_queued, queue_text
 from pool.join.messages import (
     JoinRefused,
@@ -27,7 +27,17 @@ from pool.join.token import JoinToken
 
 HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
 TOKEN = JoinToken(b"\x03" + b"k" * 32, b"s" * 32, ("192.0.2.1", "192.0.2.2"))
+NONCE = "0" * 32
 Step = dict[str, Any] | JoinRefused
+
+
+class Key:
+    """A key whose signatures can be read."""
+
+    public = openssh_keys.ed25519_line(b"k" * 32)
+
+    def sign(self, text: str) -> str:
+        return f"signed {text}"
 
 
 def refused(code: str, text: str = "no", address: str = "") -> JoinRefused:
@@ -48,11 +58,11 @@ class Pool:
         self.seconds_each, self.now = 0.0, 0.0
 
     def send(
-        self, token: JoinToken, keys: object, address: str, word: str, request: Callable[[], dict[str, Any]]
+        self, token: JoinToken, keys: object, address: str, word: str, request: Callable[[dict[str, Any]], dict[str, Any]]
     ) -> dict[str, Any]:
         self.asked.append((address, word))
         self.now += self.seconds_each
-        self.sent.append(request())
+        self.sent.append(request({"hello": 1, "nonce": NONCE}))
         steps = self.script[address]
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, JoinRefused):
@@ -63,6 +73,7 @@ class Pool:
         return PoolClient(
             TOKEN,
             patience=patience,
+            signer=Key(),
             send=self.send,
             keys=lambda token: nullcontext(),
             clock=lambda: 1000.0,
@@ -80,7 +91,10 @@ def test_the_next_address_is_asked_when_the_first_is_not_there_and_first_from_th
         assert conversation.ask(HOST).accepted
         assert conversation.ask(HOST).master == "m1"
     assert [address for address, _ in pool.asked] == ["192.0.2.1", "192.0.2.2", "192.0.2.2"]
-    assert pool.sent[0]["clock"] == 1000.0
+    assert pool.sent[0]["signature"] == f"signed {pool.sent[0]['request']}"
+    request = json.loads(pool.sent[0]["request"])
+    assert (request["nonce"], request["token"], request["word"]) == (NONCE, TOKEN.id, "ask")
+    assert (request["host"]["clock"], request["host"]["key"]) == (1000.0, Key.public)
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,42 @@ from typing import Any
 
 import pytest
 
-from pool.driver import JoiningHost
+from dom0kit.errors import UserError
+from pool.driver import JoiningHost, Problem
 from pool.ganeti.facts import read_facts
-from pool.join.messages import host_to_json
+from pool.join import openssh_keys
 from pool.join.pool_facts import Member, PoolFacts
 from pool.join.queue import Queue
 from pool.join.queue_worker import run_worker
+from pool.join.request_signing import Purpose, signed_request
 from pool.join.server import JoinServer, read_line
 from pool.join.token_store import TokenRecord, TokenStore
 
 NOW = 1_800_000_000.0
 ID = "aaaabbbb"
-HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
+HOST_KEY, OTHER_KEY = (openssh_keys.ed25519_line(letter * 32) for letter in (b"a", b"b"))
+HOST = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1", key=HOST_KEY)
+NONCE = "0" * 32
 FACTS = PoolFacts("pool", "", "m1", "m1", (Member("m1", "192.0.2.11"), Member("m2", "192.0.2.12")), True, "0.1.0", "ganeti 3.1.0")
+
+
+@dataclass
+class Key:
+    """A key whose signatures can be read: the key and what it has signed."""
+
+    public: str
+
+    def sign(self, text: str) -> str:
+        return f"{self.public} {text}"
+
+
+def verify(key: str, text: str, signature: str) -> bool:
+    return signature == f"{key} {text}"
+
+
+def line_of(host: JoiningHost, word: str, name: str = ID, *, nonce: str = NONCE, clock: float = NOW) -> bytes:
+    """Return a request that the host has signed with its key."""
+    return json.dumps(signed_request(Key(host.key), Purpose(nonce, name, word), host, clock)).encode()
 
 
 @dataclass
@@ -34,6 +57,7 @@ class Office:
     facts: PoolFacts = FACTS
     woken: int = 0
     restarted: list[JoiningHost] = field(default_factory=list)
+    resolved: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.tokens = TokenStore(self.root)
@@ -53,9 +77,11 @@ class Office:
             self.wake,
             self.restarted.append,
             lambda: self.now,
+            lambda name: self.resolved,
+            verify,
         )
-        text = json.dumps(host_to_json(host, self.now)).encode() if line is None else line
-        return server.handle(name, word, lambda: text)
+        text = line_of(host, word, name, clock=self.now) if line is None else line
+        return server.handle(name, word, lambda: text, NONCE)
 
     def code(self, word: str, host: JoiningHost = HOST, **values: Any) -> str:
         said = self.say(word, host, **values)
@@ -138,7 +164,7 @@ def test_a_host_that_begins_anew_while_it_is_added_is_told_of_once(office: Offic
 def test_a_bad_host_costs_no_use_and_no_place(office: Office) -> None:
     assert office.code("join", replace(HOST, version="7.0")) == "version"
     assert office.queue.entries(NOW) == []
-    assert office.tokens.uuids() == {}
+    assert office.tokens.keys() == {}
     assert office.code("join") == ""
 
 
@@ -208,3 +234,103 @@ def test_ganeti_s_files(tmp_path: Path) -> None:
         "ganeti 3.1.0~rc2",
     )
     assert facts.is_master
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (line_of(HOST, "join", nonce="1" * 32), "another connection"),
+        (line_of(HOST, "ask"), "another word"),
+        (line_of(HOST, "join", "ccccdddd"), "another token"),
+        (line_of(replace(HOST, key=""), "join"), "no SSH host key"),
+        (json.dumps({"request": "{}", "signature": ""}).encode(), "not an object"),
+        (json.dumps({"request": "[]", "signature": ""}).encode(), "not an object"),
+        (json.dumps({"request": "{", "signature": ""}).encode(), "request is invalid"),
+        (json.dumps({"request": 1, "signature": None}).encode(), "not signed"),
+        (line_of(HOST, "join").replace(b"192.0.2.20", b"192.0.2.66", 1), "signature is not that"),
+        (json.dumps({"request": "{}", "signature": "x" * 60000}).encode(), "not an object"),
+    ],
+)
+def test_only_a_request_that_was_signed_for_this_connection_is_heard(office: Office, line: bytes, text: str) -> None:
+    said = office.say("join", line=line)["problem"]
+    assert (said["code"], text in said["text"]) == ("refused", True), said
+    assert office.queue.entries(NOW) == []
+
+
+def test_a_used_token_is_bound_to_the_key_that_used_it(office: Office) -> None:
+    office.say("join")
+    thief = replace(HOST, key=OTHER_KEY)
+    for word in ("ask", "keys", "join"):
+        said = office.say(word, thief)["problem"]
+        assert (said["code"], "another SSH host key" in said["text"]) == ("used-up", True)
+    assert office.code("join") == ""
+
+
+def test_nobody_else_fetches_a_hosts_result(office: Office) -> None:
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, None), NOW)
+    office.say("join", name="ccccdddd")
+    run_worker(office.queue, lambda host: None, lambda text: None, lambda: office.now)
+    assert "queued" in office.say("join", replace(HOST, key=OTHER_KEY), name="ccccdddd")["answer"]
+    assert "joined" in office.say("join", name="ccccdddd")["answer"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "code"),
+    [
+        ({"host": "h1"}, HOST, ""),
+        ({"host": "h1"}, replace(HOST, name="h2"), "wrong-host"),
+        ({"host": "h1", "uuid": "u1"}, replace(HOST, uuid="U1"), ""),
+        ({"host": "h1", "uuid": "u1"}, replace(HOST, uuid="u2"), "wrong-host"),
+        ({"host": "h1", "uuid": "u1"}, replace(HOST, uuid=""), "wrong-host"),
+        ({"host": "h1", "mac": "52:54:00:00:00:01"}, replace(HOST, macs=("52:54:00:00:00:02", "52:54:00:00:00:01")), ""),
+        ({"host": "h1", "mac": "52:54:00:00:00:01"}, replace(HOST, macs=("52:54:00:00:00:02",)), "wrong-host"),
+        ({"host": "h1", "mac": "52:54:00:00:00:01"}, HOST, "wrong-host"),
+    ],
+)
+def test_a_token_for_one_host_admits_no_other(office: Office, bound: dict[str, str], host: JoiningHost, code: str) -> None:
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, 1, **bound), NOW)  # type: ignore[arg-type]
+    assert [office.code(word, host, name="ccccdddd") for word in ("ask", "keys", "join")] == [code] * 3
+    assert len(office.queue.entries(NOW)) == (not code)
+
+
+def test_a_host_is_added_after_its_approval_alone(office: Office) -> None:
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, 2, approval=True), NOW)
+    queued = office.say("join", name="ccccdddd")["answer"]["queued"]
+    assert queued["approval"] is True
+    assert office.queue.take(NOW) is None
+    assert office.woken == 0
+    office.tokens.add(TokenRecord("eeeeffff", "ssh-ed25519 AAAA", NOW, NOW + 3600, 1), NOW)
+    behind = replace(HOST, name="h2", uuid="u2")
+    assert office.say("join", behind, name="eeeeffff")["answer"]["queued"]["place"] == 1, "it blocks no others"
+    host, token = office.queue.decide("h1", NOW)
+    assert (host.key, token) == (HOST_KEY, "ccccdddd")
+    assert "approval" not in office.say("join", name="ccccdddd")["answer"]["queued"]
+    added: list[str] = []
+    run_worker(office.queue, lambda host: added.append(host.name), lambda text: None, lambda: office.now)
+    assert added == ["h1", "h2"]
+
+
+def test_a_denied_host_stays_denied(office: Office) -> None:
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, None, approval=True), NOW)
+    office.say("join", name="ccccdddd")
+    host, token = office.queue.decide("h1", NOW, Problem("denied", "no"))
+    office.tokens.deny(token, host.key)
+    assert [office.code(word, name="ccccdddd") for word in ("join", "ask", "keys", "join")] == ["denied"] * 4
+    assert office.code("join", replace(HOST, key=OTHER_KEY), name="ccccdddd") == "", "another machine is decided on again"
+    with pytest.raises(UserError, match="no host h7 waits"):
+        office.queue.decide("h7", NOW)
+
+
+def test_a_name_outside_the_pools_domains_needs_a_token_for_this_host(office: Office) -> None:
+    office.facts = replace(FACTS, pool="pool.example.net", members=(Member("m1.example.net", "192.0.2.11"),), me="x", master="x")
+    host = replace(HOST, name="h1.dc2.example")
+    assert [p["code"] for p in office.say("ask", host)["answer"]["problems"]] == ["name"]
+    office.tokens.add(TokenRecord("ccccdddd", "ssh-ed25519 AAAA", NOW, NOW + 3600, 1, host=host.name), NOW)
+    assert office.say("ask", host, name="ccccdddd")["answer"]["problems"] == ()
+
+
+def test_a_name_that_has_other_addresses_is_refused(office: Office) -> None:
+    office.resolved = ("192.0.2.99",)
+    assert office.code("join") == "name"
+    office.resolved = ("192.0.2.20",)
+    assert office.code("join") == ""

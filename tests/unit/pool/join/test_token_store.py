@@ -13,8 +13,8 @@ from pool.join.token_store import KEPT, TokenRecord, TokenStore, keys_text
 NOW = 1_800_000_000.0
 ID, OTHER = "aaaabbbb", "ccccdddd"
 KEY = "ssh-ed25519 AAAA"
-ONE = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1")
-TWO = JoiningHost("h2", ("192.0.2.21",), "0.1.0", "ganeti 3.1.0", "u2")
+ONE = JoiningHost("h1", ("192.0.2.20",), "0.1.0", "ganeti 3.1.0", "u1", key="ssh-ed25519 ONE")
+TWO = JoiningHost("h2", ("192.0.2.21",), "0.1.0", "ganeti 3.1.0", "u2", key="ssh-ed25519 TWO")
 
 
 def entry(**values: object) -> TokenRecord:
@@ -33,7 +33,7 @@ def test_uses_hold_and_a_host_that_comes_again_has_its_use(tmp_path: Path) -> No
     assert code(store, TWO) == "used-up"
     assert code(store, ONE) == ""
     assert TokenStore(tmp_path).read(ID) == store.read(ID)
-    assert store.uuids() == {"h1": "u1"}
+    assert store.keys() == {"h1": "ssh-ed25519 ONE"}
 
 
 def test_another_machine_of_the_same_name_needs_a_use_of_its_own(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_page_that_tells_who_joined_stays(tmp_path: Path) -> None:
     store.add(entry(), NOW)
     code(store, ONE)
     store.add(entry(id=OTHER, expires=NOW + KEPT * 3), NOW + 3601 + KEPT)
-    assert store.uuids() == {"h1": "u1"}
+    assert store.keys() == {"h1": "ssh-ed25519 ONE"}
 
 
 @pytest.mark.parametrize("name", ["", "../../../etc/shadow", "AAAABBBB", "aaaabbbb/", "aaaabbb1"])
