@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dom0kit.arguments.paths import path
 from dom0kit.arguments.values import port
 from dom0kit.errors import UserError
+from dom0kit.fs import write_atomic
 from dom0kit.machine_identity import MAC
 from dom0kit.units import counted, table
 from pool.arguments import duration, whole
@@ -63,6 +64,10 @@ def _configure_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uuid", metavar="UUID", help="with --host: SMBIOS UUID of the only machine")
     parser.add_argument("--mac", metavar="MAC", help="with --host: MAC address of a network card of the only machine")
     parser.add_argument("--uses", metavar="N", help="with --any-host: number of hosts that may join, or 'any' (default: 1)")
+    parser.add_argument(
+        "--from", dest="inventory", type=path, metavar="INVENTORY", help="make a token for each host of an inventory that joins"
+    )
+    parser.add_argument("--output", type=path, metavar="FOLDER", help="with --from: folder to write the tokens' files to")
     parser.add_argument("--ttl", default="4h", metavar="TIME", help="time to live: 90s, 30m, 1h, 7d (default: %(default)s)")
     parser.add_argument(
         "--require-approval",
@@ -126,12 +131,44 @@ def token_for(host: str, machine_uuid: str = "", mac: str = "") -> TokenFor:
 
 def create(arguments: argparse.Namespace) -> int:
     """Run ``dom0ctl pool token create``."""
+    if arguments.inventory is not None:
+        return create_for_inventory(arguments)
+    if arguments.output is not None:
+        raise UserError("--output needs --from", "redirect standard output to a file: dom0ctl pool token create … >FILE")
     wanted, uses = _wanted(arguments)
     seconds = duration(arguments.ttl)
     facts = master_facts(arguments.root)
     text, entry = make_token(arguments, facts, wanted, uses, seconds)
     print(text)
     print(worth(entry, facts, seconds, addresses_of(arguments, facts)), file=sys.stderr)
+    return 0
+
+
+def create_for_inventory(arguments: argparse.Namespace) -> int:
+    """Create a token for each host of an inventory that joins a pool; files that are there already stay."""
+    from pool.token_requests import read_requests  # noqa: PLC0415 - a joining host need not wait for jinja2 and pydantic
+
+    if arguments.host is not None or arguments.any_host or arguments.uuid or arguments.mac or arguments.uses is not None:
+        raise UserError("--from names the hosts itself", "leave --host, --any-host, --uuid, --mac and --uses out")
+    if arguments.output is None:
+        raise UserError(
+            "--from needs --output FOLDER", "use a folder in RAM, such as /run/tokens, and remove it when it was copied"
+        )
+    seconds = duration(arguments.ttl)
+    wanted = [
+        (request.file, token_for(request.host, request.uuid, request.mac)) for request in read_requests(arguments.inventory)
+    ]
+    facts = master_facts(arguments.root)
+    for name, host in wanted:
+        file = arguments.output / name
+        if file.exists():
+            print(f"{file}: is there already, and stays", file=sys.stderr)
+            continue
+        text, entry = make_token(arguments, facts, host, 1, seconds)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(file, text + "\n", 0o600)
+        print(f"{file}: {worth(entry, facts, seconds, addresses_of(arguments, facts)).splitlines()[0]}", file=sys.stderr)
+    print(f"secrets: the machine that joins by one is root on every host of the pool {facts.pool}", file=sys.stderr)
     return 0
 
 

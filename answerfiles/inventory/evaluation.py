@@ -44,7 +44,7 @@ def evaluate(inventory: Inventory, host: Host, references: References, *, secret
     problems = [document.problem(error.path, error.text, "template") for error in errors]
     if not values:
         raise Faulty(problems)
-    values, unresolved = resolve(values, references, secrets=secrets)
+    values, unresolved = resolve(values, references, secrets=secrets, host=host.name)
     problems += [document.problem(wrong.path, wrong.text, "missing-file") for wrong in unresolved]
     known = [problem.field for problem in problems]
     try:

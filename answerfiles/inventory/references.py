@@ -114,16 +114,23 @@ def _is_secret(path: Place) -> bool:
     return any(shape.is_secret for shape in shapes)
 
 
-def resolve(values: Values, references: References, *, secrets: bool) -> tuple[Values, list[Unresolved]]:
+def host_reference(text: str, host: str) -> str:
+    """Return a reference with ``{host}`` replaced by the name of the host in the inventory."""
+    return text.replace("{host}", host)
+
+
+def resolve(values: Values, references: References, *, secrets: bool, host: str = "") -> tuple[Values, list[Unresolved]]:
     """Return a host's values with what they refer to, and the references that name nothing.
 
     :param secrets: put secrets in as well; SSH keys and scripts, which are none, are read always.
+    :param host: name of the host in the inventory, for ``{host}`` in references.
     """
     wrong = []
     keys: dict[int, list[str]] = {}
     for path, text in list(walk_strings(values)):
         if not is_reference(text):
             continue
+        text = host_reference(text, host) if host else text  # noqa: PLW2901 - the same reference, of this host
         try:
             if is_secret(path):
                 if secrets:
