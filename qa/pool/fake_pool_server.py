@@ -119,9 +119,12 @@ class FakePool:
             raise ScenarioFailed(f"dom0ctl pool token create printed no join token, but {len(text)} characters")
         return text
 
-    def enter_queue(self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61") -> int:
+    def enter_queue(
+        self, lab: Lab, token: str, *, name: str, uuid: str, address: str = "10.77.0.61", mac: str = "52:54:00:77:01:60"
+    ) -> int:
         """Let a host enter the queue and disconnect; return its place."""
-        reply = run_client(lab, token, ["--word", "join", "--once", "--name", name, "--uuid", uuid, "--address", address])
+        host = ["--name", name, "--uuid", uuid, "--address", address, "--mac", mac]
+        reply = run_client(lab, token, ["--word", "join", "--once", *host])
         if reply["problems"]:
             raise ScenarioFailed(f"{name} cannot enter the queue: {reply}")
         return int(reply["place"])
