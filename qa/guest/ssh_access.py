@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import IO
 
 from dom0kit.fs import write_json
+from dom0kit.polling import TimedOut
+from dom0kit.polling import poll as wait
 from dom0kit.process import environment, run
 from qa import timeouts
 from qa.lab.netns_commands import inside
@@ -36,6 +40,11 @@ BROKEN = ("kex_exchange_identification", "banner exchange", "closed by", "reset 
 """Parts of ssh's messages about a connection that was up and broke; a refusal, such as of a key, is none."""
 KEPT_SECONDS = 600
 """How long the client keeps a connection that nothing uses."""
+END_SECONDS = 30
+"""End of the process that keeps a connection, after it was told to.
+
+Kind: cap. Reason: it ends at once; a busy machine is given its time. Expiry: the end of the lab network names the process.
+"""
 
 
 @dataclass(frozen=True)
@@ -148,14 +157,25 @@ class Ssh(Guest):
         """
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="dom0kit-ssh-", dir="/tmp"))  # unix(7): a path has 107 bytes
-            atexit.register(self.close)
+            KEEPING.append(self)
         alive = {"ServerAliveInterval": "60", "ServerAliveCountMax": "5"}
         return {"ControlMaster": "auto", "ControlPath": f"{self._folder}/c", "ControlPersist": str(KEPT_SECONDS), **alive}
 
     def disconnect(self) -> None:
-        """End the connection that is kept, if there is one; the next command makes a new one."""
-        if self._folder and (self._folder / "c").exists():
-            run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={self._folder}/c", "guest"], check=False)
+        """End the connection that is kept, if there is one, and its process; the next command makes a new one."""
+        if not self._folder or not (self._folder / "c").exists():
+            return
+        found = re.search(r"pid=(\d+)", self._control("check"))
+        self._control("exit")
+        if found:  # it is in the lab's network, which must be empty at its end
+            command = Path("/proc", found[1], "cmdline")
+            with contextlib.suppress(TimedOut):
+                wait(lambda: not _command_line(command), END_SECONDS, 0.05, "the end of the kept connection's process")
+
+    def _control(self, verb: str) -> str:
+        """Ask the process that keeps the connection (ssh(1), ``-O``); return what it says."""
+        result = run(["ssh", "-F", "none", "-O", verb, "-o", f"ControlPath={self._folder}/c", "guest"], check=False)
+        return result.output + result.errors
 
     def close(self) -> None:
         """End the connection that is kept and remove its folder; also at the end of the process."""
@@ -163,6 +183,26 @@ class Ssh(Guest):
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+            KEEPING.remove(self)
+
+
+KEEPING: list[Ssh] = []
+"""The clients of this process that keep a connection."""
+
+
+@atexit.register
+def close_all() -> None:
+    """End all connections that are kept: at the end of a lab network, in which nothing may run then, and of the process."""
+    for client in list(KEEPING):
+        client.close()
+
+
+def _command_line(file: Path) -> bytes:
+    """Return a process's command line; empty when it has ended."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def broke(result: CommandResult) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from qa.errors import MachineStarved
 from qa.failure import last_good
+from qa.guest.ssh_access import close_all
 from qa.install.installed_disk import InstalledDisks
 from qa.interactive.command import add_watchers
 from qa.lab.lab import Lab
@@ -86,6 +87,7 @@ def lab(scenario: Scenario) -> Iterator[Lab]:
     """Make the scenario's own network; what does not end with it is a problem of the scenario."""
     with Lab(scenario.folder, scenario.work) as value:
         yield value
+        close_all()
         for machine in scenario.machines:
             machine.crash()
         scenario.problems += value.close()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from loop_devices import output
 
-from qa.guest.ssh_access import Credentials, Ssh, make
+from dom0kit.polling import poll
+from qa.guest.ssh_access import Credentials, Ssh, close_all, make
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sshd lets root in as root alone")
 ADDRESS = "127.0.0.1"
@@ -161,13 +162,20 @@ def test_a_command_that_began_is_not_sent_again(server: Server, tmp_path: Path) 
     guest.close()
 
 
+def closed(server: Server) -> int:
+    """Return how many connections ended without a log-in."""
+    return server.log.read_text(errors="replace").count("Connection closed by authenticating user")
+
+
 def test_a_key_that_is_refused_is_refused_once(server: Server) -> None:
     """A refusal is an answer, no broken connection."""
     (server.folder / "keys").write_text("")
     result = Ssh(server.credentials, server.port).execute("true")
     assert result.code == 255
     assert "Permission denied" in result.output
-    assert server.log.read_text(errors="replace").count("Connection closed by authenticating user") == 1
+    # The server writes its line when the client may have ended already.
+    poll(lambda: closed(server), 60, 0.05, "sshd's line on the connection that ended")
+    assert closed(server) == 1
 
 
 def test_nothing_is_left_of_a_closed_client(server: Server) -> None:
@@ -179,3 +187,24 @@ def test_nothing_is_left_of_a_closed_client(server: Server) -> None:
     guest.close()
     assert not Path(folder).exists()
     assert folder not in output("ps", "-eo", "args")
+
+
+def test_nothing_of_a_client_is_left_in_a_lab_network(server: Server) -> None:
+    """A lab network ends cleanly: the process that keeps a connection runs in its namespace."""
+    name = f"d0k-ssh-{os.getpid()}"
+    output("ip", "netns", "add", name)
+    try:
+        output("ip", "-n", name, "link", "set", "lo", "up")
+        config = server.folder / "config"
+        config.write_text(config.read_text().replace(f"Port {server.port}", "Port 22"))
+        argv = ["ip", "netns", "exec", name, "/usr/sbin/sshd", "-D", "-e", "-f", str(config)]
+        with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as inside:
+            Ssh(server.credentials, address=ADDRESS, netns=name).wait_for_login()
+            kept = set(output("ip", "netns", "pids", name).split())
+            close_all()
+            left = set(output("ip", "netns", "pids", name).split())
+            inside.terminate()
+        assert kept - left, "no connection was kept"
+        assert left <= {str(inside.pid)}, left
+    finally:
+        output("ip", "netns", "del", name)
