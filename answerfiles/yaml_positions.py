@@ -27,8 +27,9 @@ NO_BLANK = re.compile(r"\s*(?:- )?([A-Za-z_]\w*):[^\s:/]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
-_TYPOGRAPHY = re.compile("([\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb])|([\u2010-\u2015\u2212])[ \u00a0]|(\u00a0)")
-"""What word processors and web pages put where YAML has quotes, the dash of a list item, and blanks."""
+_TYPOGRAPHY = re.compile("([\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb])|([\u2010-\u2015\u2212])[ \u00a0]")
+"""What word processors and web pages put where YAML has quotes, and the dash of a list item."""
+_NO_BREAK = "\u00a0"
 
 UNQUOTED = "'{{' without quotes begins a mapping; write a template in quotes: \"{{ ... }}\""
 
@@ -94,14 +95,13 @@ def typography(event: Any) -> str:
     """Return what is wrong with an unquoted scalar that begins or ends with typographic characters; "" if nothing is."""
     if not event.value or event.style:
         return ""
-    if found := _TYPOGRAPHY.match(event.value):
-        quote, dash, _ = found.groups()
-        if quote:
-            return f"the typographic quote U+{ord(quote):04X} quotes nothing; write \" or '"
-        if dash:
-            return f"the dash U+{ord(dash):04X} begins no list item; write -"
-        return "a no-break space (U+00A0) is no blank of YAML; write a blank"
-    return "a no-break space (U+00A0) is no blank of YAML; write a blank" if event.value.endswith("\u00a0") else ""
+    quote, dash = found.groups() if (found := _TYPOGRAPHY.match(event.value)) else ("", "")
+    if quote:
+        return f"the typographic quote U+{ord(quote):04X} quotes nothing; write \" or '"
+    if dash:
+        return f"the dash U+{ord(dash):04X} begins no list item; write -"
+    no_break = event.value.startswith(_NO_BREAK) or event.value.endswith(_NO_BREAK)
+    return "a no-break space (U+00A0) is no blank of YAML; write a blank" if no_break else ""
 
 
 def _position(mark: Any) -> Position:

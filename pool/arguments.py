@@ -1,12 +1,26 @@
-"""Parse the values of command-line options."""
+"""Options that several verbs of ``dom0ctl pool`` have, and the values of options."""
 
 from __future__ import annotations
 
+import argparse
 import re
+from pathlib import Path
 
+from dom0kit.arguments.paths import path
 from dom0kit.errors import UserError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Add the hidden option that names another root folder, for test networks."""
+    parser.add_argument("--root", type=path, default=Path("/"), metavar="FOLDER", help=argparse.SUPPRESS)
+
+
+def add_list_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that prints a list."""
+    add_root(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def whole(text: str, least: int, most: int, option: str) -> int:

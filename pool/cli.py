@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dom0kit.arguments.paths import path
 from dom0kit.errors import UserError
 from dom0kit.process import COMMAND_SECONDS, run
 from dom0kit.units import table
 from pool import token_cli
+from pool.arguments import add_list_options, add_root
 from pool.driver import JoiningHost, Problem
 from pool.ganeti.facts import is_live, read_current_facts, resolve
 from pool.ganeti.peers import connections
 from pool.host_access import LocalHost
 from pool.join.admission import contact_address, place_problems
-from pool.join.queue import Queue, QueueEntry
+from pool.join.queue import HELD, Queue, QueueEntry
 from pool.join.queue_worker import UNIT, queue_folder, run_worker
 from pool.join.request_signing import fingerprint, new_nonce
 from pool.join.server import JoinServer, read_line
@@ -37,14 +37,14 @@ from pool.local_pool import as_root, token_store
 if TYPE_CHECKING:
     from dom0kit.cli import Add
 
-STATES = {"held": "waits for approval"}
+STATES = {HELD: "waits for approval"}
 """States of queue entries as the list shows them, where they differ."""
 
 
 def register(add: Add) -> None:
     """Register the subcommands."""
     token_cli.register(add)
-    add("pool queue", "list the hosts in the join queue", _configure_list, queue, example="dom0ctl pool queue")
+    add("pool queue", "list the hosts in the join queue", add_list_options, queue, example="dom0ctl pool queue")
     add(
         "pool approve",
         "let a host join that waits for approval",
@@ -77,24 +77,15 @@ def register(add: Add) -> None:
     add(
         "pool work",
         "add the hosts in the join queue to the pool; run by systemd",
-        _configure_root,
+        add_root,
         run_work,
         example="dom0ctl pool work",
         hidden=True,
     )
 
 
-def _configure_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=path, default=Path("/"), metavar="FOLDER", help=argparse.SUPPRESS)
-
-
-def _configure_list(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def _configure_name(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
+    add_root(parser)
     parser.add_argument("name", metavar="NAME", help="name of the host, as 'dom0ctl pool queue' prints it")
 
 
@@ -103,7 +94,7 @@ def _configure_readd(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_answer(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
+    add_root(parser)
     parser.add_argument("id", metavar="ID", help="ID of the token")
 
 

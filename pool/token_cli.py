@@ -18,7 +18,7 @@ from dom0kit.errors import UserError
 from dom0kit.fs import write_atomic
 from dom0kit.machine_identity import MAC
 from dom0kit.units import counted, table
-from pool.arguments import duration, whole
+from pool.arguments import add_list_options, add_root, duration, whole
 from pool.ganeti.facts import read_facts
 from pool.join import openssh_keys
 from pool.join.messages import NAME
@@ -46,19 +46,15 @@ def register(add: Add) -> None:
     add(
         "pool token list",
         "list join tokens: expiry, remaining uses, hosts",
-        _configure_list,
+        add_list_options,
         list_tokens,
         example="dom0ctl pool token list --json",
     )
     add("pool token revoke", "revoke a join token", _configure_revoke, revoke, example="dom0ctl pool token revoke k3q7abcd")
 
 
-def _configure_root(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=path, default=Path("/"), metavar="FOLDER", help=argparse.SUPPRESS)
-
-
 def _configure_create(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
+    add_root(parser)
     parser.add_argument("--host", metavar="NAME", help="host_name of the only host that may join by the token, once")
     parser.add_argument("--any-host", action="store_true", help="allow any host to join by the token")
     parser.add_argument("--uuid", metavar="UUID", help="with --host: SMBIOS UUID of the only machine")
@@ -87,13 +83,8 @@ def _configure_create(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _configure_list(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def _configure_revoke(parser: argparse.ArgumentParser) -> None:
-    _configure_root(parser)
+    add_root(parser)
     parser.add_argument("id", metavar="ID", help="ID of the token, as 'dom0ctl pool token list' prints it")
 
 
@@ -138,9 +129,10 @@ def create(arguments: argparse.Namespace) -> int:
     wanted, uses = _wanted(arguments)
     seconds = duration(arguments.ttl)
     facts = master_facts(arguments.root)
-    text, entry = make_token(arguments, facts, wanted, uses, seconds)
+    contact = addresses_of(arguments, facts)
+    text, entry = make_token(arguments, contact, wanted, uses, seconds)
     print(text)
-    print(worth(entry, facts, seconds, addresses_of(arguments, facts)), file=sys.stderr)
+    print(worth(entry, facts, seconds, contact), file=sys.stderr)
     return 0
 
 
@@ -159,15 +151,16 @@ def create_for_inventory(arguments: argparse.Namespace) -> int:
         (request.file, token_for(request.host, request.uuid, request.mac)) for request in read_requests(arguments.inventory)
     ]
     facts = master_facts(arguments.root)
+    contact = addresses_of(arguments, facts)
     for name, host in wanted:
         file = arguments.output / name
         if file.exists():
             print(f"{file}: is there already, and stays", file=sys.stderr)
             continue
-        text, entry = make_token(arguments, facts, host, 1, seconds)
+        text, entry = make_token(arguments, contact, host, 1, seconds)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomic(file, text + "\n", 0o600)
-        print(f"{file}: {worth(entry, facts, seconds, addresses_of(arguments, facts)).splitlines()[0]}", file=sys.stderr)
+        print(f"{file}: {worth(entry, facts, seconds, contact).splitlines()[0]}", file=sys.stderr)
     print(f"secrets: the machine that joins by one is root on every host of the pool {facts.pool}", file=sys.stderr)
     return 0
 
@@ -207,11 +200,14 @@ def addresses_of(arguments: argparse.Namespace, facts: PoolFacts) -> tuple[str, 
 
 
 def make_token(
-    arguments: argparse.Namespace, facts: PoolFacts, wanted: TokenFor, uses: int | None, seconds: int
+    arguments: argparse.Namespace, contact: tuple[str, ...], wanted: TokenFor, uses: int | None, seconds: int
 ) -> tuple[str, TokenRecord]:
-    """Create a token and store its record; return its text, which is a secret, and the record."""
+    """Create a token and store its record; return its text, which is a secret, and the record.
+
+    :param contact: addresses to contact the pool at.
+    """
     root, now = arguments.root, time.time()
-    token = JoinToken(host_key(root), secrets.token_bytes(32), addresses_of(arguments, facts), arguments.port)
+    token = JoinToken(host_key(root), secrets.token_bytes(32), contact, arguments.port)
     text = token.write()
     entry = TokenRecord(
         token.id,

@@ -32,7 +32,7 @@ REST = f"""
   writes these files, which it does on all hosts when a host joins or leaves, and before the node daemon
   starts, so that the master reaches a host that joins. In no pool they are empty.
 - Packets of guests do not pass it: the bridges are Open vSwitch's. Packets that are routed by dom0 do not
-  either; the host forwards none unless it is told to.
+  either; the host forwards none unless an administrator enables it.
 - The live system, the installer and the rescue system have no firewall; they listen on SSH alone, and
   only with `dom0kit.ssh`.
 

@@ -158,7 +158,7 @@ def _reserved_name(host: JoiningHost, facts: PoolFacts, *, named: bool) -> Probl
 
 
 def _resolved(host: JoiningHost, facts: PoolFacts, resolved: Sequence[str]) -> Problem | None:
-    """Refuse a name that has other addresses already: the pool would answer for somebody else's name."""
+    """Refuse a name that has other addresses already: the pool would answer for a name that is another machine's."""
     if facts.member(host.name) is not None or not resolved:
         return None
     used, old = contact_address(host), [text for text in resolved if ":" not in text]

@@ -26,10 +26,10 @@ from dom0kit.untrusted.values import number, read_json
 from pool.driver import JoiningHost, Problem
 from pool.join.messages import host_from_json, problem_from_json
 
-UNFINISHED = ("held", "waiting", "adding")
-NAME = re.compile(r"([0-9]{8})-([0-9a-f]{16})\.(held|waiting|adding|done|failed)")
 HELD = "held"
 """State of a host that waits for the approval of an administrator; it blocks no others."""
+UNFINISHED = (HELD, "waiting", "adding")
+NAME = re.compile(rf"([0-9]{{8}})-([0-9a-f]{{16}})\.({'|'.join(UNFINISHED)}|done|failed)")
 GRACE = 540.0
 """Wait for a host in the queue that is overdue.
 

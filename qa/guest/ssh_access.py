@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +39,15 @@ TRIES = 4
 """How often a command is sent whose connection broke before the command began."""
 BROKEN = ("kex_exchange_identification", "banner exchange", "closed by", "reset by", "mux_client", "Broken pipe")
 """Parts of ssh's messages about a connection that was up and broke; a refusal, such as of a key, is none."""
+BETWEEN_SECONDS = 2
+"""Pause before a command is sent again.
+
+Kind: pace. Reason: a guest that starts or is starved needs time. Expiry: the next try.
+"""
 KEPT_SECONDS = 600
 """How long the client keeps a connection that nothing uses."""
 END_SECONDS = 30
-"""End of the process that keeps a connection, after it was told to.
+"""End of the process that keeps a connection, after its exit was requested.
 
 Kind: cap. Reason: it ends at once; a busy machine is given its time. Expiry: the end of the lab network names the process.
 """
@@ -132,7 +138,7 @@ class Ssh(Guest):
             result, began = _run(argv, command, limit, mark=BEGAN)
             if began or not tries_left or not broke(result):
                 break
-            drain_all(2)
+            _pause(BETWEEN_SECONDS)
         return result
 
     def wait_for_login(self, *, limit: float = timeouts.COMMAND) -> None:
@@ -224,7 +230,6 @@ def run_and_drain(argv: Sequence[str], command: str, limit: float) -> CommandRes
 
 def _run(argv: Sequence[str], command: str, limit: float, *, mark: str = "") -> tuple[CommandResult, bool]:
     """Run a program as :func:`run_and_drain` does; send it a line when it has printed ``mark``; tell whether that was done."""
-    main = threading.current_thread() is threading.main_thread()
     stdin = subprocess.PIPE if mark else subprocess.DEVNULL
     begun = False
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -239,7 +244,7 @@ def _run(argv: Sequence[str], command: str, limit: float, *, mark: str = "") -> 
 
         try:
             what = f"end of the command {shlex.quote(command)} in the guest"
-            poll(ended, what, limit=limit, pause=lambda _: _wait_a_little(child, main=main))
+            poll(ended, what, limit=limit, pause=lambda _: _wait_a_little(child))
         finally:
             if child.poll() is None:
                 child.kill()
@@ -252,7 +257,7 @@ def _run(argv: Sequence[str], command: str, limit: float, *, mark: str = "") -> 
 
 
 def _send_line(stdin: IO[bytes]) -> bool:
-    """Send an empty line and close; False when nobody reads it."""
+    """Send an empty line and close; False when the program has ended."""
     try:
         stdin.write(b"\n")
         stdin.close()
@@ -261,8 +266,17 @@ def _send_line(stdin: IO[bytes]) -> bool:
     return True
 
 
-def _wait_a_little(child: subprocess.Popen[bytes], *, main: bool) -> None:
-    if main:
+def _reads_machines() -> bool:
+    """Whether this thread reads the machines' channels: only the main thread may."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _pause(seconds: float) -> None:
+    (drain_all if _reads_machines() else time.sleep)(seconds)
+
+
+def _wait_a_little(child: subprocess.Popen[bytes]) -> None:
+    if _reads_machines():
         pump_all(0.05)
     try:
         child.wait(0.05)

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from loop_devices import output
 
 from dom0kit.polling import poll
+from qa.guest import ssh_access
 from qa.guest.ssh_access import Credentials, Ssh, close_all, make
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sshd lets root in as root alone")
@@ -150,6 +152,16 @@ def test_a_connection_that_breaks_before_the_command_is_made_again(server: Serve
     with closing_at_first(server.port, 2) as port:
         guest = Ssh(server.credentials, port)
         assert guest.succeed("echo reached") == "reached"
+        guest.close()
+
+
+def test_another_thread_does_not_read_the_machines_meanwhile(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two readers of one console would get parts of the same lines."""
+    for name in ("drain_all", "pump_all"):
+        monkeypatch.setattr(ssh_access, name, lambda seconds: pytest.fail("read by another thread"))
+    with closing_at_first(server.port, 1) as port, ThreadPoolExecutor(1) as other:
+        guest = Ssh(server.credentials, port)
+        assert other.submit(guest.execute, "echo reached").result().output == "reached"
         guest.close()
 
 

@@ -20,7 +20,7 @@ from qa.vm.machine import Machine
 
 GUEST_ADDRESS = "10.77.0.90"
 CURL_REFUSED = 7
-"""Exit code of curl(1) when nobody takes the connection."""
+"""Exit code of curl(1) when the connection is refused."""
 PVH = """name = "guest1"
 type = "pvh"
 kernel = "/run/dom0kit/image/vmlinuz"

@@ -102,7 +102,7 @@ def client_result(pool: PoolLab, lab: Lab, token: str, options: list[str]) -> di
     "pool-join-impostor", firmware="bios", minutes=6, stage="pool", tags={"pool", "ganeti"}, lab=True, needs=("curl", "sshd")
 )
 def test_pool_join_impostor(scenario: Scenario, master: Machine, pool: PoolLab, pool_disks: PoolDisks, lab: Lab) -> None:
-    """Join while another machine answers at the joining host's address: the master sends it nothing, and adds nobody."""
+    """Join while another machine answers at the joining host's address: the master sends it nothing, and adds no host."""
     host = ["--name", name(2), "--address", address(2)]
     keys = client_result(pool, lab, pool_disks.token, ["--word", "keys", *host])["keys"]
     received = start_impostor(lab, scenario.work / "impostor", keys)
