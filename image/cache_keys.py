@@ -13,7 +13,7 @@ from pathlib import Path
 from image.recipe import Recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
-TRAVELLING = ("dom0kit", "answerfiles", "network", "pool", "installer", "firstboot", "programs")
+TRAVELLING = ("dom0kit", "answerfiles", "network", "pool", "installer", "firstboot", "upgrade", "programs")
 """The Python packages that the image contains."""
 
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}

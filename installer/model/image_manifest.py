@@ -44,6 +44,11 @@ class Manifest:
     names: ImageNames | None = None
 
     @property
+    def name(self) -> str:
+        """Return the image's name on a host: no two images share it, while several may have one version."""
+        return f"{self.version}-{self.id[:8]}"
+
+    @property
     def size(self) -> int:
         """Return the total size of the four files in bytes."""
         return sum(file.size for file in self.files)

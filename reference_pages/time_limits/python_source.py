@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reference_pages.time_limits.record import Limit, fields, value_text
 
-FOLDERS = ("dom0kit", "answerfiles", "installer", "firstboot", "pool")
+FOLDERS = ("dom0kit", "answerfiles", "installer", "firstboot", "upgrade", "pool")
 NAME = re.compile(r"(^|_)(SECONDS|MILLISECONDS|TIMEOUT|DEADLINE|PAUSE|TICK|GRACE|PATIENCE|INTERVAL|DELAY)($|_)")
 """A number with such a name is a time limit."""
 KEYWORDS = frozenset({"timeout", "seconds", "total", "patience", "busy", "pause", "delay", "interval", "poll_interval", "every"})

@@ -1,0 +1,1 @@
+"""Image versions of an installed host: staged, tried once, confirmed or left again."""
