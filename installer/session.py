@@ -208,7 +208,7 @@ def carry_out(plan: Plan, session: Session) -> None:
 
     def run_after(stage: str) -> None:
         session.environment["DOM0KIT_TARGET"] = str(done.system)
-        session.environment["DOM0KIT_ROOT"] = str(done.system / "state" / plan.manifest.version / "upper")
+        session.environment["DOM0KIT_ROOT"] = str(done.system / "state" / plan.manifest.name / "upper")
         session.run_scripts(stage)
 
     done.after = run_after

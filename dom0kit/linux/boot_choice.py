@@ -19,6 +19,7 @@ SIZE = 1024
 """Bytes of a block: GRUB writes no other size."""
 SECTOR = 512
 HEADER = b"# GRUB Environment Block\n"
+HINT = "write it again: dom0ctl image confirm"
 IMAGE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,72}")
 """The name of an image: :attr:`installer.model.image_manifest.Manifest.name`."""
 
@@ -46,10 +47,7 @@ def parse(data: bytes) -> Choice:
 
     :raises UserError: when it is no block, or does not say which image is confirmed.
     """
-    hint = "write it again: dom0ctl image confirm"
-    if len(data) != SIZE or not data.startswith(HEADER):
-        raise UserError(f"{PATH} is no environment block of GRUB", hint)
-    pairs = dict(line.split("=", 1) for line in data.decode("ascii", "replace").splitlines() if "=" in line and line[0] != "#")
+    pairs = values(data)
     try:
         choice = Choice(
             system=uuid.UUID(pairs["env_system"]),
@@ -59,11 +57,22 @@ def parse(data: bytes) -> Choice:
             left=int(pairs.get("env_left") or 0),
         )
     except (KeyError, ValueError) as error:
-        raise UserError(f"{PATH} is damaged: {error}", hint) from error
+        raise UserError(f"{PATH} is damaged: {error}", HINT) from error
     for name in (choice.image, choice.trial):
         if name and not IMAGE.fullmatch(name):
-            raise UserError(f"{PATH} names the image {name!r}, which is no image's name", hint)
+            raise UserError(f"{PATH} names the image {name!r}, which is no image's name", HINT)
     return choice
+
+
+def values(data: bytes) -> dict[str, str]:
+    """Return names and values of an environment block.
+
+    :raises UserError: when it is none.
+    """
+    if len(data) != SIZE or not data.startswith(HEADER):
+        raise UserError("the data is no environment block of GRUB", HINT)
+    lines = data.decode("ascii", "replace").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def to_bytes(choice: Choice) -> bytes:
@@ -74,11 +83,23 @@ def to_bytes(choice: Choice) -> bytes:
     for name in (choice.image, choice.trial):
         if name and not IMAGE.fullmatch(name):
             raise ValueError(f"{name!r} is no image's name")
-    lines = (
-        f"env_system={choice.system}\nenv_seq={choice.sequence}\nenv_image={choice.image}\n"
-        f"env_try={choice.trial}\nenv_left={choice.left}\n"
-    )
-    data = HEADER + lines.encode("ascii")
-    if len(data) > SECTOR:
-        raise ValueError(f"the choice has {len(data)} bytes, a sector has {SECTOR}")
+    pairs = {
+        "env_system": str(choice.system),
+        "env_seq": str(choice.sequence),
+        "env_image": choice.image,
+        "env_try": choice.trial,
+        "env_left": str(choice.left),
+    }
+    return block(pairs, most=SECTOR)
+
+
+def block(pairs: dict[str, str], *, most: int = SIZE) -> bytes:
+    """Return an environment block of GRUB.
+
+    :param most: bytes that header and values may take.
+    :raises ValueError: when they take more.
+    """
+    data = HEADER + "".join(f"{name}={value}\n" for name, value in pairs.items()).encode("ascii")
+    if len(data) > most:
+        raise ValueError(f"the environment block has {len(data)} bytes, {most} are allowed")
     return data.ljust(SIZE, b"#")

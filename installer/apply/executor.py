@@ -131,13 +131,17 @@ def wipe(action: actions.Wipe, work: Work) -> None:
 def finish(action: actions.Finish, work: Work) -> None:
     """Make the host bootable once everything is on the disk; the marker is the last file."""
     os.sync()
+    write_atomic(work.system / "images" / action.image / "boot.cfg", action.entry)
+    write_atomic(work.system / "boot/grub/host.env", action.settings)
+    for esp in action.esps:
+        grub.write_choice(esp, action.choice, work.commands)
     write_atomic(work.system / "boot/grub/grub.cfg", action.menu)
     warning = grub.set_boot_entries(action, work.commands)
     if warning:
         work.warnings.append(warning)
         work.commands.note(f"warning: {warning}")
-    image_copy.keep_logs(work.logs, work.system, action.version)
-    state = work.system / "state" / action.version
+    image_copy.keep_logs(work.logs, work.system, action.image)
+    state = work.system / "state" / action.image
     write_atomic(state / "installed.json", action.marker)
     sync_folder(state.parent)
     work.unmount()

@@ -30,7 +30,7 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
     :param image_root: the unmodified image; this system's own ``/etc`` may differ.
     :raises UserError: when the host could not find its root with it.
     """
-    upper = system / "state" / action.version / "upper"
+    upper = system / "state" / action.image / "upper"
     base = image_root if (image_root / "etc").is_dir() else Path("/")
     if action.maps:
         put(upper, host_initramfs.WWIDS, host_initramfs.wwids_text(action.maps, (base / host_initramfs.WWIDS).read_text()))
@@ -44,13 +44,13 @@ def write_host_part(action: WriteHostPart, system: Path, commands: Commands, ima
         iscsi_host_config.write(action.iscsi, upper, put)
     files = host_initramfs.collect(upper, base)
     refuse(problems(files, action))
-    initrd = system / "images" / action.version / action.initrd.name
+    initrd = system / "images" / action.image / action.initrd.name
     written = host_initramfs.write(initrd, action.initrd.size, action.initrd.sha256, host_initramfs.make(files, 0))
     # What is read back must come from the disk and not from memory.
     drop_cache(initrd)
     if host_initramfs.read(initrd, action.initrd.size) != files:
         raise UserError(f"{initrd} differs from what was written", "replace the disk or its cable, which lose data")
-    write_json(system / "state" / action.version / host_initramfs.RECORD, written.record(files))
+    write_json(system / "state" / action.image / host_initramfs.RECORD, written.record(files))
     commands.note(f"{initrd} has an overlay of {written.size - written.image_size} bytes: {', '.join(sorted(files))}")
 
 

@@ -89,7 +89,7 @@ def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) 
 
     :raises UserError: when the data read back differs.
     """
-    source, target = Path(action.folder), system / "images" / action.version
+    source, target = Path(action.folder), system / "images" / action.image
     target.mkdir(parents=True, exist_ok=True)
     total = sum(file.size for file in action.files) or 1
     before = 0
@@ -110,7 +110,7 @@ def copy_image(action: CopyImage, system: Path, step: Step, commands: Commands) 
 
 def write_state(action: WriteState, system: Path) -> None:
     """Create the overlay's folders, and write the answers to the path where the host reads them."""
-    state = system / "state" / action.version
+    state = system / "state" / action.image
     upper = state / "upper"
     (state / "work").mkdir(parents=True, exist_ok=True)
     etc = upper / "etc/dom0kit"
@@ -129,9 +129,9 @@ def write_state(action: WriteState, system: Path) -> None:
     sync_folder(state)
 
 
-def keep_logs(files: list[Path], system: Path, version: str) -> None:
+def keep_logs(files: list[Path], system: Path, image: str) -> None:
     """Copy the installation logs to the host; missing logs are skipped."""
-    log = system / "state" / version / "upper/var/log/dom0kit"
+    log = system / "state" / image / "upper/var/log/dom0kit"
     if not log.is_dir():
         return
     for file in files:

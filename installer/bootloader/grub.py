@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.fs import naming, sha256_file, write_atomic
+from dom0kit.linux import boot_choice
 from dom0kit.units import SECTOR
 from installer.bootloader import grub_bios, menus
 from installer.command_log import Commands
@@ -108,6 +109,21 @@ def write_esp(device: str, efi: Path, scratch: Path, commands: Commands) -> None
         commands(["mcopy", "-n", "-i", device, f"::/{file}", back], env=MTOOLS)
         if sha256_file(back) != expected:
             raise UserError(f"{file} on {device} differs from what was written", "replace the disk, which loses data")
+
+
+def write_choice(device: str, choice: bytes, commands: Commands) -> None:
+    """Write the choice of the image to an ESP that has none yet and verify it; on a host it is changed in place.
+
+    :raises UserError: when the data read back differs.
+    """
+    with tempfile.TemporaryDirectory(prefix="dom0kit-choice-") as name:
+        new, back = Path(name) / "new", Path(name) / "back"
+        new.write_bytes(choice)
+        commands(["mcopy", "-o", "-i", device, new, f"::/{boot_choice.PATH}"], env=MTOOLS)
+        commands(["blockdev", "--flushbufs", device])
+        commands(["mcopy", "-n", "-i", device, f"::/{boot_choice.PATH}", back], env=MTOOLS)
+        if back.read_bytes() != choice:
+            raise UserError(f"{boot_choice.PATH} on {device} differs from what was written", "replace the disk, which loses data")
 
 
 def write_bios(target: BootTarget, core: bytes, early_config: str) -> None:

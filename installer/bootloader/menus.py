@@ -9,6 +9,7 @@ from typing import Literal
 import jinja2
 
 from answerfiles.model import Dom0, SerialConsole
+from dom0kit.linux import boot_choice
 from dom0kit.units import MIB, SECTOR
 from installer.model import partition_layout
 from installer.model.image_manifest import Manifest
@@ -19,7 +20,7 @@ SERIAL = SerialConsole()
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _render(name: str, **values: object) -> str:
+def _render(template: str, **values: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -28,7 +29,7 @@ def _render(name: str, **values: object) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 -- the output is a GRUB script, HTML escapes would break it
     )
-    return environment.get_template(name).render(**values)
+    return environment.get_template(template).render(**values)
 
 
 UNITS = {"com1": 0, "com2": 1}
@@ -39,26 +40,43 @@ EARLY_SECTOR = (partition_layout.HEAD + partition_layout.CORE) // SECTOR - 1
 """The last sector of the BIOS boot partition, of 512 bytes from the start of the disk."""
 
 
-def installed_menu(
-    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", additional: str = ""
-) -> str:
-    """Return the ``grub.cfg`` of an installed host, for BIOS and UEFI.
+def host_menu() -> str:
+    """Return the ``grub.cfg`` of an installed host, for BIOS and UEFI: the same text on all hosts, for all images."""
+    return (TEMPLATES / "host.cfg").read_text()
+
+
+def image_entry(manifest: Manifest) -> str:
+    """Return an image's ``boot.cfg``: its entries of the menu, which take what is the host's own from :func:`host_menu`."""
+    folder = f"/images/{manifest.name}"
+    return _render(
+        "boot.cfg.j2",
+        product=manifest.product,
+        version=manifest.version,
+        name=manifest.name,
+        folder=folder,
+        arguments=f"boot=dom0kit dom0kit.image=$host_source:{folder} $host_root dom0kit.state=/state/{manifest.name}",
+    )
+
+
+def host_settings(
+    manifest: Manifest, system: uuid.UUID, dom0: Dom0 = DOM0, serial: Serial = SERIAL, *, device: str = "", mirror: bool = False
+) -> bytes:
+    """Return the host's own settings for its boot menu, ``host.env``: an environment block of GRUB.
 
     :param device: the system partition's device in place of the UUID: on a multipath map, an initramfs that does not know the
         map must find nothing, while the UUID would lead it to one of the paths.
-    :param additional: additional kernel arguments of this host.
+    :param mirror: whether another disk has a copy of the choice.
     """
-    return _render(
-        "grub.cfg.j2",
-        product=manifest.product,
-        version=manifest.version,
-        uuid=str(system),
-        source=f"dev:{device}" if device else f"uuid:{system}",
-        additional=f" {additional}" if additional else "",
-        dom0_memory=dom0_memory_mib(manifest, dom0),
-        dom0_cpus=dom0.cpus,
-        **serial_words(serial),
-    )
+    words = serial_words(serial)
+    values = {
+        "host_source": f"dev:{device}" if device else f"uuid:{system}",
+        "host_memory": dom0_memory_mib(manifest, dom0),
+        "host_cpus": dom0.cpus or "",
+        "host_port": words["port"],
+        "host_speed": words["speed"] or "",
+        "host_mirror": "yes" if mirror else "no",
+    }
+    return boot_choice.block({name: str(value) for name, value in values.items()})
 
 
 def unfinished_menu(manifest: Manifest, serial: Serial = SERIAL) -> str:

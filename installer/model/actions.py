@@ -146,7 +146,7 @@ class CopyImage:
     """Copy the image files; each is read back and compared with the manifest."""
 
     folder: str
-    version: str
+    image: str
     files: tuple[ImageFile, ...]
     title: str = field(default="copy the image", init=False)
 
@@ -155,7 +155,7 @@ class CopyImage:
 class WriteState:
     """Write the host's state: the overlay's folders, the answers, and mdadm.conf ("" without a mirror)."""
 
-    version: str
+    image: str
     host_json: str = field(repr=False)
     mdadm_conf: str = ""
     title: str = field(default="write the host's state", init=False)
@@ -185,7 +185,7 @@ class AddPackages:
     :param files: current paths of the files, in the same order.
     """
 
-    version: str
+    image: str
     kernel: str
     packages: tuple[Package, ...]
     files: tuple[str, ...]
@@ -204,7 +204,7 @@ class WriteHostPart:
     :param iscsi: iSCSI sessions that the host must know; None for none.
     """
 
-    version: str
+    image: str
     initrd: ImageFile
     maps: tuple[str, ...]
     needed: tuple[str, ...]
@@ -244,10 +244,19 @@ class BootEntry:
 
 @dataclass(frozen=True)
 class Finish:
-    """Write the final menu, the firmware's boot entries in order (UEFI), then the completion marker."""
+    """Write the boot menu, the choice of the image, the firmware's boot entries in order (UEFI), then the completion marker.
 
-    version: str
+    :param image: the image's name.
+    :param menu: ``grub.cfg``; ``entry`` is the image's ``boot.cfg``, ``settings`` the host's own values for both.
+    :param choice: the environment block for each of ``esps``.
+    """
+
+    image: str
     menu: str
+    entry: str
+    settings: bytes
+    choice: bytes
+    esps: tuple[str, ...]
     entries: tuple[BootEntry, ...]
     marker: str
     title: str = field(default="make it bootable", init=False)

@@ -9,9 +9,10 @@ from dom0kit.units import GIB, MIB, human_bytes
 
 BIOS_GRUB, ESP, SYSTEM, GUESTS = 1, 2, 3, 4
 
-ESP_SIZE = 256 * MIB
+ESP_SIZE = 1 * GIB
+ESP_LEAST = 256 * MIB
 # FAT32 needs 65525 clusters; with sectors of 4096 bytes, 256 MiB has slightly fewer.
-ESP_SIZE_4K = 260 * MIB
+ESP_LEAST_4K = 260 * MIB
 SYSTEM_SIZE = 10 * GIB
 SYSTEM_LEAST = 6 * GIB
 GUESTS_LEAST = 1 * GIB
@@ -56,14 +57,9 @@ class DoesNotFit(Exception):
         self.need = need
 
 
-def esp_size(sector: int) -> int:
-    """Return the ESP's size in bytes for a logical sector size in bytes."""
-    return ESP_SIZE if sector == 512 else ESP_SIZE_4K
-
-
-def before_system(sector: int) -> int:
-    """Return the offset of the system partition in bytes."""
-    return HEAD + CORE + esp_size(sector)
+def esp_least(sector: int) -> int:
+    """Return the ESP's least size in bytes for a logical sector size in bytes."""
+    return ESP_LEAST if sector == 512 else ESP_LEAST_4K
 
 
 def least_size(sector: int, *, guests: bool) -> int:
@@ -72,13 +68,14 @@ def least_size(sector: int, *, guests: bool) -> int:
     :param sector: logical sector size in bytes.
     :param guests: whether there is a partition for guests.
     """
-    return before_system(sector) + SYSTEM_LEAST + (GUESTS_LEAST if guests else 0) + TAIL
+    return HEAD + CORE + esp_least(sector) + SYSTEM_LEAST + (GUESTS_LEAST if guests else 0) + TAIL
 
 
 def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirror: bool = False) -> tuple[Partition, ...]:
     """Return the partitions for a disk.
 
-    The system gets 10 GiB; on a small disk it shrinks to 6 GiB so that the guests keep at least 1 GiB.
+    The system gets 10 GiB and the ESP 1 GiB. On a disk that is too small for both, the ESP gets the least that FAT32 needs, and
+    the system shrinks to 6 GiB so that the guests keep at least 1 GiB.
 
     :param disk_size: bytes.
     :param sector: logical sector size in bytes.
@@ -87,9 +84,10 @@ def lay_out(disk_size: int, sector: int, *, guests: bool, seed: uuid.UUID, mirro
     :param seed: seed of the partitions' GUIDs.
     :raises DoesNotFit: when the disk is too small.
     """
-    esp, first = esp_size(sector), before_system(sector)
-    space = (disk_size - TAIL) // MIB * MIB - first
     reserve = GUESTS_LEAST if guests else 0
+    space = (disk_size - TAIL) // MIB * MIB - HEAD - CORE
+    esp = ESP_SIZE if space >= ESP_SIZE + SYSTEM_SIZE + reserve else esp_least(sector)
+    space -= esp
     system = min(SYSTEM_SIZE, space - reserve)
     if system < SYSTEM_LEAST:
         raise DoesNotFit(least_size(sector, guests=guests))

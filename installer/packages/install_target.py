@@ -22,13 +22,13 @@ missing in the initramfs: a look-up then ends at a missing file instead of an un
 ROOT = rf"""
 # In its own namespace: all mounts and processes end with it.
 set -e
-system=$1 version=$2 kernel=$3
+system=$1 image=$2 kernel=$3
 top=/run/dom0kit/host
 mkdir -p $top
 mount -t tmpfs none $top
 mkdir $top/image $top/root
-mount -t squashfs -o ro,loop "$system/images/$version/dom0.squashfs" $top/image
-state=$system/state/$version
+mount -t squashfs -o ro,loop "$system/images/$image/dom0.squashfs" $top/image
+state=$system/state/$image
 mount -t overlay -o "lowerdir=$top/image,upperdir=$state/upper,workdir=$state/work" none $top/root
 mount -t proc proc $top/root/proc
 mount -t sysfs -o ro sysfs $top/root/sys
@@ -51,7 +51,7 @@ def add(action: AddPackages, system: Path, commands: Commands) -> None:
     :param system: mount point of the system's file system.
     :raises UserError: when dpkg fails, although it succeeded in the installer.
     """
-    state = system / "state" / action.version
+    state = system / "state" / action.image
     folder = state / KEPT
     folder.mkdir(parents=True, exist_ok=True)
     for source, package in zip(action.files, action.packages, strict=True):
@@ -65,7 +65,7 @@ def add(action: AddPackages, system: Path, commands: Commands) -> None:
     kernel = action.kernel if any(package.modules for package in action.packages) else ""
     words = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c", ROOT, "sh"]
     try:
-        commands([*words, system, action.version, kernel], env=QUIET, timeout=DPKG_SECONDS)
+        commands([*words, system, action.image, kernel], env=QUIET, timeout=DPKG_SECONDS)
     except CommandFailed as error:
         raise UserError("the packages cannot be installed on the host", "see the log for the output of dpkg") from error
 

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from answerfiles.model import AllPathsDown, Answers
+from dom0kit.linux import boot_choice
 from dom0kit.units import GIB, MIB
 from installer.bootloader import menus
 from installer.bootloader.grub import LABEL, SECOND_LABEL
@@ -118,10 +119,13 @@ def disk_wwid(disk: Disk) -> str:
     return disk.path.removeprefix("/dev/mapper/")
 
 
-def boot_menu(manifest: Manifest, identity: uuid.UUID, answers: Answers, disks: tuple[Disk, ...]) -> str:
-    """Return the host's ``grub.cfg``; on a multipath map it names the map."""
+def host_settings(job: Job) -> bytes:
+    """Return the host's own settings of its boot menu; on a multipath map they name the map."""
+    disks, answers = job.disks, job.answers
     device = partition_path(disks[0].path, partition_layout.SYSTEM) if len(disks) == 1 and disks[0].kind == "mpath" else ""
-    return menus.installed_menu(manifest, identity, answers.dom0, answers.serial_console, device=device)
+    return menus.host_settings(
+        job.manifest, job.options.identity, answers.dom0, answers.serial_console, device=device, mirror=len(disks) > 1
+    )
 
 
 def boot_entries(disks: tuple[Disk, ...]) -> tuple[actions.BootEntry, ...]:
@@ -198,8 +202,8 @@ def list_actions(job: Job) -> tuple[Action, ...]:
         actions.MakeArrays(job.arrays) if job.arrays else None,
         file_systems(job),
         boot_loaders(job),
-        actions.CopyImage(options.image, manifest.version, manifest.files),
-        actions.WriteState(manifest.version, job.answers.to_json(reveal=True), mdadm_conf(job.arrays)),
+        actions.CopyImage(options.image, manifest.name, manifest.files),
+        actions.WriteState(manifest.name, job.answers.to_json(reveal=True), mdadm_conf(job.arrays)),
         add_packages(job),
         volume_group(job),
         host_part(job),
@@ -270,7 +274,7 @@ def add_packages(job: Job) -> actions.AddPackages | None:
         return None
     named = tuple(replace(package, file=package.file_name) for package in job.options.packages)
     files = tuple(package.file for package in job.options.packages)
-    return actions.AddPackages(job.manifest.version, job.options.kernel, named, files)
+    return actions.AddPackages(job.manifest.name, job.options.kernel, named, files)
 
 
 def early_packages(job: Job) -> actions.AddPackages | None:
@@ -294,15 +298,19 @@ def host_part(job: Job) -> actions.WriteHostPart | None:
     on_maps = any(disk.kind == "mpath" for disk in of_group)
     initrd = next(file for file in job.manifest.files if file.name == "initrd.img")
     group = job.answers.volume_group() if on_maps else None
-    return actions.WriteHostPart(job.manifest.version, initrd, maps, needed, group, policy, early, iscsi)
+    return actions.WriteHostPart(job.manifest.name, initrd, maps, needed, group, policy, early, iscsi)
 
 
 def finish(job: Job) -> actions.Finish:
     """Write the boot menu, the firmware's boot entries, and the completion marker."""
     manifest = job.manifest
     return actions.Finish(
-        version=manifest.version,
-        menu=boot_menu(manifest, job.options.identity, job.answers, job.disks),
+        image=manifest.name,
+        menu=menus.host_menu(),
+        entry=menus.image_entry(manifest),
+        settings=host_settings(job),
+        choice=boot_choice.to_bytes(boot_choice.Choice(job.options.identity, 1, manifest.name)),
+        esps=members(job.disks, partition_layout.ESP),
         entries=boot_entries(job.disks) if job.facts.firmware == "uefi" else (),
         marker=completion_marker(manifest, job.answers, job.facts, job.options.order, job.options.clock),
     )

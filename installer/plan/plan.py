@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from answerfiles.model import Answers, Network
 from answerfiles.model.network_checks import ports
+from dom0kit.linux import boot_choice
 from dom0kit.units import human_bytes, table
 from installer.model import partition_layout, refusals
 from installer.model.actions import Action, Array
@@ -17,7 +19,7 @@ from installer.model.hardware import Disk, Facts, state
 from installer.model.image_manifest import Manifest
 from installer.model.partition_layout import DoesNotFit, Partition, lay_out
 from installer.plan import preconditions
-from installer.plan.build_actions import Job, Options, boot_menu, list_actions, mirrored, pool_metadata, seeds
+from installer.plan.build_actions import Job, Options, host_settings, list_actions, mirrored, pool_metadata, seeds
 from installer.plan.console import with_console
 from installer.plan.host_name import name_host, named
 from installer.plan.own_installation import OwnInstallation, firmware_warnings, keep_own
@@ -57,7 +59,7 @@ class Plan:
     volume_group: str | None
     thin: bool
     finish: str
-    menu: str
+    boot_settings: bytes
     answers: str
     actions: tuple[Action, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ class Plan:
             "volume_group": self.volume_group,
             "thin": self.thin,
             "packages": [package.to_json() for package in self.packages],
-            "grub_cfg": self.menu,
+            "boot_settings": boot_choice.values(self.boot_settings),
             "host_json": json.loads(self.answers),
             "actions": list(self.steps),
             "question": self.question.describe() if self.question else None,
@@ -219,6 +221,7 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     resolved = named(resolve(answers, uplinks), naming)
     if problems := iscsi_host_config.card_problems(facts, chosen, resolved):
         raise PlanError(problems)
+    job = Job(facts, resolved, manifest, options, chosen, tables)
     return Plan(
         host_name=naming.name,
         name_source=naming.source,
@@ -234,19 +237,22 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
         volume_group=answers.volume_group(),
         thin=pool_metadata(answers, tables[0], chosen) is not None,
         finish=answers.finish,
-        menu=boot_menu(manifest, options.identity, answers, chosen.system),
+        boot_settings=host_settings(job),
         answers=resolved.to_json(),
-        actions=list_actions(Job(facts, resolved, manifest, options, chosen, tables)),
-        warnings=(
-            *([naming.warning] if naming.warning else []),
-            *firmware_warnings(facts, chosen),
-            *preconditions.list_warnings(facts, answers, manifest, chosen, uplinks),
-            *iscsi_host_config.warnings(iscsi_host_config.make_part(facts, chosen, resolved)),
-            *iscsi_host_config.idle_cards(facts, resolved),
-        ),
+        actions=list_actions(job),
+        warnings=(*([naming.warning] if naming.warning else []), *list_warnings(job, uplinks)),
         packages=options.packages,
         question=make_admission_check(resolved, uplinks),
     )
+
+
+def list_warnings(job: Job, uplinks: tuple[Uplink, ...]) -> Iterator[str]:
+    """Yield what will work badly later, without preventing the installation."""
+    facts, answers, chosen = job.facts, job.answers, job.chosen
+    yield from firmware_warnings(facts, chosen)
+    yield from preconditions.list_warnings(facts, answers, job.manifest, chosen, uplinks)
+    yield from iscsi_host_config.warnings(iscsi_host_config.make_part(facts, chosen, answers))
+    yield from iscsi_host_config.idle_cards(facts, answers)
 
 
 def make_tables(

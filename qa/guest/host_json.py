@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from dom0kit.linux import boot_choice
 from dom0kit.process import run
 from dom0kit.units import MIB
 from qa.errors import ScenarioFailed
@@ -70,29 +71,34 @@ def read_host_file(disk: Path, work: Path) -> dict[str, Any]:
 def boot_words(disk: Path, work: Path) -> str:
     """Return the kernel arguments that name image, partition and state of an installed disk, from the host's boot menu.
 
-    GRUB's variable for the partition that it started from gets its value here, as the menu gets it from GRUB's ``probe``.
+    GRUB's variables get the values here that the menu gives them.
 
     :raises ScenarioFailed: when the menu has none.
     """
     volume = copy_out(disk, work / f"{disk.stem}.system", *partition(disk, SYSTEM))
-    menu = _debugfs(volume, "cat /boot/grub/grub.cfg")
+    images = re.findall(r"^/\d+/\d+/\d+/\d+/(\d[^/]*)/", _debugfs(volume, "ls -p /images"), re.MULTILINE)
+    if not images:
+        raise ScenarioFailed(f"{disk.name} has no image: {_debugfs(volume, 'ls -p /images')}")
+    entry = _debugfs(volume, f"cat /images/{images[0]}/boot.cfg")
+    settings = boot_choice.values(_debugfs(volume, "cat /boot/grub/host.env").encode())
     volume.unlink()
     output = run(["sgdisk", f"--info={SYSTEM}", disk]).output
     guid = re.search(r"Partition unique GUID: (\S+)", output)
     if not guid:
         raise ScenarioFailed(f"partition {SYSTEM} of {disk.name} has no GUID: {output}")
-    return words_of_menu(menu, guid.group(1).lower())
+    return words_of_menu(entry, settings, guid.group(1).lower())
 
 
-def words_of_menu(menu: str, partition_uuid: str) -> str:
-    """Return the kernel arguments of the first entry that name image, partition and state.
+def words_of_menu(entry: str, settings: dict[str, str], partition_uuid: str) -> str:
+    """Return the kernel arguments of an image's entry that name image, partition and state.
 
-    :raises ScenarioFailed: when the menu has none, or one with a variable of GRUB that has no value here.
+    :raises ScenarioFailed: when the entry has none, or one with a variable of GRUB that has no value here.
     """
-    found = re.search(r"boot=dom0kit dom0kit\.image=\S+( dom0kit\.partition=\S+)? dom0kit\.state=\S+", menu)
+    found = re.search(r"boot=dom0kit dom0kit\.image=\S+ \$host_root dom0kit\.state=\S+", entry)
     if not found:
-        raise ScenarioFailed(f"the boot menu names no image: {menu}")
-    words = found.group(0).replace("$partition", partition_uuid)
+        raise ScenarioFailed(f"the boot menu names no image: {entry}")
+    words = found.group(0).replace("$host_source", settings["host_source"])
+    words = words.replace("$host_root", f"dom0kit.partition={partition_uuid}")
     if "$" in words:
         raise ScenarioFailed(f"the boot menu has variables of GRUB without a value here: {words}")
     return words

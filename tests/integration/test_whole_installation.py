@@ -15,7 +15,9 @@ from loop_devices import LoopDisk, blkid, loop_disk, mounted, output
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
+from dom0kit.linux import boot_choice
 from installer.apply.executor import Work, apply
+from installer.bootloader.menus import host_menu, image_entry
 from installer.command_log import Commands
 from installer.hardware.probe import collect
 from installer.model.actions import Finish
@@ -82,16 +84,21 @@ def test_a_host_is_on_the_disk(disk: LoopDisk, image: Path, tmp_path: Path, comm
     assert GROUP in output("vgs", "--noheadings", "-o", "vg_name")
     assert disk.read(0, 512)[-2:] == b"\x55\xaa"
     with mounted(disk.part(3), tmp_path / "look") as look:
-        assert (look / "boot/grub/grub.cfg").read_text() == plan.menu
+        assert (look / "boot/grub/grub.cfg").read_text() == host_menu()
+        assert (look / "boot/grub/host.env").read_bytes() == plan.boot_settings
+        assert (look / "images/1.2-abababab/boot.cfg").read_text() == image_entry(manifest)
         for file in manifest.files:
-            assert hashlib.sha256((look / "images/1.2" / file.name).read_bytes()).hexdigest() == file.sha256
-        state = look / "state/1.2"
+            assert hashlib.sha256((look / "images/1.2-abababab" / file.name).read_bytes()).hexdigest() == file.sha256
+        state = look / "state/1.2-abababab"
         assert json.loads((state / "installed.json").read_text())["host_name"] == "xen1"
         host = state / "upper/etc/dom0kit/host.json"
         assert json.loads(host.read_text())["host_name"] == "xen1"
         assert host.stat().st_mode & 0o777 == 0o600
         assert (state / "upper/var/log/dom0kit/installer.log").read_text() == "the log\n"
     output("e2fsck", "-f", "-n", disk.part(3))
+    choice = tmp_path / "choice"
+    output("mcopy", "-n", "-i", disk.part(2), f"::/{boot_choice.PATH}", str(choice))
+    assert boot_choice.parse(choice.read_bytes()) == boot_choice.Choice(uuid.UUID(IDENTITY), 1, manifest.name)
 
 
 def test_guests_have_a_disk_of_their_own_and_nothing_of_the_systems(
@@ -108,7 +115,7 @@ def test_guests_have_a_disk_of_their_own_and_nothing_of_the_systems(
         volumes = output("pvs", "--noheadings", "-o", "pv_name", "--select", f"vg_name={GROUP}").split()
         assert volumes == [other.path]
         with mounted(disk.part(3), tmp_path / "look") as look:
-            host = json.loads((look / "state/1.2/upper/etc/dom0kit/host.json").read_text())
+            host = json.loads((look / "state/1.2-abababab/upper/etc/dom0kit/host.json").read_text())
         assert host["guests"]["on_target"] is False
         output("vgremove", "--force", "--yes", GROUP)
 
@@ -122,7 +129,7 @@ def test_a_second_installation_needs_leave_and_replaces_the_first(
         plan_for(disk, image)
     first = output("vgs", "--noheadings", "-o", "vg_uuid", GROUP)
     with mounted(disk.part(3), tmp_path / "look") as look:
-        assert (look / "images/1.2").is_dir()
+        assert (look / "images/1.2-abababab").is_dir()
 
     again, _ = plan_for(disk, image, wipe=True, more="reinstall: true")
     assert first.strip() in str(again.actions), "the group that is on the disk is let go of first"
@@ -170,7 +177,7 @@ def test_the_installation_of_this_host_is_recognized_on_sectors_of_4096_bytes(
 def test_an_installation_that_did_not_finish_is_not_kept(disk: LoopDisk, image: Path, tmp_path: Path, commands: Commands) -> None:
     plan, _ = plan_for(disk, image)
     apply(plan, Reporter("installer"), work_at(tmp_path, commands))
-    output("debugfs", "-w", "-R", "rm /state/1.2/installed.json", disk.part(3))
+    output("debugfs", "-w", "-R", "rm /state/1.2-abababab/installed.json", disk.part(3))
     assert machine().installations == ()
     assert plan_for(disk, image, wipe=True)[0].paths == (disk.path,)
 
@@ -211,7 +218,7 @@ def test_a_failure_in_the_middle_leaves_a_menu_that_says_so_and_no_host(
     assert not work.mounted
     assert not os.path.ismount(work.system)
     with mounted(disk.part(3), tmp_path / "look") as look:
-        assert (look / "boot/grub/grub.cfg").read_text() != plan.menu
+        assert (look / "boot/grub/grub.cfg").read_text() != host_menu()
         assert "did not finish" in (look / "boot/grub/grub.cfg").read_text()
         assert not list(look.glob("state/*/installed.json"))
 

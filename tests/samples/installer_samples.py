@@ -10,6 +10,7 @@ from typing import Any
 from answerfiles.model import Answers
 from answerfiles.reader import parse_answers
 from dom0kit.units import GIB
+from installer.model.actions import BootEntry, Finish
 from installer.model.hardware import Disk, Facts, Nic
 from installer.model.image_manifest import Manifest, parse_manifest
 from installer.plan.plan import Options
@@ -48,3 +49,8 @@ def mirror(one: str, two: str, more: str = "") -> Answers:
         f"version: 1\nhost_name: xen1\ntarget: {{mirror: [{{{one}}}, {{{two}}}]}}\n"
         f'root: {{password_hash: "$6$saltsalt$abcdefghijklmnopqrstuvwxyz0123456789"}}\n{more}'
     )
+
+
+def finish(*entries: BootEntry, image: str = "1", esps: tuple[str, ...] = ()) -> Finish:
+    """Return the last action of an installation."""
+    return Finish(image, "menu", "entry", b"settings", b"choice", esps, entries, "{}\n")

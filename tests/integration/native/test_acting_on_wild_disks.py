@@ -28,8 +28,8 @@ def installed(live: LiveRoot, disk: LoopDisk, *, wipe: bool = False, more: str =
     assert set(disk.parts()) == {1, 2, 3, 4}
     assert blkid(disk.part(3))["TYPE"] == "ext4"
     with mounted(disk.part(3), live.work.parent / "look") as look:
-        assert (look / "state/1.2/installed.json").exists()
-        assert (look / "images/1.2/dom0.squashfs").exists()
+        assert (look / "state/1.2-abababab/installed.json").exists()
+        assert (look / "images/1.2-abababab/dom0.squashfs").exists()
 
 
 def test_the_images_own_tools_install_the_whole_image(live: LiveRoot, disk: LoopDisk) -> None:

@@ -47,7 +47,7 @@ def installed(live: LiveRoot, disk: LoopDisk, more: str, *unchanged: LoopDisk, s
     assert done.code == 0, done.console
     assert [digest(other) for other in unchanged] == before, "a disk that was not chosen was written to"
     with mounted(disk.part(3), live.work.parent / "look") as look:
-        assert (look / "state/1.2/installed.json").exists()
+        assert (look / "state/1.2-abababab/installed.json").exists()
     return done.console
 
 

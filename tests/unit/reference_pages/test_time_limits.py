@@ -39,7 +39,8 @@ def test_limits_of_each_kind_of_source_are_found(everything: tuple[list[Limit], 
         ("50-dom0kit.conf", "--timeout"),
         ("multipath.conf", "no_path_retry"),
         ("dom0kit-wait", "DOM0KIT_SETTLE"),
-        ("grub.cfg.j2", "timeout"),
+        ("host.cfg", "timeout"),
+        ("boot.cfg.j2", "sleep"),
     } <= found
 
 

@@ -9,6 +9,7 @@ import json
 import uuid
 from pathlib import Path
 
+import installer_samples
 import pytest
 from fake_firmware import FakeFirmware
 from fake_runner import Call, FakeRunner
@@ -89,7 +90,7 @@ def test_state(tmp_path: Path) -> None:
 
 def the_finish(*labels: str) -> actions.Finish:
     entries = tuple(actions.BootEntry(f"/dev/sd{letter}", 2, label) for letter, label in zip("ab", labels, strict=False))
-    return actions.Finish("1", "menu", entries, "{}\n")
+    return installer_samples.finish(*entries)
 
 
 def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
@@ -103,9 +104,12 @@ def test_finish_writes_menu_then_entry_then_marker(tmp_path: Path) -> None:
         assert (tmp_path / "boot/grub/grub.cfg").read_text() == "menu"
         return firmware.output(call)
 
+    (tmp_path / "images/1").mkdir(parents=True)
     fake = FakeRunner({"": efibootmgr})
     finish(the_finish("dom0kit"), Work(commands(fake), tmp_path))
     assert seen == [False] * 3
+    assert (tmp_path / "images/1/boot.cfg").read_text() == "entry"
+    assert (tmp_path / "boot/grub/host.env").read_bytes() == b"settings"
     assert (tmp_path / "state/1/installed.json").exists()
     assert r"\EFI\dom0kit\grubx64.efi" in fake.words[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import installer_samples
 from fake_firmware import GUIDS, FakeFirmware, entry
 from fake_runner import FakeRunner
 
@@ -18,7 +19,7 @@ def commands(firmware: FakeFirmware) -> Commands:
 
 def the_finish(*labels: str) -> actions.Finish:
     entries = tuple(actions.BootEntry(f"/dev/sd{letter}", 2, label) for letter, label in zip("ab", labels, strict=False))
-    return actions.Finish("1", "menu", entries, "{}\n")
+    return installer_samples.finish(*entries)
 
 
 def test_s3_the_entries_of_another_dom0kit_on_another_disk_stay() -> None:

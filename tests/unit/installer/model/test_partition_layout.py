@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from dom0kit.units import GIB, MIB
-from installer.model.partition_layout import DoesNotFit, lay_out, partition_path
+from installer.model.partition_layout import SYSTEM_LEAST, DoesNotFit, lay_out, partition_path
 
 SEED = uuid.UUID(int=1)
 
@@ -17,12 +17,20 @@ def test_a_normal_disk() -> None:
     parts = lay_out(100 * GIB, 512, guests=True, seed=SEED)
     assert [(p.number, p.start // MIB, p.size // MIB) for p in parts] == [
         (1, 1, 1),
-        (2, 2, 256),
-        (3, 258, 10240),
-        (4, 10498, 102400 - 1 - 10498),
+        (2, 2, 1024),
+        (3, 1026, 10240),
+        (4, 11266, 102400 - 1 - 11266),
     ]
     assert len({p.guid for p in parts}) == 4
     assert [p.number for p in lay_out(100 * GIB, 512, guests=False, seed=SEED)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("sector", "esp"), [(512, 256), (4096, 260)])
+@pytest.mark.parametrize("size", [8 * GIB, 12 * GIB])
+def test_the_esp_is_small_where_the_system_would_have_to_shrink(sector: int, esp: int, size: int) -> None:
+    parts = lay_out(size, sector, guests=True, seed=SEED)
+    assert parts[1].size == esp * MIB
+    assert parts[2].size >= SYSTEM_LEAST
 
 
 @pytest.mark.parametrize("sector", [512, 4096])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
 from installer_samples import DISK, HASH, IDENTITY, NIC, OPTIONS, answers, facts, manifest, manifest_text
 
 from dom0kit.errors import UserError
+from dom0kit.linux import boot_choice
 from dom0kit.units import GIB, MIB
 from installer.model import actions
 from installer.model.hardware import Disk, Facts, Nic, PhysicalVolume
@@ -38,18 +40,50 @@ def test_order_of_actions() -> None:
     assert len(without.partitions) == 3
 
 
-def test_menu() -> None:
-    menu = plan().menu
-    args = f"boot=dom0kit dom0kit.image=uuid:{IDENTITY}:/images/0.1.0 dom0kit.partition=$partition"
-    args += " dom0kit.state=/state/0.1.0 dom0kit.mode=host cryptomgr.notests"
-    assert f"module2 /images/0.1.0/vmlinuz {args} console=tty0 console=hvc0 panic=30\n" in menu
-    assert "multiboot2 /images/0.1.0/xen.gz dom0_mem=1024M,max:1024M console=vga,com1 com1=115200,8n1 ucode=scan\n" in menu
-    assert "module2 --nounzip /images/0.1.0/initrd.img\n" in menu
-    assert f"search --no-floppy --hint=$root --fs-uuid --set=root {IDENTITY}\n" in menu
-    assert "probe --set=partition --part-uuid ($root)\n" in menu
-    assert "console=ttyS0,115200n8" in menu
-    bigger = make_plan(facts(), answers(), manifest(dom0_memory_mib=2048), OPTIONS).menu
-    assert "dom0_mem=2048M,max:2048M" in bigger
+def finish_of(made: Plan) -> actions.Finish:
+    finish = made.actions[-1]
+    assert isinstance(finish, actions.Finish)
+    return finish
+
+
+def settings_of(made: Plan) -> dict[str, str]:
+    return boot_choice.values(made.boot_settings)
+
+
+def test_the_images_entry_names_its_own_folders_and_takes_the_rest_from_the_hosts_menu() -> None:
+    entry = finish_of(plan()).entry
+    name = manifest().name
+    args = f"boot=dom0kit dom0kit.image=$host_source:/images/{name} $host_root dom0kit.state=/state/{name}"
+    assert f"module2 ($root)/images/{name}/vmlinuz {args} dom0kit.mode=host $try cryptomgr.notests $host_dom0_console" in entry
+    assert f"multiboot2 ($root)/images/{name}/xen.gz $host_xen ucode=scan;" in entry
+    assert f"module2 --nounzip ($root)/images/{name}/initrd.img;" in entry
+    assert f'if [ "$host_trial" = {name} ]; then set try="dom0kit.try={name}"' in entry
+    assert "dom0kit.mode=rescue cryptomgr.notests $host_rescue_console" in entry
+
+
+def test_every_variable_of_the_entry_is_set_by_the_hosts_menu() -> None:
+    finish = finish_of(plan())
+    used = set(re.findall(r"\$(host_\w+)", finish.entry))
+    assert used
+    assert used <= set(re.findall(r"\bset (host_\w+)=", finish.menu)) | set(re.findall(r"--set=(host_\w+)", finish.menu))
+
+
+def test_the_hosts_settings() -> None:
+    assert settings_of(plan()) == {
+        "host_source": f"uuid:{IDENTITY}",
+        "host_memory": "1024",
+        "host_cpus": "",
+        "host_port": "com1",
+        "host_speed": "115200",
+        "host_mirror": "no",
+    }
+    assert settings_of(make_plan(facts(), answers(), manifest(dom0_memory_mib=2048), OPTIONS))["host_memory"] == "2048"
+
+
+def test_the_installed_image_is_the_confirmed_one_and_none_is_tried() -> None:
+    finish = finish_of(plan())
+    assert boot_choice.parse(finish.choice) == boot_choice.Choice(IDENTITY, 1, manifest().name)
+    assert finish.esps == ("/dev/sda2",)
 
 
 def test_unfinished_menu_boots_nothing() -> None:
@@ -214,40 +248,29 @@ def test_bad_manifests(text: str) -> None:
 def test_m4_the_hosts_console_is_on_the_port_of_the_installers(console: str, serial: str, unit: int | None) -> None:
     """A machine that has only COM2 would start in silence with the port that machines usually have."""
     plan = make_plan(dataclasses.replace(facts(DISK), console=console), answers(more=serial), manifest(), OPTIONS)
-    assert ("serial --unit" in plan.menu) == (unit is not None)
+    assert settings_of(plan)["host_port"] == ("" if unit is None else f"com{unit + 1}")
     if unit is not None:
-        assert f"serial --unit={unit} " in plan.menu
-        assert f"console=ttyS{unit}," in plan.menu
         assert f'"port": "com{unit + 1}"' in str(plan)
 
 
 @pytest.mark.parametrize(
-    ("serial", "xen", "linux", "grub"),
+    ("serial", "port", "speed", "grub"),
     [
-        ("", "console=vga,com1 com1=115200,8n1", "console=tty0 console=ttyS0,115200n8", "serial --unit=0 --speed=115200"),
-        (
-            "serial_console: {port: com2, speed: 9600}\n",
-            "console=vga,com2 com2=9600,8n1",
-            "console=tty0 console=ttyS1,9600n8",
-            "serial --unit=1 --speed=9600",
-        ),
-        ("serial_console: none\n", "console=vga ucode", "console=tty0 panic", ""),
+        ("", "com1", "115200", "serial --unit=0 --speed=115200"),
+        ("serial_console: {port: com2, speed: 9600}\n", "com2", "9600", "serial --unit=1 --speed=9600"),
+        ("serial_console: none\n", "", "", ""),
     ],
 )
-def test_serial_line_in_all_menus(serial: str, xen: str, linux: str, grub: str) -> None:
+def test_serial_line_in_all_menus(serial: str, port: str, speed: str, grub: str) -> None:
     made = plan(more=serial)
     loaders = next(a for a in made.actions if isinstance(a, actions.InstallBootLoaders))
-    assert xen in made.menu
-    assert linux in made.menu
-    for menu in (made.menu, loaders.unfinished_menu):
-        assert ("serial" in menu) == bool(grub)
-        assert grub in menu
-    finish = made.actions[-1]
-    assert isinstance(finish, actions.Finish)
-    assert finish.menu == made.menu
+    settings = settings_of(made)
+    assert (settings["host_port"], settings["host_speed"]) == (port, speed)
+    assert ("serial" in loaders.unfinished_menu) == bool(grub)
+    assert grub in loaders.unfinished_menu
+    assert finish_of(made).settings == made.boot_settings
 
 
 def test_share_of_dom0_in_the_menu() -> None:
-    menu = plan(more="dom0: {memory: 2 GiB, cpus: 2}\n").menu
-    assert " dom0_mem=2048M,max:2048M dom0_max_vcpus=2 console=vga,com1 " in menu
-    assert "dom0_max_vcpus" not in plan().menu
+    settings = settings_of(plan(more="dom0: {memory: 2 GiB, cpus: 2}\n"))
+    assert (settings["host_memory"], settings["host_cpus"]) == ("2048", "2")

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from fake_firmware import FakeFirmware
 from fake_runner import FakeRunner, Output
-from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, manifest
+from installer_samples import DISK, IDENTITY, OPTIONS, answers, facts, finish, manifest
 
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
+from dom0kit.linux.boot_choice import values
 from dom0kit.units import GIB
 from installer.apply import host_initramfs as writing
 from installer.apply import partition_devices
@@ -147,14 +148,8 @@ def test_a_missing_map_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_menu_names_the_map_and_never_the_uuid() -> None:
-    made = plan()
-    kernels = [line for line in made.menu.splitlines() if "boot=dom0kit" in line]
-    assert len(kernels) == 2
-    for line in kernels:
-        assert f" dom0kit.image=dev:{MAP}-part3:/images/0.1.0 " in line
-        assert str(IDENTITY) not in line
-    assert made.menu == find(made, actions.Finish).menu
-    assert "dom0kit.image=uuid:" in make_plan(facts(), answers(), manifest(), OPTIONS).menu
+    assert values(plan().boot_settings)["host_source"] == f"dev:{MAP}-part3"
+    assert values(make_plan(facts(), answers(), manifest(), OPTIONS).boot_settings)["host_source"] == f"uuid:{IDENTITY}"
 
 
 def test_the_overlay_lists_all_maps_and_those_of_the_root() -> None:
@@ -226,7 +221,7 @@ def test_a_paths_table_is_read_again() -> None:
     firmware = FakeFirmware()
     shell = Shell({"efibootmgr": firmware.output})
     entries = find(plan(facts(LUN, *PATHS, firmware="uefi")), actions.Finish).entries
-    assert grub.set_boot_entries(actions.Finish("0", "", entries, ""), shell.commands) == ""
+    assert grub.set_boot_entries(finish(*entries), shell.commands) == ""
     made = [line for line in shell.lines if "--create" in line or line.startswith("blockdev")]
     assert [line.split("--label")[0].split()[0:3] for line in made] == [
         ["blockdev", "--flushbufs", "/dev/sdb"],

@@ -7,7 +7,8 @@ import uuid
 import pytest
 from installer_samples import manifest
 
-from installer.bootloader.menus import installed_menu
+from dom0kit.linux.boot_choice import values
+from installer.bootloader.menus import host_settings, image_entry
 from qa.errors import ScenarioFailed
 from qa.guest.host_json import words_of_menu
 
@@ -17,13 +18,14 @@ PARTITION = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 
 @pytest.mark.parametrize("device", ["", "/dev/mapper/36000-part3"])
 def test_the_words_of_the_installers_menu_have_the_partition_that_grub_would_put_in(device: str) -> None:
-    menu = installed_menu(manifest(version="1.2"), SYSTEM, device=device)
+    image = manifest(version="1.2")
+    settings = values(host_settings(image, SYSTEM, device=device))
     source = f"dev:{device}" if device else f"uuid:{SYSTEM}"
-    assert words_of_menu(menu, PARTITION) == (
-        f"boot=dom0kit dom0kit.image={source}:/images/1.2 dom0kit.partition={PARTITION} dom0kit.state=/state/1.2"
-    )
+    words = f"boot=dom0kit dom0kit.image={source}:/images/{image.name} dom0kit.partition={PARTITION}"
+    assert words_of_menu(image_entry(image), settings, PARTITION) == f"{words} dom0kit.state=/state/{image.name}"
 
 
 def test_a_variable_without_a_value_is_refused() -> None:
+    entry = "boot=dom0kit dom0kit.image=uuid:$other:/images/1 $host_root dom0kit.state=/state/1"
     with pytest.raises(ScenarioFailed, match=r"variables of GRUB"):
-        words_of_menu("boot=dom0kit dom0kit.image=uuid:$other:/images/1 dom0kit.state=/state/1", PARTITION)
+        words_of_menu(entry, {"host_source": "uuid:x"}, PARTITION)

@@ -43,5 +43,5 @@ def test_message_about_a_missing_disk() -> None:
     script = Path(__file__).parents[4] / "image/elements/dom0-live/tree/etc/initramfs-tools/scripts/dom0kit"
     printed = script.read_text().replace("${guid:+ in the partition $guid}", " in the partition $guid")
     assert test_san_paths.NO_IMAGE.format(device="$device") in printed
-    menu = Path(__file__).parents[4] / "installer/bootloader/templates/grub.cfg.j2"
-    assert "dom0kit.partition=$partition" in menu.read_text()
+    menu = Path(__file__).parents[4] / "installer/bootloader/templates/host.cfg"
+    assert "dom0kit.partition=$host_partition" in menu.read_text()
