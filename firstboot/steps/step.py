@@ -29,6 +29,8 @@ class Step:
         nothing is left to do.
     :param ignored_secrets: secrets of other steps among its ``answers``; they do not count either,
         because they are masked after it ran.
+    :param kept: whether its record is carried to another image of the host (:mod:`upgrade.state`): its results are in files
+        that are carried as well, and may have been changed by hand since, as root's password. Other steps run again there.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Step:
     retry: Backoff | None = DEFAULT_BACKOFF
     erase_after: tuple[str, ...] = ()
     ignored_secrets: tuple[str, ...] = ()
+    kept: bool = False
 
     @property
     def excluded_secrets(self) -> tuple[str, ...]:
