@@ -4,7 +4,7 @@ An event is a flat JSON object, written as one line::
 
     {"event": "step", "source": "installer", "name": "copy image", "state": "finished", "seconds": 3.2, "time": 1767225600.0}
 
-``event`` is ``started``, ``step``, ``progress``, ``note``, ``retrying``, ``writing``, ``finished`` or ``failed``.
+``event`` is ``started``, ``step``, ``progress``, ``note``, ``retrying``, ``writing``, ``finished``, ``failed`` or ``image``.
 A step has the state ``started``, ``finished`` or ``failed``; ``retrying`` says when a failed one is tried again. No event
 holds a secret: callers pass names and numbers, never answers, and a reporter redacts every event (:mod:`dom0kit.redact`).
 """

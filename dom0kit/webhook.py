@@ -54,8 +54,8 @@ FLUSH_PAUSE = 4.0
 
 Kind: pace. Reason: the time left is short. Expiry: the next try.
 """
-NEVER_DROPPED = ("started", "writing", "finished", "failed", "bundle")
-SENT = ("started", "step", "note", "retrying", "writing", "finished", "failed")
+NEVER_DROPPED = ("started", "writing", "finished", "failed", "image", "bundle")
+SENT = ("started", "step", "note", "retrying", "writing", "finished", "failed", "image")
 AGAIN = (408, 425, 429)
 """Statuses below 500 after which another try makes sense."""
 

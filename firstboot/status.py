@@ -13,6 +13,7 @@ from dom0kit.process import QUERY_SECONDS
 from dom0kit.units import human_seconds, table
 from firstboot.first_password import is_wanted
 from firstboot.host import Host
+from firstboot.image_status import ImageStatus, image_lines, read_image_status
 from firstboot.multipath_monitor.cli import count_paths
 from firstboot.multipath_monitor.map_changes import summary
 from firstboot.pool.driver_factory import pool_state
@@ -60,6 +61,7 @@ class PoolStateJson(TypedDict):
 class Status(TypedDict):
     """What ``dom0ctl status --json`` prints.
 
+    :ivar image: which image runs, and whether it is confirmed; None when that is not known.
     :ivar xen: whether the host runs on Xen.
     :ivar password_wanted: whether the consoles still ask for root's password.
     :ivar address: the address to log in at; None without one.
@@ -68,6 +70,7 @@ class Status(TypedDict):
 
     name: str
     version: str
+    image: ImageStatus | None
     xen: bool
     port: str
     vlan: int | None
@@ -92,6 +95,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> Status:
     return {
         "name": str(host.host_json.get("host_name", "")),
         "version": host.version,
+        "image": read_image_status(host.root),
         "xen": host.on_xen,
         "port": host.port,
         "vlan": management_settings(host.host_json).get("vlan"),
@@ -154,6 +158,7 @@ def status_text(status: Status) -> str:
     head = [
         f"host      {status['name']}",
         f"version   {status['version']}",
+        *labelled("image", [] if (image := status.get("image")) is None else image_lines(image)),
         f"xen       {'running' if status['xen'] else 'not running'}",
         f"address   {', '.join(status['addresses']) or 'none'} on {where}",
         *(f"bond      {name}: {observed.bond_text(bond)}" for name, bond in status["bonds"].items()),
@@ -164,6 +169,11 @@ def status_text(status: Status) -> str:
         *([] if status["pool"]["well"] else [f"          degraded: {status['pool']['reason']}"]),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
+
+
+def labelled(label: str, lines: Sequence[str]) -> list[str]:
+    """Return lines of the status with a label in front of the first."""
+    return [f"{'' if index else label:<10}{line}" for index, line in enumerate(lines)]
 
 
 def failure_text(step: StepState) -> str:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from dom0kit.process import QUERY_SECONDS, run
 from dom0kit.units import human_bytes
 from firstboot.host import Host
+from firstboot.image_status import image_problems
 from firstboot.multipath_monitor import uevents
 from firstboot.pool.steps import pool_text
 from firstboot.status import Status, StepState, failure_text, read_status
@@ -117,6 +118,9 @@ def problems(status: Status, failed_units: str, arrays: Iterable[str]) -> list[s
     if not status["pool"]["well"]:
         found.append(f"pool: {status['pool']['reason']}")
     found += [f"service {line.split()[0]} failed" for line in failed_units.splitlines() if line.strip()]
+    image = status.get("image")
+    if image is not None:
+        found += image_problems(image)
     if not status["xen"]:
         found.append("Xen is not running: guests cannot be started")
     return found

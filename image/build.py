@@ -25,7 +25,7 @@ from image.recipe import Recipe, load
 from image.work_dir import clear, in_namespaces, remove_tree, sole_builder, sole_downloader
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
-            "dom0-firstboot", "dom0-boot", "dom0-export")  # fmt: skip
+            "dom0-firstboot", "dom0-upgrade", "dom0-boot", "dom0-export")  # fmt: skip
 
 DISK_IMAGE_CREATE = "import sys; from diskimage_builder.disk_image_create import main; sys.argv[0] = 'disk-image-create'; main()"
 """diskimage-builder's command, as its own script in bin/ calls it: that script is not everywhere next to the interpreter."""

@@ -51,7 +51,7 @@ def base_key(recipe: Recipe, releases: dict[str, str]) -> str:
 def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
     """Return the key of the initramfs: the tree and every element but those that only add host software."""
     elements = PROJECT / "image/elements"
-    late = {"dom0-host", "dom0-firstboot", "dom0-boot"}
+    late = {"dom0-host", "dom0-firstboot", "dom0-upgrade", "dom0-boot"}
     code = [p for p in files_below(elements) if p.relative_to(elements).parts[0] not in late]
     settings = [recipe.firmware.model_dump(mode="json"), recipe.drivers.model_dump(mode="json")]
     return hash_values(base, settings, release, recipe.compression.initramfs.of(release), hash_files(code))[:16]

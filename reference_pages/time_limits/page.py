@@ -14,6 +14,7 @@ TITLES = (
     ("installer/tui/", "Installer's screens"),
     ("installer/", "Installer"),
     ("firstboot/", "First boot and the running host"),
+    ("upgrade/", "Image versions and health"),
     ("pool/", "Pools"),
     ("answerfiles/", "Answers and their server"),
     ("image/elements/dom0-live/", "Boot: the initramfs"),
