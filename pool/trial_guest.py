@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,15 +94,22 @@ def linked(text: str) -> list[str]:
     return sorted({word for line in text.splitlines() for word in line.split() if word.startswith("/")})
 
 
-def unpacked(path: Path) -> bytes:
-    """Return the content of a kernel module, whose file may be xz-compressed.
+def unpacked(path: Path, access: HostAccess) -> bytes:
+    """Return the content of a kernel module, whose file may be compressed in one of the ways of kmod(8).
 
     :raises UserError: when the module does not exist.
     """
-    for suffix, reader in (("", bytes), (".xz", lzma.decompress)):
+    for suffix, reader in (("", bytes), (".xz", lzma.decompress), (".gz", gzip.decompress)):
         name = path.with_name(path.name + suffix)
         if name.is_file():
             return reader(name.read_bytes())
+    packed = path.with_name(f"{path.name}.zst")
+    if packed.is_file():
+        # Python's library has no zstd before 3.14.
+        with tempfile.TemporaryDirectory(prefix="dom0kit-module-") as folder:
+            plain = Path(folder) / path.name
+            access.run(["zstd", "--decompress", "--quiet", "-o", str(plain), str(packed)])
+            return plain.read_bytes()
     raise UserError(f"the kernel module {path} does not exist", "check that the kernel of the image runs: uname -r")
 
 
@@ -117,7 +125,7 @@ def build(access: HostAccess, release: str) -> Path:
         return target
     busybox = access.path("usr/bin/busybox")
     libraries = {name: access.path(name.lstrip("/")).read_bytes() for name in linked(access.run(["ldd", str(busybox)]).output)}
-    modules = {Path(name).name: unpacked(access.path(f"usr/lib/modules/{release}/kernel/{name}")) for name in MODULES}
+    modules = {Path(name).name: unpacked(access.path(f"usr/lib/modules/{release}/kernel/{name}"), access) for name in MODULES}
     files = contents(libraries, busybox.read_bytes(), modules)
     data = gzip.compress(cpio.archive(files, 0, dict.fromkeys(files, 0o755)), 6, mtime=0)
     target.parent.mkdir(parents=True, exist_ok=True)

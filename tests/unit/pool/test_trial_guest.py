@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import gzip
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_runner import FakeRunner
+from fake_runner import Call, FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.linux import cpio
@@ -40,6 +41,24 @@ def test_the_guest_is_made_of_what_the_host_has(host: LocalHost) -> None:
     assert found["modules/0-xen-netfront.ko"] == b"module drivers/net/xen-netfront.ko"
     assert found["bin/busybox"] == b"busybox"
     assert b"poweroff -f" in found["sbin/poweroff"]
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".zst", lambda data: b"zstd" + data)])
+def test_modules_may_be_compressed_in_every_way_that_kmod_knows(
+    host: LocalHost, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    for module in trial_guest.MODULES:
+        path = host.path(f"usr/lib/modules/6.12/kernel/{module}")
+        path.with_name(path.name + ".xz").unlink()
+        path.with_name(path.name + suffix).write_bytes(pack(b"module " + module.encode()))
+
+    def zstd(call: Call) -> str:
+        Path(call.argv[-2]).write_bytes(Path(call.argv[-1]).read_bytes().removeprefix(b"zstd"))
+        return ""
+
+    access = LocalHost(host.root, FakeRunner({"ldd": LDD, "zstd": zstd}))
+    found = cpio.read(gzip.decompress(trial_guest.build(access, "6.12").read_bytes()))
+    assert found["modules/1-xen-blkfront.ko"] == b"module drivers/block/xen-blkfront.ko"
 
 
 def test_the_same_host_makes_the_same_guest_and_makes_it_once(host: LocalHost) -> None:
