@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live_root import SQUASHFS
 from loop_devices import output
 
 from dom0kit.linux import cpio
-from dom0kit.process import run
+from dom0kit.process import Result, run
 from pool import trial_guest
 from pool.host_access import LocalHost
 
 pytestmark = pytest.mark.kernel("image")
+
+
+class InImage:
+    """Run ldd with the image's own libraries, and everything else on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(self, argv: Sequence[str | os.PathLike[str]], /, **options: Any) -> Result:
+        """Run a command."""
+        if argv[0] == "ldd":
+            argv = ["chroot", self.root, "ldd", f"/{Path(argv[1]).relative_to(self.root)}"]
+        return run(argv, **options)
 
 
 @pytest.fixture
@@ -30,7 +44,7 @@ def host(tmp_path: Path) -> Iterator[LocalHost]:
     output("mount", "-o", "ro,loop", SQUASHFS, made / "image")
     output("mount", "-t", "overlay", "-o", f"lowerdir={made}/image,upperdir={made}/upper,workdir={made}/work", "test", root)
     try:
-        yield LocalHost(root, run)
+        yield LocalHost(root, InImage(root))
     finally:
         output("umount", root)
         output("umount", made / "image")
