@@ -17,16 +17,17 @@ from upgrade.health.boot_files import HEALTH, STATE, running_image, tried_image
 from upgrade.health.report import Report, ReportJson, to_json
 
 FIRST_BOOT_SECONDS = 7200.0
-"""Wait for the first-boot steps of this boot.
+"""Wait until each first-boot step of this boot was tried.
 
-Kind: cap. Reason: the steps' states are the condition, and each step has its own limit; a step that is retried may come right.
-Expiry: the host counts as unhealthy. In a try the limit of the try is shorter.
+Kind: cap. Reason: the steps' states are the condition, and each step has its own limit. Expiry: the host counts as unhealthy. In
+a try the limit of the try is shorter.
 """
 SETTLE_SECONDS = 300.0
-"""Wait for required checks once the first-boot steps are done.
+"""Wait for required checks once the first-boot steps were tried.
 
 Kind: protocol. Reason: DHCP asks up to 124 s apart (RFC 2131), a switch's port may learn for 30 s (802.1D), paths of a storage
-network return within some minutes; first boot has waited for the address before. Expiry: the host counts as unhealthy.
+network return within some minutes; first boot has waited for the address before, and tries its steps again. Expiry: a try is
+given up; in any other boot the host counts as unhealthy until the service checks it again.
 """
 LOOK_SECONDS = 2.0
 """First pause between two rounds of checks; doubled for each one after it.
@@ -69,10 +70,10 @@ class Assessment:
         """Return what worked before the try; None in any other boot, or when nothing was recorded."""
         return baseline.parse(self.host.read(baseline.FILE), self.trial) if self.trial else None
 
-    def first_boot(self) -> Report:
-        """Return the check of the first-boot steps alone, which costs little."""
-        steps = facts.steps_of_this_boot(self.host, STEPS)
-        return Report((checks.first_boot(steps, running=facts.is_running(self.host)),))
+    def first_boot_tried(self) -> bool:
+        """Return whether first boot has done or tried all that it can; this costs little."""
+        states = {step["name"]: step["state"] for step in facts.steps_of_this_boot(self.host, STEPS)}
+        return checks.tried({step.name: step.needs for step in STEPS}, states)
 
     def everything(self) -> Report:
         """Return all checks."""
@@ -87,16 +88,13 @@ class Assessment:
         """Wait until the checks have settled, or their time is over; return the last results."""
         last = Report(())
 
-        def first() -> bool:
-            return self.first_boot().settled
-
         def settled() -> bool:
             nonlocal last
             last = self.everything()
             return last.settled
 
         try:
-            for condition, seconds in ((first, FIRST_BOOT_SECONDS), (settled, SETTLE_SECONDS)):
+            for condition, seconds in ((self.first_boot_tried, FIRST_BOOT_SECONDS), (settled, SETTLE_SECONDS)):
                 poll(condition, seconds, LOOK_SECONDS, "health", longest=LONGEST_LOOK_SECONDS, clock=clock, sleep=sleep)
         except TimedOut:
             last = last if last.checks else self.everything()

@@ -5,7 +5,7 @@ A check is ``waiting`` when what it misses may come without an administrator: a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dom0kit.units import counted
 from firstboot.status import StepState, failure_text
@@ -49,6 +49,21 @@ def first_boot(steps: Sequence[StepState], *, running: bool) -> Check:
     return Check("first-boot", True, "ok", f"{counted(len(steps), 'step')} done")
 
 
+def tried(needs: Mapping[str, Sequence[str]], states: Mapping[str, str]) -> bool:
+    """Return whether every first-boot step is done or has failed, apart from those that need one that failed.
+
+    :param needs: the steps that each step needs, in their order.
+    :param states: the state of each step.
+    """
+    bad: set[str] = set()
+    for step, wanted in needs.items():
+        if states[step] == "failed" or bad.intersection(wanted):
+            bad.add(step)
+        elif states[step] != "done":
+            return False
+    return True
+
+
 def address(facts: Facts) -> Check:
     """Check that the management port has an address of every configured family."""
     missing = [family for family in facts.families if not facts.addresses[family]]
@@ -73,7 +88,7 @@ def reach(facts: Facts, before: Baseline | None) -> Check:
     if not facts.gateways:
         if before is not None and before.gateways:
             return Check("reach", True, "waiting", "the default gateway is missing", f"check ip route show dev {facts.port}")
-        return Check("reach", False, "ok", "no gateway is configured")
+        return Check("reach", False, "ok", "there is no default gateway")
     required = before is None or before.gateways
     return Check("reach", required, "waiting", f"no answer from {', '.join(facts.gateways)}", "check cables, VLAN and gateway")
 

@@ -15,7 +15,7 @@ from firstboot.multipath_monitor.alert_hooks import ERROR, KMSG
 from upgrade.choice import esps
 from upgrade.health import announce
 from upgrade.health.after_try import publish
-from upgrade.health.assess import Assessment
+from upgrade.health.assess import RESULT, Assessment
 from upgrade.health.report import report_text, verdict
 
 if TYPE_CHECKING:
@@ -56,15 +56,17 @@ def health(arguments: argparse.Namespace) -> int:
     print(json.dumps(assessment.to_json(report), indent=2, sort_keys=True) if arguments.json else report_text(report))
     if arguments.record:
         announce.after_assessment(assessment, report, say)
-        if not report.healthy:
+        if assessment.trial and not report.healthy:
             to_console(f"this host is {verdict(report)}")
     return 0 if report.healthy else 1
 
 
 def is_booting(host: Host) -> bool:
-    """Return whether the service that waits for health is still at it: what waits may come."""
-    shown = host.run(["systemctl", "is-active", SERVICE], check=False, timeout=QUERY_SECONDS)
-    return shown.output.strip() in ("active", "activating")
+    """Return whether the service that waits for health has no result yet in this boot: what waits may come."""
+    if not host.path(RESULT).exists():
+        return True
+    shown = host.run(["systemctl", "show", "--property=SubState", "--value", SERVICE], check=False, timeout=QUERY_SECONDS)
+    return shown.output.strip() in ("start", "running")
 
 
 def try_result(arguments: argparse.Namespace) -> int:

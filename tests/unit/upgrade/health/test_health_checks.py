@@ -66,6 +66,20 @@ def test_first_boot(steps: list[StepState], running: bool, state: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("states", "over"),
+    [
+        ({"a": "done", "b": "done", "c": "done"}, True),
+        ({"a": "done", "b": "open", "c": "done"}, False),
+        ({"a": "failed", "b": "open", "c": "open"}, True),  # b needs a, c needs b
+        ({"a": "done", "b": "failed", "c": "open"}, True),
+        ({"a": "changed", "b": "done", "c": "done"}, False),
+    ],
+)
+def test_whether_first_boot_has_tried_all(states: dict[str, str], over: bool) -> None:
+    assert checks.tried({"a": (), "b": ("a",), "c": ("b",)}, states) is over
+
+
+@pytest.mark.parametrize(
     ("change", "name", "required", "state"),
     [
         ({"addresses": {4: [], 6: ["2001:db8::1"]}}, "address", True, "waiting"),
