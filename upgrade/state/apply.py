@@ -8,7 +8,6 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from dom0kit.errors import UserError
 from dom0kit.fs import naming
 from dom0kit.units import MIB, human_bytes
 from upgrade.state.facts import OPAQUE, attributes_of, node
@@ -20,22 +19,23 @@ RESERVE = 64 * MIB
 BLOCK = 4 * MIB
 
 
-def check_space(plan: Plan, system: Path) -> None:
-    """Check that the system partition has room for what is copied.
+class Changed(Exception):
+    """A file of the old overlay disappeared or became something else while it was copied."""
 
-    :raises UserError: when it has not.
-    """
+
+def space_problems(plan: Plan, system: Path) -> list[str]:
+    """Return why the system partition has no room for what is copied; empty when it has."""
     found = os.statvfs(system)
     free = found.f_bavail * found.f_frsize
     # A file takes whole blocks, and a folder one.
     needed = plan.size + found.f_frsize * sum(decision.act is not Act.NOTHING for decision in plan.decisions)
-    if needed + RESERVE > free:
-        largest = sorted(plan.decisions, key=lambda decision: decision.size, reverse=True)[:3]
-        raise UserError(
-            f"the host's own files have {human_bytes(needed)}, and {human_bytes(free)} are free on the system partition",
-            "remove an image (dom0ctl image remove), or large files of your own: "
-            + ", ".join(f"/{decision.path}" for decision in largest),
-        )
+    if needed + RESERVE <= free:
+        return []
+    largest = ", ".join(f"/{one.path}" for one in sorted(plan.decisions, key=lambda one: one.size, reverse=True)[:3])
+    return [
+        f"the host's own files have {human_bytes(needed)}, and {human_bytes(free)} are free on the system partition; "
+        f"the largest: {largest}"
+    ]
 
 
 def build(plan: Plan, old_upper: Path, new_root: Path, target: Path) -> None:
@@ -43,7 +43,7 @@ def build(plan: Plan, old_upper: Path, new_root: Path, target: Path) -> None:
 
     Owners are numbers; times and extended attributes are those of the old overlay. Nothing is synced.
 
-    :raises UserError: when the old overlay changes meanwhile.
+    :raises Changed: when the old overlay changes meanwhile.
     """
     target.mkdir()
     links: dict[tuple[int, int], Path] = {}
@@ -51,10 +51,8 @@ def build(plan: Plan, old_upper: Path, new_root: Path, target: Path) -> None:
     for decision in plan.decisions:
         try:
             _make(decision, old_upper, new_root, target, links)
-        except FileNotFoundError as error:
-            raise UserError(
-                f"/{decision.path} disappeared while it was copied", "stop what writes it, and start again"
-            ) from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Changed(decision.path) from error
         if decision.act is Act.FOLDER:
             folders.append(decision)
     # At the end: what is made in a folder changes its time.

@@ -46,15 +46,19 @@ class _Places:
 
 
 def _walk(prefix: str, places: _Places, shared: Collection[str]) -> Iterator[Entry]:
-    """Yield the entries below a folder, each folder before what it holds."""
+    """Yield the entries below a folder, each folder before what it holds.
+
+    :raises FileNotFoundError: when the host removes what is being read.
+    """
     for name in sorted(os.listdir(places.host)):
         path = f"{prefix}{name}"
         here = places.host / name
-        host = node(here)
+        host, found = _child(places.host, name), rule(path, shared)
+        if host is None:  # removed since the folder was listed
+            continue
         old, new = _child(places.old, name), _child(places.new, name)
-        found = rule(path, shared)
         if host.kind is Kind.FILE and (found is None or found[0] is Verdict.CARRIED):
-            host, old, new = _read(here, host), _read_child(places.old, name, old), _read_child(places.new, name, new)
+            host, old, new = read(here, host), _read_child(places.old, name, old), _read_child(places.new, name, new)
         opaque = host.kind is Kind.FOLDER and _is_opaque(here)
         yield Entry(path, host, old, new, opaque)
         if host.kind is Kind.FOLDER:
@@ -128,12 +132,13 @@ def _folder(folder: Path | None, name: str, found: Node | None) -> Path | None:
     return folder / name if folder is not None and found is not None and found.kind is Kind.FOLDER else None
 
 
-def _read(path: Path, found: Node) -> Node:
+def read(path: Path, found: Node) -> Node:
+    """Return a node with the checksum of its content when it is a file."""
     return replace(found, content=sha256_file(path)) if found.kind is Kind.FILE else found
 
 
 def _read_child(folder: Path | None, name: str, found: Node | None) -> Node | None:
-    return None if folder is None or found is None else _read(folder / name, found)
+    return None if folder is None or found is None else read(folder / name, found)
 
 
 def _texts(upper: Path, old_root: Path, new_root: Path) -> dict[str, Texts]:

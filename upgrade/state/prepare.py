@@ -21,6 +21,8 @@ from upgrade.state.plan import Plan, make_plan
 COMMON = "common"
 MARKER = "installed.json"
 """Without it the initramfs does not boot a state: it is removed first and written last."""
+TRIES = 3
+"""Attempts while the host goes on changing its files."""
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -78,11 +80,25 @@ def prepare(system: Path, old: ImageRoots, new: ImageRoots, commands: Commands, 
     :raises UserError: with all problems, when it is not dry; or when the disk is full or fails.
     """
     _check_names(system, old, new)
+    for attempt in range(TRIES):
+        try:
+            return _prepare(system, old, new, commands, dry=dry)
+        except (apply.Changed, FileNotFoundError) as change:
+            commands.note(f"attempt {attempt + 1}: the host changed {change} meanwhile")
+            last = change
+    raise UserError(f"the host's files change while they are copied: {last}", "stop what writes there, and start again") from last
+
+
+def _prepare(system: Path, old: ImageRoots, new: ImageRoots, commands: Commands, *, dry: bool) -> Report:
+    """Collect, decide, act.
+
+    :raises apply.Changed: when the host's files change meanwhile, as FileNotFoundError.
+    """
     state = system / "state"
     packages = package_files.collect(state / old.name, old.root, new.root, commands)
     found = facts.collect(state / old.name / "upper", old.root, new.root, state / COMMON)
     plan = make_plan(replace(found, reinstalled=packages.lists))
-    problems = (*plan.problems, *package_files.problems(packages, new.root))
+    problems = (*plan.problems, *package_files.problems(packages, new.root), *apply.space_problems(plan, system))
     report = Report(plan, packages, problems, plan.size)
     if dry:
         return report
@@ -91,9 +107,7 @@ def prepare(system: Path, old: ImageRoots, new: ImageRoots, commands: Commands, 
             "the host's state cannot be taken to the new image:\n" + "\n".join(f"- {text}" for text in problems),
             "see all changes: dom0ctl image diff",
         )
-    manifest = read_manifest(system / "images" / new.name)
-    apply.check_space(plan, system)
-    _build(system, old, new, commands, report=report, manifest=manifest)
+    _build(system, old, new, commands, report=report, manifest=read_manifest(system / "images" / new.name))
     return report
 
 
@@ -130,6 +144,8 @@ def _build(system: Path, old: ImageRoots, new: ImageRoots, commands: Commands, *
         package_files.install(report.packages, new.name, new.root, system, commands)
         host_part.append(system, manifest, new.root, old_state)
         _sync(system, commands)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise UserError(
             f"the host's state cannot be copied: {error.strerror}: {error.filename}", "check the system partition: df, dmesg"
