@@ -288,6 +288,9 @@ def test_the_user_sees_each_change_before(machine: Machine) -> None:
         change(root)
     with machine.building() as root:
         new_release(root)
+    decided = [decision.path for decision in machine.prepare(dry=True).plan.decisions]
+    upper = machine.system / "state" / machine.old.name / "upper"
+    assert sorted(decided) == sorted(str(path.relative_to(upper)) for path in upper.rglob("*")), "each path has one verdict"
     rows = machine.rows()
     expected = {
         f"/{DROP_IN}": ("changed", "administrator's own"),
@@ -321,6 +324,17 @@ def test_a_second_change_after_a_return_starts_from_the_old_state_again(machine:
         assert not (root / "etc/of-the-try").exists()
         assert (root / "etc/after-the-return").exists()
     assert sorted(os.listdir(machine.upper.parent)) == ["failed-journal", MARKER, "upper", "work"]
+
+
+def test_the_linker_finds_libraries_of_the_host(machine: Machine) -> None:
+    with machine.running(machine.old) as root:
+        (root / "usr/local/lib").mkdir(exist_ok=True)
+        shutil.copy(root / "usr/lib/x86_64-linux-gnu/libm.so.6", root / "usr/local/lib/libmine.so.1")
+        inside(root, "ldconfig")
+    machine.prepare()
+    with machine.running(machine.new) as root:
+        assert "=> /usr/local/lib/" in inside(root, "ldconfig", "-p")
+    assert (machine.upper / "etc/ld.so.cache").exists()
 
 
 def test_the_user_sees_what_a_return_loses(machine: Machine) -> None:

@@ -14,7 +14,7 @@ from dom0kit.fs import sync_folder, write_json
 from dom0kit.process import COMMAND_SECONDS, CommandFailed
 from installer.command_log import Commands
 from installer.model.image_manifest import Manifest, read_manifest
-from upgrade.state import apply, facts, host_part, package_files, shared
+from upgrade.state import apply, facts, host_part, libraries, package_files, shared
 from upgrade.state.package_files import PackageFacts
 from upgrade.state.plan import Plan, make_plan
 
@@ -142,6 +142,7 @@ def _build(system: Path, old: ImageRoots, new: ImageRoots, commands: Commands, *
         (state / "work").mkdir()
         (state / host_part.RECORD).unlink(missing_ok=True)
         package_files.install(report.packages, new.name, new.root, system, commands)
+        libraries.renew_cache(report.plan, new.root, state, commands)
         host_part.append(system, manifest, new.root, old_state)
         _sync(system, commands)
     except FileNotFoundError:
