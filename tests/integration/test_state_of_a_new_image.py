@@ -8,23 +8,28 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from installer_samples import answers
 from live_root import SQUASHFS
 from loop_devices import GIB, loop_disk, output
 
 from dom0kit.errors import UserError
 from dom0kit.linux import cpio
 from dom0kit.linux import host_initramfs as overlay_file
+from dom0kit.process import Result
 from firstboot.step_records import StepRecords
 from installer.apply import host_initramfs
 from installer.command_log import Commands
 from installer.model.actions import WriteHostPart
 from installer.model.image_manifest import read_manifest
+from network import netplan
+from network.model import host_layout
 from upgrade.state import facts
 from upgrade.state.describe import Row, describe
 from upgrade.state.losses import losses
@@ -312,6 +317,18 @@ def test_the_user_sees_each_change_before(machine: Machine) -> None:
     assert not (machine.system / "state" / machine.new.name).exists(), "nothing is written"
 
 
+def test_a_file_of_first_boot_that_was_edited_is_shown(machine: Machine) -> None:
+    path = "etc/netplan/50-dom0kit.yaml"
+    host = answers(more='network: {management: {mac: "52:54:00:00:07:01"}}')
+    with machine.running(machine.old) as root:
+        write(root, "etc/dom0kit/host.json", host.to_json(reveal=True), 0o600)
+        write(root, path, netplan.text(host_layout(host.network)), 0o600)
+    assert f"/{path}" not in machine.rows()
+    with machine.running(machine.old) as root:
+        write(root, path, (root / path).read_text() + "# mine\n", 0o600)
+    assert machine.rows()[f"/{path}"].verdict == "conflict"
+
+
 def test_a_second_change_after_a_return_starts_from_the_old_state_again(machine: Machine) -> None:
     machine.prepare()
     (machine.upper.parent / "failed-journal").write_text("kept")
@@ -385,6 +402,108 @@ def test_a_state_that_was_not_finished_does_not_boot_and_is_made_again(
     assert not (machine.upper.parent / MARKER).exists()
     machine.prepare()
     assert sorted(os.listdir(machine.upper.parent)) == [MARKER, "upper", "work"]
+
+
+def test_after_a_power_cut_the_new_state_is_whole_or_does_not_boot(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Cut at each change of a name and at each sync.
+
+    The next boot finds what has reached the device by then: what was synced, or everything up to that moment.
+    """
+    with machine.running(machine.old) as root:
+        change(root)
+    machine.prepare()
+    with machine.running(machine.old) as root:
+        write(root, "etc/second", "x")
+    old = contents(machine.system / "state" / machine.old.name / "upper")
+    cuts: list[Path] = []
+
+    def cut() -> None:
+        for everything in (False, True):
+            if everything:
+                output("sync", "--file-system", machine.system)
+            cuts.append(tmp_path / f"cut{len(cuts)}")
+            output("cp", "--sparse=always", tmp_path / "file", cuts[-1])
+
+    rename, unlink, fsync = os.rename, Path.unlink, os.fsync
+
+    def renamed(*arguments: Any, **words: Any) -> None:
+        cut()
+        rename(*arguments, **words)
+
+    def unlinked(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        cut()
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        cut()
+
+    def logged(argv: Sequence[str | os.PathLike[str]], /, **words: Any) -> Result:
+        done = machine.commands(argv, **words)
+        cut()
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", renamed)
+        patch.setattr(Path, "unlink", unlinked)
+        patch.setattr(os, "fsync", synced)
+        prepare(machine.system, machine.old, machine.new, cast("Commands", Logged(logged, machine.commands)))
+    cut()
+    new = contents(machine.upper)
+    assert "etc/second" in new
+    whole = 0
+    for image in cuts:
+        with mounted_copy(image, tmp_path / "look") as system:
+            assert contents(system / "state" / machine.old.name / "upper") == old, "the old state is untouched"
+            state = system / "state" / machine.new.name
+            if (state / MARKER).exists():
+                found = contents(state / "upper")
+                # Before the first change of a name the state of the first call is there, which is whole as well.
+                assert found == new or found.keys() == new.keys() - {"etc/second"}
+                whole += found == new
+                assert os.listdir(state / "work") == []
+    assert len(cuts) >= 16
+    assert whole >= 1
+
+
+@dataclass(frozen=True)
+class Logged:
+    """The installer's commands with something to do after each."""
+
+    call: Any
+    commands: Commands
+
+    def __call__(self, *arguments: Any, **words: Any) -> Result:
+        made: Result = self.call(*arguments, **words)
+        return made
+
+    def note(self, text: str) -> None:
+        self.commands.note(text)
+
+
+@contextmanager
+def mounted_copy(image: Path, folder: Path) -> Iterator[Path]:
+    """Mount what a power cut left, with the journal replayed."""
+    folder.mkdir(exist_ok=True)
+    output("mount", "-o", "loop", image, folder)
+    try:
+        yield folder
+    finally:
+        output("umount", folder)
+        image.unlink()
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return modes, owners and contents of a tree; of a large file its size."""
+    found = {}
+    for path in folder.rglob("*"):
+        value = path.lstat()
+        regular = stat.S_ISREG(value.st_mode)
+        data = path.read_bytes() if regular and value.st_size < GIB else str(value.st_size).encode() if regular else b""
+        found[str(path.relative_to(folder))] = (value.st_mode, value.st_uid, data)
+    return found
 
 
 def test_a_full_partition_is_refused_before_anything_is_written(machine: Machine) -> None:

@@ -9,11 +9,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from answerfiles.model import load_host
 from dom0kit.errors import UserError
 from dom0kit.fs import sha256_file
+from firstboot.host import HOST_JSON
+from network import netplan
+from network.model import host_layout
 from upgrade.state import merges
 from upgrade.state.nodes import Entry, Facts, Kind, Node, Texts
-from upgrade.state.rules import SHARED, Verdict, rule
+from upgrade.state.rules import NETPLAN, SHARED, Verdict, rule
 
 OVERLAY = "trusted.overlay."
 OPAQUE = f"{OVERLAY}opaque"
@@ -33,7 +37,7 @@ def collect(upper: Path, old_root: Path, new_root: Path, common: Path) -> Facts:
     """
     shared = frozenset(name for name in SHARED if (common / name).is_dir())
     entries = tuple(_walk("", _Places(upper, old_root, new_root), shared))
-    return Facts(entries, _texts(upper, old_root, new_root), shared)
+    return Facts(entries, _texts(upper, old_root, new_root), shared, edited=_edited(upper))
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,16 @@ def _texts(upper: Path, old_root: Path, new_root: Path) -> dict[str, Texts]:
         if old is not None and new is not None:
             texts[path] = Texts(old, old if host is None else host, new)
     return texts
+
+
+def _edited(upper: Path) -> frozenset[str]:
+    """Return the files of first boot that were changed by hand; none when the answers cannot be read by this version."""
+    there = _text(upper / NETPLAN)
+    try:
+        made = netplan.text(host_layout(load_host(upper / HOST_JSON).network))
+    except (OSError, UserError, ValueError):  # pydantic's ValidationError is one of the last
+        return frozenset()
+    return frozenset() if there in (None, made) else frozenset({NETPLAN})
 
 
 def _text(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from upgrade.state.describe import Row
 from upgrade.state.nodes import Entry, Kind, Node
 from upgrade.state.package_files import STATUS
 from upgrade.state.packages import parse_status
-from upgrade.state.plan import LOST, change_of
+from upgrade.state.plan import KEPT, change_of
 from upgrade.state.prepare import COMMON, MARKER, ImageRoots
 from upgrade.state.rules import Verdict, rule
 
@@ -39,7 +39,7 @@ def losses(system: Path, running: ImageRoots, back: ImageRoots) -> list[Row]:
     for entry in found.entries:
         kept = rule(entry.path, found.shared)
         verdict = Verdict.OWN if kept is None else kept[0]
-        if verdict not in LOST or (kept is not None and entry.path.startswith(OF_SERVICES)):
+        if verdict not in KEPT or (kept is not None and entry.path.startswith(OF_SERVICES)):
             continue
         if not _is_newer(state / "upper" / entry.path, since) or _has(entry, older / "upper"):
             continue

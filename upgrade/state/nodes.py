@@ -88,9 +88,11 @@ class Facts:
     :param texts: the files that are merged, by path.
     :param shared: the folders of ``state/common``, by the path at which both images have them.
     :param reinstalled: files of packages that are installed again, with the package's name.
+    :param edited: files that first boot makes and that differ from what it made.
     """
 
     entries: tuple[Entry, ...]
     texts: Mapping[str, Texts] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
     reinstalled: Mapping[str, str] = field(default_factory=dict)
+    edited: frozenset[str] = frozenset()

@@ -13,7 +13,8 @@ from upgrade.state.rules import Verdict, rule
 ASIDE = ".dom0kit-new"
 """Ending of the new image's file next to the host's, when both changed it."""
 CHANGED_ALIKE = "the new image has the same"
-LOST = frozenset({Verdict.CARRIED, Verdict.OWN})
+KEPT = frozenset({Verdict.CARRIED, Verdict.OWN})
+"""Verdicts on what the host keeps."""
 
 
 class Change(StrEnum):
@@ -117,7 +118,9 @@ def _decide(entry: Entry, facts: Facts) -> Decision:
 
     verdict, reason = rule(entry.path, facts.shared) or (Verdict.OWN, "")
     texts = facts.texts.get(entry.path)
-    if verdict not in LOST:
+    if entry.path in facts.edited:
+        made = decision(Verdict.CONFLICT, "first boot makes it from host.json again: what was changed in it by hand is lost")
+    elif verdict not in KEPT:
         package = facts.reinstalled.get(entry.path) if verdict is Verdict.DROPPED else None
         made = decision(Verdict.RECREATED, f"the package {package} is installed again") if package else decision(verdict, reason)
     elif entry.host.kind is Kind.SOCKET:
@@ -208,7 +211,7 @@ def _folder(entry: Entry, draft: Decision, *, needed: bool, empty: bool) -> Deci
     :param empty: whether the host has nothing in it.
     """
     host, old, new = entry.host, entry.old, entry.new
-    own = draft.verdict in LOST
+    own = draft.verdict in KEPT
     was_folder, is_folder = old is not None and old.kind is Kind.FOLDER, new is not None and new.kind is Kind.FOLDER
     opaque = entry.opaque and was_folder and is_folder and own
     changed = draft.change in (Change.OWNER, Change.CHANGED) and (is_folder or not was_folder)

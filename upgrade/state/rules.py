@@ -37,6 +37,7 @@ SHARED = (
 """Folders of ``state/common`` that all images of a host mount: a list of the same paths is in the initramfs's script
 ``dom0kit-shared``, and a test compares the two."""
 
+NETPLAN = "etc/netplan/50-dom0kit.yaml"
 _CARRIED = {
     "the host's answers, and what dom0kit keeps of it": ("etc/dom0kit", "var/lib/dom0kit"),
     "the host's identity": (
@@ -57,6 +58,7 @@ _CARRIED = {
         "etc/mdadm/mdadm.conf",
         "var/lib/iscsi",
     ),
+    "bridges and bonds, those made by hand too; first boot compares them with host.json": ("var/lib/openvswitch",),
     "what services keep": ("var/lib", "var/log", "var/mail"),
     "set by first boot, or by hand after it": (
         "etc/hostname",
@@ -69,15 +71,10 @@ _CARRIED = {
 }
 _RECREATED = {
     "first boot makes it from host.json": (
-        "etc/netplan/50-dom0kit.yaml",
+        NETPLAN,
         "etc/systemd/network/10-netplan-*.network.d/50-dom0kit.conf",
         "var/lib/dom0kit/confirmed.json",
         "var/lib/dom0kit/guest",
-    ),
-    "Open vSwitch's database; first boot makes bridges and bonds from host.json": (
-        "var/lib/openvswitch/conf.db",
-        "var/lib/openvswitch/.conf.db.~lock~",
-        "etc/openvswitch/conf.db",
     ),
     "first boot copies it from the image in a pool": ("etc/cron.d/ganeti",),
 }
@@ -103,6 +100,7 @@ _DROPPED = {
         "etc/.pwd.lock",
         "var/lib/systemd/random-seed",
         "etc/.#*",
+        "var/lib/openvswitch/.*",
     ),
     "a copy that a tool left of an account file": tuple(
         f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")

@@ -87,7 +87,8 @@ def test_a_file_that_was_not_read_is_never_taken_for_the_same() -> None:
         ("etc/mdadm/mdadm.conf", Verdict.CARRIED),
         ("var/lib/dom0kit/paths.json", Verdict.CARRIED),
         ("etc/netplan/50-dom0kit.yaml", Verdict.RECREATED),
-        ("etc/openvswitch/conf.db", Verdict.RECREATED),
+        ("var/lib/openvswitch/conf.db", Verdict.CARRIED),
+        ("var/lib/openvswitch/.conf.db.~lock~", Verdict.DROPPED),
         ("etc/netplan/60-mine.yaml", Verdict.OWN),
         ("var/lib/dpkg/status", Verdict.DROPPED),
         ("usr/bin/htop", Verdict.DROPPED),
@@ -121,6 +122,12 @@ def test_without_a_shared_folder_its_files_are_carried_and_the_boot_shares_them(
 def test_what_is_carried_wins_over_the_new_image_without_a_file_next_to_it() -> None:
     found = one(planned(Entry("etc/multipath/bindings", file("host"), file("one"), file("two"))), "etc/multipath/bindings")
     assert (found.verdict, found.act, found.aside) == (Verdict.CARRIED, Act.COPY, False)
+
+
+def test_a_change_by_hand_in_a_file_of_first_boot_is_a_conflict_that_is_shown() -> None:
+    path = "etc/netplan/50-dom0kit.yaml"
+    plan = make_plan(Facts((Entry(path, file("mine")),), edited=frozenset({path})))
+    assert (one(plan, path).verdict, one(plan, path).act) == (Verdict.CONFLICT, Act.NOTHING)
 
 
 def test_files_of_a_package_that_is_installed_again() -> None:
