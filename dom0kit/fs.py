@@ -147,11 +147,11 @@ def sha256_file(path: Path, progress: Progress | None = None, *, direct: bool = 
     digest = hashlib.sha256()
     done = 0
     descriptor = open_direct(path) if direct else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    view = _page_aligned()
+    view = page_aligned()
     try:
         while True:
             if done % PAGE:
-                _leave_direct(descriptor)
+                leave_direct(descriptor)
             with naming(path):
                 size = os.preadv(descriptor, [view], done)
             if not size:
@@ -171,7 +171,7 @@ def copy_durable(source: Path, target: Path, progress: Progress | None = None) -
     :raises OSError: with the name of the file that failed: the source that cannot be read, or the target.
     """
     done = 0
-    view = _page_aligned()
+    view = page_aligned()
     with (
         replacing(target, reuse=True) as new,
         source.open("rb", buffering=0) as read,
@@ -183,25 +183,27 @@ def copy_durable(source: Path, target: Path, progress: Progress | None = None) -
             if not size:
                 break
             with naming(target):
-                _write_at(write.fileno(), view[:size], done)
+                write_at(write.fileno(), view[:size], done)
             done += size
             if progress:
                 progress(done)
 
 
-def _page_aligned() -> memoryview:
+def page_aligned() -> memoryview:
+    """Return a buffer of :data:`BLOCK` bytes that reads and writes past the page cache may use."""
     # One buffer for all blocks: memory that is new for each of them costs a fault for each of its pages.
     return memoryview(mmap.mmap(-1, BLOCK))
 
 
-def _leave_direct(descriptor: int) -> None:
+def leave_direct(descriptor: int) -> None:
     """Use the page cache from here on: for the end of a file, which is no whole page."""
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_DIRECT)
 
 
-def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
+def write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of ``data`` at an offset, past the page cache where the file was opened so and whole pages are written."""
     while data:
         if len(data) < PAGE or offset % PAGE:
-            _leave_direct(descriptor)
+            leave_direct(descriptor)
         size = os.pwrite(descriptor, data[: len(data) // PAGE * PAGE or len(data)], offset)
         offset, data = offset + size, data[size:]

@@ -173,15 +173,13 @@ def get(url: str, **options: Any) -> bytes:
 
 def status_error(status: int, url: str) -> WebError:
     """Return the error, with a hint, for an HTTP status other than success."""
-    words = http.client.responses.get(status, "")
     hints = {
         401: "serve these files without a password, which is not supported",
         403: "see the server's output and its rules; 'dom0kit answers serve' gives answers to the armed host itself alone",
         404: "check the server's folder and its log for this path",
     }
-    return WebError(
-        "status", f"{status} {words} from the server for {shown(url)}".replace("  ", " "), hints.get(status, ""), status
-    )
+    found = " ".join(filter(None, (str(status), http.client.responses.get(status))))
+    return WebError("status", f"{found} from the server for {shown(url)}", hints.get(status, ""), status)
 
 
 def request(
@@ -206,7 +204,7 @@ def request(
     """
     parts = split(url)
     over = proxy if proxy is not None and proxy.serves(parts) else None
-    connection = _connection(parts, trust, timeout, over)
+    connection = open_connection(parts, trust, timeout, over)
     late = threading.Event()
 
     def end() -> None:
@@ -245,7 +243,8 @@ def request(
     return Response(answer.status, data, location)
 
 
-def _connection(parts: SplitResult, trust: Trust, timeout: float, proxy: HttpProxy | None) -> http.client.HTTPConnection:
+def open_connection(parts: SplitResult, trust: Trust, timeout: float, proxy: HttpProxy | None) -> http.client.HTTPConnection:
+    """Return a connection to the server of a URL, or to the proxy; it connects when the request is sent."""
     assert parts.hostname is not None
     host, port = (parts.hostname, parts.port) if proxy is None else (proxy.host, proxy.port)
     if parts.scheme == "http":

@@ -115,6 +115,7 @@ def export(job: jobs.Job, tree: Path) -> None:
         version=job.version,
         image_id=job.image_id,
         suite=recipe.debian.suite,
+        architecture=recipe.debian.architecture,
         epoch=job.epoch,
         compression=compression,
         recipe_sha256=job.recipe_sha256,

@@ -8,6 +8,8 @@ from typing import Any
 from dom0kit.fs import sha256_file
 
 FORMAT = 1
+STATE_FORMAT = 1
+"""Grows when an older image could not use what a newer one has written: hosts refuse to go from one to the other."""
 IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
 
 
@@ -28,6 +30,7 @@ def build(
     version: str,
     image_id: str,
     suite: str,
+    architecture: str,
     epoch: int,
     compression: str,
     recipe_sha256: str,
@@ -46,6 +49,8 @@ def build(
         "version": version,
         "id": image_id,
         "suite": suite,
+        "architecture": architecture,
+        "state_format": STATE_FORMAT,
         "epoch": epoch,
         "compression": compression,
         "recipe_sha256": recipe_sha256,

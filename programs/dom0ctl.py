@@ -9,19 +9,21 @@ from dom0kit import cli
 from dom0kit.cli import Group, Program
 from firstboot import cli as firstboot
 from pool import cli as pool
+from upgrade import cli as upgrade
 from upgrade.health import cli as health
 
 PROGRAM = Program(
     name="dom0ctl",
-    summary="Manage this Xen host: its first-boot steps, management network, storage paths and pool.",
+    summary="Manage this Xen host: its first-boot steps, management network, storage paths, images and pool.",
     description="'status' shows whether the host is healthy and what is missing. The pool commands create a pool, join the host "
     "to one, and hand out join tokens. Commands that change the host need root.",
     example="dom0ctl status\ndom0ctl firstboot retry network\ndom0ctl pool token create --host xen2.dc1.example",
     groups={
+        "image": Group("the images of this host: the one that runs, and others that are staged", "dom0ctl image list"),
         "pool": Group("the pool that this host belongs to", "dom0ctl pool status"),
         "pool token": Group("join tokens: create, list, revoke", "dom0ctl pool token create --host xen2.dc1.example"),
     },
-    registers=(firstboot.register, health.register, pool.register),
+    registers=(firstboot.register, upgrade.register, health.register, pool.register),
 )
 
 

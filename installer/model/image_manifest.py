@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ class Manifest:
 
     :param dom0_memory_mib: dom0's memory in MiB.
     :param names: the image's time zones and key maps; None for images that do not list them.
+    :param architecture: Debian's name of it.
+    :param toolstack: what manages guests; "" for images that do not say it.
+    :param state_format: images with the same number can use each other's state; see docs/reference/files.md.
+    :param epoch: time of the newest package list, seconds since 1970.
+    :param kernel: release of dom0's kernel.
+    :param xen: version of Xen's package.
+    :param packages: version of each Debian package by its name.
     """
 
     product: str
@@ -42,6 +50,13 @@ class Manifest:
     files: tuple[ImageFile, ...]
     dom0_memory_mib: int = DOM0_MEMORY_MIB
     names: ImageNames | None = None
+    architecture: str = "amd64"
+    toolstack: str = ""
+    state_format: int = 1
+    epoch: int = 0
+    kernel: str = ""
+    xen: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -76,6 +91,13 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
             files=files,
             dom0_memory_mib=int(value.get("dom0_memory_mib", DOM0_MEMORY_MIB)),
             names=image_names.parse(value["names"]) if "names" in value else None,
+            architecture=str(value.get("architecture", "amd64")),
+            toolstack=str(value.get("toolstack", "")),
+            state_format=int(value.get("state_format", 1)),
+            epoch=int(value.get("epoch", 0)),
+            kernel=str(value.get("kernel", "")),
+            xen=str(value.get("xen", "")),
+            packages={str(name): str(version) for name, version in value.get("packages", {}).items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} is invalid: {type(error).__name__}: {error}", damaged) from error

@@ -50,8 +50,10 @@ class Image:
             done += size
             step.progress(done / total, name)
             sums[place] = sha256
-        (tree / folder / "manifest.json").write_bytes(self.manifest_bytes)
-        sums[f"{folder}/manifest.json"] = hashlib.sha256(self.manifest_bytes).hexdigest()
+        # The second one is for hosts that know the tree's URL alone: its id is the folder's name.
+        for place in (f"{folder}/manifest.json", "images/manifest.json"):
+            (tree / place).write_bytes(self.manifest_bytes)
+            sums[place] = hashlib.sha256(self.manifest_bytes).hexdigest()
         return sums
 
     def _copy(self, name: str, target: Path, sha256: str, size: int) -> None:

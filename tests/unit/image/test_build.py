@@ -178,8 +178,8 @@ def test_manifest_holds_packages_files_and_origin(tmp_path: Path) -> None:
     files = manifest.describe(tmp_path)
     packages = manifest.parse_packages("xen-hypervisor-common\t4.20.2+7\nhtop\t3.4\n")
     made = manifest.build(
-        version="1", image_id="f" * 16, suite="trixie", epoch=1, compression="xz", recipe_sha256="r", dom0_memory_mib=1024,
-        toolstack="ganeti", kernel="6.12", packages=packages, files=files, names={"zones": ["UTC"]},
+        version="1", image_id="f" * 16, suite="trixie", architecture="amd64", epoch=1, compression="xz", recipe_sha256="r",
+        dom0_memory_mib=1024, toolstack="ganeti", kernel="6.12", packages=packages, files=files, names={"zones": ["UTC"]},
     )  # fmt: skip
     assert made["xen"] == "4.20.2+7"
     assert made["files"]["boot/bootx64.efi"]["size"] == 1

@@ -1,0 +1,1 @@
+"""The images on the system partition: which there are, staging another one, removing one."""
