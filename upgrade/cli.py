@@ -16,8 +16,10 @@ from dom0kit.http_client import SYSTEM, Trust, parse_trust
 from dom0kit.http_proxy import HttpProxy
 from dom0kit.units import MIB, human_bytes, table
 from firstboot.host import HOST_JSON, Host
+from installer.bootloader.menus import image_entry
 from pool.arguments import add_list_options, add_root
 from pool.local_pool import as_root
+from upgrade.choice.esps import read_choice, read_copies
 from upgrade.store.compatibility import day
 from upgrade.store.images import Store, StoredImage
 from upgrade.store.packages import changed_packages, diff_lines
@@ -81,7 +83,15 @@ def _configure_remove(parser: argparse.ArgumentParser) -> None:
 
 def host_store(root: Path) -> Store:
     """Return the images of the host whose root folder is ``root``."""
-    return Store(root)
+    if root != Path("/"):
+        return Store(root)
+    return Store(root, read_choice, read_names)
+
+
+def read_names() -> frozenset[str]:
+    """Return the images that any copy of the choice names."""
+    choices = [copy.choice for copy in read_copies() if copy.choice is not None]
+    return frozenset(name for choice in choices for name in (choice.image, choice.trial) if name)
 
 
 def list_images(arguments: argparse.Namespace) -> int:
@@ -115,7 +125,7 @@ def stage(arguments: argparse.Namespace) -> int:
     store = host_store(arguments.root)
     source = open_source(arguments.source, read_trust(arguments.trust), proxy_of(arguments.root))
     reporter = Reporter("upgrade", [TerminalSink(every=LOG_SECONDS)])
-    staged = as_root(lambda: Stager(store, reporter).stage(source, force=arguments.force))
+    staged = as_root(lambda: Stager(store, reporter, image_entry).stage(source, force=arguments.force))
     name = staged.manifest.name
     print(f"{name} is staged" if staged.fresh else f"{name} was staged before, and is whole")
     if name != store.running:

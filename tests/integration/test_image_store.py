@@ -19,6 +19,8 @@ from web_server import Reply, Seen, serve
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
+from installer.bootloader.menus import image_entry
+from installer.model.image_manifest import read_manifest
 from iso.master import iso_name
 from programs import dom0ctl
 from upgrade.store.images import Store
@@ -131,6 +133,7 @@ def test_a_network_tree_whose_download_is_interrupted(
     is_whole(host, image, tmp_path)
     assert dom0ctl.main(["image", "list", "--root", root]) == 0
     assert f"{NEW}  staged" in capsys.readouterr().out
+    assert (host.store.folder / NEW / "boot.cfg").read_text() == image_entry(read_manifest(image))
     assert dom0ctl.main(["image", "remove", "0.2", "--root", root]) == 0
     # ... and by a server that goes away in the middle; the next run takes the rest.
     requests.clear()

@@ -54,10 +54,12 @@ class Store:
 
     :param root: the host's root folder.
     :param read_choice: see :data:`ReadChoice`.
+    :param read_names: returns the images that any copy of the choice names: GRUB may look for their files.
     """
 
     root: Path
     read_choice: ReadChoice = lambda: None
+    read_names: Callable[[], frozenset[str]] = frozenset
 
     @property
     def system(self) -> Path:
@@ -82,6 +84,12 @@ class Store:
             raise UserError(f"/{RUNNING} does not name the running image: {error.strerror}", hint) from error
         if target.parent.name != "images" or not (self.folder / target.name).is_dir():
             raise UserError(f"this system runs from {target}, and not from a system partition", hint)
+        manifest = manifest_or_none(self.folder / target.name)
+        if manifest is not None and manifest.name != target.name:
+            raise UserError(
+                f"this host was installed by dom0kit {manifest.version}, which keeps one image",
+                "install the host again with a newer ISO",
+            )
         return target.name
 
     def running_manifest(self) -> Manifest:

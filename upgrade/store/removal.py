@@ -20,7 +20,7 @@ REASONS = {
 """Why an image is needed, and what to do about it."""
 
 
-def check_removable(image: StoredImage, named: tuple[str, ...]) -> None:
+def check_removable(image: StoredImage, named: frozenset[str]) -> None:
     """Check that the host needs an image no more (pure).
 
     :param named: images that the boot loader's environment block names: GRUB would look for their files.
@@ -45,8 +45,7 @@ def remove(store: Store, text: str, settle: Callable[[Path], None] = settle) -> 
     """
     with store.locked():
         image = store.find(text)
-        choice = store.read_choice()
-        check_removable(image, () if choice is None else (choice.image, choice.trial))
+        check_removable(image, store.read_names())
         gone = image.folder.with_name(f"{NEW}{image.name}")
         shutil.rmtree(gone, ignore_errors=True)
         os.rename(image.folder, gone)

@@ -62,13 +62,13 @@ def test_the_beginning_of_a_name_is_enough_when_it_is_unique() -> None:
 @pytest.mark.parametrize("word", ["running", "confirmed", "trying"])
 def test_what_the_host_needs_stays(word: str) -> None:
     with pytest.raises(UserError, match=OLD):
-        check_removable(stored(OLD, word), ())
+        check_removable(stored(OLD, word), frozenset())
 
 
 def test_what_the_boot_loader_names_stays() -> None:
     with pytest.raises(UserError, match="boot loader's choice"):
-        check_removable(stored(NEW, "failed"), (OLD, NEW))
-    check_removable(stored(NEW, "failed"), (OLD, ""))
+        check_removable(stored(NEW, "failed"), frozenset({OLD, NEW}))
+    check_removable(stored(NEW, "failed"), frozenset({OLD}))
 
 
 def test_the_images_of_a_host(tmp_path: Path) -> None:
@@ -96,6 +96,16 @@ def test_a_system_that_runs_from_elsewhere_is_refused(tmp_path: Path) -> None:
         store.images()
     link.symlink_to("/run/dom0kit/medium/dom0kit")
     with pytest.raises(UserError, match="not from a system partition"):
+        store.images()
+
+
+def test_a_host_that_keeps_one_image_is_refused(tmp_path: Path) -> None:
+    store = make_host(tmp_path / "host")
+    (store.folder / OLD).rename(store.folder / "0.1.0")
+    link = tmp_path / "host/run/dom0kit/image"
+    link.unlink()
+    link.symlink_to(store.folder / "0.1.0")
+    with pytest.raises(UserError, match=r"installed by dom0kit 0\.1\.0"):
         store.images()
 
 
