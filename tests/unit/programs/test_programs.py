@@ -13,7 +13,13 @@ from dom0kit.cli import Program, build_parser
 from programs import build_machine, dom0_image, dom0ctl
 
 PROGRAMS = [pytest.param(module.PROGRAM, id=module.__name__) for module in (build_machine, dom0_image, dom0ctl)]
-RUN_BY_THE_SYSTEM = {"dom0ctl pool names", "dom0ctl pool answer", "dom0ctl pool work", "dom0ctl try-result"}
+RUN_BY_THE_SYSTEM = {
+    "dom0ctl pool names",
+    "dom0ctl pool answer",
+    "dom0ctl pool work",
+    "dom0ctl try-result",
+    "dom0ctl image carry",
+}
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

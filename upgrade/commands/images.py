@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +16,25 @@ from dom0kit.events import Reporter, TerminalSink
 from dom0kit.fs import read_limited
 from dom0kit.http_client import SYSTEM, Trust, parse_trust
 from dom0kit.http_proxy import HttpProxy
+from dom0kit.linux.boot_choice import Choice
 from dom0kit.units import MIB, human_bytes, table
 from firstboot.host import HOST_JSON, Host
 from installer.bootloader.menus import image_entry
+from installer.command_log import Commands
 from pool.arguments import add_list_options, add_root
 from pool.local_pool import as_root
-from upgrade.choice.esps import read_choice, read_copies
+from upgrade.choice import esps
+from upgrade.state.describe import describe
+from upgrade.state.prepare import Report
 from upgrade.store.compatibility import day
 from upgrade.store.images import Store, StoredImage
 from upgrade.store.packages import changed_packages, diff_lines
 from upgrade.store.removal import remove
 from upgrade.store.sources.any_source import open_source
 from upgrade.store.staging import Stager
+from upgrade.trial import changes
 
+LOG = Path("var/log/dom0kit/image.log")
 LOG_SECONDS = 10.0
 """Print the progress of a step when the output is no terminal.
 
@@ -74,6 +82,7 @@ def _configure_diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="IMAGE", nargs="?", help="its name or the beginning of it (default: the one that was staged last)"
     )
+    parser.add_argument("--all", action="store_true", help="list also what dom0kit and services write")
 
 
 def _configure_remove(parser: argparse.ArgumentParser) -> None:
@@ -82,16 +91,35 @@ def _configure_remove(parser: argparse.ArgumentParser) -> None:
 
 
 def host_store(root: Path) -> Store:
-    """Return the images of the host whose root folder is ``root``."""
+    """Return the images of the host whose root folder is ``root``; another root than ``/`` has no boot loader."""
     if root != Path("/"):
         return Store(root)
-    return Store(root, read_choice, read_names)
+    return Store(root, choice_or_none, names_of_choices)
 
 
-def read_names() -> frozenset[str]:
+def choice_or_none() -> Choice | None:
+    """Return which image the boot loader starts; None, with a warning, when no ESP says it."""
+    try:
+        return esps.read_choice()
+    except UserError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return None
+
+
+def names_of_choices() -> frozenset[str]:
     """Return the images that any copy of the choice names."""
-    choices = [copy.choice for copy in read_copies() if copy.choice is not None]
+    choices = [copy.choice for copy in esps.read_copies() if copy.choice is not None]
     return frozenset(name for choice in choices for name in (choice.image, choice.trial) if name)
+
+
+def host_commands(root: Path) -> Commands:
+    """Return commands that are logged to the host's log, or to nowhere while it cannot be written."""
+    log = root / LOG
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return Commands(log.open("a", encoding="utf-8"))
+    except OSError:
+        return Commands(tempfile.TemporaryFile("w", encoding="utf-8"))
 
 
 def list_images(arguments: argparse.Namespace) -> int:
@@ -140,12 +168,23 @@ def diff(arguments: argparse.Namespace) -> int:
     image = store.find(arguments.name) if arguments.name else newest(store.images())
     if image.manifest is None:
         raise UserError(f"{image.name} is damaged", f"remove it: dom0ctl image remove {image.name}")
+    if image.name == running.name:
+        raise UserError(f"{image.name} is running", "name another image: dom0ctl image list")
+    report: Report = as_root(lambda: changes.prepare_state(store, image, host_commands(arguments.root), dry=True))
+    rows = describe(report.plan, report.packages.plan, everything=arguments.all)
     if arguments.json:
-        changes = changed_packages(running.packages, image.manifest.packages)
-        packages = [{"name": change.name, "kind": change.kind, "old": change.old, "new": change.new} for change in changes]
-        print(json.dumps({"old": running.name, "new": image.name, "packages": packages}, indent=2))
+        changed = changed_packages(running.packages, image.manifest.packages)
+        packages = [{"name": change.name, "kind": change.kind, "old": change.old, "new": change.new} for change in changed]
+        state = [row.to_json() for row in rows]
+        value = {"old": running.name, "new": image.name, "packages": packages, "state": state, "problems": list(report.problems)}
+        print(json.dumps(value, indent=2))
         return 0
     print("\n".join(diff_lines(running, image.manifest)))
+    if rows:
+        print("\nwhat was changed by hand on this host, and what becomes of it:\n")
+        print(table(("what", "change", "becomes", "because"), [(row.what, row.change, row.verdict, row.reason) for row in rows]))
+    for problem in report.problems:
+        print(f"prevents the change of image: {problem}")
     return 0
 
 

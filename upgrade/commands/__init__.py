@@ -1,0 +1,1 @@
+"""``dom0ctl image``: what users see of the images of a host."""

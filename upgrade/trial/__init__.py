@@ -1,0 +1,1 @@
+"""Try an image once, keep it, or return to another one."""
