@@ -25,6 +25,7 @@ FOLDERS = {
     "san": "Fibre Channel and iSCSI",
     "pool": "Pools",
     "tui": "The installer's screens",
+    "upgrade": "Image versions of a host",
     "harness": "The harness itself",
 }
 

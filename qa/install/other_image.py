@@ -1,0 +1,51 @@
+"""Another image than the run's own, on a medium: the same files under another id and version, or with some that are broken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pycdlib
+
+from iso.master import INTERCHANGE_LEVEL, iso_name
+from qa.vm import media
+
+FOLDER = "/dom0kit"
+FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
+OTHER_ID = "0e0e0e0e0e0e0e0e"
+OTHER_VERSION = "0.1.1"
+NAME = f"{OTHER_VERSION}-{OTHER_ID[:8]}"
+"""Name of the image on a host."""
+
+
+def other_image(iso: Path, work: Path, broken: Mapping[str, bytes] | None = None) -> Path:
+    """Make a medium with the files of an ISO's image and a manifest of its own; return its path.
+
+    :param broken: new content of some of the files, by name; the manifest has sizes and checksums of the new content.
+    """
+    folder = work / "other-image"
+    folder.mkdir()
+    manifest = json.loads(media.extract(iso, f"{FOLDER}/manifest.json", folder / "original.json").read_text())
+    for name in FILES:
+        data = (broken or {}).get(name)
+        if data is None:
+            media.extract(iso, f"{FOLDER}/{name}", folder / name)
+        else:
+            (folder / name).write_bytes(data)
+            manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
+    return write_medium(folder, ("manifest.json", *FILES), work / "other.iso")
+
+
+def write_medium(folder: Path, names: tuple[str, ...], output: Path) -> Path:
+    """Write files of a folder to an ISO 9660 image, in the folder in which an ISO of dom0kit has its image."""
+    iso = pycdlib.PyCdlib()
+    iso.new(interchange_level=INTERCHANGE_LEVEL, vol_ident="OTHER", rock_ridge="1.09")
+    iso.add_directory(iso_name(FOLDER, folder=True), rr_name=FOLDER[1:])
+    for name in names:
+        iso.add_file(str(folder / name), iso_name(f"{FOLDER}/{name}"), name)
+    iso.write(str(output))
+    iso.close()
+    return output

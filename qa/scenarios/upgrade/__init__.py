@@ -1,0 +1,1 @@
+"""Scenarios of image versions: a host that is upgraded, and that returns by itself."""
