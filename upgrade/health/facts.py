@@ -110,12 +110,15 @@ def probe(host: Host, argv: Sequence[str]) -> str | None:
 
 
 def steps_of_this_boot(host: Host, steps: Sequence[Step]) -> list[StepState]:
-    """Return the steps' states; a step for every boot counts only when it has run in this one."""
+    """Return the steps' states; a step for every boot, and a failure, counts only when it has run in this one."""
     records, moment = StepRecords(host.root), current_moment(host)
     found = []
     for step in steps:
         state = step_state(step, records, fingerprint(host.host_json, step.answers, step.excluded_secrets), moment)
-        if step.always and state["state"] == "done" and (records.read(step.name) or {}).get("boot") != moment.boot:
+        boot = (records.read(step.name) or {}).get("boot") if state["state"] == "done" else moment.boot
+        if "error" in state:
+            boot = (records.error(step.name) or {}).get("boot")
+        if boot != moment.boot and (step.always or "error" in state):
             state = {"name": step.name, "state": "open"}
         found.append(state)
     return found

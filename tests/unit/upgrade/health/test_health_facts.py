@@ -11,6 +11,8 @@ from fake_runner import Ended, FakeRunner
 from image_host import BOOT, finish_steps
 
 from firstboot.host import Host
+from firstboot.retry import Moment
+from firstboot.step_records import StepRecords
 from firstboot.steps.steps import STEPS
 from upgrade.health import facts
 
@@ -33,6 +35,16 @@ def test_a_step_for_every_boot_counts_in_its_own_boot_alone(host: Host) -> None:
     assert still
     finish_steps(host, BOOT)
     assert all(step["state"] == "done" for step in facts.steps_of_this_boot(host, STEPS))
+
+
+def test_a_failure_of_an_earlier_boot_is_tried_again(host: Host) -> None:
+    finish_steps(host)
+    records = StepRecords(host.root)
+    records.clear("network")
+    records.write_failed("network", "no card", Moment("an-earlier-boot", 9.0), 5.0)
+    assert {"name": "network", "state": "open"} in facts.steps_of_this_boot(host, STEPS)
+    records.write_failed("network", "no card", Moment(BOOT, 9.0), 5.0)
+    assert "failed" in [step["state"] for step in facts.steps_of_this_boot(host, STEPS) if step["name"] == "network"]
 
 
 def test_a_gateway_that_drops_echo_requests_answers_for_its_hardware_address(host: Host, runner: FakeRunner) -> None:
