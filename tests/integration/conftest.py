@@ -32,6 +32,7 @@ FEATURES = {
     "dm": "device-mapper (dm_mod)",
     "vlan": "VLANs (8021q)",
     "bond": "bonds of network cards (bonding)",
+    "container": "containers that boot (systemd-nspawn, of the package systemd-container)",
     "image": "the image's squashfs (build/image/dom0.squashfs, made by 'make iso')",
 }
 SKIPPED: Counter[str] = Counter()

@@ -52,7 +52,7 @@ class Host:
     def calls(self) -> list[str]:
         """Return what was called, without what has no effect."""
         lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
-        return [line for line in lines if not line.startswith(("sync", "modprobe"))]
+        return [line for line in lines if not line.startswith(("sync", "modprobe", "systemctl --failed"))]
 
     @property
     def ended(self) -> list[str]:
@@ -121,6 +121,12 @@ def test_giving_up(host: Host, words: tuple[str, ...], why: str) -> None:
     assert host.ended == [BOOT, why]
     assert host.calls[0] == "systemctl reboot --no-block"
     assert host.calls[-1] == "systemctl reboot --force --force"
+
+
+def test_the_units_that_have_failed_are_named(host: Host) -> None:
+    host.program("systemctl", '[ "$1" != --failed ] || printf "a.service loaded failed\\nb.service loaded failed\\n"')
+    host.run("failed", "boot-complete.target")
+    assert host.ended == [BOOT, "boot-complete.target failed; failed units: a.service b.service"]
 
 
 def test_a_confirmed_image_is_never_given_up(host: Host) -> None:
