@@ -13,6 +13,8 @@ from dom0kit.errors import UserError
 from dom0kit.fs import sha256_file
 
 MANIFEST = "/dom0kit/manifest.json"
+SIGNATURE = "/dom0kit/manifest.json.sig"
+"""The signature of the manifest, when the image folder has one."""
 BIOS_IMAGE = "/boot/bios.img"
 UEFI_IMAGE = "/boot/efi.img"
 MENU = "/boot/grub/grub.cfg"

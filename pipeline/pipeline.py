@@ -26,9 +26,9 @@ class Made:
     fresh: bool
 
 
-def iso_key(manifest: dict[str, Any]) -> str:
-    """Return the key of an ISO: the image's files, and the code and menus that master it."""
-    return hash_values(manifest["files"], manifest["id"], hash_files(files_below(PROJECT / "iso")))[:16]
+def iso_key(manifest: dict[str, Any], signature: str = "") -> str:
+    """Return the key of an ISO: the image's files and signature, and the code and menus that master it."""
+    return hash_values(manifest["files"], manifest["id"], signature, hash_files(files_below(PROJECT / "iso")))[:16]
 
 
 def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
@@ -37,7 +37,8 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
     :raises UserError: as the image's and the ISO's builders do.
     """
     manifest = image.build(options, reporter)
-    key = iso_key(manifest)
+    signed = options.output / "manifest.json.sig"
+    key = iso_key(manifest, signed.read_text() if signed.is_file() else "")
     stamp = output.with_name(output.name + ".json")
     if not options.force and (made := read_stamp(stamp, output, key)):
         return made

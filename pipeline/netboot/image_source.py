@@ -14,8 +14,8 @@ from dom0kit.errors import UserError
 from dom0kit.events import Step
 from dom0kit.fs import BLOCK, sha256_file
 from iso import hybrid_mbr_gpt
-from iso.layout import MANIFEST, PATHS, REBUILD, Manifest, parse_manifest
-from iso.verify import read_listing
+from iso.layout import MANIFEST, PATHS, REBUILD, SIGNATURE, Manifest, parse_manifest
+from iso.verify import read_extent, read_listing
 
 IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
 LOADERS = ("boot/pxe-bios.0", "boot/netx64.efi")
@@ -29,6 +29,7 @@ class Image:
     manifest_bytes: bytes
     source: Path
     extents: Mapping[str, hybrid_mbr_gpt.Extent] | None = None
+    signature: bytes = b""
 
     def write(self, tree: Path, *, old: Path, step: Step) -> dict[str, str]:
         """Copy and verify all files; link, and verify, those that the old tree has.
@@ -54,6 +55,10 @@ class Image:
         for place in (f"{folder}/manifest.json", "images/manifest.json"):
             (tree / place).write_bytes(self.manifest_bytes)
             sums[place] = hashlib.sha256(self.manifest_bytes).hexdigest()
+        if self.signature:
+            place = f"{folder}/manifest.json.sig"
+            (tree / place).write_bytes(self.signature)
+            sums[place] = hashlib.sha256(self.signature).hexdigest()
         return sums
 
     def _copy(self, name: str, target: Path, sha256: str, size: int) -> None:
@@ -97,11 +102,13 @@ def from_folder(folder: Path) -> Image:
     path = folder / "manifest.json"
     try:
         raw = path.read_bytes()
+        signed = path.with_name("manifest.json.sig")
+        signature = signed.read_bytes() if signed.is_file() else b""
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}", "build the image first: dom0kit iso; or give --image or --iso"
         ) from error
-    image = Image(parse_manifest(raw, str(path)), raw, folder)
+    image = Image(parse_manifest(raw, str(path)), raw, folder, signature=signature)
     for name in (*IMAGE_FILES, *LOADERS):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing", REBUILD)
@@ -118,11 +125,11 @@ def from_iso(path: Path) -> Image:
             extents, _ = read_listing(file, path)
             if MANIFEST not in extents:
                 raise UserError(f"{path} is not an ISO of dom0kit: it has no {MANIFEST}")
-            file.seek(extents[MANIFEST].block * hybrid_mbr_gpt.BLOCK)
-            raw = file.read(extents[MANIFEST].length)
+            raw = read_extent(file, extents[MANIFEST])
+            signature = read_extent(file, extents[SIGNATURE]) if SIGNATURE in extents else b""
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     for name in (*IMAGE_FILES, *LOADERS):
         if PATHS[name] not in extents:
             raise UserError(f"{path} has no {PATHS[name]}", "it was made by an older dom0kit; make a new one")
-    return Image(parse_manifest(raw, f"{path}:{MANIFEST}"), raw, path, extents)
+    return Image(parse_manifest(raw, f"{path}:{MANIFEST}"), raw, path, extents, signature)

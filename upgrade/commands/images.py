@@ -17,6 +17,7 @@ from dom0kit.fs import read_limited
 from dom0kit.http_client import SYSTEM, Trust, parse_trust
 from dom0kit.http_proxy import HttpProxy
 from dom0kit.linux.boot_choice import Choice
+from dom0kit.linux.signatures import KEYS, SIGNERS, verify
 from dom0kit.units import MIB, human_bytes, table
 from firstboot.host import HOST_JSON, Host
 from installer.bootloader.menus import image_entry
@@ -31,7 +32,8 @@ from upgrade.store.images import Store, StoredImage
 from upgrade.store.packages import changed_packages, diff_lines
 from upgrade.store.removal import remove
 from upgrade.store.sources.any_source import open_source
-from upgrade.store.staging import Stager
+from upgrade.store.sources.source import MANIFEST, Source
+from upgrade.store.staging import CheckSignature, Stager
 from upgrade.trial import changes
 
 LOG = Path("var/log/dom0kit/image.log")
@@ -153,12 +155,24 @@ def stage(arguments: argparse.Namespace) -> int:
     store = host_store(arguments.root)
     source = open_source(arguments.source, read_trust(arguments.trust), proxy_of(arguments.root))
     reporter = Reporter("upgrade", [TerminalSink(every=LOG_SECONDS)])
-    staged = as_root(lambda: Stager(store, reporter, image_entry).stage(source, force=arguments.force))
+    stager = Stager(store, reporter, image_entry, check_signature(arguments.root))
+    staged = as_root(lambda: stager.stage(source, force=arguments.force))
     name = staged.manifest.name
     print(f"{name} is staged" if staged.fresh else f"{name} was staged before, and is whole")
     if name != store.running:
         print(f"what changes: dom0ctl image diff {name}")
     return 0
+
+
+def check_signature(root: Path) -> CheckSignature:
+    """Return the check of a source's signature; an image without keys accepts what is not signed."""
+    keys = root / KEYS
+
+    def check(source: Source) -> None:
+        if (keys / SIGNERS).exists():
+            verify(source.manifest, source.signature, keys, f"{MANIFEST} of {source.name}")
+
+    return check
 
 
 def diff(arguments: argparse.Namespace) -> int:

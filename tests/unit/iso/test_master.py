@@ -17,6 +17,7 @@ from dom0kit.events import Reporter
 from iso import gpt, master, verify
 from iso.layout import BOOT_HYBRID, Manifest, read_image
 from iso.master import collect, folders, frozen_time, iso_name
+from pipeline.netboot import image_source
 
 
 def no_problems(_: Path) -> list[str]:
@@ -63,6 +64,15 @@ def test_the_iso_verifies_and_has_the_tree_of_the_contract(image: Path, tmp_path
         "/dom0kit/vmlinuz",
         "/dom0kit/xen.gz",
     ]
+
+
+def test_a_signature_of_the_image_folder_is_on_the_iso(image: Path, tmp_path: Path) -> None:
+    (image / "manifest.json.sig").write_text("a signature")
+    iso = tmp_path / "out.iso"
+    _, expected = make(image, iso)
+    assert "/dom0kit/manifest.json.sig" in expected
+    verify.verify(iso, expected, tables=no_problems)
+    assert image_source.from_iso(iso).signature == image_source.from_folder(image).signature == b"a signature"
 
 
 def test_two_runs_are_identical(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

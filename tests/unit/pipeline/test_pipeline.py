@@ -12,6 +12,7 @@ from pipeline import pipeline, reproducibility
 def test_the_iso_is_made_again_only_for_another_image_or_other_code() -> None:
     manifest = {"id": "a", "files": {"vmlinuz": {"sha256": "1"}}}
     assert pipeline.iso_key(manifest) == pipeline.iso_key(dict(manifest))
+    assert pipeline.iso_key(manifest) != pipeline.iso_key(manifest, "a signature")
     assert pipeline.iso_key(manifest) != pipeline.iso_key({**manifest, "files": {"vmlinuz": {"sha256": "2"}}})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -78,6 +79,14 @@ def test_what_lies_where(image: image_source.Image, tmp_path: Path) -> None:
     assert listed == {name for name in there if not name.startswith("armed/")} - {"SHA256SUMS"}
     assert (tmp_path / "tree.key").stat().st_mode & 0o777 == 0o600
     assert sorted(p.name for p in tmp_path.iterdir()) == ["image", "tree", "tree.key"]
+
+
+def test_the_image_of_a_tree_can_be_found_by_its_url(image: image_source.Image, tmp_path: Path) -> None:
+    signed = dataclasses.replace(image, signature=b"a signature")
+    make(signed, tmp_path / "tree")
+    folder = tmp_path / "tree/images"
+    assert (folder / "manifest.json").read_bytes() == (folder / ID / "manifest.json").read_bytes() == image.manifest_bytes
+    assert (folder / ID / "manifest.json.sig").read_bytes() == b"a signature"
 
 
 def test_only_new_hosts_are_armed(image: image_source.Image, tmp_path: Path) -> None:
