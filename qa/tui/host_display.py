@@ -51,7 +51,7 @@ class HostDisplay:
         """Press keys, by QEMU's codes."""
         for number, code in enumerate(codes, 1):
             self.machine.qmp("input-send-event", {"events": key_events(code)})
-            self.machine.sleep(0.5 if number % AT_ONCE == 0 else 0.1)
+            self.machine.rest(0.5 if number % AT_ONCE == 0 else 0.1)
 
     def type_hidden_line(self, text: str) -> None:
         """Type a line that is not echoed."""

@@ -131,11 +131,11 @@ class Operator:
 
     def _send(self, data: bytes) -> None:
         self.machine.channels.send_console(data)
-        self.machine.sleep(PAUSE)
+        self.machine.rest(PAUSE)
 
     def _key(self, code: str) -> None:
         self.machine.qmp("input-send-event", {"events": key_events(code)})
-        self.machine.sleep(PAUSE)
+        self.machine.rest(PAUSE)
 
     def type(self, text: str, *, hidden: bool = False) -> None:
         """Type into the focused field and wait for the echo; with ``hidden`` the echo consists of stars."""

@@ -236,6 +236,12 @@ class Machine(Waits):
         """Let ``seconds`` pass while the channels are read."""
         self.channels.drain(seconds)
 
+    def rest(self, seconds: float) -> None:
+        """Let ``seconds`` of machine time pass: the guest takes a key from its keyboard, which holds few, only while it runs."""
+        end = CLOCK.now() + seconds
+        while self.running and CLOCK.now() < end:
+            self.sleep(seconds / 5)
+
     def shutdown(self, guest: Guest) -> str:
         """Power the guest off and wait until the machine has ended; return QEMU's reason, ``guest-shutdown`` when all is right.
 
