@@ -144,7 +144,7 @@ def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
     monkeypatch.setattr("qa.tui.operator.QUIET", 0.03)
     monkeypatch.setattr("qa.tui.operator.ANSWER", 0.5)
     guest = Guest()
-    machine: Any = SimpleNamespace(channels=guest, sleep=guest.pump)
+    machine: Any = SimpleNamespace(channels=guest, sleep=guest.pump, rest=guest.pump)
     return Operator(machine)
 
 
