@@ -8,7 +8,8 @@ files on a host, ``dom0ctl initramfs`` recreates the overlay.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,17 +140,27 @@ class Written:
         }
 
 
-def write(initrd: Path, image_size: int, image_sha256: str, data: bytes) -> Written:
+Replace = Callable[[Path, int], AbstractContextManager[Path]]
+"""Yield a new file that takes the place of another one, with this mode."""
+
+
+def replace_unsettled(path: Path, mode: int) -> AbstractContextManager[Path]:
+    """Replace the initramfs of an image that does not start before the file system is settled or unmounted."""
+    return replacing(path, mode, reuse=True)
+
+
+def write(initrd: Path, image_size: int, image_sha256: str, data: bytes, replace: Replace = replace_unsettled) -> Written:
     """Append the host-specific overlay to the image's initramfs, in place of an older overlay; atomic.
 
     :param image_size: bytes of the image's initramfs, from the manifest.
     :param image_sha256: its checksum, from the manifest.
     :param data: the overlay, see :func:`make`.
+    :param replace: :func:`dom0kit.linux.grub_files.replacing_settled` for an image that a power cut at this moment starts.
     :raises UserError: when the image's initramfs is not what the manifest says; nothing is changed then.
     """
     image, whole = hashlib.sha256(), hashlib.sha256()
     left = image_size
-    with replacing(initrd, SECRET, reuse=True) as new, initrd.open("rb") as source, new.open("wb") as target:
+    with replace(initrd, SECRET) as new, initrd.open("rb") as source, new.open("wb") as target:
         while left and (block := source.read(min(BLOCK, left))):
             image.update(block)
             whole.update(block)

@@ -16,6 +16,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, json_sink, shared_sink
 from dom0kit.fs import write_json
 from dom0kit.linux import host_initramfs
+from dom0kit.linux.grub_files import replacing_settled
 from dom0kit.linux.multipath_maps import Map, parse_maps
 from dom0kit.linux.multipathd import ask
 from dom0kit.linux.udev import settle
@@ -164,7 +165,7 @@ def initramfs(arguments: argparse.Namespace) -> int:
             raise UserError(
                 f"with these files the host would not find its disk: {'; '.join(wrong)}", "correct the files; nothing was changed"
             )
-        written = host_initramfs.write(initrd, size, sha256, host_initramfs.make(files, 0))
+        written = host_initramfs.write(initrd, size, sha256, host_initramfs.make(files, 0), replacing_settled)
         if host_initramfs.read(initrd, size) != files:
             raise UserError(f"{initrd} does not contain what was written", "check the disk for errors")
         write_json(STATE / host_initramfs.RECORD, written.record(files))

@@ -19,13 +19,13 @@ from web_server import Reply, Seen, serve
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
+from dom0kit.linux.grub_files import settle
 from installer.bootloader.menus import image_entry
 from installer.model.image_manifest import read_manifest
 from iso.master import iso_name
 from programs import dom0ctl
 from upgrade.store.images import Store
 from upgrade.store.removal import remove
-from upgrade.store.settle import settle
 from upgrade.store.sources import http_stream
 from upgrade.store.sources.any_source import open_source
 from upgrade.store.staging import Stager

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dom0kit.errors import UserError
 from dom0kit.fs import sync_folder
+from dom0kit.linux.grub_files import settle
 from upgrade.store.images import NEW, Store, StoredImage
-from upgrade.store.settle import settle
 
 REASONS = {
     "running": ("runs", "start another image first: dom0ctl image try"),

@@ -19,12 +19,12 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter
 from dom0kit.fs import sync_folder, write_atomic
+from dom0kit.linux.grub_files import settle
 from dom0kit.units import human_bytes
 from installer.apply.image_copy import verify
 from installer.model.image_manifest import Manifest, parse_manifest
 from upgrade.store.compatibility import RESERVE, check_compatible, check_space
 from upgrade.store.images import NEW, Store
-from upgrade.store.settle import settle
 from upgrade.store.sources.source import MANIFEST, SIGNATURE, Source
 from upgrade.store.transfer import Damaged, Full, present, transfer
 
@@ -53,7 +53,7 @@ class Stager:
     :ivar entry: makes ``boot.cfg``; None writes none.
     :ivar check_signature: see :data:`CheckSignature`.
     :ivar reserve: bytes that stay free.
-    :ivar settle: see :func:`upgrade.store.settle.settle`; a stand-in in tests without a file system of their own.
+    :ivar settle: see :func:`dom0kit.linux.grub_files.settle`; a stand-in in tests without a file system of their own.
     """
 
     store: Store

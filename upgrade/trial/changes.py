@@ -11,12 +11,12 @@ from pathlib import Path
 from dom0kit.errors import UserError
 from dom0kit.fs import write_json
 from dom0kit.linux.boot_choice import Choice
+from dom0kit.linux.grub_files import settle
 from dom0kit.process import QUERY_SECONDS, run
 from installer.command_log import Commands
 from upgrade.choice import esps
 from upgrade.state.prepare import ImageRoots, Report, mounted, prepare
 from upgrade.store.images import FAILED, Store, StoredImage
-from upgrade.store.settle import settle
 from upgrade.trial import decisions
 from upgrade.trial.decisions import Known
 

@@ -11,6 +11,7 @@ import pytest
 
 from dom0kit.errors import UserError
 from dom0kit.linux import host_initramfs
+from dom0kit.linux.grub_files import replacing_settled
 from firstboot.multipath_monitor import cli
 
 SAN = Path(__file__).resolve().parents[4] / "image/elements/dom0-san/tree"
@@ -35,6 +36,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (image / "initrd.img").write_bytes(IMAGE)
     for name, value in (("ROOT", root), ("IMAGE", image), ("STATE", state)):
         monkeypatch.setattr(cli, name, value)
+    # The file system of the tests is that of this machine: it is not frozen.
+    monkeypatch.setattr(cli, "replacing_settled", lambda path, mode: replacing_settled(path, mode, lambda folder: None))
     return tmp_path
 
 

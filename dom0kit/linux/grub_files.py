@@ -1,4 +1,4 @@
-"""Bring all changes of a file system to their own places, where GRUB finds them: it does not replay ext4's journal."""
+"""Files that GRUB reads: bring changes to their own places on the disk, for it does not replay ext4's journal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import errno
 import fcntl
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dom0kit.errors import UserError
+from dom0kit.fs import replacing, sync_folder
 
 FREEZE, THAW = 0xC0045877, 0xC0045878
 """FIFREEZE and FITHAW of linux/fs.h, see ioctl_fifreeze(2)."""
@@ -56,3 +58,36 @@ def _thaw(descriptor: int) -> None:
     # EINVAL: it is not frozen.
     with suppress(OSError):
         fcntl.ioctl(descriptor, THAW, 0)
+
+
+@contextmanager
+def replacing_settled(path: Path, mode: int = 0o644, settle: Callable[[Path], None] = settle) -> Iterator[Path]:
+    """Yield an empty file that takes the place of ``path``; after a power cut GRUB reads the old file or the new one, whole.
+
+    A plain rename frees the old file at once: its folder may name it for half a minute longer, while its inode is emptied and its
+    blocks are used for something else. So it keeps another name until the folder on the disk names the new file, whose own inode
+    is there before.
+
+    :param settle: a stand-in for :func:`settle` in tests without a file system of their own.
+    :raises UserError: when the file system cannot be frozen; ``path`` is the old file or the new one then.
+    """
+    old, ready = (path.with_name(f".{path.name}.{name}") for name in ("old", "ready"))
+    if old.exists():
+        # A change that was broken off: the folder on the disk may still name this file.
+        settle(path.parent)
+        old.unlink()
+    try:
+        with replacing(ready, mode, reuse=True) as new:
+            yield new
+        os.link(path, old)
+        sync_folder(path.parent)
+        settle(path.parent)
+    except BaseException:
+        ready.unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
+        raise
+    os.rename(ready, path)
+    sync_folder(path.parent)
+    settle(path.parent)
+    old.unlink()
+    sync_folder(path.parent)
