@@ -26,6 +26,7 @@ from installer.apply.image_copy import PROGRAMS
 from installer.command_log import Commands
 
 MORE_PROGRAMS = ["losetup", "blkid", "dumpe2fs", "fsck.vfat", "mksquashfs", "sshd", "ssh", "ssh-keygen", "openssl", "udevadm"]
+MORE_PROGRAMS += ["grub-fstest", "qemu-storage-daemon"]
 CLONE_NEWNS = 0x00020000
 FEATURES = {
     "md": "software RAID (md_mod, raid1)",
@@ -33,6 +34,7 @@ FEATURES = {
     "vlan": "VLANs (8021q)",
     "bond": "bonds of network cards (bonding)",
     "container": "containers that boot (systemd-nspawn, of the package systemd-container)",
+    "fuse": "file systems of programs (fuse)",
     "image": "the image's squashfs (build/image/dom0.squashfs, made by 'make iso')",
 }
 SKIPPED: Counter[str] = Counter()

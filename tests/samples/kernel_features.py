@@ -11,10 +11,9 @@ from live_root import SQUASHFS
 
 def has(feature: str) -> bool:
     """Return whether the kernel has a feature, after its modules were asked for, or the image has been built."""
-    if feature == "image":
-        return SQUASHFS.exists()
-    if feature == "container":
-        return shutil.which("systemd-nspawn") is not None
+    files = {"image": SQUASHFS, "container": Path("/usr/bin/systemd-nspawn"), "fuse": Path("/dev/fuse")}
+    if feature in files:
+        return files[feature].exists()
     modules = {"md": ("md_mod", "raid1"), "dm": ("dm_mod", "dm_thin_pool"), "vlan": ("8021q",), "bond": ("bonding",)}[feature]
     if shutil.which("modprobe"):
         subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False, stderr=subprocess.DEVNULL)
