@@ -32,7 +32,7 @@ check: prepare ## style and types: ruff, mypy, shellcheck
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
-	@shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' --)
+	@shellcheck $$(git ls-files -co --exclude-standard ':!*.md' | xargs grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' --)
 
 unit: prepare ## unit tests: seconds, no process is started
 	@.venv/bin/pytest tests/unit
