@@ -8,7 +8,7 @@ import sys
 from qa import timeouts
 from qa.checks.host_checks import need
 from qa.install import sample_debs
-from qa.install.answers import DISK_SERIAL
+from qa.install.answers import DISK_SERIAL, HOST_NAME
 from qa.lab.lab import Lab
 from qa.metadata import scenario
 from qa.pool.fake_pool_server import MASTER, POOL, FakePool
@@ -133,7 +133,8 @@ def test_tui_pool(scenario: Scenario, lab: Lab) -> None:
         "install", drives=drives, nics=(lab.nic(MANAGEMENT_MAC),), netns=lab.namespace, devices=sample_debs.DEVICES
     )
     with FakePool(lab, scenario.work / "master") as fake_pool:
-        token = fake_pool.token()
+        # The host is outside of the domain of the pool: a token for it by name is needed.
+        token = fake_pool.token("--host", HOST_NAME)
         scenario.secrets.append(token)
         with scenario.machine("install", spec, expected_failures=("installer",)) as machine:
             operator, choices = Operator(machine), wanted(scenario)

@@ -36,6 +36,6 @@ def test_a_program_of_the_image_needs_no_other_package(packages: Path, program: 
 
 def test_the_program_of_build_machines_and_its_packages_stay_there(packages: Path) -> None:
     assert {path.name for path in packages.iterdir()} == {
-        "answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs",
+        "answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs", "upgrade",
     }  # fmt: skip
     assert {path.name for path in (packages / "programs").iterdir()} == {"__init__.py", "dom0_image.py", "dom0ctl.py"}

@@ -31,6 +31,7 @@ PACKAGES = (
     "prepare",
     "programs",
     "qa",
+    "upgrade",
 )
 NO_DEBIAN_PACKAGES = "mount -t tmpfs none /var/lib/dpkg && touch /var/lib/dpkg/status && exec dom0kit iso"
 
