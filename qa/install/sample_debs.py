@@ -82,14 +82,19 @@ def make(scenario: Scenario, *, release: str = "") -> list[Path]:
     archive.unlink()
     (drivers / "usr/lib/modules-load.d").mkdir()
     (drivers / "usr/lib/modules-load.d/dom0kit-test.conf").write_text(f"# by name\n{BY_NAME}\n")
-    program = work / "program"
-    (program / "usr/bin").mkdir(parents=True)
-    (program / f"usr/bin/{PROGRAM}").write_text(f"#!/bin/sh\necho {HELLO}\n")
-    (program / f"usr/bin/{PROGRAM}").chmod(0o755)
     return [
         build(drivers, work / "drivers.deb", control(DRIVERS, "amd64", Depends=PROGRAM, Installed_Size="64")),
-        build(program, work / "program.deb", control(PROGRAM, "all")),
+        make_program(work),
     ]
+
+
+def make_program(work: Path) -> Path:
+    """Make the package with a program."""
+    folder = work / "program"
+    (folder / "usr/bin").mkdir(parents=True)
+    (folder / f"usr/bin/{PROGRAM}").write_text(f"#!/bin/sh\necho {HELLO}\n")
+    (folder / f"usr/bin/{PROGRAM}").chmod(0o755)
+    return build(folder, work / "program.deb", control(PROGRAM, "all"))
 
 
 def stick(scenario: Scenario, packages: list[Path]) -> Drive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from qa.vm.guest import Guest
 from qa.vm.machine import Machine
 from qa.vm.polling import poll
 from qa.vm.ports import reserve
-from qa.vm.qemu_args import Firmware, Nic
+from qa.vm.qemu_args import Firmware, MachineSpec, Nic
 
 QUEUE_SECONDS = 90
 """``queue_seconds`` of the answers for a disk without a path; differs from the image's default."""
@@ -40,24 +41,23 @@ QUEUE_SECONDS = 90
 def machine_of(
     scenario: Scenario, on: OnSan, name: str, *paths: int, luns: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
 ) -> tuple[Machine, Ssh]:
-    """Return a machine with the host's LUN, by all paths or those given, and its ssh client.
+    """Return a machine with the host's LUN, and its ssh client; for the parameters see :func:`spec_of`."""
+    port = reserve()
+    spec = replace(spec_of(scenario, on, name, *paths, luns=luns, hbas=hbas), nics=(Nic(ssh_port=port),))
+    return scenario.machine(name, spec), Ssh(scenario.settings.credentials, port)
+
+
+def spec_of(
+    scenario: Scenario, on: OnSan, name: str, *paths: int, luns: tuple[Lun, ...] = (), hbas: tuple[int, ...] = ()
+) -> MachineSpec:
+    """Describe a machine with the host's LUN, by all paths or those given.
 
     :param luns: additional LUNs, by all their paths.
     :param hbas: numbers of additional adapters without a disk.
     """
-    port = reserve()
     idle = (*(path for path in range(on.lun.paths) if paths and path not in paths), *hbas)
     drives = (*on.lun.drives(*paths), *(drive for lun in luns for drive in lun.drives()))
-    spec = scenario.spec(
-        name,
-        firmware=on.firmware,
-        variables=on.variables,
-        nics=(Nic(ssh_port=port),),
-        drives=drives,
-        hbas=idle,
-        state=on.state,
-    )
-    return scenario.machine(name, spec), Ssh(scenario.settings.credentials, port)
+    return scenario.spec(name, firmware=on.firmware, variables=on.variables, drives=drives, hbas=idle, state=on.state)
 
 
 def blank(scenario: Scenario, firmware: Firmware) -> OnSan:
