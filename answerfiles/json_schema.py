@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from answerfiles.model import Answers
+from pydantic import BaseModel
+
+from answerfiles.model import TASKS, Answers, HostTask
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -15,14 +17,25 @@ def schema() -> dict[str, Any]:
 
     It knows keys, types, words and ranges; what settings must fit together is known to ``dom0kit answers check`` alone.
     """
-    made = Answers.model_json_schema()
-    _tidy(made)
+    install, task = record_schema(Answers), record_schema(HostTask)
     return {
         "$schema": DIALECT,
         "title": "Answers of dom0kit",
-        "description": "All of an installation. 'dom0kit answers check' says more than this schema can.",
-        **{key: value for key, value in made.items() if key not in ("title", "description")},
+        "description": "An installation, or a task for a host that is on the disks. 'dom0kit answers check' says more than this "
+        "schema can.",
+        "type": "object",
+        "if": {"properties": {"mode": {"enum": list(TASKS)}}, "required": ["mode"]},
+        "then": {key: value for key, value in task.items() if key != "$defs"},
+        "else": {key: value for key, value in install.items() if key != "$defs"},
+        "$defs": install["$defs"] | task["$defs"],
     }
+
+
+def record_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a record, without title and description."""
+    made = model.model_json_schema()
+    _tidy(made)
+    return {key: value for key, value in made.items() if key not in ("title", "description")}
 
 
 def _tidy(value: Any) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from answerfiles import yaml_positions
 from answerfiles.checks.notes import notes
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.problem import Problem
-from answerfiles.validation import AnswersError, validate
+from answerfiles.validation import AnswersError, validate_any
 from answerfiles.xenserver.convert import convert
-from answerfiles.yaml_positions import dotted
+from answerfiles.yaml_positions import Position, dotted
 from dom0kit.errors import UserError
 from dom0kit.fs import read_limited
 from dom0kit.units import MIB
@@ -66,8 +66,13 @@ def decode_text(data: bytes) -> str:
         return data.decode(name)
 
 
+def read_any(path: Path, warn: Warn = to_stderr) -> Answers | HostTask:
+    """Read an answer file, or a task for a host that is on the disks; see :func:`read_answers`."""
+    return parse_any(read_text(path), str(path), warn)
+
+
 def read_answers(path: Path, warn: Warn = to_stderr) -> Answers:
-    """Read an answer file in YAML or XenServer's XML.
+    """Read an answer file of an installation in YAML or XenServer's XML.
 
     :param warn: called for each setting of the XML that answers cannot express.
     :raises AnswersError: with every problem at once.
@@ -86,15 +91,24 @@ def is_xml(text: str) -> bool:
 class Reading:
     """Valid answers, and the warnings about the file that they were read from."""
 
-    answers: Answers
+    answers: Answers | HostTask
     warnings: tuple[Problem, ...] = ()
 
 
 def parse_answers(text: str, file: str = "answers", warn: Warn = to_stderr) -> Answers:
-    """Read answers from a text; ``file`` is its name in error messages.
+    """Read answers of an installation from a text; ``file`` is its name in error messages.
 
-    :raises AnswersError: with every problem at once.
+    :raises AnswersError: with every problem at once; or when they are a task for a host that is on the disks.
     """
+    answers = parse_any(text, file, warn)
+    if isinstance(answers, HostTask):
+        problem = Problem(Position(1, 1), "mode", f"found {answers.mode!r}; allowed: install", "not-allowed")
+        raise AnswersError(file, [problem])
+    return answers
+
+
+def parse_any(text: str, file: str = "answers", warn: Warn = to_stderr) -> Answers | HostTask:
+    """Read answers of any mode from a text; see :func:`parse_answers`."""
     reading = examine_answers(text, file)
     for warning in reading.warnings:
         warn(warning.render(file))
@@ -113,5 +127,5 @@ def examine_answers(text: str, file: str = "answers") -> Reading:
     problems = [Problem(fault.position, dotted(fault.path), fault.text, fault.code) for fault in document.faults]
     if document.value is None and problems:
         raise AnswersError(file, problems)
-    answers = validate(document.value, document.place, file, problems=problems)
+    answers = validate_any(document.value, document.place, file, problems=problems)
     return Reading(answers, tuple(notes(document.value, document.place)))

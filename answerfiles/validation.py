@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from answerfiles import yaml_positions
+from answerfiles.checks.refusal import did_you_mean
 from answerfiles.contradictions import whole_answers
 from answerfiles.error_messages import explain, found
-from answerfiles.model import Answers
+from answerfiles.model import TASKS, Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Position, dotted
 from dom0kit.errors import UserError
@@ -18,6 +19,7 @@ from dom0kit.errors import UserError
 Model = TypeVar("Model", bound=BaseModel)
 Place = Callable[[yaml_positions.Path, bool], Position]
 """Where a path is: its key when the second argument is true, else its value."""
+INSTALL = "install"
 HIGHEST = 100
 """The number of errors that are printed; more usually have one common cause."""
 
@@ -41,6 +43,29 @@ def validate(value: Any, place: Place, file: str = "answers", *, problems: list[
     if found_problems := contradiction_problems(answers, place):
         raise AnswersError(file, found_problems)
     return answers
+
+
+def validate_any(value: Any, place: Place, file: str = "answers", *, problems: list[Problem] | None = None) -> Answers | HostTask:
+    """Build what ``mode`` says: answers of an installation, or a task for the host that is on the disks."""
+    mode = value.get("mode", INSTALL) if isinstance(value, dict) else INSTALL
+    if mode == INSTALL:
+        return validate(value, place, file, problems=problems)
+    if mode not in TASKS:
+        modes = [INSTALL, *TASKS]
+        text = f"found {found(mode)}; allowed: {', '.join(modes)}{did_you_mean(str(mode), modes)}"
+        wrong_mode = Problem(place(("mode",), False), "mode", text, "not-allowed")
+        # Which other keys there may be depends on it.
+        raise AnswersError(file, [*(problems or []), wrong_mode])
+    others = [key for key in value if key in Answers.model_fields and key not in HostTask.model_fields]
+    wrong = [not_in_mode(key, mode, place) for key in others]
+    rest = {key: inner for key, inner in value.items() if key not in others}
+    return validate_as(HostTask, rest, place, file, problems=[*(problems or []), *wrong])
+
+
+def not_in_mode(key: str, mode: str, place: Place) -> Problem:
+    """Return the problem of a setting of an installation in a task for a host that has its own."""
+    text = f"not with 'mode: {mode}': the host keeps its own; allowed: {', '.join(HostTask.model_fields)}"
+    return Problem(place((key,), True), key, text, "not-in-mode", "leave it out")
 
 
 def contradiction_problems(answers: Answers, place: Place) -> list[Problem]:

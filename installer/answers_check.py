@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from answerfiles.checking.files import Checked, check_files
 from answerfiles.checking.formats import as_github, as_json
 from answerfiles.host_naming import described
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.secret import unresolved
 from answerfiles.validation import HIGHEST
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 def with_token(checked: Checked) -> Checked:
     """Return a result with the problems of the answers' join token."""
     answers = checked.answers
-    if answers is None or answers.pool.join is None:
+    if not isinstance(answers, Answers) or answers.pool.join is None:
         return checked
     from installer.pool_preflight import token_problems  # noqa: PLC0415 - it brings the pool's client
 
@@ -120,6 +120,11 @@ def _report(checked: Checked, planner: _Planner | None) -> bool:
             print(f"{name}: --facts are of one machine and compared with answers alone, not with an inventory", file=sys.stderr)
         return planner is not None
     answers = checked.answers
+    if isinstance(answers, HostTask):
+        print(f"{name}: valid, {described_task(answers)}")
+        if planner is not None:
+            print(f"{name}: note: --facts are not needed: the installer looks for the host on the disks", file=sys.stderr)
+        return False
     try:
         plan = planner.plan(answers) if planner is not None else None
     except UserError as error:
@@ -135,6 +140,17 @@ def _report(checked: Checked, planner: _Planner | None) -> bool:
             print(f"{name}: note: planned for a nominal image of {size}; use --image FOLDER for a real one")
         print(f"\n{plan.render()}\n")
     return False
+
+
+def described_task(task: HostTask) -> str:
+    """Return what a task does, for a line."""
+    what = {"upgrade": "upgrades", "rollback": "returns to the image before on", "reset": "makes the state again of"}[task.mode]
+    which = [
+        f"the host {task.host_name}" if task.host_name is not None else "the host",
+        f"on the system partition {task.system}" if task.system is not None else "",
+        f"on the disk with {task.target}" if task.target is not None else "",
+    ]
+    return " ".join([what, *(word for word in which if word)])
 
 
 class _Planner:
@@ -157,7 +173,7 @@ class _Planner:
 
     def checked(self, checked: Checked) -> Checked:
         """Return a result with the reason why there is no plan."""
-        if checked.answers is None or checked.failed:
+        if not isinstance(checked.answers, Answers) or checked.failed:
             return checked
         try:
             self.plan(checked.answers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from answerfiles.host_naming import is_rule
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.secret import secret_paths
 from dom0kit import http_client, support_bundle
 from dom0kit.errors import UserError
@@ -82,10 +82,10 @@ class Reports:
             return self.trust
         return replace(self.trust, system=True) if self.trust.ca else SYSTEM
 
-    def adopt(self, answers: Answers) -> None:
+    def adopt(self, answers: Answers | HostTask) -> None:
         """Redact the secrets of the answers, and send reports to their webhook."""
         self.redactor.add(secret.reveal() for _, secret in secret_paths(answers))
-        self.name_host("" if is_rule(answers.host_name) else answers.host_name)
+        self.name_host("" if not answers.host_name or is_rule(answers.host_name) else answers.host_name)
         hook = answers.reports.webhook
         if hook is None:
             return
@@ -136,7 +136,7 @@ def make_reports(redactor: Redactor, note: Callable[[str], None], identity: Iden
     return Reports(redactor, Webhook(who, redact=redactor.value, note=note))
 
 
-def refuse_references(answers: Answers) -> None:
+def refuse_references(answers: Answers | HostTask) -> None:
     """Reject answers that refer to secrets: only ``dom0kit answers render`` can resolve them.
 
     :raises UserError: when there is a reference.

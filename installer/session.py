@@ -35,14 +35,12 @@ from installer.user_scripts import Ready
 LOGS = Path("/var/log/dom0kit")
 IMAGE = Path("/run/dom0kit/image")
 END = {"reboot": ["systemctl", "reboot"], "poweroff": ["systemctl", "poweroff"], "halt": ["systemctl", "halt"]}
-FAILURE_NOTE = Path("/run/dom0kit/failed")
 CMDLINE = Path("/proc/cmdline")
 PROGRESS_SECONDS = 5.0
 """Interval of progress lines on consoles without a progress bar.
 
 Kind: pace. Reason: a serial console's log keeps every line. Expiry: the next line.
 """
-ON_CONSOLES = "/usr/lib/dom0kit/bin/on-consoles"
 
 
 @dataclass
@@ -59,6 +57,7 @@ class Session:
     :param order: the network boot's order to install; see :class:`installer.plan.build_actions.Options`.
     :param confirmed: a user at the machine has confirmed that the disks are erased.
     :param failure: error text, once the installation has failed.
+    :param start_on_failure: the disk of a host that a task has found: a restart after a failure starts it.
     """
 
     reporter: Reporter
@@ -75,6 +74,7 @@ class Session:
     order: str = ""
     confirmed: bool = False
     failure: str = ""
+    start_on_failure: str = ""
 
     @property
     def log(self) -> Path:
@@ -296,21 +296,6 @@ def finish(plan: Plan, session: Session) -> None:
         session.say("The installation is complete. Remove the medium and reboot, for example with 'systemctl reboot'.")
         return
     session.commands(command)
-
-
-def after_failure(session: Session) -> None:
-    """Act as the answers say after a failure; a waiting machine repeats the error on its consoles every ten minutes."""
-    if not Path(MEDIUM).is_dir():
-        return
-    command = END.get(session.on_failure)
-    if command is not None:
-        session.say(f"on_failure: {session.on_failure}")
-        session.commands(command, check=False)
-        return
-    text = f"\nThe installation failed: {session.failure}\n  log: {session.log}\n"
-    FAILURE_NOTE.write_text(session.reports.redactor(text))
-    words = ["systemd-run", "--quiet", "--unit=dom0kit-failed", "--on-active=20s", "--on-unit-active=10min"]
-    session.commands([*words, ON_CONSOLES, "cat", FAILURE_NOTE], check=False)
 
 
 def confirmed(question: str, out: TextIO) -> bool:

@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from answerfiles.model import HostTask
 from dom0kit.errors import UserError
 from dom0kit.events import VIRTIO_PORT, Reporter, first_line, json_sink
 from dom0kit.http_client import SYSTEM, Trust
 from dom0kit.machine_identity import read_identity
 from dom0kit.webhook import Target, Webhook
+from installer.after_failure import after_failure
 from installer.answer_source.source import (
     FORMS,
     Arguments,
@@ -27,6 +29,7 @@ from installer.answer_source.source import (
     split_arguments,
 )
 from installer.hardware.nics import read_boot_nic, read_links
+from installer.host_tasks import Prepare, refuse_tasks, run_task
 from installer.model.hardware import MEDIUM
 from installer.plan.plan import OwnInstallation
 from installer.reporting import FLUSH_SECONDS
@@ -35,7 +38,6 @@ from installer.session import (
     END,
     Session,
     adopt,
-    after_failure,
     carry_out,
     finish,
     guarded,
@@ -58,9 +60,10 @@ For an unattended installation, add a kernel argument: {FORMS}.
 """
 
 
-def unattended(session: Session, cmdline: str) -> int:
+def unattended(session: Session, cmdline: str, prepare: Prepare = refuse_tasks) -> int:
     """Install as the kernel command line requests, then act as the answers say.
 
+    :param prepare: prepares tasks for a host that is on the disks.
     :returns: 0, also without answers, when there is nothing to do.
     :raises UserError: when something fails.
     """
@@ -86,6 +89,8 @@ def unattended(session: Session, cmdline: str) -> int:
             reports.webhook.identity = fetched.identity
         answers = read_fetched(fetched, reports.redactor)
     session.order = arguments.order
+    if isinstance(answers, HostTask):
+        return run_task(answers, session, prepare, plan_only=arguments.plan_only)
     answers = adopt(answers, session)
     try:
         plan = plan_for(answers, session)
@@ -155,15 +160,19 @@ def report_failure(error: UserError, port: Path = VIRTIO_PORT, cmdline: str = ""
     hook.flush(FLUSH_SECONDS)
 
 
-def main() -> int:
-    """Install; return the exit code: 0 installed or nothing to do, 1 failed."""
+def main(prepare: Prepare = refuse_tasks) -> int:
+    """Install, or carry out a task for a host that is on the disks.
+
+    :param prepare: prepares such tasks.
+    :returns: the exit code: 0 done or nothing to do, 1 failed.
+    """
     try:
         session = open_session(sys.stdout)
     except UserError as error:
         print(f"The installation failed: {first_line(error)}", flush=True)
         report_failure(error, cmdline=CMDLINE.read_text())
         return 1
-    code = guarded(session, lambda: unattended(session, CMDLINE.read_text()))
+    code = guarded(session, lambda: unattended(session, CMDLINE.read_text(), prepare))
     if code:
         after_failure(session)
     return code

@@ -37,8 +37,9 @@ def _answerfiles(add: Add) -> None:
 
 def _installer(add: Add) -> None:
     from installer.cli import register  # noqa: PLC0415
+    from upgrade.outside.tasks import prepare  # noqa: PLC0415
 
-    register(add)
+    register(add, prepare)
 
 
 def _qa(add: Add) -> None:

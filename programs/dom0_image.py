@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 from answerfiles import cli as answerfiles
 from dom0kit import cli
-from dom0kit.cli import Group, Program
+from dom0kit.cli import Add, Group, Program
 from installer import cli as installer
+from upgrade.outside.tasks import prepare
+
+
+def _installer(add: Add) -> None:
+    installer.register(add, prepare)
+
 
 PROGRAM = Program(
     name="dom0kit",
@@ -17,7 +23,7 @@ PROGRAM = Program(
     "answer file with them; 'install' installs. An installed host is managed by dom0ctl.",
     example="dom0kit facts\ndom0kit answers check host.yaml\ndom0kit install --answers host.yaml",
     groups={"answers": Group("answer files: check, convert, schema", "dom0kit answers check host.yaml")},
-    registers=(installer.register, answerfiles.register),
+    registers=(_installer, answerfiles.register),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.model_introspection import Shape, rows
 from reference_pages.page import cell, renewed
 
@@ -35,12 +35,27 @@ def record_in(shape: Shape) -> type[BaseModel] | None:
     return next((branch.record for branch in (inner, *inner.branches.values()) if branch.record), None)
 
 
+TASK_HEAD = """## Fields of a host task
+
+With `mode: upgrade`, `rollback` or `reset` a file has these fields alone: the host keeps its own settings. [Upgrade a
+host](../how-to/upgrade-a-host.md#from-outside) is the guide.
+"""
+
+
 def tables() -> str:
-    """Every field, a table for each top-level record; a record that comes again is shown once."""
-    sections: dict[str, list[str]] = {"": []}
+    """Every field of an installation, then every field of a task; a record that comes again is shown once."""
     homes: dict[type[BaseModel], str] = {}
+    return f"{tables_of(Answers, homes)}\n{TASK_HEAD}\n{tables_of(HostTask, homes)}"
+
+
+def tables_of(model: type[BaseModel], homes: dict[type[BaseModel], str]) -> str:
+    """Every field of a record, a table for each record in it.
+
+    :param homes: where records are shown already; those of this one are added.
+    """
+    sections: dict[str, list[str]] = {"": []}
     skipped: list[str] = []
-    for path, shape, field in rows(Answers):
+    for path, shape, field in rows(model):
         if any(path.startswith(prefix) for prefix in skipped):
             continue
         meaning, record = field.description or "", record_in(shape)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from installer.model import refusals as installer
 from pool.refusals import POOL
+from upgrade.outside.refusals import OUTSIDE
 
-TABLES = (installer.INSTALLATION, POOL)
+TABLES = (installer.INSTALLATION, OUTSIDE, POOL)
 """All tables with codes, in the order of the page."""
 HEAD = """# Refusals
 

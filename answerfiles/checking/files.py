@@ -10,7 +10,7 @@ from pathlib import Path
 
 from answerfiles.checking.recognition import Kind, is_ansible_yaml, kind_of
 from answerfiles.inventory.sources import HOSTS_FOLDER, SUFFIXES, files_of
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.reader import examine_answers, read_text
 from answerfiles.validation import AnswersError
@@ -47,7 +47,7 @@ class Checked:
     name: str
     kind: Kind
     problems: tuple[Problem, ...] = ()
-    answers: Answers | None = None
+    answers: Answers | HostTask | None = None
     hosts: int = 0
     files: tuple[Path, ...] = ()
 

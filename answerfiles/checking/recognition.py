@@ -14,6 +14,7 @@ Kind = Literal["xml", "answers", "inventory", "other"]
 SECTIONS = frozenset({"hosts", "groups", "defaults", "include"})
 OF_ANSWERS = frozenset({"host_name", "target", "root"})
 """Keys that answers have and files of other programs seldom; ``version`` is in many."""
+OF_TASK = frozenset({"version", "mode"})
 LIST_OF_GROUPS = re.compile(r"^groups:[ \t]*(?:#.*)?\n[ \t]*-", re.M)
 """Rules of Prometheus, for one, are a list of groups."""
 EXPORTS = frozenset({"_meta", "results"})
@@ -49,7 +50,7 @@ def kind_of(text: str) -> Kind:
         return "other"
     if keys & SECTIONS or (keys & EXPORTS and not keys & OF_ANSWERS):
         return "inventory"
-    if keys & OF_ANSWERS:
+    if keys & OF_ANSWERS or keys >= OF_TASK:
         return "answers"
     return "inventory" if keys & TYPING_ERRORS.keys() else "other"
 

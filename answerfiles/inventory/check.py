@@ -9,7 +9,7 @@ from typing import Any
 
 from answerfiles.checks.notes import notes
 from answerfiles.inventory.boot_arguments import line_problem
-from answerfiles.inventory.evaluation import Faulty, consoles, evaluate
+from answerfiles.inventory.evaluation import Faulty, evaluate
 from answerfiles.inventory.inventory import Host, Inventory
 from answerfiles.inventory.levels import level_problems
 from answerfiles.inventory.references import References
@@ -78,7 +78,7 @@ def _check_host(inventory: Inventory, host: Host, references: References) -> tup
         checked = evaluate(inventory, host, references, secrets=False)
     except Faulty as faulty:
         return faulty.problems, []
-    report, console = f"{URL}/report/{host.name}", consoles(checked.answers)
+    report, console = f"{URL}/report/{host.name}", checked.consoles
     problems = list(notes(checked.values, HostDocument(inventory, host, {}).place))
     if wrong := line_problem(checked.arguments, host.name, URL, report=report, consoles=console, trust="0" * 64):
         problems.append(HostDocument(inventory, host, {}).problem(("boot_arguments",), wrong[1], wrong[0]))

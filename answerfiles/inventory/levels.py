@@ -10,10 +10,11 @@ from answerfiles.error_messages import explain, value_at
 from answerfiles.inventory.inventory import EXTRA, Inventory, Values, walk_strings
 from answerfiles.inventory.references import is_reference
 from answerfiles.inventory.templating import is_template, syntax_errors, without_nulls
-from answerfiles.model import Answers
+from answerfiles.model import TASKS, Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Path, dotted
 
+OF_TASKS = HostTask.model_fields.keys() - Answers.model_fields.keys()
 FINAL = frozenset({"unknown-key", "uplink", "bridges", "route"})
 """Codes of faults in keys and values that stay faults, whatever other levels add."""
 
@@ -26,13 +27,15 @@ def level_problems(inventory: Inventory) -> list[Problem]:
 
 def _problems(inventory: Inventory, level: Path) -> list[Problem]:
     document = inventory.document
-    values = {key: value for key, value in inventory.layer(level).items() if key not in EXTRA}
+    values = {key: value for key, value in inventory.layer(level).items() if key not in EXTRA and key not in OF_TASKS}
     problems = [
         Problem(document.place((*level, *error.path)), dotted((*level, *error.path)), error.text, "template")
         for error in syntax_errors(inventory.layer(level))
     ]
     open_ends = [path for path, text in walk_strings(values) if is_template(text) or is_reference(text)]
     values = without_nulls(values)
+    if values.get("mode") in TASKS:
+        del values["mode"]
     try:
         Answers.model_validate(values)
     except ValidationError as error:

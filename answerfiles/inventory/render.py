@@ -13,7 +13,7 @@ from pathlib import Path
 
 from answerfiles.inventory.boot_arguments import line_problem
 from answerfiles.inventory.check import Collected, place_in, with_levels
-from answerfiles.inventory.evaluation import Faulty, consoles, evaluate
+from answerfiles.inventory.evaluation import Faulty, evaluate
 from answerfiles.inventory.inventory import Host, Inventory, InventoryError, Values
 from answerfiles.inventory.references import References
 from answerfiles.inventory.templating import HostDocument
@@ -134,7 +134,7 @@ def _render_host(
         return faulty.problems, None, []
     values = dict(checked.values)
     webhook = report_to(values, host, site)
-    console = consoles(checked.answers)
+    console = checked.consoles
     problems = []
     if wrong := line_problem(checked.arguments, host.name, site.url, report=webhook, consoles=console, trust=site.trust):
         problems.append(HostDocument(inventory, host, {}).problem(("boot_arguments",), wrong[1], wrong[0]))

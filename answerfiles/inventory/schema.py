@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from answerfiles.inventory.structure import MOST_MACS, SERIAL, UUID
-from answerfiles.json_schema import DIALECT, schema
+from answerfiles.json_schema import DIALECT, record_schema
+from answerfiles.model import TASKS, Answers, HostTask
 
 REF = "#/$defs/"
 TEMPLATE = "Template"
@@ -18,9 +19,11 @@ def inventory_schema() -> dict[str, Any]:
 
     What must fit together, and be unique in the site, is known to ``dom0kit answers check`` alone.
     """
-    whole = schema()
+    whole, task = record_schema(Answers), record_schema(HostTask)
     records = {name: _optional(record) for name, record in whole["$defs"].items()}
-    answers = _optional({"properties": whole["properties"]})["properties"]
+    modes = {**whole["properties"]["mode"], "enum": ["install", *TASKS]}
+    modes.pop("const", None)
+    answers = _optional({"properties": task["properties"] | whole["properties"] | {"mode": modes}})["properties"]
     extra = {
         "vars": {"type": ["object", "null"], "description": "values for templates, as {{ vars.NAME }}"},
         "boot_arguments": {"type": ["string", "null"], "description": "additional kernel arguments of the installer"},

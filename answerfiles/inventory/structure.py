@@ -13,7 +13,7 @@ from answerfiles.checks.refusal import did_you_mean, refuse
 from answerfiles.error_messages import found
 from answerfiles.inventory.boot_arguments import argument_problem
 from answerfiles.inventory.inventory import EXTRA, IDENTITY, SECTIONS, Host, Values
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Document, dotted
 
@@ -41,7 +41,7 @@ class _Check:
         self.document = document
         self.problems: list[Problem] = []
         self.seen: dict[tuple[str, str], tuple[str, yaml_positions.Path]] = {}
-        self.answers = [*Answers.model_fields, *EXTRA]
+        self.answers = list(dict.fromkeys([*Answers.model_fields, *HostTask.model_fields, *EXTRA]))
 
     def fail(self, path: yaml_positions.Path, text: str, code: str, *, key: bool = False, hint: str = "") -> None:
         self.problems.append(Problem(self.document.place(path, key=key), dotted(path), text, code, hint))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from answerfiles.host_naming import is_rule
 from answerfiles.inventory.inventory import Host
-from answerfiles.model import Answers
+from answerfiles.model import Answers, HostTask
 from answerfiles.problem import Problem
 from answerfiles.yaml_positions import Path, Position, dotted
 
@@ -58,10 +58,12 @@ HINTS = {
 }
 
 
-def claims_of(host: Host, answers: Answers) -> list[Claim]:
-    """Return what a host's answers use and other hosts may not have."""
-    found = list(_network_claims(answers))
+def claims_of(host: Host, answers: Answers | HostTask) -> list[Claim]:
+    """Return what a host's answers use and other hosts may not have; a task uses nothing but the machine's cards."""
+    found = [] if isinstance(answers, HostTask) else list(_network_claims(answers))
     found += [Claim("mac", "mac", mac, ("mac", i) if len(host.macs) > 1 else ("mac",)) for i, mac in enumerate(host.macs)]
+    if isinstance(answers, HostTask):
+        return found
     if (name := _name(host, answers)) is not None:
         found.append(Claim("name", "name", name, ("host_name",)))
     create = answers.pool.create

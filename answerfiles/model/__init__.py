@@ -6,6 +6,7 @@ later version add fields with defaults, so that an older ``host.json`` stays rea
 
 from answerfiles.model.answers import FORMAT, Answers, load_host
 from answerfiles.model.host import Dom0, NtpSource, Proxy, Root, SerialConsole, Time
+from answerfiles.model.host_task import TASKS, HostDisks, HostTask
 from answerfiles.model.network import (
     Bond,
     Bridge,
@@ -26,6 +27,7 @@ from answerfiles.model.storage import DiskSelector, Guests, SizeRange, Target
 
 __all__ = [
     "FORMAT",
+    "TASKS",
     "AllPathsDown",
     "Answers",
     "Bond",
@@ -34,6 +36,8 @@ __all__ = [
     "DiskSelector",
     "Dom0",
     "Guests",
+    "HostDisks",
+    "HostTask",
     "Iscsi",
     "Management",
     "Network",

@@ -28,8 +28,10 @@ class Answers(Record):
     """All of an installation."""
 
     version: Literal[1] = Field(description="the format of this file: 1")
-    mode: Literal["install", "upgrade", "rollback"] = Field(
-        default="install", description="what to do; upgrade and rollback are not there yet, the installer says so"
+    mode: Literal["install"] = Field(
+        default="install",
+        description="what to do; with upgrade, rollback and reset, which keep the host that is on the disks, a file has the "
+        "fields of a host task",
     )
     host_name: NameOrRule = Field(
         description="the host's name, best with its domain; dhcp: the name that the DHCP server gives; {serial}, {uuid}, {mac} "

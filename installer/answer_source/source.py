@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from answerfiles.inventory import install_markers
-from answerfiles.model import Answers
-from answerfiles.reader import parse_answers
+from answerfiles.model import Answers, HostTask
+from answerfiles.reader import parse_any
 from dom0kit import http_client
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Trust
@@ -210,13 +210,13 @@ def fetch(
     return Fetched(decode(got.data, http_client.shown(got.url)), http_client.shown(got.url), got.url, got.identity)
 
 
-def read_fetched(fetched: Fetched, redactor: Redactor) -> Answers:
+def read_fetched(fetched: Fetched, redactor: Redactor) -> Answers | HostTask:
     """Parse the answers; mask the secrets even of an invalid file.
 
     :raises UserError: with all problems.
     """
     try:
-        return parse_answers(fetched.text, fetched.place)
+        return parse_any(fetched.text, fetched.place)
     except UserError:
         redactor.add(secrets_in_text(fetched.text))
         raise

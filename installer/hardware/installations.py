@@ -18,6 +18,7 @@ LABEL = KINDS[SYSTEM][0]
 """Name of the system's partition."""
 FOLDER = re.compile(r"^/\d+/\d+/\d+/\d+/([^/]+)/", re.MULTILINE)
 """A line of ``ls -p``: inode, mode, owner, group, name, size."""
+SYSTEM_UUID = re.compile(r"^Filesystem UUID:\s+([0-9a-fA-F-]{36})\s*$", re.MULTILINE)
 
 Ask = Callable[[list[str]], str]
 
@@ -43,17 +44,25 @@ def read_installations(disk: str, ask: Ask) -> tuple[Installation, ...]:
     """
     found: dict[Installation, None] = {}
     for place in system_places(disk, ask(["partx", "--raw", "--noheadings", "--output", "START,NAME", disk])):
+        system = ""
         for version in FOLDER.findall(ask(["debugfs", "-c", "-R", "ls -p /state", place])):
             if version in (".", "..") or '"' in version:
                 continue
             state = f"/state/{version}"
             if marker := ask(["debugfs", "-c", "-R", f'cat "{state}/installed.json"', place]):
                 now = ask(["debugfs", "-c", "-R", f'cat "{state}/upper/etc/dom0kit/host.json"', place])
-                found[parse_installation(disk, version, marker, now)] = None
+                system = system or system_uuid(ask(["debugfs", "-c", "-R", "show_super_stats -h", place]))
+                found[parse_installation(disk, version, marker, now, system)] = None
     return tuple(found)
 
 
-def parse_installation(disk: str, version: str, marker: str, host_json: str) -> Installation:
+def system_uuid(superblock: str) -> str:
+    """Return the UUID of a file system in the output of ``show_super_stats``; "" without one."""
+    found = SYSTEM_UUID.search(superblock)
+    return found[1].lower() if found else ""
+
+
+def parse_installation(disk: str, version: str, marker: str, host_json: str, system: str = "") -> Installation:
     """Return an installation from its marker and its answers; a damaged one keeps what can be read."""
     fields, answers = _object(marker), _object(host_json)
     names = (_text(fields, "host_name"), _text(answers, "host_name"))
@@ -66,6 +75,8 @@ def parse_installation(disk: str, version: str, marker: str, host_json: str) -> 
         version=_text(fields, "version") or version,
         installed=_text(fields, "installed"),
         firmware=_text(fields, "firmware"),
+        image=version,
+        system=system,
     )
 
 

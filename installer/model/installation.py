@@ -16,6 +16,8 @@ class Installation:
     :param order: the order of the network boot that installed it; "" for none.
     :param installed: time of the installation, as text.
     :param firmware: ``bios`` or ``uefi``, with which it was installed; "" if not recorded.
+    :param image: name of the image whose state it is.
+    :param system: UUID of the system's file system, which all disks of a mirror have; "" if unknown.
     """
 
     disk: str
@@ -26,6 +28,8 @@ class Installation:
     version: str = ""
     installed: str = ""
     firmware: str = ""
+    image: str = ""
+    system: str = ""
 
     def describe(self) -> str:
         """Return the installation in a few words."""

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from dom0kit.refusals import Refusal, RefusalTable
 
-MODE_NOT_IMPLEMENTED = Refusal(
-    "mode-not-implemented",
-    "The answers ask for a mode that is not implemented.",
-    "Use `mode: install`.",
-)
 NAME_NOT_IN_IMAGE = Refusal(
     "name-not-in-image",
     "The answers name a time zone or a key map that this image does not have.",
@@ -175,7 +170,6 @@ INSTALLATION = RefusalTable(
     "`dom0kit install`, `dom0kit answers check --facts` and the text-mode installer check these before anything is written, and "
     "report all that apply.",
     (
-        MODE_NOT_IMPLEMENTED,
         NAME_NOT_IN_IMAGE,
         DISK_NOT_FOUND,
         DISK_AMBIGUOUS,

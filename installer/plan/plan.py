@@ -196,8 +196,6 @@ def make_plan(facts: Facts, answers: Answers, manifest: Manifest, options: Optio
     :raises OwnInstallation: when the disks carry a finished installation of this host; it comes before any other problem.
     """
     answers = with_console(answers, facts)
-    if problems := preconditions.mode_problems(answers):
-        raise PlanError(problems)
     chosen, disk_problems = choose_disks(facts, answers)
     uplinks, card_problems = choose_uplinks(facts, answers)
     naming, name_problems = name_host(answers, facts, uplinks)

@@ -21,13 +21,6 @@ STATE_LEAST = 1024 * MIB
 IMAGES_KEPT = 2
 
 
-def mode_problems(answers: Answers) -> list[str]:
-    """Return the error if the mode is not implemented."""
-    if answers.mode == "install":
-        return []
-    return [refusals.MODE_NOT_IMPLEMENTED.text(f"`mode: {answers.mode}` is not implemented; use `mode: install`")]
-
-
 def name_problems(answers: Answers, manifest: Manifest) -> list[str]:
     """Return what the answers name and the image lacks, when its manifest lists what it has."""
     return [refusals.NAME_NOT_IN_IMAGE.text(text) for text in missing_names(answers, manifest.names)] if manifest.names else []

@@ -164,7 +164,7 @@ def machine_answers(draw: st.DrawFn, without: tuple[str, ...] = ()) -> tuple[Val
                 "pool": pool,
                 "san": san(),
                 "reports": reports(),
-                **({} if "modes" in without else {"mode": st.sampled_from(["install", "upgrade", "rollback"])}),
+                "mode": st.just("install"),
             },
         )
     )

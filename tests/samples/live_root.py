@@ -18,7 +18,7 @@ from loop_devices import output
 
 PROJECT = Path(__file__).resolve().parents[2]
 SQUASHFS = PROJECT / "build/image/dom0.squashfs"
-PACKAGES = ("answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs")
+PACKAGES = ("answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs", "upgrade")
 LVM_CONF = """devices {
     # Nothing but the disks of these tests, whatever else this machine has.
     filter = [ "a|^/dev/loop|", "r|.*|" ]

@@ -38,4 +38,6 @@ def test_the_program_of_build_machines_and_its_packages_stay_there(packages: Pat
     assert {path.name for path in packages.iterdir()} == {
         "answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs", "upgrade",
     }  # fmt: skip
-    assert {path.name for path in (packages / "programs").iterdir()} == {"__init__.py", "dom0_image.py", "dom0ctl.py"}
+    assert {path.name for path in (packages / "programs").iterdir()} == {
+        "__init__.py", "dom0_image.py", "dom0ctl.py", "unattended.py",
+    }  # fmt: skip

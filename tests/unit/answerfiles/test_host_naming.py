@@ -54,7 +54,7 @@ def test_what_is_no_rule(line: str, words: str) -> None:
 
 
 def test_the_schema_takes_the_same_names() -> None:
-    pattern = schema()["properties"]["host_name"]["pattern"]
+    pattern = schema()["else"]["properties"]["host_name"]["pattern"]
     for name in ("dhcp", "xen1.example.org", "xen-{serial}", "{mac}.example.org"):
         assert re.search(pattern, name), name
     for name in ("xen-{seriel}", "xen_1", "{serial", ""):

@@ -17,6 +17,7 @@ from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Response, Trust
 from dom0kit.machine_identity import Identity
 from dom0kit.redact import Redactor
+from installer import after_failure as after_failures
 from installer import session as sessions
 from installer import unattended as entry
 from installer.answer_source.source import Fetched
@@ -192,15 +193,15 @@ def test_what_comes_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     posts = Posts()
     session = a_session(tmp_path, monkeypatch, posts)
     session.commands.runner = runner
-    monkeypatch.setattr(sessions, "FAILURE_NOTE", tmp_path / "failed")
-    monkeypatch.setattr(sessions, "MEDIUM", str(tmp_path / "none"))
-    sessions.after_failure(session)
+    monkeypatch.setattr(after_failures, "FAILURE_NOTE", tmp_path / "failed")
+    monkeypatch.setattr(after_failures, "MEDIUM", str(tmp_path / "none"))
+    after_failures.after_failure(session)
     assert runner.calls == []
-    monkeypatch.setattr(sessions, "MEDIUM", str(tmp_path))
+    monkeypatch.setattr(after_failures, "MEDIUM", str(tmp_path))
     session.failure = "no disk"
-    sessions.after_failure(session)
+    after_failures.after_failure(session)
     assert runner.words[0][0] == "systemd-run"
     assert "The installation failed: no disk" in (tmp_path / "failed").read_text()
     session.on_failure = "poweroff"
-    sessions.after_failure(session)
+    after_failures.after_failure(session)
     assert runner.calls[1] == "systemctl poweroff"

@@ -28,7 +28,7 @@ def test_every_refusal_has_a_meaning_and_a_hint() -> None:
 
 
 def test_every_refusal_of_the_source_is_on_the_page() -> None:
-    packages = ("dom0kit", "installer", "pool", "firstboot")
+    packages = ("dom0kit", "installer", "pool", "firstboot", "upgrade")
     sources = [path.read_text() for package in packages for path in (PROJECT / package).rglob("*.py")]
     defined = [code for text in sources for code in re.findall(r"= Refusal\(\s*\"([^\"]+)\"", text)]
     pool = [reason.refusal.code for reason in POOL_REFUSALS]

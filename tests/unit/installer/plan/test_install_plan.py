@@ -201,12 +201,6 @@ def test_warnings_and_images_that_do_not_fit() -> None:
         make_plan(facts(), answers(), manifest(files=huge), OPTIONS)
 
 
-def test_modes_that_are_not_implemented() -> None:
-    for mode in ("upgrade", "rollback"):
-        (only,) = problems(facts(), more=f"mode: {mode}\n")
-        assert "[mode-not-implemented]" in only
-
-
 def test_names_that_the_image_lacks() -> None:
     small = {"zones": ["UTC"], "old_zones": {}, "layouts": {"us": ["intl"]}}
     make_plan(facts(), answers(), manifest(names=small), OPTIONS)

@@ -118,7 +118,7 @@ def test_the_marker_says_what_the_next_installer_compares() -> None:
     made = plan(more="install_id: 2", order=LATER)
     [finish] = [action for action in made.actions if isinstance(action, Finish)]
     again = parse_installation(DISK.path, "0.1.0", finish.marker, made.answers)
-    assert again == dataclasses.replace(FOUND, install_id="2", order=LATER, firmware="bios")
+    assert again == dataclasses.replace(FOUND, install_id="2", order=LATER, firmware="bios", image="0.1.0")
     assert not is_ordered(again, answers(more="install_id: 2"), LATER)
 
 
@@ -139,6 +139,9 @@ def test_where_it_is_looked_for() -> None:
     assert system_places("/dev/sda", "partx: /dev/sda: failed\n") == []
 
 
+SYSTEM = "0f6dc7a1-5d0e-4a51-9a35-5a4f6d3f0001"
+
+
 def test_only_finished_installations_count() -> None:
     marker = json.dumps({"host_name": "xen1", "version": "1.2"})
 
@@ -146,9 +149,13 @@ def test_only_finished_installations_count() -> None:
         if argv[0] == "partx":
             return "528384 dom0kit-system\n"
         lines = ["/12/040755/0/0/.//", "/2/040755/0/0/..//", "/13/040755/0/0/1.2//", "/14/040755/0/0/1.3//", ""]
+        if argv[3] == "show_super_stats -h":
+            return f"Filesystem volume name:   dom0kit-system\nFilesystem UUID:          {SYSTEM}\n"
         return {"ls -p /state": "\n".join(lines), 'cat "/state/1.2/installed.json"': marker}.get(argv[3], "")
 
-    assert read_installations("/dev/sda", ask) == (Installation("/dev/sda", ("xen1",), version="1.2"),)
+    assert read_installations("/dev/sda", ask) == (
+        Installation("/dev/sda", ("xen1",), version="1.2", image="1.2", system=SYSTEM),
+    )
 
 
 @pytest.mark.parametrize(("firmware", "warned"), [("bios", False), ("uefi", True), ("", False)])

@@ -60,7 +60,6 @@ ANSWERS = st.fixed_dictionaries(
         ),
     },
     optional={
-        "mode": st.sampled_from(["install", "upgrade"]),
         "guests": st.one_of(
             st.just("none"),
             st.fixed_dictionaries({}, optional={"thin": st.booleans(), "disks": st.lists(SELECTOR, max_size=2)}),
