@@ -106,6 +106,7 @@ class UpgradedHost:
 
         :param expected: parts of the lines that its console has.
         """
+        self.scenario.broken.add("trial")
         with self.boot("trial", expected=expected) as machine, self.scenario.phase("the try fails"):
             need(machine.wait_for_shutdown(limit=timeouts.BOOT) == "guest-reset", "the broken image did not restart the machine")
 
