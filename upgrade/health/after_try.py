@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,19 @@ def failed_try(choice: Choice, running: str, known: dict[str, Any]) -> str:
     if not choice.trial or choice.left > 0 or choice.trial in (running, choice.image):
         return ""
     return "" if (known.get(choice.trial) or {}).get("sequence") == choice.sequence else choice.trial
+
+
+def pending_try(choice: Choice, running: str) -> str:
+    """Return the image whose try is still to come although this boot was to be its; "" for none.
+
+    Another entry was chosen in the boot menu, no ESP could be written to, or the image is not there.
+    """
+    return choice.trial if choice.left > 0 and choice.trial not in ("", running) else ""
+
+
+def without_try(choice: Choice) -> Choice:
+    """Return the choice that tries nothing."""
+    return replace(choice, trial="", left=0)
 
 
 def reason(kept: Kept) -> str:

@@ -8,14 +8,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from dom0kit.errors import UserError
+from dom0kit.linux.boot_choice import Choice
 from dom0kit.process import QUERY_SECONDS
 from firstboot.host import Host
 from firstboot.image_status import failure_sentence
 from firstboot.multipath_monitor.alert_hooks import ERROR, KMSG
 from upgrade.choice import esps
 from upgrade.health import announce
-from upgrade.health.after_try import publish
+from upgrade.health.after_try import pending_try, publish, without_try
 from upgrade.health.assess import RESULT, Assessment
+from upgrade.health.boot_files import running_image
 from upgrade.health.report import report_text, verdict
 
 if TYPE_CHECKING:
@@ -72,17 +74,33 @@ def is_booting(host: Host) -> bool:
 def try_result(arguments: argparse.Namespace) -> int:
     """Run ``dom0ctl try-result``: record a failed try, and write the state of the images for others to show.
 
-    :returns: exit code 1 when the choice of the boot loader cannot be read.
+    :returns: exit code 1 when the choice of the boot loader cannot be read, or not be written.
     """
     host = Host()
     try:
-        status = publish(host, esps.read_choice())
+        status = publish(host, withdraw(host, esps.read_choice()))
     except UserError as error:
         say(str(error))
         return 1
     if status["failed"] is not None:
         to_console(failure_sentence(status["failed"]))
     return 0
+
+
+def withdraw(host: Host, choice: Choice) -> Choice:
+    """Withdraw a try that did not begin: the state that was made for it does not have what changes from now on.
+
+    :returns: the choice that is valid now.
+    :raises UserError: when no ESP can be written to.
+    """
+    image = pending_try(choice, running_image(host.root))
+    if not image:
+        return choice
+    choice, problems = esps.change_choice(without_try)
+    for problem in problems:
+        say(problem)
+    to_console(f"the boot menu started another image, {image} was not tried; try it again with: dom0ctl image try {image}")
+    return choice
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ from dom0kit.linux.boot_choice import Choice
 from firstboot.host import Host
 from firstboot.image_status import image_lines, image_problems, read_image_status
 from upgrade.health import announce
-from upgrade.health.after_try import FAILED, MOTD, Kept, failed_try, publish, read_failed, read_kept, reason
+from upgrade.health.after_try import FAILED, MOTD, Kept, failed_try, pending_try, publish, read_failed, read_kept, reason
 from upgrade.health.assess import Assessment
 from upgrade.health.boot_files import forget_try, running_image, tried_image
 from upgrade.health.report import Check, Report
@@ -40,6 +40,20 @@ LAST_BOOT = "5d0b7d5e-0000-4000-8000-000000000000"
 )
 def test_whether_a_try_has_failed(choice: Choice, running: str, known: dict[str, Any], image: str) -> None:
     assert failed_try(choice, running, known) == image
+
+
+@pytest.mark.parametrize(
+    ("choice", "running", "image"),
+    [
+        (replace(CHOICE, left=1), RUNNING, TRIED),
+        (replace(CHOICE, left=1), "0.0.9-cccccccc", TRIED),  # a third one was chosen in the menu
+        (replace(CHOICE, left=1), TRIED, ""),  # one of two tries
+        (CHOICE, RUNNING, ""),  # it was tried
+        (replace(CHOICE, trial="", left=1), RUNNING, ""),
+    ],
+)
+def test_whether_a_try_is_still_to_come(choice: Choice, running: str, image: str) -> None:
+    assert pending_try(choice, running) == image
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,29 @@ def test_a_failed_try_is_on_the_console_and_in_the_status(host: Host, kmsg: Path
     status = read_status(host, STEPS)
     assert f"image     {RUNNING}\n          {sentence}" in status_text(status)
     assert any(f"image {sentence}" in line for line in problems(status, "", ()))
+
+
+def test_a_try_that_did_not_begin_is_withdrawn_and_no_failure(
+    host: Host, kmsg: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    armed = replace(CHOICE, left=1)
+
+    def change(function: Callable[[Choice], Choice]) -> tuple[Choice, list[str]]:
+        return replace(function(armed), sequence=8), ["the second disk cannot be written to"]
+
+    monkeypatch.setattr(esps, "read_choice", lambda: armed)
+    monkeypatch.setattr(esps, "change_choice", change)
+    assert run("try-result") == 0
+    assert f"{TRIED} was not tried" in kmsg.read_text()
+    assert f"dom0ctl image try {TRIED}" in kmsg.read_text()
+    assert "the second disk" in capsys.readouterr().err
+    status = read_status(host, STEPS)
+    assert status["image"] is not None
+    assert status["image"]["failed"] is None
+    # What runs is what was to be tried: it goes on.
+    start(host.root, TRIED, trial=True)
+    monkeypatch.setattr(esps, "change_choice", None)
+    assert run("try-result") == 0
 
 
 def test_a_host_without_a_state_of_images(host: Host) -> None:
