@@ -17,7 +17,7 @@ from pathlib import Path
 from dom0kit import __version__
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, Step
-from dom0kit.fs import sha256_file
+from dom0kit.fs import sha256_file, write_json
 from dom0kit.process import CommandFailed, stream
 from image import apt, build_job, cache_keys, verified_cache
 from image.dib_log import Diagnosis
@@ -61,9 +61,10 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     lists = apt.fetch_lists(cache, recipe, reporter, refresh=options.refresh)
     base = cache_keys.base_key(recipe, apt.releases(lists))
     image_id = cache_keys.image_key(base, recipe, release=options.release, version=__version__)
+    commit = cache_keys.commit()
     if not options.force and (manifest := current(options.output, image_id)):
         reporter.emit("note", text=f"image {image_id} is up to date")
-        return manifest
+        return name_commit(options.output, manifest, commit)
     task = build_job.Job(
         recipe=str(options.recipe.resolve()),
         cache=str(options.cache),
@@ -77,6 +78,7 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
         image_id=image_id,
         version=__version__,
         recipe_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        commit=commit,
     )
     options.work.mkdir(parents=True, exist_ok=True)
     if not Path(task.base).exists():
@@ -131,6 +133,21 @@ def current(output: Path, image_id: str) -> dict[str, object] | None:
     except (OSError, ValueError, KeyError):
         return None
     return manifest if same else None
+
+
+def name_commit(output: Path, manifest: dict[str, object], commit: str) -> dict[str, object]:
+    """Let the manifest of an image that is up to date name another commit: what was changed is committed now, for example.
+
+    The image stays. A signature of the old manifest goes.
+
+    :returns: the manifest.
+    """
+    if not commit or manifest.get("commit") == commit:
+        return manifest
+    (output / "manifest.json.sig").unlink(missing_ok=True)
+    renewed = manifest | {"commit": commit}
+    write_json(output / "manifest.json", renewed)
+    return renewed
 
 
 def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path) -> dict[str, str]:

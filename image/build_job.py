@@ -27,6 +27,7 @@ class Job:
 
     :ivar epoch: seconds since 1970 that time stamps are clamped to.
     :ivar base: the cached tree of the bootstrap, an uncompressed tar.
+    :ivar commit: see :func:`image.cache_keys.commit`.
     """
 
     recipe: str
@@ -39,6 +40,7 @@ class Job:
     image_id: str
     version: str
     recipe_sha256: str
+    commit: str = ""
 
     def load_recipe(self) -> Recipe:
         """Return the recipe this job was made from."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from dom0kit.process import Runner, run
 from image.recipe import Recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -59,8 +61,31 @@ def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
 
 def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
     """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains."""
-    folders = [PROJECT / "image", *(PROJECT / package for package in TRAVELLING)]
-    code = hash_files(path for folder in folders for path in files_below(folder) if path.name != "recipe.toml")
+    code = hash_files(path for folder in image_folders() for path in files_below(folder) if path.name != "recipe.toml")
     # Additional repositories are in the base's key, without the paths of their signing keys on this machine.
     settings = recipe.model_dump(mode="json", exclude={"apt"})
     return hash_values(base, settings, release, version, code)[:16]
+
+
+def image_folders() -> list[Path]:
+    """Return the folders of this project that the image is made of."""
+    return [PROJECT / "image", *(PROJECT / package for package in TRAVELLING)]
+
+
+def commit(runner: Runner = run) -> str:
+    """Return the newest commit that changed a file which the image is made of.
+
+    A commit that changes nothing in the image is not named: two builds of one image name the same commit, whatever else the
+    project's history has got meanwhile.
+
+    :returns: 40 hexadecimal digits, with ``-dirty`` at their end when a file was changed and not committed; "" when this is no
+        checkout, such as an installed package.
+    """
+    if shutil.which("git") is None:
+        return ""
+    git = ("git", "-C", PROJECT)
+    found = runner([*git, "log", "-1", "--format=%H", "--", *image_folders()], check=False).output.strip()
+    if not found:
+        return ""
+    changed = runner([*git, "status", "--porcelain", "--", *image_folders()], check=False).output.strip()
+    return f"{found}-dirty" if changed else found

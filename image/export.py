@@ -14,12 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dom0kit.errors import UserError
-from dom0kit.fs import write_json
+from dom0kit.fs import sha256_file, write_atomic, write_json
 from dom0kit.linux import cpio
 from dom0kit.process import run, stream
 from image import build_job as jobs
 from image import bytecode, initramfs_checksums, known_names, manifest
+from image.apt import Cache
+from image.contents import cyclonedx
+from image.contents.collect import Contents, collect, write_sbom
 from image.identity_audit import identities
+from image.recipe import Recipe
 from image.work_dir import remove_tree
 
 # Mounted by diskimage-builder while hooks run, or left by it.
@@ -96,7 +100,7 @@ def export(job: jobs.Job, tree: Path) -> None:
         shutil.copyfile(path, output / "boot" / path.name)
     compression = recipe.compression.squashfs.of(job.release)
     names = known_names.collect(tree)
-    packages = run(["chroot", tree, "dpkg-query", "-W", "-f", "${Package}\t${Version}\n"]).output
+    found = describe_contents(job, recipe, tree, output)
     jobs.begin(f"squash ({compression})")
     target = output / "dom0.squashfs"
 
@@ -122,12 +126,25 @@ def export(job: jobs.Job, tree: Path) -> None:
         dom0_memory_mib=recipe.dom0.memory_mib,
         toolstack=recipe.dom0.toolstack,
         kernel=kernel.name.removeprefix("vmlinuz-"),
-        packages=manifest.parse_packages(packages),
+        contents=found,
+        commit=job.commit,
         files=manifest.describe(output),
         names=names,
     )
     write_json(output / "manifest.json", value)
     empty(tree)
+
+
+def describe_contents(job: jobs.Job, recipe: Recipe, tree: Path, output: Path) -> Contents:
+    """Read what the tree contains, and write the SBOM into the tree and into the image folder."""
+    jobs.begin("list the contents")
+    lists = Cache(Path(job.cache)).lists(recipe)
+    found = collect(tree, lists)
+    boot_files = {f"boot/{path.name}": sha256_file(path) for path in (output / "boot").iterdir()}
+    names = {"version": job.version, "image_id": job.image_id, "suite": recipe.debian.suite}
+    write_atomic(output / cyclonedx.NAME, write_sbom(found, tree, lists, boot_files, epoch=job.epoch, **names))
+    jobs.end()
+    return found
 
 
 def empty(tree: Path) -> None:

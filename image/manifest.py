@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.fs import sha256_file
+from image.contents import cyclonedx
+from image.contents.collect import Contents
+from image.contents.debian_packages import sources
 
 FORMAT = 1
 STATE_FORMAT = 1
@@ -13,15 +16,9 @@ STATE_FORMAT = 1
 IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
 
 
-def parse_packages(text: str) -> dict[str, str]:
-    r"""Return names and versions from the output of ``dpkg-query -W -f '${Package}\t${Version}\n'``."""
-    pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
-    return dict(pairs)
-
-
 def describe(folder: Path) -> dict[str, dict[str, Any]]:
     """Return SHA-256 and size in bytes of an image folder's files, by their path within the folder."""
-    paths = [folder / name for name in IMAGE_FILES] + sorted((folder / "boot").glob("*"))
+    paths = [folder / name for name in (*IMAGE_FILES, cyclonedx.NAME)] + sorted((folder / "boot").glob("*"))
     return {str(p.relative_to(folder)): {"sha256": sha256_file(p), "size": p.stat().st_size} for p in paths}
 
 
@@ -37,12 +34,13 @@ def build(
     dom0_memory_mib: int,
     toolstack: str,
     kernel: str,
-    packages: dict[str, str],
+    contents: Contents,
+    commit: str,
     files: dict[str, dict[str, Any]],
     names: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest as a plain value (see docs/reference/files.md)."""
-    xen = next((v for name, v in packages.items() if name == "xen-hypervisor-common"), "")
+    packages = {package.name: package.version for package in contents.packages}
     return {
         "format": FORMAT,
         "product": "dom0kit",
@@ -57,8 +55,12 @@ def build(
         "dom0_memory_mib": dom0_memory_mib,
         "toolstack": toolstack,
         "kernel": kernel,
-        "xen": xen,
+        "xen": packages.get("xen-hypervisor-common", ""),
         "packages": packages,
+        "sources": sources(contents.packages),
+        "archives": contents.archives,
+        "keys": contents.keys,
+        "commit": commit,
         "files": files,
         "names": names,
     }

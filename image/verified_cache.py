@@ -77,6 +77,16 @@ def expected_sums(lists: Path) -> dict[str, set[str]]:
     :raises UserError: when a list is not the one that its InRelease file names.
     """
     found: dict[str, set[str]] = {}
+    for _, file, sha256 in offers(lists):
+        found.setdefault(file, set()).add(sha256)
+    return found
+
+
+def offers(lists: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of an InRelease file, the name of a package's file in apt's cache, and its SHA-256, for all packages.
+
+    :raises UserError: when a list is not the one that its InRelease file names.
+    """
     for release in sorted(lists.glob("*InRelease")):
         prefix = release.name.removesuffix("InRelease")
         sums = sums_of_lists(release.read_text(errors="replace"))
@@ -87,8 +97,7 @@ def expected_sums(lists: Path) -> dict[str, set[str]]:
             if place is not None and hashlib.sha256(data).hexdigest() != sums[place]:
                 raise damaged(path)
             for file, sha256 in package_sums(data.decode(errors="replace")):
-                found.setdefault(file, set()).add(sha256)
-    return found
+                yield release.name, file, sha256
 
 
 def drop_damaged(archives: Path, expected: Mapping[str, set[str]]) -> list[str]:

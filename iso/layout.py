@@ -15,6 +15,9 @@ from dom0kit.fs import sha256_file
 MANIFEST = "/dom0kit/manifest.json"
 SIGNATURE = "/dom0kit/manifest.json.sig"
 """The signature of the manifest, when the image folder has one."""
+SBOM_FILE = "sbom.cdx.json"
+SBOM = f"/dom0kit/{SBOM_FILE}"
+"""The software bill of materials, in the image folder and on the ISO; images of earlier versions have none."""
 BIOS_IMAGE = "/boot/bios.img"
 UEFI_IMAGE = "/boot/efi.img"
 MENU = "/boot/grub/grub.cfg"
@@ -103,7 +106,8 @@ def read_image(folder: Path) -> Manifest:
         manifest = parse_manifest(path.read_bytes(), str(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", "give the folder that dom0kit image has made") from error
-    for name in (*PATHS, BOOT_HYBRID):
+    optional = [name for name in (SBOM_FILE,) if name in manifest.files]
+    for name in (*PATHS, BOOT_HYBRID, *optional):
         file = folder / name
         sha256, size = manifest.files[name]
         if not file.is_file():

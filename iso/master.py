@@ -24,7 +24,19 @@ from dom0kit.units import MIB, SECTOR
 from iso import embed_answers, gpt, hybrid_mbr_gpt
 from iso.esp_image import make_uefi_image
 from iso.grub_menu import MenuOptions, marker_path, render_menu
-from iso.layout import BIOS_IMAGE, BOOT_HYBRID, MANIFEST, MENU, PATHS, SIGNATURE, UEFI_IMAGE, Manifest, read_image
+from iso.layout import (
+    BIOS_IMAGE,
+    BOOT_HYBRID,
+    MANIFEST,
+    MENU,
+    PATHS,
+    SBOM,
+    SBOM_FILE,
+    SIGNATURE,
+    UEFI_IMAGE,
+    Manifest,
+    read_image,
+)
 from iso.verify import verify
 
 COPY_BLOCK = 4 * MIB
@@ -112,6 +124,8 @@ def collect(
     contents.on_disk[MANIFEST] = image_dir / "manifest.json"
     if (signature := image_dir / "manifest.json.sig").is_file():
         contents.on_disk[SIGNATURE] = signature
+    if SBOM_FILE in manifest.files:
+        contents.on_disk[SBOM] = image_dir / SBOM_FILE
     menu = render_menu(volume_id=manifest.volume_id, image_id=manifest.id, title=manifest.title, options=options)
     contents.made[MENU] = menu.encode()
     contents.made[marker_path(manifest.id)] = f"{manifest.title} {manifest.id}\n".encode()

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dom0kit.events import Reporter
-from dom0kit.fs import write_json
+from dom0kit.fs import write_atomic, write_json
 from image import build as image
 from image.cache_keys import PROJECT, files_below, hash_files, hash_values
 from iso import master
 from iso.grub_menu import MenuOptions
+from iso.layout import SBOM_FILE
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Made:
 
 
 def iso_key(manifest: dict[str, Any], signature: str = "") -> str:
-    """Return the key of an ISO: the image's files and signature, and the code and menus that master it."""
-    return hash_values(manifest["files"], manifest["id"], signature, hash_files(files_below(PROJECT / "iso")))[:16]
+    """Return the key of an ISO: the image's files, commit and signature, and the code and menus that master it."""
+    named = (manifest["files"], manifest["id"], manifest.get("commit", ""))
+    return hash_values(*named, signature, hash_files(files_below(PROJECT / "iso")))[:16]
 
 
 def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
@@ -40,6 +42,7 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
     signed = options.output / "manifest.json.sig"
     key = iso_key(manifest, signed.read_text() if signed.is_file() else "")
     stamp = output.with_name(output.name + ".json")
+    copy_sbom(options.output, output)
     if not options.force and (made := read_stamp(stamp, output, key)):
         return made
     memory = manifest["dom0_memory_mib"]
@@ -48,6 +51,11 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
     values = {"key": key, "size": result.size, "sha256": result.sha256, "volume_id": result.volume_id}
     write_json(stamp, values)
     return Made(output, result.size, result.sha256, result.volume_id, True)
+
+
+def copy_sbom(folder: Path, output: Path) -> None:
+    """Put the image's SBOM next to the ISO: ``dom0kit.cdx.json`` next to ``dom0kit.iso``."""
+    write_atomic(output.with_suffix(".cdx.json"), (folder / SBOM_FILE).read_bytes())
 
 
 def read_stamp(stamp: Path, output: Path, key: str) -> Made | None:

@@ -48,6 +48,12 @@ def _qa(add: Add) -> None:
     register(add)
 
 
+def _manifests(add: Add) -> None:
+    from upgrade.commands.manifests import register  # noqa: PLC0415
+
+    register(add)
+
+
 def _answers_check(add: Add) -> None:
     from installer.answers_check import register  # noqa: PLC0415
 
@@ -62,8 +68,9 @@ PROGRAM = Program(
     example="dom0kit iso\ndom0kit answers check host.yaml\ndom0kit answers render inventory.yaml -o tree --url http://192.0.2.1",
     groups={
         "answers": Group("answer files: check, convert, render, embed, serve", "dom0kit answers check host.yaml"),
+        "manifest": Group("what images contain", "dom0kit manifest diff old.iso build/image"),
     },
-    registers=(_pipeline, _image, _iso, _answerfiles, _installer, _qa),
+    registers=(_pipeline, _image, _iso, _answerfiles, _installer, _manifests, _qa),
     quick={"answers check": _answers_check},
 )
 

@@ -30,6 +30,15 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
+class SourcePackage:
+    """A Debian source package, and the names of the image's packages that were built from it."""
+
+    name: str
+    version: str
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Manifest of an image.
 
@@ -42,6 +51,11 @@ class Manifest:
     :param kernel: release of dom0's kernel.
     :param xen: version of Xen's package.
     :param packages: version of each Debian package by its name.
+    :param sources: source packages of the packages; empty for images of earlier versions, as the following are.
+    :param keys: fingerprints of the keys whose signatures of other images the image accepts.
+    :param revoked: fingerprints of keys that it refuses.
+    :param commit: the newest commit of dom0kit that changed something in the image.
+    :param archives: time of each apt archive that the packages are from, seconds since 1970, by origin and code name.
     """
 
     product: str
@@ -57,6 +71,11 @@ class Manifest:
     kernel: str = ""
     xen: str = ""
     packages: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sources: tuple[SourcePackage, ...] = ()
+    keys: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+    commit: str = ""
+    archives: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -98,6 +117,8 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
             kernel=str(value.get("kernel", "")),
             xen=str(value.get("xen", "")),
             packages={str(name): str(version) for name, version in value.get("packages", {}).items()},
+            commit=str(value.get("commit", "")),
+            **_origin(value),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} is invalid: {type(error).__name__}: {error}", damaged) from error
@@ -106,6 +127,19 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
     if any(not re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files) or manifest.dom0_memory_mib < 256:
         raise UserError(f"{name} has an invalid checksum or size", damaged)
     return manifest
+
+
+def _origin(value: dict[str, Any]) -> dict[str, Any]:
+    """Return what a manifest says of sources, archives and keys, as the fields of :class:`Manifest`."""
+    sources = value.get("sources", ())
+    keys = value.get("keys", {})
+    archives = value.get("archives", {}).values()
+    return {
+        "sources": tuple(SourcePackage(str(s["name"]), str(s["version"]), tuple(map(str, s["packages"]))) for s in sources),
+        "keys": tuple(str(key) for key in keys.get("accepted", ())),
+        "revoked": tuple(str(key) for key in keys.get("revoked", ())),
+        "archives": {f"{entry['origin']} {entry['codename']}": int(entry["date"]) for entry in archives},
+    }
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -14,7 +14,7 @@ from dom0kit.errors import UserError
 from dom0kit.events import Step
 from dom0kit.fs import BLOCK, sha256_file
 from iso import hybrid_mbr_gpt
-from iso.layout import MANIFEST, PATHS, REBUILD, SIGNATURE, Manifest, parse_manifest
+from iso.layout import MANIFEST, PATHS, REBUILD, SBOM, SBOM_FILE, SIGNATURE, Manifest, parse_manifest
 from iso.verify import read_extent, read_listing
 
 IMAGE_FILES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
@@ -39,7 +39,7 @@ class Image:
         """
         folder = f"images/{self.manifest.id}"
         (tree / folder).mkdir(mode=0o755)
-        names = {name: f"{folder}/{name}" for name in IMAGE_FILES} | {name: name for name in LOADERS}
+        names = {name: f"{folder}/{name}" for name in self.image_files} | {name: name for name in LOADERS}
         total = sum(self.manifest.files[name][1] for name in names)
         done = 0
         sums = {}
@@ -61,6 +61,11 @@ class Image:
             sums[place] = hashlib.sha256(self.signature).hexdigest()
         return sums
 
+    @property
+    def image_files(self) -> tuple[str, ...]:
+        """Return the names of the files of the image's folder; images of earlier versions have no SBOM."""
+        return (*IMAGE_FILES, SBOM_FILE) if SBOM_FILE in self.manifest.files else IMAGE_FILES
+
     def _copy(self, name: str, target: Path, sha256: str, size: int) -> None:
         with self._open(name) as file, target.open("wb") as write:
             digest = hashlib.sha256()
@@ -79,7 +84,7 @@ class Image:
                 yield file
         else:
             with self.source.open("rb") as file:
-                file.seek(self.extents[PATHS[name]].block * hybrid_mbr_gpt.BLOCK)
+                file.seek(self.extents[place_on_iso(name)].block * hybrid_mbr_gpt.BLOCK)
                 yield file
 
 
@@ -109,7 +114,7 @@ def from_folder(folder: Path) -> Image:
             f"{path} cannot be read: {error.strerror}", "build the image first: dom0kit iso; or give --image or --iso"
         ) from error
     image = Image(parse_manifest(raw, str(path)), raw, folder, signature=signature)
-    for name in (*IMAGE_FILES, *LOADERS):
+    for name in (*image.image_files, *LOADERS):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing", REBUILD)
     return image
@@ -129,7 +134,13 @@ def from_iso(path: Path) -> Image:
             signature = read_extent(file, extents[SIGNATURE]) if SIGNATURE in extents else b""
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    for name in (*IMAGE_FILES, *LOADERS):
-        if PATHS[name] not in extents:
-            raise UserError(f"{path} has no {PATHS[name]}", "it was made by an older dom0kit; make a new one")
-    return Image(parse_manifest(raw, f"{path}:{MANIFEST}"), raw, path, extents, signature)
+    image = Image(parse_manifest(raw, f"{path}:{MANIFEST}"), raw, path, extents, signature)
+    for name in (*image.image_files, *LOADERS):
+        if place_on_iso(name) not in extents:
+            raise UserError(f"{path} has no {place_on_iso(name)}", "it was made by an older dom0kit; make a new one")
+    return image
+
+
+def place_on_iso(name: str) -> str:
+    """Return the path on the ISO of a file of the image folder."""
+    return SBOM if name == SBOM_FILE else PATHS[name]

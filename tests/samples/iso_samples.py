@@ -47,6 +47,7 @@ def fake_image_folder(folder: Path) -> Path:
     for name in ("xen.gz", "vmlinuz", "initrd.img", "boot/bootx64.efi", "boot/memtest.bin", "boot/memtest.efi", *NETWORK):
         (folder / name).write_bytes(name.encode() * 500)
     (folder / "boot/unicode.pf2").write_bytes(b"PFF2")
+    (folder / "sbom.cdx.json").write_bytes(b"{}")
     (folder / "dom0.squashfs").write_bytes(b"hsqs" * 200_000)
     (folder / "boot/bios-eltorito.img").write_bytes(fake_bios_image())
     (folder / "boot/boot_hybrid.img").write_bytes(fake_boot_hybrid())

@@ -28,8 +28,8 @@ from upgrade.choice import esps
 from upgrade.state.describe import describe
 from upgrade.state.prepare import Report
 from upgrade.store.compatibility import day
+from upgrade.store.differences import compare, diff_lines
 from upgrade.store.images import Store, StoredImage
-from upgrade.store.packages import changed_packages, diff_lines
 from upgrade.store.removal import remove
 from upgrade.store.sources.any_source import open_source
 from upgrade.store.sources.source import MANIFEST, Source
@@ -186,14 +186,12 @@ def diff(arguments: argparse.Namespace) -> int:
         raise UserError(f"{image.name} is running", "name another image: dom0ctl image list")
     report: Report = as_root(lambda: changes.prepare_state(store, image, host_commands(arguments.root), dry=True))
     rows = describe(report.plan, report.packages.plan, everything=arguments.all)
+    found = compare(running, image.manifest)
     if arguments.json:
-        changed = changed_packages(running.packages, image.manifest.packages)
-        packages = [{"name": change.name, "kind": change.kind, "old": change.old, "new": change.new} for change in changed]
-        state = [row.to_json() for row in rows]
-        value = {"old": running.name, "new": image.name, "packages": packages, "state": state, "problems": list(report.problems)}
-        print(json.dumps(value, indent=2))
+        state = {"state": [row.to_json() for row in rows], "problems": list(report.problems)}
+        print(json.dumps(found.to_json() | state, indent=2))
         return 0
-    print("\n".join(diff_lines(running, image.manifest)))
+    print("\n".join(diff_lines(found)))
     if rows:
         print("\nwhat was changed by hand on this host, and what becomes of it:\n")
         print(table(("what", "change", "becomes", "because"), [(row.what, row.change, row.verdict, row.reason) for row in rows]))

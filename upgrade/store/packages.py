@@ -1,12 +1,10 @@
-"""What changes between two images: packages, kernel, Xen (pure)."""
+"""Packages that differ between two images (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dom0kit.units import counted
-from installer.model.image_manifest import Manifest
 from upgrade.store.compatibility import version_key
 
 
@@ -40,17 +38,3 @@ def changed_packages(old: Mapping[str, str], new: Mapping[str, str]) -> list[Pac
     """Return the packages that differ between two images, by name."""
     names = sorted(old.keys() | new.keys())
     return [PackageChange(name, old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)]
-
-
-def diff_lines(old: Manifest, new: Manifest) -> list[str]:
-    """Return what changes from one image to another as lines of text."""
-    changes = changed_packages(old.packages, new.packages)
-    lines = [f"{old.name} -> {new.name}"]
-    for what, before, after in (("kernel", old.kernel, new.kernel), ("Xen", old.xen, new.xen)):
-        lines.append(f"{what}: {before} -> {after}" if before != after else f"{what}: {after}, the same")
-    lines.append(f"packages: {counted(len(changes), 'change')}" if changes else "packages: the same")
-    signs = {"added": "+", "removed": "-", "upgraded": " ", "downgraded": "!"}
-    for change in changes:
-        versions = " -> ".join(filter(None, (change.old, change.new)))
-        lines.append(f"  {signs[change.kind]} {change.name} {versions}" + (" (older)" if change.kind == "downgraded" else ""))
-    return lines

@@ -8,10 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
+from fake_runner import FakeRunner
 
 from dom0kit.errors import UserError
 from dom0kit.events import Event, Reporter
 from image import build, build_job, cache_keys, export, manifest, recipe
+from image.contents.collect import Contents
+from image.contents.debian_packages import DebianPackage
 
 RELEASES = {"InRelease": "abc"}
 
@@ -170,21 +173,51 @@ def test_the_tree_is_emptied_to_what_diskimage_builder_still_touches(tmp_path: P
     assert [p.name for p in (tmp_path / "var").iterdir()] == ["log"]
 
 
-def test_manifest_holds_packages_files_and_origin(tmp_path: Path) -> None:
-    for name in manifest.IMAGE_FILES:
+def test_manifest_holds_packages_sources_files_and_origin(tmp_path: Path) -> None:
+    for name in (*manifest.IMAGE_FILES, "sbom.cdx.json"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "boot").mkdir()
     (tmp_path / "boot/bootx64.efi").write_bytes(b"y")
     files = manifest.describe(tmp_path)
-    packages = manifest.parse_packages("xen-hypervisor-common\t4.20.2+7\nhtop\t3.4\n")
+    packages = [
+        DebianPackage("xen-hypervisor-common", "4.20.2+7", "amd64", "xen", "4.20.2"),
+        DebianPackage("htop", "3.4", "amd64", "htop", "3.4"),
+    ]
+    contents = Contents(packages, {"InRelease": {"sha256": "a"}}, {"accepted": ["SHA256:k"], "revoked": []})
     made = manifest.build(
         version="1", image_id="f" * 16, suite="trixie", architecture="amd64", epoch=1, compression="xz", recipe_sha256="r",
-        dom0_memory_mib=1024, toolstack="ganeti", kernel="6.12", packages=packages, files=files, names={"zones": ["UTC"]},
+        dom0_memory_mib=1024, toolstack="ganeti", kernel="6.12", contents=contents, commit="c" * 40, files=files,
+        names={"zones": ["UTC"]},
     )  # fmt: skip
     assert made["xen"] == "4.20.2+7"
+    assert made["packages"] == {"xen-hypervisor-common": "4.20.2+7", "htop": "3.4"}
+    assert made["sources"][1] == {"name": "xen", "version": "4.20.2", "packages": ["xen-hypervisor-common"]}
     assert made["files"]["boot/bootx64.efi"]["size"] == 1
-    assert set(manifest.IMAGE_FILES) < set(made["files"])
+    assert {*manifest.IMAGE_FILES, "sbom.cdx.json"} < set(made["files"])
     assert made["names"] == {"zones": ["UTC"]}
+    assert (made["commit"], made["archives"], made["keys"]["accepted"]) == ("c" * 40, contents.archives, ["SHA256:k"])
+
+
+def test_another_commit_changes_neither_the_image_nor_its_id(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json.sig").touch()
+    old = {"id": "x", "commit": "a" * 40 + "-dirty"}
+    assert build.name_commit(tmp_path, old, "") is old
+    assert build.name_commit(tmp_path, old, "a" * 40 + "-dirty") is old
+    assert (tmp_path / "manifest.json.sig").exists()
+    assert build.name_commit(tmp_path, old, "a" * 40) == {"id": "x", "commit": "a" * 40}
+    assert json.loads((tmp_path / "manifest.json").read_text())["commit"] == "a" * 40
+    assert not (tmp_path / "manifest.json.sig").exists(), "it signs the old manifest"
+
+
+def test_the_commit_is_that_of_the_files_in_the_image() -> None:
+    git = f"git -C {cache_keys.PROJECT}"
+    runner = FakeRunner({f"{git} log": "a" * 40 + "\n"})
+    assert cache_keys.commit(runner) == "a" * 40
+    assert str(cache_keys.PROJECT / "upgrade") in runner.calls[0]
+    assert str(cache_keys.PROJECT / "docs") not in runner.calls[0]
+    runner.outputs[f"{git} status"] = " M upgrade/store/images.py\n"
+    assert cache_keys.commit(runner) == "a" * 40 + "-dirty"
+    assert cache_keys.commit(FakeRunner(failing={"git"})) == "", "an installed package"
 
 
 def test_diskimage_builder_finds_our_stand_in_before_any_sudo() -> None:

@@ -61,6 +61,7 @@ def test_the_iso_verifies_and_has_the_tree_of_the_contract(image: Path, tmp_path
         "/dom0kit/dom0.squashfs",
         "/dom0kit/initrd.img",
         "/dom0kit/manifest.json",
+        "/dom0kit/sbom.cdx.json",
         "/dom0kit/vmlinuz",
         "/dom0kit/xen.gz",
     ]

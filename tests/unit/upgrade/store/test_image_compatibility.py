@@ -11,7 +11,7 @@ from dom0kit.errors import UserError
 from dom0kit.units import MIB
 from installer.model.image_manifest import Manifest
 from upgrade.store.compatibility import check_compatible, check_space, version_key
-from upgrade.store.packages import changed_packages, diff_lines
+from upgrade.store.packages import changed_packages
 
 RUNNING = Manifest("dom0kit", "0.2.0", "a" * 16, (), toolstack="ganeti", epoch=1_800_000_000, kernel="6.12.1", xen="4.20.0-1")
 
@@ -77,17 +77,3 @@ def test_packages_that_differ() -> None:
     new = {"a": "1.0-2", "b": "3.0-1", "same": "1", "d": "1.9-1", "e": "7"}
     kinds = {change.name: change.kind for change in changed_packages(old, new)}
     assert kinds == {"a": "upgraded", "b": "downgraded", "c": "removed", "d": "downgraded", "e": "added"}
-
-
-def test_the_difference_as_text() -> None:
-    old = dataclasses.replace(RUNNING, packages={"ssh": "1", "gone": "1"})
-    new = image(version="0.3.0", kernel="6.12.9", packages={"ssh": "2", "here": "3"})
-    assert diff_lines(old, new) == [
-        "0.2.0-aaaaaaaa -> 0.3.0-bbbbbbbb",
-        "kernel: 6.12.1 -> 6.12.9",
-        "Xen: 4.20.0-1, the same",
-        "packages: 3 changes",
-        "  - gone 1",
-        "  + here 3",
-        "    ssh 1 -> 2",
-    ]
