@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -23,6 +24,8 @@ PIPE_SECONDS = 10.0
 
 Kind: cap. Reason: the command before it starts at the same time. Expiry: an error, for nothing may ever write to it.
 """
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Of linux/fcntl.h and linux/fs.h: a path counts from the working folder; two names are exchanged."""
 PAGE = 4096
 """Past the page cache, offset, length and place in memory are multiples of a device's block, which is at most this."""
 Progress = Callable[[int], None]
@@ -68,6 +71,17 @@ def sync_folder(folder: Path) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Exchange the names of two files or folders of one file system, in one step (renameat2(2), RENAME_EXCHANGE).
+
+    :raises OSError: when the kernel or the file system cannot.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from answerfiles.checks.refusal import refuse
-from answerfiles.field_types import Flag, HostName, Kind
+from answerfiles.field_types import Flag, HostName, Kind, Name
 from answerfiles.model.record import Record
 from answerfiles.model.san import San
 from answerfiles.model.scripts_and_reports import Finish, OnFailure, Reports
@@ -77,6 +77,10 @@ class HostTask(Record):
     )
     force: Flag = Field(
         default=False, description="with 'mode: upgrade': accept an older image, and one that was tried and failed"
+    )
+    task_id: Name | None = Field(
+        default=None,
+        description="any word; unattended, a return and a reset with the same answers are done once: another word does it again",
     )
     san: San = Field(default=San(), description="storage networks, to reach the host's disks")
     reports: Reports = Field(default=Reports(), description="event notification settings")

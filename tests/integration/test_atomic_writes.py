@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from loop_devices import GIB, MIB, LoopDisk, after_power_cut, loop_disk, output
 
-from dom0kit.fs import copy_durable, replace_secret, write_atomic
+from dom0kit.fs import copy_durable, exchange, replace_secret, write_atomic
 
 SECRET = b"the secret of this test: 3f9a7c51"
 
@@ -98,3 +98,14 @@ def test_a_killed_writer_leaves_one_of_both_whole(tmp_path: Path) -> None:
         writer.stdout.close()
         data = path.read_bytes()
         assert data in (b"a" * 100_000, b"b" * 100_000)
+
+
+def test_two_folders_exchange_their_names_in_one_step(volume: tuple[LoopDisk, Path]) -> None:
+    _, folder = volume
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+        (folder / name / "file").write_text(name)
+    exchange(folder / "one", folder / "other")
+    assert [(folder / name / "file").read_text() for name in ("one", "other")] == ["other", "one"]
+    with pytest.raises(FileNotFoundError):
+        exchange(folder / "one", folder / "third")

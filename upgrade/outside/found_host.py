@@ -29,11 +29,13 @@ class FoundImage:
     :param name: its folder's name.
     :param manifest: None when it is missing or damaged.
     :param installed: whether the host has a complete state for it.
+    :param task: what made the state from outside, see :func:`upgrade.outside.work.digest`; "" for nothing.
     """
 
     name: str
     manifest: Manifest | None = None
     installed: bool = False
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Details:
     :param failed: reasons of images that were tried and failed, by name.
     :param unhealthy: required checks that failed in the last report of the confirmed image; None without a report.
     :param free: bytes that are free on the system partition.
+    :param returned: the last return that was carried out from outside, see :func:`upgrade.outside.work.digest`; "" for none.
     """
 
     images: tuple[FoundImage, ...] = ()
@@ -51,6 +54,7 @@ class Details:
     failed: Mapping[str, str] = field(default_factory=dict)
     unhealthy: tuple[str, ...] | None = None
     free: int = 0
+    returned: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from upgrade.outside.found_host import FoundHost, md_uuid
 from upgrade.store.images import MEDIUM, RUNNING, Store
 from upgrade.trial.changes import SQUASHFS
 
-ROOT = Path("/run/dom0kit/host")
-"""Root folder of the opened host."""
+ROOT = Path("/run/dom0kit/opened-host")
+"""Root folder of the opened host; adding packages hides ``/run/dom0kit/host``, see :mod:`installer.packages.install_target`."""
 
 
 @dataclass

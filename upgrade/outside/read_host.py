@@ -25,6 +25,7 @@ from installer.model.image_manifest import Manifest, parse_manifest
 from installer.model.partition_layout import ESP, KINDS
 from upgrade.choice.esps import MTOOLS
 from upgrade.outside.found_host import Details, FoundHost, FoundImage, group
+from upgrade.outside.work import RETURNED
 from upgrade.store.images import FAILED
 
 Ask = Callable[[list[str]], str]
@@ -60,16 +61,18 @@ def read_details(host: FoundHost, ask: Ask) -> Details:
 
     listing = ask(["debugfs", "-c", "-R", "ls -p /images", system])
     names = [name for name in FOLDER.findall(listing) if boot_choice.IMAGE.fullmatch(name)]
-    images = tuple(
-        FoundImage(name, manifest_of(cat(f"/images/{name}/manifest.json")), bool(cat(f"/state/{name}/installed.json")))
-        for name in names
-    )
+    images = []
+    for name in names:
+        marker = cat(f"/state/{name}/installed.json")
+        made_by = str(_object(marker).get("task", ""))
+        images.append(FoundImage(name, manifest_of(cat(f"/images/{name}/manifest.json")), bool(marker), made_by))
     confirmed = choice.image if choice is not None else (images[0].name if len(images) == 1 else "")
     return Details(
-        images=images,
+        images=tuple(images),
         choice=choice,
         failed=failures(cat(f"/{FAILED}")),
         unhealthy=unhealthy(cat(f"/state/{confirmed}/health.json")) if confirmed else None,
+        returned=str(_object(cat(f"/{RETURNED}")).get("task", "")),
         free=free_bytes(ask(["debugfs", "-c", "-R", "show_super_stats -h", system])),
     )
 

@@ -50,6 +50,16 @@ HOST_IN_POOL = Refusal(
     "The host belongs to a pool: with its state made again it would not know the pool, and the pool would not know it.",
     "Start the host, and have it leave the pool first.",
 )
+HOST_HAS_PACKAGES = Refusal(
+    "host-has-packages",
+    "The answers of the host add packages: its state cannot be made again from outside.",
+    "Install the host again, or upgrade it, which keeps the packages.",
+)
+TASK_DONE = Refusal(
+    "task-done",
+    "A return or a reset with these very answers was carried out on the host before. Its disk is started.",
+    "Set another `task_id`, or arm the host again for a network boot.",
+)
 
 OUTSIDE = RefusalTable(
     "Hosts on the disks",
@@ -64,5 +74,7 @@ OUTSIDE = RefusalTable(
         HOST_STATE,
         HOST_NO_IMAGE,
         HOST_IN_POOL,
+        HOST_HAS_PACKAGES,
+        TASK_DONE,
     ),
 )

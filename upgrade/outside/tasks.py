@@ -10,13 +10,13 @@ from answerfiles.model import HostTask
 from installer.host_tasks import Done, Prepared
 from installer.model.hardware import Facts
 from installer.session import Session
-from upgrade.outside import upgrade_task
+from upgrade.outside import reset_task, rollback_task, upgrade_task
 from upgrade.outside.found_host import FoundHost, choose, obstacle
 from upgrade.outside.read_host import find_hosts
 from upgrade.outside.work import Work
 
 Task = Callable[[HostTask, FoundHost, Session], Work]
-TASKS: dict[str, Task] = {"upgrade": upgrade_task.prepare}
+TASKS: dict[str, Task] = {"upgrade": upgrade_task.prepare, "rollback": rollback_task.prepare, "reset": reset_task.prepare}
 
 
 def prepare(task: HostTask, facts: Facts, session: Session) -> Prepared:

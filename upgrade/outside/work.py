@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from answerfiles.model import HostTask
+from dom0kit.errors import UserError
+from installer.host_tasks import KeptHost
 from installer.session import Session
+from upgrade.outside import refusals
+from upgrade.outside.found_host import FoundHost
 
+RETURNED = "state/common/returned.json"
+"""The last return to another image from outside."""
 KEPT = (
     "the host's settings, accounts, keys and files",
     "the guests' volumes, which are not opened",
@@ -36,6 +44,22 @@ class Work:
     does: tuple[str, ...]
     keeps: tuple[str, ...]
     run: Callable[[Session], Outcome]
+
+
+def digest(task: HostTask, order: str) -> str:
+    """Return what tells one task from another: its answers and the order of a network boot.
+
+    A medium may stay in the machine, and start the installer each time that the host restarts.
+    """
+    text = task.model_dump_json(exclude={"san", "reports", "finish", "on_failure"})
+    return hashlib.sha256(f"{text} {order}".encode()).hexdigest()[:16]
+
+
+def done_before(host: FoundHost) -> KeptHost:
+    """Return the error for a task that was carried out before."""
+    refusal = refusals.TASK_DONE
+    text = refusal.text(f"{host.describe()}: this was done before, with the same answers")
+    return KeptHost(host.name, host.disk.path, UserError(text, refusal.hint.replace("`", "")))
 
 
 def begin(host_name: str, paths: str, session: Session) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from loop_devices import LoopDisk, mounted, output
 from dom0kit.linux import boot_choice
 from dom0kit.linux.boot_choice import Choice
 from installer.bootloader import grub
+from upgrade.choice.esps import write_copy
 
 pytestmark = pytest.mark.kernel("image")
 OTHER_ID = "0e0e0e0e0e0e0e0e"
@@ -212,3 +214,73 @@ def test_several_hosts_and_none_chosen(live: LiveRoot, disk: LoopDisk, first: st
     finally:
         output("partx", "--delete", path, status=(0, 1))
         output("losetup", "--detach", path)
+
+
+def confirm(disk: LoopDisk, image: str) -> None:
+    """Confirm an image, as its host does once it is healthy."""
+    choice = choice_of(disk)
+    write_copy(disk.part(2), replace(choice, sequence=choice.sequence + 1, image=image, trial="", left=0))
+
+
+def test_a_return_changes_the_choice_and_nothing_else(live: LiveRoot, disk: LoopDisk, first: str, tmp_path: Path) -> None:
+    assert "[host-no-image]" in task(live, "rollback").failure
+    assert task(live, "upgrade").code == 0
+    confirm(disk, NEW)
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        before = {name: content(look / name) for name in ("images", f"state/{first}", f"state/{NEW}", "boot")}
+    volumes = guests(disk)
+    assert "[host-no-image]" in task(live, "rollback", "image: 7.7\n").failure
+    done = task(live, "rollback", "host_name: xen1\n")
+    assert done.code == 0, done.console
+    assert f"xen1 starts {first} from now on" in done.console
+    assert (choice_of(disk).image, choice_of(disk).trial) == (first, "")
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        assert {name: content(look / name) for name in before} == before
+    assert guests(disk) == volumes
+    # A medium that stays in the machine returns once, and not to and fro.
+    assert "[task-done]" in task(live, "rollback", "host_name: xen1\n").failure
+    assert task(live, "rollback", "host_name: xen1\ntask_id: again\n").code == 0
+    assert choice_of(disk).image == NEW
+
+
+def test_a_reset_returns_a_host_to_its_answers(live: LiveRoot, disk: LoopDisk, first: str, tmp_path: Path) -> None:
+    volumes = guests(disk)
+    with writable(disk, tmp_path) as system:
+        log = system / "state/common/var/log/syslog"
+        log.parent.mkdir(parents=True)
+        log.write_text("a line\n")
+        upper = system / "state" / first / "upper"
+        for name in (
+            "etc/ssh/ssh_host_ed25519_key",
+            "etc/hostname",
+            "var/lib/dom0kit/firstboot/network.json",
+            "etc/multipath/wwids",
+        ):
+            (upper / name).parent.mkdir(parents=True, exist_ok=True)
+            (upper / name).write_text(f"{name}\n")
+            os.chown(upper / name, 7, 8)
+        answers = (upper / "etc/dom0kit/host.json").read_bytes()
+        images = content(system / "images")
+    done = task(live, "reset")
+    assert done.code == 0, done.console
+    with mounted(disk.part(3), tmp_path / "look") as look:
+        state = look / "state" / first
+        files = sorted(str(path.relative_to(state / "upper")) for path in (state / "upper").rglob("*") if not path.is_dir())
+        assert files == ["etc/dom0kit/host.json", "etc/machine-id", "etc/multipath/wwids", "etc/ssh/ssh_host_ed25519_key"]
+        assert (state / "upper/etc/dom0kit/host.json").read_bytes() == answers
+        assert (state / "upper/etc/dom0kit/host.json").stat().st_mode & 0o777 == 0o600
+        assert (state / "upper/etc/multipath/wwids").stat().st_uid == 7
+        assert json.loads((state / "installed.json").read_text())["host_name"] == "xen1"
+        assert (state / "work").is_dir()
+        assert content(look / "images") == images
+        assert (look / "state/common/var/log/syslog").read_text() == "a line\n"
+        assert sorted(path.name for path in (look / "state").iterdir()) == sorted([first, "common"])
+    assert guests(disk) == volumes
+    assert choice_of(disk).image == first
+    assert "[task-done]" in task(live, "reset").failure
+    with writable(disk, tmp_path) as system:
+        config = system / "state/common/var/lib/ganeti/config.data"
+        config.parent.mkdir(parents=True)
+        config.write_text("{}")
+    assert "[host-in-pool]" in task(live, "reset", "task_id: again\n").failure
+    output("e2fsck", "-f", "-n", disk.part(3))
