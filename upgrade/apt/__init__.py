@@ -1,0 +1,1 @@
+"""apt on a host: packages whose files boot from the image are not changed by it."""
