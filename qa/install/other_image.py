@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pycdlib
 
+from iso.layout import SBOM_FILE
 from iso.master import INTERCHANGE_LEVEL, iso_name
+from pipeline.netboot.image_source import LOADERS, place_on_iso
 from qa.vm import media
 
 FOLDER = "/dom0kit"
@@ -37,6 +39,19 @@ def other_image(iso: Path, work: Path, broken: Mapping[str, bytes] | None = None
             manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
     return write_medium(folder, ("manifest.json", *FILES), work / "other.iso")
+
+
+def other_folder(iso: Path, work: Path) -> Path:
+    """Make an image folder with the files of an ISO's image and a manifest of its own, for a network-boot tree."""
+    folder = work / "other-folder"
+    (folder / "boot").mkdir(parents=True)
+    manifest = json.loads(media.extract(iso, f"{FOLDER}/manifest.json", folder / "original.json").read_text())
+    for name in (*FILES, *LOADERS):
+        media.extract(iso, place_on_iso(name), folder / name)
+    if SBOM_FILE in manifest["files"]:
+        media.extract(iso, place_on_iso(SBOM_FILE), folder / SBOM_FILE)
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
+    return folder
 
 
 def write_medium(folder: Path, names: tuple[str, ...], output: Path) -> Path:

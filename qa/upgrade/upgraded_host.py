@@ -132,6 +132,11 @@ def on_one_disk(scenario: Scenario, target: Host, broken: Mapping[str, bytes] | 
 def run_first_boot(host: UpgradedHost, machine: Machine) -> dict[str, str]:
     """Wait for the first boot of the installed image, and make what must survive; return what identifies the host."""
     wait_for_first_boot(host.scenario, machine)
+    return make_marks(host)
+
+
+def make_marks(host: UpgradedHost) -> dict[str, str]:
+    """Make what must survive on a running host; return what identifies the host."""
     host.ssh.wait_for_login()
     host.ssh.succeed(f"mkdir -p {MARK.rpartition('/')[0]} && echo kept >{MARK} && useradd -m -u 1500 carol")
     return identity(host.ssh)
