@@ -22,11 +22,15 @@ from dom0kit.process import CommandFailed, stream
 from image import apt, build_job, cache_keys, verified_cache
 from image.dib_log import Diagnosis
 from image.recipe import Recipe, load
+from image.signing.keys import write_keys
+from image.signing.signer import Signer, find_signer, sign_manifest
 from image.work_dir import clear, in_namespaces, remove_tree, sole_builder, sole_downloader
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
             "dom0-firstboot", "dom0-upgrade", "dom0-boot", "dom0-export")  # fmt: skip
 
+KEYS = "keys"
+"""The folder of the image's public keys in the work folder."""
 DISK_IMAGE_CREATE = "import sys; from diskimage_builder.disk_image_create import main; sys.argv[0] = 'disk-image-create'; main()"
 """diskimage-builder's command, as its own script in bin/ calls it: that script is not everywhere next to the interpreter."""
 
@@ -38,6 +42,7 @@ class Options:
     :ivar output: the image folder to make.
     :ivar work: where caches of trees, logs and temporary files go.
     :ivar cache: the folder of Debian packages that checkouts share.
+    :ivar signatures: the folder of earlier signatures; None for one in the work folder.
     """
 
     recipe: Path
@@ -47,20 +52,51 @@ class Options:
     release: bool = False
     refresh: bool = False
     force: bool = False
+    signatures: Path | None = None
+
+    @property
+    def signed(self) -> Path:
+        """Return the folder of earlier signatures."""
+        return self.signatures or self.work / "signatures"
 
 
-def build(options: Options, reporter: Reporter) -> dict[str, object]:
-    """Make the image folder, or find that it is there already.
+def find_builds_signer(options: Options) -> Signer:
+    """Return how a build signs; the development key is made when it is needed and missing.
 
+    :raises UserError: when a key of the recipe is missing.
+    """
+    signer = find_signer(load(options.recipe), options.recipe.resolve().parent, make=True)
+    assert signer is not None
+    return signer
+
+
+def build(options: Options, reporter: Reporter, signer: Signer | None = None) -> dict[str, object]:
+    """Make the image folder, or find that it is there already; its manifest is signed.
+
+    :param signer: see :func:`find_builds_signer`, which is used when it is None.
     :returns: the manifest.
     :raises UserError: a mistake in the recipe, an unreachable mirror, or a failed hook, with the log's place.
     """
+    signer = signer or find_builds_signer(options)
+    if signer.development:
+        reporter.emit("note", text=signer.sentence())
+    made = make_image(options, reporter, signer)
+
+    def warn(text: str) -> None:
+        reporter.emit("note", text=f"warning: {text}")
+
+    sign_manifest(signer, options.output, options.signed, warn)
+    return made
+
+
+def make_image(options: Options, reporter: Reporter, signer: Signer) -> dict[str, object]:
+    """Make the image folder, or find that it is there already; see :func:`build`."""
     recipe = load(options.recipe)
     text = options.recipe.read_text()
     cache = apt.Cache(options.cache)
     lists = apt.fetch_lists(cache, recipe, reporter, refresh=options.refresh)
     base = cache_keys.base_key(recipe, apt.releases(lists))
-    image_id = cache_keys.image_key(base, recipe, release=options.release, version=__version__)
+    image_id = cache_keys.image_key(base, recipe, release=options.release, version=__version__, keys=signer.keys_hash())
     commit = cache_keys.commit()
     if not options.force and (manifest := current(options.output, image_id)):
         reporter.emit("note", text=f"image {image_id} is up to date")
@@ -87,6 +123,7 @@ def build(options: Options, reporter: Reporter) -> dict[str, object]:
     kept = (Path(task.base), Path(task.initramfs_cache))
     with sole_builder(options.work) as lock:
         clear(options.work / "tmp")
+        write_keys(signer.keys, options.work / KEYS)
         verify_kept(cache, lists, kept, reporter)
         remove_tree(Path(task.output))
         Path(task.output).mkdir(parents=True)
@@ -163,6 +200,7 @@ def environment(task: build_job.Job, job_file: Path, recipe: Recipe, work: Path)
         "DOM0KIT_TOOLSTACK": recipe.dom0.toolstack,
         "DOM0KIT_SOURCES": recipe.image_sources(),
         "DOM0KIT_APT_KEYS": "".join(f"{source.key} {source.keyring}\n" for source in recipe.apt),
+        "DOM0KIT_KEYS": str(work.resolve() / KEYS),
         "DOM0KIT_FIRMWARE_KEEP": "\n".join(recipe.firmware.keep),
         "DOM0KIT_DRIVERS_DROP": "\n".join(recipe.drivers.drop),
         "DOM0KIT_INITRAMFS_COMPRESSION": recipe.compression.initramfs.of(task.release),

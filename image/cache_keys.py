@@ -59,12 +59,16 @@ def initramfs_key(base: str, recipe: Recipe, *, release: bool) -> str:
     return hash_values(base, settings, release, recipe.compression.initramfs.of(release), hash_files(code))[:16]
 
 
-def image_key(base: str, recipe: Recipe, *, release: bool, version: str) -> str:
-    """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains."""
+def image_key(base: str, recipe: Recipe, *, release: bool, version: str, keys: str = "") -> str:
+    """Return the key of the image: the tree, recipe, elements, this package, and all packages that it contains.
+
+    :param keys: the hash of the public keys that the image accepts.
+    """
     code = hash_files(path for folder in image_folders() for path in files_below(folder) if path.name != "recipe.toml")
-    # Additional repositories are in the base's key, without the paths of their signing keys on this machine.
-    settings = recipe.model_dump(mode="json", exclude={"apt"})
-    return hash_values(base, settings, release, version, code)[:16]
+    # Additional repositories are in the base's key, without the paths of their signing keys on this machine. Who signs the image
+    # is no part of it, and which keys it accepts counts by their content.
+    settings = recipe.model_dump(mode="json", exclude={"apt", "signing"})
+    return hash_values(base, settings, release, version, code, keys)[:16]
 
 
 def image_folders() -> list[Path]:

@@ -19,6 +19,7 @@ from dom0kit.units import MIB
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LONGEST_FOUND = 60
+DEFAULT_SIGN_COMMAND = "ssh-keygen -Y sign -n dom0kit -f KEY"
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]+$")]
@@ -35,6 +36,7 @@ PATTERNS = {
     "a-z0-9./-": "a suite's name, as stable",
     "a-z0-9-": "a name of lower-case letters, digits and '-'",
     "a-z": "a name of lower-case letters, as trixie",
+    r"\S": "a command",
 }
 """What a pattern allows, by a part of it that earlier ones do not have."""
 TYPES = {
@@ -156,6 +158,22 @@ class CompressionTable(BaseModel):
     initramfs: ForPurpose
 
 
+class Signing(BaseModel):
+    """How releases are signed.
+
+    :ivar command: reads what is signed on standard input and writes the signature to standard output; its word ``KEY`` becomes
+        the path of the key. It runs in the recipe's folder.
+    :ivar key: a private key of OpenSSH, or the public one of a key in the SSH agent; relative to the recipe's folder. "" takes
+        the user's development key.
+    :ivar keys: the folder with the public keys that the image accepts; relative to the recipe's folder. "" accepts ``key``.
+    """
+
+    model_config = Section
+    command: Annotated[str, StringConstraints(pattern=r"\S")] = DEFAULT_SIGN_COMMAND
+    key: str = ""
+    keys: str = ""
+
+
 class Recipe(BaseModel):
     """The whole recipe."""
 
@@ -167,6 +185,7 @@ class Recipe(BaseModel):
     drivers: Drivers
     compression: CompressionTable
     apt: tuple[AptSource, ...] = ()
+    signing: Signing = Signing()
 
     def sources(self) -> str:
         """Return all apt sources for the build host, with additional signing keys where the recipe says."""
@@ -204,7 +223,13 @@ def load(path: Path = DEFAULT_RECIPE) -> Recipe:
             where = f"{path.name}:{line_of(text, source.key)}"
             raise UserError(f"{where}: the key {key} of the repository {source.name} does not exist", "put it next to the recipe")
         sources.append(source.model_copy(update={"key": str(key)}))
-    return recipe.model_copy(update={"apt": tuple(sources)})
+    return recipe.model_copy(update={"apt": tuple(sources), "signing": _placed(recipe.signing, path.parent.resolve())})
+
+
+def _placed(signing: Signing, folder: Path) -> Signing:
+    """Return the settings with absolute paths; ``~`` is the user's home folder."""
+    paths = {name: getattr(signing, name) for name in ("key", "keys")}
+    return signing.model_copy(update={name: str(folder / Path(text).expanduser()) for name, text in paths.items() if text})
 
 
 def parse(text: str, name: str) -> Recipe:

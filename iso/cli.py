@@ -1,11 +1,11 @@
-"""The subcommands ``master`` and ``verify``."""
+"""The subcommand ``master``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from dom0kit.arguments.paths import existing_file, existing_folder, output_file
+from dom0kit.arguments.paths import existing_folder, output_file
 from dom0kit.arguments.values import whole
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
@@ -13,24 +13,16 @@ from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
 from iso.grub_menu import MenuOptions
 from iso.master import build
-from iso.verify import verify
 
 
 def register(add: Add) -> None:
-    """Register this package's subcommands."""
+    """Register this package's subcommand."""
     add(
         "master",
         "make a bootable hybrid ISO from an image folder",
         configure_master,
         run_master,
         example="dom0kit master build/image -o my.iso --add host1.yaml=/answers/host1.yaml",
-    )
-    add(
-        "verify",
-        "read an ISO back: files, boot images and partition tables",
-        configure_verify,
-        run_verify,
-        example="dom0kit verify build/dom0kit.iso",
     )
 
 
@@ -82,16 +74,4 @@ def run_master(arguments: argparse.Namespace) -> int:
     options = MenuOptions(timeout=arguments.timeout, dom0_memory=arguments.dom0_memory)
     result = build(arguments.image_dir, arguments.output, reporter, options=options, added=dict(map(parse_added, arguments.add)))
     print(f"{result.path}  {human_bytes(result.size)}  {result.volume_id}\nsha256 {result.sha256}")
-    return 0
-
-
-def configure_verify(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``dom0kit verify``."""
-    parser.add_argument("iso", type=existing_file, metavar="ISO", help="an ISO made by dom0kit master")
-
-
-def run_verify(arguments: argparse.Namespace) -> int:
-    """Check, and say what was found to be sound."""
-    found = verify(arguments.iso)
-    print(f"{arguments.iso}  {human_bytes(found.size)}  {found.volume_id}  {found.files} files: no problem found")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from answerfiles import yaml_positions
@@ -22,9 +23,12 @@ from dom0kit.arguments.paths import existing_file, existing_folder, output_file,
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
+from image.recipe import DEFAULT_RECIPE, load
+from image.signing.signer import Signer, find_signer
 from iso import embed_answers as iso_embed
 from iso.grub_menu import EMBEDDED_ANSWERS, UNATTENDED
 from iso.netboot_menus import parse_url
+from pipeline.checksums import SUMS
 from pipeline.netboot import image_source, preview, render
 
 
@@ -62,6 +66,13 @@ def configure_render(parser: argparse.ArgumentParser) -> None:
         metavar="HOST|GROUP",
         help="render this host, or the hosts of this group, and keep the others as they are; may be given again",
     )
+    parser.add_argument(
+        "--recipe",
+        type=existing_file,
+        default=DEFAULT_RECIPE,
+        metavar="FILE",
+        help="sign SHA256SUMS with the key of this recipe (default: dom0kit's, with the development key when there is one)",
+    )
     parser.add_argument("--check", action="store_true", help="check every host with its secrets, and write nothing")
     parser.add_argument(
         "--diff", action="store_true", help="show what changes for which host, without secrets, and write nothing"
@@ -89,6 +100,7 @@ def run_render(arguments: argparse.Namespace) -> int:
             print(made.render())
         print(f"{arguments.inventory}: {made.hosts} host{'s' if made.hosts != 1 else ''} can be rendered; nothing was written")
         return 0
+    signer = find_signer(load(arguments.recipe), arguments.recipe.resolve().parent, make=False)
     result = render.render(
         inventory,
         image,
@@ -100,12 +112,21 @@ def run_render(arguments: argparse.Namespace) -> int:
         arm_new=arguments.arm == "new",
         trust=trust,
         group=arguments.group,
+        sign=partial(sign_sums, signer, reporter) if signer else None,
     )
     print(f"{arguments.output}: {result.hosts} hosts, {result.files} files, image {image.manifest.id}, to be served as {url}")
+    print(
+        "SHA256SUMS is " + (signer.sentence() if signer else "not signed: there is no key; 'dom0kit iso' makes one, or --recipe")
+    )
     print(f"armed, installed by the next network boot: {some_of(result.armed)}")
     if others := {host.name for host in inventory.hosts} - result.armed:
         print(f"not armed, the disk is started: {some_of(others)} (dom0kit answers arm {arguments.output} HOST)")
     return 0
+
+
+def sign_sums(signer: Signer, reporter: Reporter, data: bytes) -> bytes:
+    """Return the signature of a tree's checksums; earlier ones are not kept, because a tree is seldom rendered twice the same."""
+    return signer.sign(data, SUMS, None, lambda text: reporter.emit("note", text=f"warning: {text}"))
 
 
 def some_of(hosts: set[str]) -> str:

@@ -11,6 +11,7 @@ from dom0kit.cli import Add
 from dom0kit.errors import UserError
 from image import cli as image
 from pipeline import answers_cli, pipeline, reproducibility
+from pipeline.verify_cli import configure_verify, run_verify
 from prepare.machine import require_builder
 
 
@@ -59,6 +60,7 @@ def register(add: Add) -> None:
         serve.serve,
         example="dom0kit answers serve tree --interface br0 --dhcp 10.77.0.100,10.77.0.199",
     )
+    add("verify", "check release files: signatures, checksums, and what an ISO is made of", configure_verify, run_verify)
     add("repro", "build twice from nothing and compare byte for byte", image.configure_build, _repro, example="dom0kit repro")
 
 
@@ -79,7 +81,8 @@ def _make_iso(arguments: argparse.Namespace) -> int:
         print(reporter.time_table())
     state = "built" if made.fresh else "up to date"
     print(
-        f"\n{made.path}: {state}, {made.size:,} bytes ({made.size / 1e6:.0f} MB), volume {made.volume_id}\nsha256 {made.sha256}"
+        f"\n{made.path}: {state}, {made.size:,} bytes ({made.size / 1e6:.0f} MB), volume {made.volume_id}\nsha256 {made.sha256}\n"
+        f"{made.signed}"
     )
     return 0
 

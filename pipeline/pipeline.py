@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,19 @@ from image.cache_keys import PROJECT, files_below, hash_files, hash_values
 from iso import master
 from iso.grub_menu import MenuOptions
 from iso.layout import SBOM_FILE
+from pipeline.checksums import STAMP, write_sums
 
 
 @dataclass(frozen=True)
 class Made:
-    """An ISO, and whether this run had to make it."""
+    """An ISO, whether this run had to make it, and a sentence on who signed it."""
 
     path: Path
     size: int
     sha256: str
     volume_id: str
     fresh: bool
+    signed: str = ""
 
 
 def iso_key(manifest: dict[str, Any], signature: str = "") -> str:
@@ -34,14 +36,22 @@ def iso_key(manifest: dict[str, Any], signature: str = "") -> str:
 
 
 def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
-    """Build what is missing or outdated.
+    """Build what is missing or outdated, and sign it.
 
-    :raises UserError: as the image's and the ISO's builders do.
+    :raises UserError: as the image's and the ISO's builders do, and when the sign command fails.
     """
-    manifest = image.build(options, reporter)
+    signer = image.find_builds_signer(options)
+    manifest = image.build(options, reporter, signer)
+    made = make_iso(options, reporter, output, manifest)
+    write_sums(output.parent, signer, options.signed, reporter)
+    return replace(made, signed=signer.sentence())
+
+
+def make_iso(options: image.Options, reporter: Reporter, output: Path, manifest: dict[str, Any]) -> Made:
+    """Master the ISO of an image folder when it is missing or outdated."""
     signed = options.output / "manifest.json.sig"
     key = iso_key(manifest, signed.read_text() if signed.is_file() else "")
-    stamp = output.with_name(output.name + ".json")
+    stamp = output.with_name(output.name + STAMP)
     copy_sbom(options.output, output)
     if not options.force and (made := read_stamp(stamp, output, key)):
         return made

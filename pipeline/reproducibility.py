@@ -68,7 +68,9 @@ def compare(options: image.Options, reporter: Reporter) -> list[str]:
         work = options.work.parent / f"repro-{turn}"
         remove_tree(work)
         reporter.emit("note", text=f"the {turn} build")
-        task = dataclasses.replace(options, output=work / "image", work=work / "work", force=True, refresh=False)
+        # One folder of signatures: those of OpenPGP have the time in them, and the same manifest is to have the same one.
+        own = dataclasses.replace(options, output=work / "image", work=work / "work", signatures=options.signed)
+        task = dataclasses.replace(own, force=True, refresh=False)
         work.mkdir(parents=True)
         isos.append(pipeline.make(task, reporter, work / "dom0kit.iso"))
         builds.append(work)

@@ -111,6 +111,7 @@ def _locations(lab: Lab) -> str:
     return f"""\
         location = /hosts.json {{ return 404; }}
         location = /SHA256SUMS {{ return 404; }}
+        location = /SHA256SUMS.sig {{ return 404; }}
         # The receiver decides who gets answers, and names the file.
         location /answers/ {{
             limit_conn reports {CONNECTIONS};

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from dom0kit.events import Reporter, Step
 from dom0kit.fs import sha256_file, sync_folder
 from iso import netboot_menus
 from pipeline.atomic_swap import swap
+from pipeline.checksums import SUMS, SUMS_SIGNATURE, render_sums
 from pipeline.netboot.image_source import Image
 from pipeline.netboot.tree_hosts import chosen_hosts, description, kept_hosts, link_hosts
 
@@ -29,6 +30,8 @@ ANSWERS_MODE = 0o640
 ANSWERS_FOLDER = 0o750
 """Answers hold password hashes and tokens: only root and the web server's group can read them."""
 WEB_GROUP = "www-data"
+Sign = Callable[[bytes], bytes]
+"""Return the signature of data."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,13 @@ def render(
     limit: Sequence[str] = (),
     trust: str = "",
     group: str | None = None,
+    sign: Sign | None = None,
 ) -> Result:
     """Write a new tree next to the old one, then exchange their names.
 
     :param rearm: hosts to install again; others that the old tree has stay armed or not armed.
     :param arm_new: arm the hosts that the old tree does not have.
+    :param sign: signs ``SHA256SUMS``.
     :param limit: hosts and groups to render; of the others the old tree's files are kept. All hosts when it is empty.
     :raises UserError: when a host is wrong, the image is damaged, or the place is not the tree's to take; nothing was written.
     """
@@ -135,10 +140,8 @@ def render(
     install_markers.check_known(rearm, known, f"--rearm: the inventory {inventory.path}{' with --limit' if limit else ''}")
     web = web_group(group)
     with reporter.step("check every host") as step:
-        site = Site(url, load_key(key_path(tree)), trust)
-        hosts = render_hosts(inventory, site, step.progress, chosen=chosen)
-    staging = tree.with_name(f".{tree.name}.{os.getpid()}.new")
-    shutil.rmtree(staging, ignore_errors=True)
+        hosts = render_hosts(inventory, Site(url, load_key(key_path(tree)), trust), step.progress, chosen=chosen)
+    shutil.rmtree(staging := tree.with_name(f".{tree.name}.{os.getpid()}.new"), ignore_errors=True)
     try:
         writer = new_folders(staging, web, tree)
         with reporter.step("copy and verify the image") as step:
@@ -148,7 +151,7 @@ def render(
             write_hosts(writer, described, hosts, step)
             for name in link_hosts(tree, staging, kept):
                 writer.sums[name] = sha256_file(staging / name)
-            write_common(writer, described, hosts, kept)
+            write_common(writer, described, hosts, kept, sign)
         with reporter.step("make it durable and give it its name"):
             arm(staging, rearm, known - before if arm_new else set())
             keep_armed(tree, staging, (known & before) - set(rearm))
@@ -250,7 +253,9 @@ def write_hosts(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered],
             step.progress(count / len(hosts), f"{count} of {len(hosts)} hosts")
 
 
-def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered], kept: dict[str, Any]) -> None:
+def write_common(
+    writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered], kept: dict[str, Any], sign: Sign | None = None
+) -> None:
     """Write the files that all hosts share, and the lists of hosts."""
     writer.write("grub.cfg", netboot_menus.TOP_CFG)
     for name, text in netboot_menus.NO_MODULES.items():
@@ -261,5 +266,7 @@ def write_common(writer: Writer, tree: netboot_menus.Tree, hosts: list[Rendered]
     whole = {"format": 1, "url": tree.url, "image": tree.id, "title": tree.title, "hosts": listing}
     # These name every host and the paths of all answers: they are for the servers, which do not serve them.
     writer.write("hosts.json", json.dumps(whole, indent=1) + "\n", ANSWERS_MODE)
-    lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(writer.sums.items())]
-    writer.write("SHA256SUMS", "".join(lines), ANSWERS_MODE)
+    sums = render_sums(writer.sums)
+    writer.write(SUMS, sums, ANSWERS_MODE)
+    if sign:
+        writer.write(SUMS_SIGNATURE, sign(sums.encode()).decode(), ANSWERS_MODE)

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pycdlib
 
+from dom0kit.errors import UserError
+from image.recipe import DEFAULT_RECIPE, load
+from image.signing.signer import find_signer, sign_manifest
 from iso.layout import SBOM_FILE
 from iso.master import INTERCHANGE_LEVEL, iso_name
+from pipeline.netboot import image_source
 from pipeline.netboot.image_source import LOADERS, place_on_iso
 from qa.vm import media
 
@@ -38,7 +42,9 @@ def other_image(iso: Path, work: Path, broken: Mapping[str, bytes] | None = None
             (folder / name).write_bytes(data)
             manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
-    return write_medium(folder, ("manifest.json", *FILES), work / "other.iso")
+    sign_as_build(iso, folder)
+    names = [name for name in ("manifest.json", "manifest.json.sig") if (folder / name).exists()]
+    return write_medium(folder, (*names, *FILES), work / "other.iso")
 
 
 def other_folder(iso: Path, work: Path) -> Path:
@@ -51,7 +57,21 @@ def other_folder(iso: Path, work: Path) -> Path:
     if SBOM_FILE in manifest["files"]:
         media.extract(iso, place_on_iso(SBOM_FILE), folder / SBOM_FILE)
     (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
+    sign_as_build(iso, folder)
     return folder
+
+
+def sign_as_build(iso: Path, folder: Path) -> None:
+    """Sign the manifest of an image folder with the key of this machine's builds, when the ISO of the run is signed.
+
+    :raises UserError: when the ISO is signed and this machine has no key, which its host would refuse.
+    """
+    if not image_source.from_iso(iso).signature:
+        return
+    signer = find_signer(load(DEFAULT_RECIPE), DEFAULT_RECIPE.parent, make=False)
+    if signer is None:
+        raise UserError(f"{iso} is signed, and this machine has no key to sign another image with", "build it here: make iso")
+    sign_manifest(signer, folder, folder / ".signatures")
 
 
 def write_medium(folder: Path, names: tuple[str, ...], output: Path) -> Path:

@@ -46,3 +46,18 @@ def test_another_initramfs_is_never_fetched(tmp_path: Path, running: bytes | Non
     assert said.startswith("STOP ")
     assert "FETCHED" not in said
     assert not (tmp_path / "medium/image/initrd.img").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_signature_comes_with_the_manifest_when_there_is_one(tmp_path: Path, there: bool) -> None:
+    fetched = tmp_path / "manifest.json.sig"
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    # As busybox does it: the file exists although the server has none.
+    ending = 'echo signed >"$2"' if there else "exit 1"
+    stand_in = f'#!/bin/sh\nwhile [ "$1" != -O ]; do shift; done\n: >"$2"\n{ending}\n'
+    (bin_folder / "wget").write_text(stand_in)
+    (bin_folder / "wget").chmod(0o755)
+    code = f'. {SCRIPT}; PATH={bin_folder}:$PATH; dom0kit_signature http://192.0.2.1/images/x "{fetched}"'
+    subprocess.run(["bash", "-c", code], check=True)
+    assert fetched.exists() == there

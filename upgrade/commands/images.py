@@ -17,7 +17,7 @@ from dom0kit.fs import read_limited
 from dom0kit.http_client import SYSTEM, Trust, parse_trust
 from dom0kit.http_proxy import HttpProxy
 from dom0kit.linux.boot_choice import Choice
-from dom0kit.linux.signatures import KEYS, SIGNERS, verify
+from dom0kit.linux.signatures import KEYS, has_keys, verify
 from dom0kit.units import MIB, human_bytes, table
 from firstboot.host import HOST_JSON, Host
 from installer.bootloader.menus import image_entry
@@ -169,7 +169,7 @@ def check_signature(root: Path) -> CheckSignature:
     keys = root / KEYS
 
     def check(source: Source) -> None:
-        if (keys / SIGNERS).exists():
+        if has_keys(keys):
             verify(source.manifest, source.signature, keys, f"{MANIFEST} of {source.name}")
 
     return check

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from answerfiles.model import HostTask
 from dom0kit.errors import UserError
-from dom0kit.linux.signatures import KEYS, SIGNERS, verify
+from dom0kit.linux.signatures import KEYS, has_keys, verify
 from installer.apply import image_copy
 from installer.bootloader.menus import image_entry
 from installer.host_tasks import KeptHost
@@ -100,7 +100,7 @@ def check_signature(here: OpenedHost, source: Source) -> None:
     :raises UserError: when it is not.
     """
     keys = here.root / SQUASHFS / KEYS
-    if (keys / SIGNERS).exists():
+    if has_keys(keys):
         verify(source.manifest, source.signature, keys, f"{MANIFEST} of {source.name}")
 
 

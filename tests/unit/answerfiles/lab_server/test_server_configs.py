@@ -66,7 +66,7 @@ def test_nginx() -> None:
     assert 'if ($http_authorization = "") { rewrite ^/report/(.*)$ /unproven/$1 last; }' in text
     assert text.count("proxy_request_buffering off;") == 2
     assert text.count("limit_conn reports 8;") == 3
-    for name in ("hosts.json", "SHA256SUMS"):
+    for name in ("hosts.json", "SHA256SUMS", "SHA256SUMS.sig"):
         assert f"location = /{name} {{ return 404; }}" in text
     assert re.search(r"location /granted/ \{\s+internal;\s+alias /srv/tree/answers/;", text)
     assert "ssl" not in text
