@@ -6,6 +6,7 @@ What upgrades a host is not the installer's own: the programs hand it in as :dat
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,11 @@ class Prepared(Protocol):
     @property
     def disk(self) -> str:
         """Return the path of the disk to start afterwards."""
+        ...
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return the titles of the steps in order."""
         ...
 
     def render(self) -> str:
@@ -83,6 +89,35 @@ class KeptHost(UserError):
 
 Prepare = Callable[[HostTask, Facts, Session], Prepared]
 """Find the host that a task means and check the task; raise UserError when there is none, or it cannot be done."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A host on the disks that the screens offer to upgrade.
+
+    :param host_name: its name.
+    :param label: what is offered, in a line.
+    :param text: what would be done and is kept; or why it cannot be done.
+    :param possible: whether it can be done.
+    """
+
+    host_name: str
+    label: str
+    text: str
+    possible: bool
+    task: HostTask
+
+
+FindOffers = Callable[[Facts, Session], list[Offer]]
+"""Find the hosts on the disks; nothing is written."""
+
+
+@dataclass(frozen=True)
+class HostTasks:
+    """What carries out tasks: handed to the screens by the program."""
+
+    prepare: Prepare
+    find_offers: FindOffers
 
 
 def refuse_tasks(task: HostTask, facts: Facts, session: Session) -> Prepared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.tui.pages import disks, host, network, packages, pool, pool_preflight, summary, welcome
+from installer.tui.pages import disks, host, kept_host, network, packages, pool, pool_preflight, summary, welcome
 from installer.tui.state import State
 from installer.tui.toolkit.forms import Form, Problem, Values
 
@@ -39,6 +39,7 @@ FLOW = (
     #    name        form                 submit                 skip
     Step("keyboard", welcome.keyboard, welcome.submit_keyboard, never_skip),
     Step("what", welcome.what, store_values, never_skip),
+    Step("host", kept_host.host, kept_host.submit, kept_host.skip),
     Step("warnings", welcome.warnings, store_values, welcome.skip_warnings),
     Step("packages", packages.packages, store_values, never_skip),
     Step("disk", disks.target, disks.submit_target, never_skip),
@@ -63,6 +64,8 @@ FLOW = (
     Step("summary", summary.summary, summary.submit_summary, never_skip),
     Step("confirm", summary.confirm, summary.submit_confirm, never_skip),
 )
+FOR_A_KEPT_HOST = frozenset({"keyboard", "what", "host"})
+"""The screens for a host on the disks that is upgraded: it has its own settings."""
 NAMES = tuple(step.name for step in FLOW)
 
 
@@ -73,6 +76,8 @@ def step(name: str) -> Step:
 
 def is_skipped(state: State, name: str) -> bool:
     """Return whether a screen is skipped: its answer is preset, or other answers make it pointless."""
+    if state.offer is not None and name not in FOR_A_KEPT_HOST:
+        return True
     return name in state.preset or step(name).skip(state)
 
 

@@ -17,6 +17,7 @@ from dom0kit.errors import UserError
 from installer.answer_source.source import last_value, split_arguments
 from installer.command_log import Commands
 from installer.hardware.probe import collect
+from installer.host_tasks import HostTasks, Offer
 from installer.model.hardware import Disk, Facts, IscsiSession, Machine, Nic, PhysicalVolume
 from installer.model.image_manifest import Manifest, parse_manifest, read_manifest
 from installer.session import IMAGE, LOGS, Session, open_session
@@ -110,8 +111,11 @@ def demo_manifest() -> Manifest:
     return parse_manifest(json.dumps(value))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the installer and return the exit code: 0 ended by the user, 1 failed before the first screen."""
+def main(argv: list[str] | None = None, tasks: HostTasks | None = None) -> int:
+    """Run the installer and return the exit code: 0 ended by the user, 1 failed before the first screen.
+
+    :param tasks: carries out tasks for hosts on the disks; without it none is offered.
+    """
     arguments = parse(argv)
     logs: Path = arguments.logs
     try:
@@ -136,13 +140,28 @@ def main(argv: list[str] | None = None) -> int:
 
     operations = Operations(terminal, commands, collect_facts, demo=arguments.demo)
     try:
-        return run_screens(terminal, operations, commands, manifest, arguments)
+        return run_screens(terminal, operations, commands, manifest, arguments, tasks=tasks)
     finally:
         terminal.close()
 
 
+def offers_on(facts: Facts, tasks: HostTasks | None, session: Session) -> tuple[Offer, ...]:
+    """Return the hosts on the disks that are offered; none when they cannot be read: a new host can be installed all the same."""
+    try:
+        return tuple(tasks.find_offers(facts, session)) if tasks is not None else ()
+    except (UserError, OSError) as error:
+        session.commands.note(f"hosts on the disks are not offered: {error}")
+        return ()
+
+
 def run_screens(
-    terminal: Terminal, operations: Operations, commands: Commands, manifest: Manifest, arguments: argparse.Namespace
+    terminal: Terminal,
+    operations: Operations,
+    commands: Commands,
+    manifest: Manifest,
+    arguments: argparse.Namespace,
+    *,
+    tasks: HostTasks | None = None,
 ) -> int:
     """Run all screens and the installation; return the exit code."""
     image: Path = arguments.image
@@ -155,6 +174,11 @@ def run_screens(
     cmdline = CMDLINE.read_text()
     if source := last_value(split_arguments(cmdline), "dom0kit.ssh"):
         operations.open_ssh(source)
+
+    def session() -> Session:
+        out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the session
+        return open_session(out, arguments.logs, image=image)
+
     values, screens = presets(cmdline)
     state = State(
         facts=facts,
@@ -167,20 +191,20 @@ def run_screens(
         image=str(image.resolve()),
         zones=tuple(zoneinfo.available_timezones()),
         toolstacks=read_toolstacks(image),
+        offers=offers_on(facts, tasks, session()) if not arguments.demo else (),
     )
-
-    def session() -> Session:
-        out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open as long as the session
-        return open_session(out, arguments.logs, image=image)
 
     start = ""
     while True:
         wizard = Wizard(terminal, state, **operations.hooks())
         state = wizard.run(start)
-        choice = install.install(terminal, operations, state, session)
+        if state.offer is not None and tasks is not None:
+            choice = install.keep_host(terminal, operations, state, tasks.prepare, session)
+        else:
+            choice = install.install(terminal, operations, state, session)
         if choice in ("reboot", "poweroff"):
             if not arguments.demo:
                 commands(["systemctl", choice], check=False)
                 time.sleep(RESTART_SECONDS)
             return 0
-        start = "summary"
+        start = "summary" if state.offer is None else "what"

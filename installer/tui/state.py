@@ -10,6 +10,7 @@ from typing import Any
 from answerfiles.model import Answers
 from answerfiles.yaml_writer import to_yaml as emit
 from dom0kit.errors import UserError
+from installer.host_tasks import Offer
 from installer.model.deb_package import Package
 from installer.model.hardware import Disk, Facts, Nic
 from installer.model.image_manifest import Manifest
@@ -51,6 +52,7 @@ class State:
     :param identity: UUID of the plan, constant while the installer runs.
     :param packages: additional packages, installed in the installer and for the host.
     :param toolstacks: toolstacks of the image that support pools: (name, version for the pool).
+    :param offers: hosts on the disks that can be upgraded in place of an installation.
     :param zones: names of the tz database; empty if it is missing.
     """
 
@@ -65,6 +67,7 @@ class State:
     zones: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
     toolstacks: tuple[tuple[str, str], ...] = (("ganeti", "ganeti"),)
+    offers: tuple[Offer, ...] = ()
 
     def text(self, name: str) -> str:
         """Return the text of a field without surrounding blanks."""
@@ -96,6 +99,12 @@ class State:
         """Return the network card with this MAC address."""
         return next((nic for nic in self.facts.nics if nic.mac == mac), None)
 
+    @property
+    def offer(self) -> Offer | None:
+        """Return the host that the user has chosen to upgrade; None for an installation."""
+        names = {offer_key(number): offer for number, offer in enumerate(self.offers)}
+        return names.get(self.text("action.what"))
+
     def system_disks(self) -> tuple[Disk, ...]:
         """Return the target disk, or the two disks of the mirror."""
         paths = [self.text("disk.key"), self.text("mirror.key") if self.is_checked("disk.mirror") else ""]
@@ -118,6 +127,11 @@ class State:
         if not self.is_checked("card.bond"):
             return (first,)
         return tuple(dict.fromkeys((first, *self.keys("bond.cards"))))
+
+
+def offer_key(number: int) -> str:
+    """Return the value of the first choice that means a host on the disks."""
+    return f"host-{number}"
 
 
 def selector(disk: Disk, facts: Facts) -> dict[str, Any]:

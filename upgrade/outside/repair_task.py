@@ -31,6 +31,7 @@ def prepare(host: FoundHost, image: Manifest) -> Work:
         does=("write files of the image and boot files again that are missing or damaged",),
         keeps=(f"the image {image.name} and its state", *KEPT),
         run=partial(repair, host, image),
+        steps=("check the medium", "check the host's image", "repair the host's image", "check the boot files"),
     )
 
 

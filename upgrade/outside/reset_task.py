@@ -71,6 +71,7 @@ def prepare(task: HostTask, host: FoundHost, session: Session) -> Work:
             "the guests' volumes, which are not opened; guests' configurations, saved guests and logs, which all images share",
         ),
         run=partial(reset, host, mine),
+        steps=("check the host's state", "check the boot files", "make the host's state again"),
     )
 
 

@@ -32,6 +32,7 @@ def prepare(task: HostTask, host: FoundHost, session: Session) -> Work:
         does=(f"from the next start on, {which} is started with the files that it had", "repair boot files that are damaged"),
         keeps=(f"the image {confirmed.name} and its state", *KEPT[1:]),
         run=partial(go_back, host, task, mine),
+        steps=("check the other image", "check the boot files", "choose the image"),
     )
 
 

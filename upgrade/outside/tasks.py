@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from answerfiles.model import HostTask
-from installer.host_tasks import Done, Prepared
+from answerfiles.model import DiskSelector, HostDisks, HostTask
+from dom0kit.errors import UserError
+from installer.host_tasks import Done, HostTasks, Offer, Prepared
 from installer.model.hardware import Facts
+from installer.model.image_manifest import read_manifest
 from installer.session import Session
 from upgrade.outside import reset_task, rollback_task, upgrade_task
 from upgrade.outside.found_host import FoundHost, choose, obstacle
@@ -37,6 +39,28 @@ def prepare_for(host: FoundHost, task: HostTask, facts: Facts, session: Session)
     return PreparedTask(host, task, TASKS[task.mode](task, host, session))
 
 
+def find_offers(facts: Facts, session: Session) -> list[Offer]:
+    """Return the hosts that the screens offer to upgrade; see :class:`installer.host_tasks.Offer`."""
+    found = []
+    for host in find_hosts(facts):
+        disk = DiskSelector(path=host.disk.path)
+        # Nothing else tells a copy of a disk from its original.
+        task = HostTask(version=1, mode="upgrade", system=host.system or None, target=HostDisks(disk=disk))
+        try:
+            prepared = prepare_for(host, task, facts, session)
+        except UserError as error:
+            found.append(Offer(host.name, f"Upgrade the host {host.describe()}", str(error), possible=False, task=task))
+        else:
+            verb = "Repair" if is_repair(host, session) else "Upgrade"
+            found.append(Offer(host.name, f"{verb} the host {host.describe()}", prepared.render(), possible=True, task=task))
+    return found
+
+
+def is_repair(host: FoundHost, session: Session) -> bool:
+    """Return whether a host has the installer's image already."""
+    return host.confirmed is not None and read_manifest(session.image).name == host.confirmed.name
+
+
 @dataclass(frozen=True)
 class PreparedTask:
     """A task that is decided and checked; see :class:`installer.host_tasks.Prepared`."""
@@ -54,6 +78,11 @@ class PreparedTask:
     def disk(self) -> str:
         """Return the path of its first disk."""
         return self.host.disk.path
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return the titles of the steps in order."""
+        return self.work.steps
 
     def render(self) -> str:
         """Return what is done and what is kept."""
@@ -89,3 +118,6 @@ class PreparedTask:
         :raises UserError: when it fails.
         """
         return self.work.run(session)
+
+
+HOST_TASKS = HostTasks(prepare, find_offers)

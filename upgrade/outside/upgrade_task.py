@@ -37,6 +37,18 @@ from upgrade.trial.changes import SQUASHFS
 MEDIUM_HINT = "write the medium again: it is damaged"
 FORCED = "set 'force: true' in the answers to upgrade it nevertheless"
 
+STEPS = (
+    "check the medium",
+    "check the host's state",
+    "check the boot files",
+    "check the image",
+    "copy",
+    "read back",
+    "make it visible",
+    "take the host's state to the new image",
+)
+"""Titles of the steps, in order; some are those of :mod:`upgrade.store.staging`."""
+
 
 def prepare(task: HostTask, host: FoundHost, session: Session) -> Work:
     """Decide how to upgrade a host; with the image that it has already, it is repaired.
@@ -67,6 +79,7 @@ def prepare(task: HostTask, host: FoundHost, session: Session) -> Work:
         ),
         keeps=(f"the image {confirmed.name} and its state", *KEPT),
         run=partial(upgrade, host, new, task.force),
+        steps=STEPS,
     )
 
 

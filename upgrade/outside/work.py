@@ -38,12 +38,14 @@ class Work:
 
     :param title: what is done, in a line.
     :param does: what is written; ``keeps``: what stays as it is.
+    :param steps: titles of the steps in order.
     """
 
     title: str
     does: tuple[str, ...]
     keeps: tuple[str, ...]
     run: Callable[[Session], Outcome]
+    steps: tuple[str, ...] = ()
 
 
 def digest(task: HostTask, order: str) -> str:

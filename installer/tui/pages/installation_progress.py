@@ -32,6 +32,7 @@ class Progress:
 
     :param steps: titles of all steps, in order.
     :param done: finished steps: (title, seconds).
+    :param result: what the last event says, once it has ended well.
     :param started: start time in seconds since the epoch.
     """
 
@@ -44,6 +45,7 @@ class Progress:
     failed: str = ""
     hint: str = ""
     warnings: tuple[str, ...] = ()
+    result: str = ""
     over: bool = False
 
     def after(self, event: Event) -> Progress:
@@ -60,7 +62,8 @@ class Progress:
         if kind == "failed":
             return replace(self, failed=str(event.get("text", "")), hint=str(event.get("hint", "")), over=True)
         if kind == "finished":
-            return replace(self, warnings=tuple(str(w) for w in event.get("warnings", ())), over=True)
+            found = tuple(str(w) for w in event.get("warnings", ()))
+            return replace(self, warnings=found, result=str(event.get("text", "")), over=True)
         return self
 
     @property
@@ -93,10 +96,13 @@ def progress_update(progress: Progress, now: float) -> Update:
     )
 
 
-def progress(host: str) -> Form:
-    """Build the progress screen."""
+def progress(title: str) -> Form:
+    """Build the progress screen.
+
+    :param title: what is done, such as ``Installing xen1``.
+    """
     return Form(
-        title=f"Installing {host}"[:60],
+        title=title[:60],
         items=(
             Gauge("progress.bar"),
             Gap(),
@@ -132,14 +138,15 @@ def done(state: State, progress: Progress, seconds: float) -> Form:
     )
 
 
-def failure(progress: Progress) -> Form:
-    """Build the screen after a failed installation."""
+def failure(progress: Progress, *, kept: bool = False) -> Form:
+    """Build the screen after a failed installation, or after the work on a host that is kept."""
     hint = progress.hint or "See the log in the second window (Ctrl-T)."
     where = progress.current or "preparation"
     lost = "The disk is not bootable." if progress.disk_written else "No disk was changed."
+    lost = "The host starts the image that it started before." if kept else lost
     text = "\n".join(wrap(f"{sentence(progress.failed)}\n\nHint: {sentence(hint)}", SCROLL))
     return Form(
-        title="The installation failed",
+        title="The work on the host failed" if kept else "The installation failed",
         items=(
             Text(f"Failed step: {where}. {lost}"),
             Gap(),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 
 from dom0kit.units import MIB, human_bytes
-from installer.tui.state import State
+from installer.tui.state import State, offer_key
 from installer.tui.toolkit.forms import BACK, NEXT, WIDTH, Form, Gap, Radio, Row, Scroll, Table, Text, Values
 from installer.tui.toolkit.layout import wrap
 
 MEMORY_SPARE = 512 * MIB
+MOST_OFFERS = 6
+"""Hosts on the disks that are offered: more do not fit, and answers name any of them."""
+CHOICE = WIDTH - 6
+"""Characters of a choice."""
 
 KEY_MAPS = (
     ("us", "English (US)"),
@@ -86,6 +90,9 @@ The installed host uses the same key map. It takes effect in the installer when 
 WHAT_HELP = """'Install' makes this machine a new Xen host. Nothing is written to a disk before a final confirmation, \
 several screens from here, that names what will be lost.
 
+'Upgrade' keeps the host that is on the disks: the image of this medium is put next to its own and tried once at the \
+next start. The next screen says what would be done, or why it cannot be. Nothing is written before.
+
 'Rescue' opens a root shell to repair a host that does not boot.
 
 'SSH access' lets you continue from another computer: log in as root with a password that is \
@@ -146,6 +153,7 @@ def what(state: State) -> Form:
                 "action.what",
                 (
                     ("install", "Install a new host on this machine"),
+                    *((offer_key(number), short_line(offer.label)) for number, offer in enumerate(state.offers[:MOST_OFFERS])),
                     ("rescue", "Rescue: a root shell to repair a host that does not boot"),
                 ),
                 state.text("action.what"),
@@ -154,6 +162,11 @@ def what(state: State) -> Form:
         buttons=((NEXT, "Next"), (BACK, "Back"), ("ssh", "SSH access")),
         help=WHAT_HELP,
     )
+
+
+def short_line(text: str) -> str:
+    """Return a text that fits a line of choices."""
+    return text if len(text) <= CHOICE else f"{text[: CHOICE - 3]}..."
 
 
 def find_warnings(state: State) -> list[str]:

@@ -39,5 +39,5 @@ def test_the_program_of_build_machines_and_its_packages_stay_there(packages: Pat
         "answerfiles", "dom0kit", "firstboot", "installer", "network", "pool", "programs", "upgrade",
     }  # fmt: skip
     assert {path.name for path in (packages / "programs").iterdir()} == {
-        "__init__.py", "dom0_image.py", "dom0ctl.py", "unattended.py",
+        "__init__.py", "dom0_image.py", "dom0ctl.py", "screens.py", "unattended.py",
     }  # fmt: skip

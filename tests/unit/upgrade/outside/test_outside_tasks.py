@@ -20,6 +20,7 @@ from installer.command_log import Commands
 from installer.host_tasks import KeptHost
 from installer.model.image_manifest import parse_manifest
 from installer.session import Session
+from upgrade.outside import tasks
 from upgrade.outside.found_host import Details, FoundHost, FoundImage
 from upgrade.outside.rollback_task import candidates
 from upgrade.outside.tasks import prepare_for
@@ -129,3 +130,19 @@ def test_a_reset_says_what_is_lost(session: Session) -> None:
     text = prepare_for(HOST, task("reset"), facts(), session).render()
     assert "added or changed by hand are lost" in text
     assert "all images" in text
+
+
+def test_what_the_screens_offer(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(HOST, firmware="uefi", names=("xen2",))
+    same = dataclasses.replace(
+        host(images=(SECOND,), choice=Choice(uuid.UUID(SYSTEM), 1, NEW)),
+        names=("xen3",),
+    )
+    monkeypatch.setattr(tasks, "find_hosts", lambda found: [HOST, other, same])
+    first, second, third = tasks.find_offers(facts(), session)
+    assert first.label == f"Upgrade the host xen1 ({OLD}) on /dev/sda"
+    assert first.possible
+    assert first.task.target is not None
+    assert not second.possible
+    assert "[host-other-firmware]" in second.text
+    assert third.label.startswith("Repair the host xen3")
