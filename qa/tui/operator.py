@@ -177,6 +177,8 @@ class Operator:
         self._tab(lambda: self.screen.on(label), f"<{label}>")
 
     def _tab(self, there: Callable[[], bool], what: str) -> None:
+        # While a screen is drawn, the cursor passes lines that do not have the focus.
+        self.wait_until_drawn()
         for _ in range(16):
             if there():
                 return

@@ -114,7 +114,7 @@ def let_out(operator: Operator, scenario: Scenario, lab: Lab, url: str) -> bytes
     operator.choose("HTTP POST")
     operator.press("enter")
     operator.wait_for_screen("Upload the log", limit=timeouts.INSTALL)
-    operator.fill("Address", url)
+    operator.fill("URL", url)
     operator.press_button("Send")
     operator.wait_for_text("[ok] Uploaded", limit=timeouts.COMMAND)
     operator.press("enter")

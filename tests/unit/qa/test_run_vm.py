@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from qa.guest.ssh_access import Credentials
 from qa.scenario import Scenario, Settings
 from qa.selection import Selection, choose, collect
 from qa.vm import accelerator
+from qa.vm.machine import Machine
 from qa.vm.qemu_args import MachineSpec
 
 KNOWN = ["install-bios", "install-uefi", "live-xen"]
@@ -69,6 +72,19 @@ def test_expected_finding_must_be_there(tmp_path: Path) -> None:
     scenario = Scenario("x", Settings(artifacts=tmp_path), expected={"kernel panic"})
     scenario.prepare()
     with pytest.raises(ScenarioFailed, match="not found: kernel panic"):
+        scenario.final_check()
+
+
+def test_findings_of_a_system_that_must_fail_are_not_judged(tmp_path: Path) -> None:
+    """Those of the scenario's other machines are."""
+    scenario = Scenario("x", Settings(artifacts=tmp_path), broken={"trial"})
+    scenario.prepare()
+    panic = "[    6.010803] Kernel panic - not syncing: VFS: Unable to mount root fs"
+    machines = [SimpleNamespace(name="trial", started=True, console_text=panic, events=[], starved_seconds=0.0, seconds=1.0)]
+    scenario.machines = cast(list[Machine], machines)
+    scenario.final_check()
+    machines[0].name = "back"
+    with pytest.raises(ScenarioFailed, match="back: kernel panic"):
         scenario.final_check()
 
 
