@@ -66,11 +66,19 @@ def sign_as_build(iso: Path, folder: Path) -> None:
 
     :raises UserError: when the ISO is signed and this machine has no key, which its host would refuse.
     """
-    if not image_source.from_iso(iso).signature:
-        return
+    if image_source.from_iso(iso).signature:
+        sign_again(folder, str(iso))
+
+
+def sign_again(folder: Path, signed: str) -> None:
+    """Sign the manifest of an image folder with the key of this machine's builds.
+
+    :param signed: the signed image that the folder is made from, for the message.
+    :raises UserError: when this machine has no key.
+    """
     signer = find_signer(load(DEFAULT_RECIPE), DEFAULT_RECIPE.parent, make=False)
     if signer is None:
-        raise UserError(f"{iso} is signed, and this machine has no key to sign another image with", "build it here: make iso")
+        raise UserError(f"{signed} is signed, and this machine has no key to sign another image with", "build it here: make iso")
     sign_manifest(signer, folder, folder / ".signatures")
 
 

@@ -18,11 +18,19 @@ from loop_devices import LoopDisk, mounted, output
 from dom0kit.linux import boot_choice
 from dom0kit.linux.boot_choice import Choice
 from installer.bootloader import grub
+from qa.install.other_image import sign_again
 from upgrade.choice.esps import write_copy
 
 pytestmark = pytest.mark.kernel("image")
 OTHER_ID = "0e0e0e0e0e0e0e0e"
 NEW = "99.1-0e0e0e0e"
+
+
+def write_manifest(folder: Path, value: dict[str, Any]) -> None:
+    """Write an image's manifest, signed by this machine's key when the built image is: its hosts accept no other."""
+    (folder / "manifest.json").write_text(json.dumps(value))
+    if (SQUASHFS.parent / "manifest.json.sig").exists():
+        sign_again(folder, str(SQUASHFS.parent))
 
 
 @contextmanager
@@ -39,7 +47,7 @@ def images(live: LiveRoot) -> Iterator[dict[str, Any]]:
                     (folder / file).touch()
                     output("mount", "--bind", SQUASHFS.parent / file, folder / file)
                     bound.append(folder / file)
-            (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+            write_manifest(folder, manifest | changes)
         yield manifest
     finally:
         for path in reversed(bound):
@@ -129,16 +137,21 @@ def test_an_upgrade_keeps_everything(live: LiveRoot, disk: LoopDisk, first: str,
 
 def test_a_task_that_fails_before_it_writes_changes_nothing(live: LiveRoot, disk: LoopDisk, first: str, tmp_path: Path) -> None:
     choice = choice_of(disk)
-    manifest = live.path / "work/second/manifest.json"
-    value = json.loads(manifest.read_text())
+    second = live.path / "work/second"
+    value = json.loads((second / "manifest.json").read_text())
     for changes, code in (
         ({"state_format": 77}, "the state format 77"),
         ({"version": "0.0.1"}, "is older than"),
         ({"toolstack": "other"}, "has the toolstack other"),
     ):
-        manifest.write_text(json.dumps(value | changes))
+        write_manifest(second, value | changes)
         assert code in task(live, "upgrade").failure
-    manifest.write_text(json.dumps(value))
+    write_manifest(second, value)
+    if (signature := second / "manifest.json.sig").exists():
+        kept = signature.read_bytes()
+        signature.unlink()
+        assert "is not signed" in task(live, "upgrade").failure
+        signature.write_bytes(kept)
     assert "[host-not-found]" in task(live, "upgrade", "host_name: xen2\n").failure
     assert "[host-not-found]" in task(live, "upgrade", "system: 00000000-0000-4000-8000-000000000000\n").failure
     with writable(disk, live.path / "mnt"):
