@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.fs import sha256_file
+from dom0kit.untrusted.values import read_json
 
 MANIFEST = "/dom0kit/manifest.json"
 SIGNATURE = "/dom0kit/manifest.json.sig"
@@ -76,7 +76,7 @@ def parse_manifest(text: str | bytes, origin: str) -> Manifest:
     :raises UserError: when it is no manifest of format 1 with everything the ISO needs.
     """
     try:
-        raw: dict[str, Any] = json.loads(text)
+        raw: dict[str, Any] = read_json(text)
         files = {str(name): (str(entry["sha256"]), int(entry["size"])) for name, entry in raw["files"].items()}
         found = Manifest(str(raw["product"]), str(raw["version"]), str(raw["id"]), int(raw["epoch"]), files, raw.get("names"))
         if raw["format"] != 1:

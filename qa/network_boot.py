@@ -33,7 +33,7 @@ HOSTS = ("pxe-bios", "pxe-uefi", "http-boot-uefi", "ipxe-bios", "too-little-ram"
 OTHERS = ("xenserver-answers-pxe",)
 """Hosts with a tree of their own."""
 DOMAIN = "lab.example.org"
-SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C stops"
+SERVE_READY = r"(?m)^\d+ hosts, .* Ctrl-C or SIGTERM stops"
 DNSMASQ_READY = "started, version"
 BYTES_LIMIT = 1.05
 """HTTP bytes that one installation may take, as a multiple of the image's size."""

@@ -12,7 +12,7 @@ def authority_fault(url: str) -> str:
     Placeholders in braces stand for parts of a name.
     """
     authority = re.sub(r"\{\w+\}", "x", re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0])
-    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(\d*))?", authority)
+    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?", authority)
     if match is None:
         return "an IPv6 address is in square brackets, and a port is a number"
     host, port = match[1], match[2]

@@ -18,7 +18,7 @@ from typing import Any
 from answerfiles.inventory.install_markers import is_armed
 from answerfiles.inventory.render import answers_name, split_answers_name
 
-LEASE = re.compile(r"(\d+) ([0-9a-f]{2}(?::[0-9a-f]{2}){5}) (\d+\.\d+\.\d+\.\d+) \S+ \S+")
+LEASE = re.compile(r"(\d{1,18}) ([0-9a-f]{2}(?::[0-9a-f]{2}){5}) (\d+\.\d+\.\d+\.\d+) \S+ \S+", re.ASCII)
 """A line of dnsmasq's leases: when it ends (0: never), MAC address, IPv4 address, name, client id. IPv6 lines have no MAC."""
 
 

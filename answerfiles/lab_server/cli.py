@@ -82,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted.
+    """Serve until SIGINT or SIGTERM; SIGINT stays ignored when it was at the start, as a shell has it for a script's ``&``.
 
     :raises UserError: before anything is started, when it cannot work; afterwards when a server exits unexpectedly.
     """
@@ -104,7 +104,8 @@ def serve(arguments: argparse.Namespace) -> int:
         print(f"the certificate: dom0kit.trust=sha256:{certificate(folder)}")
     names = log_watcher.Names(whole["hosts"], tree)
     print(
-        f"{len(whole['hosts'])} hosts, {lab.url} on {lab.interface}; reports and logs are in {folder}; Ctrl-C stops", flush=True
+        f"{len(whole['hosts'])} hosts, {lab.url} on {lab.interface}; reports and logs are in {folder}; Ctrl-C or SIGTERM stops",
+        flush=True,
     )
     if lab.first is None and lab.tftp:
         print("with proxy DHCP, BIOS machines start only by iPXE: GRUB for BIOS does not see what a proxy says", flush=True)

@@ -18,7 +18,7 @@ SENT = re.compile(r"dnsmasq-tftp\S*: sent (\S+) to (\S+)")
 TROUBLE = re.compile(r"dnsmasq\S*: (.*(?:failed|error|cannot|refused|no address range).*)")
 CLOSED = re.compile(r"error 0 \S* ?closed received|error 8 |error 0 TFTP Aborted", re.I)
 """Boot loaders ask for a file's size and hang up."""
-ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d+) (\S+)")
+ACCESS = re.compile(r"\S+ (\S+) (\S+) (\S+) (\d{3}) (\d{1,18}) (\S+)", re.ASCII)
 QUIET = re.compile(r"/(?:boot/hosts|boot/x86_64-efi|boot/i386-pc|armed|report|unproven)/.*")
 """Files that are requested only to see whether they exist, or that the receiver reports itself."""
 ANSWERS = re.compile(r"(/answers/.+)\.[0-9a-f]{32}(\.yaml)")

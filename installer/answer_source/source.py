@@ -15,6 +15,7 @@ from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Trust
 from dom0kit.machine_identity import Identity
 from dom0kit.redact import Redactor, secrets_in_text
+from dom0kit.untrusted.values import whole_number
 from installer.answer_source import from_network
 from installer.answer_source.volumes import OnLabel, OnMedium, Tell, decode, read_file
 from installer.command_log import Commands
@@ -91,7 +92,7 @@ def parse_cmdline(cmdline: str) -> Arguments:
     words = split_arguments(cmdline)
     answers, trust = last_value(words, "dom0kit.answers"), last_value(words, "dom0kit.trust")
     seconds = last_value(words, "dom0kit.network-timeout") or str(NETWORK_SECONDS)
-    if not seconds.isdigit() or int(seconds) < 1:
+    if not (network_seconds := whole_number(seconds, 1, 10**9, 0)):
         raise UserError(
             f"dom0kit.network-timeout={seconds} is not a number of seconds", "use for example dom0kit.network-timeout=600"
         )
@@ -104,7 +105,7 @@ def parse_cmdline(cmdline: str) -> Arguments:
         trust=parse_trust(trust) if trust else SYSTEM,
         report=report_url(cmdline),
         nic=boot_nic(cmdline),
-        network_seconds=int(seconds),
+        network_seconds=network_seconds,
         order=order,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dom0kit.units import SECTOR
+from dom0kit.untrusted.values import whole_number
 from installer.model.installation import Installation
 from installer.model.partition_layout import KINDS, SYSTEM
 
@@ -32,7 +33,7 @@ def system_places(disk: str, listing: str) -> list[str]:
     :param listing: output of ``partx --raw --noheadings --output START,NAME``.
     """
     found = [line.split(maxsplit=1) for line in listing.splitlines() if line.split()[:1]]
-    parts = [(int(words[0]), words[1].strip() if len(words) > 1 else "") for words in found if words[0].isdigit()]
+    parts = [(start, "".join(words[1:]).strip()) for words in found if (start := whole_number(words[0], 0, 2**63, -1)) >= 0]
     named = [start for start, name in parts if name == LABEL]
     return [f"{disk}?offset={start * SECTOR}" for start in named or [start for start, _ in parts]]
 

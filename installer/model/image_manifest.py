@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +12,15 @@ from answerfiles.known_names import image_names
 from answerfiles.known_names.image_names import ImageNames
 from dom0kit.errors import OF_HARDWARE, UserError
 from dom0kit.fs import naming
+from dom0kit.untrusted.values import read_json
 
 FORMAT = 1
 NAMES = ("xen.gz", "vmlinuz", "initrd.img", "dom0.squashfs")
 DOM0_MEMORY_MIB = 1024
+LARGEST = 2**63
+"""What no size reaches."""
+WORD = re.compile(r"[0-9A-Za-z.+~:_-]{0,256}")
+"""Names and versions of packages (deb-version(7)), which are compared and shown."""
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}")
 
 
@@ -95,7 +99,7 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
     """
     damaged = "write the medium again: the image is damaged or incomplete"
     try:
-        value: Any = json.loads(text)
+        value: Any = read_json(text)
         if value["format"] != FORMAT:
             raise UserError(
                 f"{name} has format {value['format']!r}, this installer supports format {FORMAT}",
@@ -124,8 +128,13 @@ def parse_manifest(text: str, name: str = "manifest.json") -> Manifest:
         raise UserError(f"{name} is invalid: {type(error).__name__}: {error}", damaged) from error
     if not VERSION.fullmatch(manifest.version):
         raise UserError(f"{name} has the version {manifest.version!r}, which is not a valid folder name", damaged)
-    if any(not re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files) or manifest.dom0_memory_mib < 256:
+    bad_file = any(not re.fullmatch(r"[0-9a-f]{64}", file.sha256) or not 0 <= file.size < LARGEST for file in files)
+    if bad_file or not 256 <= manifest.dom0_memory_mib < LARGEST:
         raise UserError(f"{name} has an invalid checksum or size", damaged)
+    words = (manifest.product, manifest.architecture, manifest.toolstack, manifest.kernel, manifest.xen)
+    for word in (*words, *manifest.packages, *manifest.packages.values()):
+        if not WORD.fullmatch(word):
+            raise UserError(f"{name} has the name or version {word[:80]!r}, which is not a valid one", damaged)
     return manifest
 
 

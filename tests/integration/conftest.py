@@ -10,6 +10,7 @@ import ctypes
 import io
 import os
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -47,6 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse to begin without root or without a program: tests that cannot run must not look like tests that passed."""
+    # A script's `&` and nohup have SIGINT ignored, and the programs that tests interrupt would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests need root: they attach loop devices and mount file systems")
     search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

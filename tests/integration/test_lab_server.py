@@ -84,8 +84,11 @@ class Network:
     tree: Path
     server: subprocess.Popen[str] | None = None
 
-    def start(self, *words: str) -> None:
-        """Start the server, and wait until it serves."""
+    def start(self, *words: str, before: tuple[str, ...] = ()) -> None:
+        """Start the server, and wait until it serves.
+
+        :param before: a command that starts it.
+        """
         command = [
             sys.executable,
             "-m",
@@ -97,10 +100,9 @@ class Network:
             "br0",
             "--no-tftp",
         ]
+        whole = ["ip", "netns", "exec", f"{NAMESPACE}-server", *before, *command, *words]
         log = (self.folder / "output").open("w")
-        self.server = subprocess.Popen(
-            ["ip", "netns", "exec", f"{NAMESPACE}-server", *command, *words], cwd=PROJECT, stdout=log, stderr=log, text=True
-        )
+        self.server = subprocess.Popen(whole, cwd=PROJECT, stdout=log, stderr=log, text=True)
         log.close()
         poll((self.run / "nginx.pid").exists, 60, 0.1, "the start of nginx")
         ready = "DHCP, IP range" if "--dhcp" in words else "DHCP, proxy"
@@ -117,12 +119,13 @@ class Network:
         """What the server has printed."""
         return (self.folder / "output").read_text()
 
-    def stop(self) -> None:
-        """End the server as Ctrl-C does."""
-        if self.server is not None:
-            with suppress(ProcessLookupError):
-                self.server.send_signal(signal.SIGINT)
-            self.server.wait(120)
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """End the server by a signal, as Ctrl-C does; return its exit code."""
+        if self.server is None:
+            return 0
+        with suppress(ProcessLookupError):
+            self.server.send_signal(number)
+        return self.server.wait(120)
 
     def exec(self, client: str, *words: str) -> str:
         """Run a command in a client's namespace; return its output."""
@@ -215,6 +218,17 @@ def test_with_dhcp_elsewhere_the_path_of_the_boot_configuration_is_needed(networ
         assert network.get("xen1", name)[0] in (403, 404)
     disarm(network.tree, "xen1")
     assert network.get("xen1", secret)[0] == 403
+
+
+def test_a_server_of_a_script_ignores_sigint_and_is_ended_by_sigterm(network: Network) -> None:
+    network.start(before=("env", "--ignore-signal=INT"))
+    assert network.server is not None
+    network.server.send_signal(signal.SIGINT)
+    assert network.get("xen1", "boot/grub.cfg")[0] == 200
+    with pytest.raises(subprocess.TimeoutExpired):
+        network.server.wait(2)
+    assert network.stop(signal.SIGTERM) == 0
+    poll(lambda: not output("ip", "netns", "pids", f"{NAMESPACE}-server").strip(), 20, 0.2, "the end of nginx and dnsmasq")
 
 
 def test_lists_of_hosts_and_the_way_around_the_receiver_are_not_served(network: Network) -> None:

@@ -14,7 +14,7 @@ from dom0kit.errors import UserError
 BOOT_SECTOR = 512
 """Bytes that hold the parameter block, whatever the size of a sector is."""
 FIRST_CLUSTER = 2
-RANGE = re.compile(r"<(\d+)(?:-\d+)?>")
+RANGE = re.compile(r"<([0-9]{1,9})(?:-[0-9]{1,9})?>")
 """A run of clusters in the output of mshowfat(1): ``<6>`` or ``<6-7>``."""
 
 

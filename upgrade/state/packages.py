@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from dom0kit.untrusted.values import whole_number
+
 INSTALLED = re.compile(r"^(?:install|hold) ok (?:installed|half-configured|triggers-awaited|triggers-pending)$")
 """Field ``Status`` of a package that is there, see dpkg(1)."""
-PIECE = re.compile(r"(\D*)(\d*)")
+PIECE = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def compare(one: str, other: str) -> int:
         if not colon:
             epoch, rest = "0", version
         upstream, dash, revision = rest.rpartition("-")
-        keys.append((int(epoch) if epoch.isdigit() else 0, upstream if dash else rest, revision if dash else "0"))
+        keys.append((whole_number(epoch, 0, 2**31, 0), upstream if dash else rest, revision if dash else "0"))
     mine, theirs = keys
     return _sign(mine[0] - theirs[0]) or _compare_part(mine[1], theirs[1]) or _compare_part(mine[2], theirs[2])
 

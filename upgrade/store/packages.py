@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dom0kit.untrusted.values import whole_number
 from upgrade.store.compatibility import version_key
 
 
@@ -29,7 +30,7 @@ class PackageChange:
 def _key(version: str) -> tuple[int, object, object]:
     """Return a key for a package's version: epoch, upstream version, Debian revision (deb-version(7))."""
     epoch, colon, rest = version.partition(":")
-    number = int(epoch) if colon and epoch.isdigit() else 0
+    number = whole_number(epoch, 0, 2**31, 0) if colon else 0
     upstream, _, revision = (rest if colon else version).rpartition("-")
     return number, version_key(upstream or revision), version_key(revision if upstream else "")
 

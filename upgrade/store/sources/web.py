@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from dom0kit.errors import UserError
 from dom0kit.http_client import SYSTEM, Trust, WebError, get, shown
 from dom0kit.http_proxy import HttpProxy
+from dom0kit.untrusted.values import read_json
 from upgrade.store.sources.http_stream import Stream, open_stream
 from upgrade.store.sources.source import LARGEST_MANIFEST, LARGEST_SIGNATURE, MANIFEST, SIGNATURE
 
@@ -58,16 +58,20 @@ def open_url(url: str, trust: Trust = SYSTEM, proxy: HttpProxy | None = None) ->
         tree = fetch(TREE_MANIFEST, LARGEST_MANIFEST)
         if tree is None:
             raise UserError(f"there is no image at {shown(url)}: it has neither {MANIFEST} nor {TREE_MANIFEST}", HINT)
-        base = f"{base}/images/{_id_of(tree, shown(url))}"
+        base = f"{base}/images/{image_id(tree, shown(url))}"
         manifest = fetch(MANIFEST, LARGEST_MANIFEST)
         if manifest is None:
             raise UserError(f"there is no image at {base}, which {shown(url)}/{TREE_MANIFEST} names", "render the tree again")
     return WebSource(base, manifest, fetch(SIGNATURE, LARGEST_SIGNATURE) or b"", trust, proxy)
 
 
-def _id_of(manifest: bytes, url: str) -> str:
+def image_id(manifest: bytes, url: str) -> str:
+    """Return the name of the image's folder in a tree, from the tree's copy of the manifest.
+
+    :raises UserError: when it is none.
+    """
     try:
-        found = str(json.loads(manifest)["id"])
+        found = str(read_json(manifest)["id"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{url}/{TREE_MANIFEST} is no manifest", HINT) from error
     if not re.fullmatch(r"[0-9a-f]{16}", found):
