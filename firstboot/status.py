@@ -21,6 +21,7 @@ from firstboot.pool.steps import pool_text
 from firstboot.retry import Moment, current_moment, seconds_left, time_text
 from firstboot.step_records import StepRecords, fingerprint
 from firstboot.steps.step import Step
+from firstboot.updates_status import UpdatesStatus, image_age, read_updates_status, replaced_lines
 from network import observed
 from network.host_json import management_settings
 from pool.driver import PoolState
@@ -62,6 +63,7 @@ class Status(TypedDict):
     """What ``dom0ctl status --json`` prints.
 
     :ivar image: which image runs, and whether it is confirmed; None when that is not known.
+    :ivar updates: the image's age, newer images, services that run replaced files.
     :ivar xen: whether the host runs on Xen.
     :ivar password_wanted: whether the consoles still ask for root's password.
     :ivar address: the address to log in at; None without one.
@@ -71,6 +73,7 @@ class Status(TypedDict):
     name: str
     version: str
     image: ImageStatus | None
+    updates: UpdatesStatus
     xen: bool
     port: str
     vlan: int | None
@@ -96,6 +99,7 @@ def read_status(host: Host, steps: Sequence[Step]) -> Status:
         "name": str(host.host_json.get("host_name", "")),
         "version": host.version,
         "image": read_image_status(host.root),
+        "updates": read_updates_status(host.root),
         "xen": host.on_xen,
         "port": host.port,
         "vlan": management_settings(host.host_json).get("vlan"),
@@ -158,17 +162,24 @@ def status_text(status: Status) -> str:
     head = [
         f"host      {status['name']}",
         f"version   {status['version']}",
-        *labelled("image", [] if (image := status.get("image")) is None else image_lines(image)),
+        *labelled("image", image_and_newer(status)),
         f"xen       {'running' if status['xen'] else 'not running'}",
         f"address   {', '.join(status['addresses']) or 'none'} on {where}",
         *(f"bond      {name}: {observed.bond_text(bond)}" for name, bond in status["bonds"].items()),
         f"ssh       {status['ssh']}",
+        *labelled("restart", replaced_lines(updates) if (updates := status.get("updates")) else []),
         *(["root      no password yet; the consoles ask for it: dom0ctl password"] if status.get("password_wanted") else []),
         *([f"paths     {summary(status['paths'])}"] if status.get("paths") else []),
         f"pool      {pool_text(PoolState(**status['pool']))}",
         *([] if status["pool"]["well"] else [f"          degraded: {status['pool']['reason']}"]),
     ]
     return "\n".join([*head, "", table(("step", "state", "when", "took"), rows), *(["", *errors] if errors else [])])
+
+
+def image_and_newer(status: Status) -> list[str]:
+    """Return lines about the running image, its age, and newer ones."""
+    lines = [] if (image := status.get("image")) is None else image_lines(image)
+    return [*lines, *(image_age(updates, time.time()) if lines and (updates := status.get("updates")) else [])]
 
 
 def labelled(label: str, lines: Sequence[str]) -> list[str]:

@@ -49,9 +49,10 @@ def _qa(add: Add) -> None:
 
 
 def _manifests(add: Add) -> None:
-    from upgrade.commands.manifests import register  # noqa: PLC0415
+    from upgrade.commands import feeds, manifests  # noqa: PLC0415
 
-    register(add)
+    manifests.register(add)
+    feeds.register(add)
 
 
 def _answers_check(add: Add) -> None:
@@ -68,6 +69,9 @@ PROGRAM = Program(
     example="dom0kit iso\ndom0kit answers check host.yaml\ndom0kit answers render inventory.yaml -o tree --url http://192.0.2.1",
     groups={
         "answers": Group("answer files: check, convert, render, embed, serve", "dom0kit answers check host.yaml"),
+        "feed": Group(
+            "the folder in which hosts look for newer images", "dom0kit feed add /srv/feed build/dom0kit.iso --unsigned"
+        ),
         "manifest": Group("what images contain", "dom0kit manifest diff old.iso build/image"),
     },
     registers=(_pipeline, _image, _iso, _answerfiles, _installer, _manifests, _qa),

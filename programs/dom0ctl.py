@@ -9,7 +9,7 @@ from dom0kit import cli
 from dom0kit.cli import Group, Program
 from firstboot import cli as firstboot
 from pool import cli as pool
-from upgrade.commands import images, trial
+from upgrade.commands import images, trial, updates
 from upgrade.health import cli as health
 
 PROGRAM = Program(
@@ -23,7 +23,7 @@ PROGRAM = Program(
         "pool": Group("the pool that this host belongs to", "dom0ctl pool status"),
         "pool token": Group("join tokens: create, list, revoke", "dom0ctl pool token create --host xen2.dc1.example"),
     },
-    registers=(firstboot.register, health.register, images.register, trial.register, pool.register),
+    registers=(firstboot.register, health.register, images.register, trial.register, updates.register, pool.register),
 )
 
 

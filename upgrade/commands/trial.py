@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from datetime import datetime
+from pathlib import Path
 
 from dom0kit.cli import Add
 from dom0kit.errors import UserError
@@ -14,13 +16,15 @@ from pool.arguments import add_root
 from pool.local_pool import as_root
 from upgrade.choice import esps
 from upgrade.commands.images import host_commands, host_store
+from upgrade.feed import settings
 from upgrade.health import trial as health
 from upgrade.store.images import Store, StoredImage
-from upgrade.trial import changes, decisions, request
+from upgrade.trial import changes, decisions, request, window
 
 TIME = re.compile(r"[0-9A-Za-z :*.,/~-]{1,64}")
 """A time of systemd.time(7), such as ``02:00`` or ``2026-12-24 02:00``."""
-UNIT = "dom0kit-image-try"
+UNIT, WINDOW_UNIT = UNITS = ("dom0kit-image-try", "dom0kit-image-try-window")
+"""Transient units of tries at a time, and at the beginning of the window: a try whose time has come waits for its window."""
 
 
 def register(add: Add) -> None:
@@ -56,6 +60,7 @@ def _configure_try(parser: argparse.ArgumentParser) -> None:
         "--at", metavar="TIME", help="restart at this time, as systemd.time(7) writes it: 02:00, 2026-12-24 02:00"
     )
     parser.add_argument("--force", action="store_true", help="try an image that failed on this host before")
+    parser.add_argument("--now", action="store_true", help="ignore the window that 'dom0ctl updates --window' has stored")
     parser.add_argument("--no-restart", action="store_true", help="try it at the next restart, whenever that is")
     parser.add_argument("--cancel", action="store_true", help="withdraw a try that has not begun")
 
@@ -79,8 +84,8 @@ def try_image(arguments: argparse.Namespace) -> int:
 def _try(arguments: argparse.Namespace) -> int:
     root = arguments.root
     if arguments.cancel:
-        stopped = run(["systemctl", "stop", f"{UNIT}.timer"], check=False, timeout=COMMAND_SECONDS).returncode == 0
-        print("The try is withdrawn." if request.remove(root) or stopped else "No try was requested.")
+        codes = [run(["systemctl", "stop", f"{unit}.timer"], check=False, timeout=COMMAND_SECONDS).returncode for unit in UNITS]
+        print("The try is withdrawn." if request.remove(root) or 0 in codes else "No try was requested.")
         return 0
     if arguments.at is not None and not TIME.fullmatch(arguments.at):
         raise UserError(f"--at {arguments.at!r} is no time", "write it as 02:00 or 2026-12-24 02:00")
@@ -94,10 +99,19 @@ def _try(arguments: argparse.Namespace) -> int:
         if report.problems:
             listed = "\n".join(f"- {text}" for text in report.problems)
             raise UserError(f"the host's state cannot be taken to {image.name}:\n{listed}", "see all changes: dom0ctl image diff")
-    if arguments.at is not None:
+    # A time is judged when it has come.
+    start = None if arguments.now or arguments.at is not None else closed_until(root)
+    if start is not None and arguments.no_restart:
+        hint = "leave out --no-restart, and it waits for the window; or add --now"
+        raise UserError(f"this host may restart into another image only in its window, which begins at {start}", hint)
+    if at := arguments.at or start:
         words = ["dom0ctl", "image", "try", image.name, *(["--force"] if arguments.force else [])]
-        run(["systemd-run", "--quiet", f"--unit={UNIT}", f"--on-calendar={arguments.at}", "--", *words], timeout=COMMAND_SECONDS)
-        print(f"{image.name} is tried at {arguments.at}. Withdraw it with: dom0ctl image try --cancel")
+        words += ["--now"] if arguments.now else []
+        unit = UNIT if start is None else WINDOW_UNIT
+        run(["systemctl", "stop", f"{unit}.timer"], check=False, timeout=COMMAND_SECONDS)
+        run(["systemd-run", "--quiet", f"--unit={unit}", f"--on-calendar={at}", "--", *words], timeout=COMMAND_SECONDS)
+        when = f"{at}, in this host's window for restarts" if start else at
+        print(f"{image.name} is tried at {when}. Withdraw it with: dom0ctl image try --cancel")
         return 0
     # What works now is compared with what works in the try.
     health.prepare(Host(root), image.name)
@@ -108,6 +122,15 @@ def _try(arguments: argparse.Namespace) -> int:
     print(f"This host restarts now and tries {image.name}. If it is not healthy then, it returns to {choice.image}.", flush=True)
     run(["systemctl", "--no-block", "reboot"], timeout=COMMAND_SECONDS)
     return 0
+
+
+def closed_until(root: Path) -> str | None:
+    """Return when the window for restarts begins next, as systemd.time(7) writes it; None within it, and without a window."""
+    text = settings.read(root).window
+    now = datetime.now()
+    if not text or (found := window.parse(text)).contains(now):
+        return None
+    return found.next_start(now).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def choose(store: Store, name: str | None) -> StoredImage:
