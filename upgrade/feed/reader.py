@@ -11,7 +11,7 @@ from dom0kit.errors import UserError
 from dom0kit.fs import read_limited
 from dom0kit.http_client import SYSTEM, Trust, WebError, get, shown
 from dom0kit.http_proxy import HttpProxy
-from dom0kit.linux.signatures import SIGNERS, verify
+from dom0kit.linux.signatures import has_keys, verify
 from upgrade.feed.index import INDEX, LARGEST, SIGNATURE, FeedImage, Index, parse
 from upgrade.store.sources.any_source import open_source
 from upgrade.store.sources.source import LARGEST_SIGNATURE, Source
@@ -41,7 +41,7 @@ def read_index(text: str, keys: Path, trust: Trust = SYSTEM, proxy: HttpProxy | 
     data = _fetch(f"{place}/{INDEX}", LARGEST, trust, proxy)
     if data is None:
         raise UserError(f"there is no feed at {shown(place)}: it has no {INDEX}", HINT)
-    if (keys / SIGNERS).exists():
+    if has_keys(keys):
         signature = _fetch(f"{place}/{SIGNATURE}", LARGEST_SIGNATURE, trust, proxy)
         verify(data, signature or b"", keys, f"{INDEX} of {shown(place)}")
     return parse(data, shown(place))

@@ -92,6 +92,15 @@ def test_a_damaged_image_leaves_the_feed_as_it_was(feed: Path, tmp_path: Path) -
     assert sorted(path.name for path in feed.iterdir()) == [NEW, INDEX]
 
 
+@pytest.mark.parametrize("name", ["allowed_signers", "openpgp.gpg"])
+def test_keys_of_either_kind_ask_for_a_signed_index(feed: Path, tmp_path: Path, name: str) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / name).write_text("a key")
+    with pytest.raises(UserError, match="is not signed"):
+        read_index(str(feed), keys)
+
+
 def test_an_image_is_removed_from_the_index_and_the_disk(feed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["feed", "remove", str(feed), NEW, "--unsigned"]
     assert build_machine.main(words) == 0
