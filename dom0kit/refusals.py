@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dom0kit.errors import UserError
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -23,6 +25,15 @@ class Refusal:
         first, newline, rest = message.partition("\n")
         colon = ":" if first.endswith(":") else ""
         return f"{first.removesuffix(':')} [{self.code}]{colon}{newline}{rest}"
+
+    @property
+    def plain_hint(self) -> str:
+        """Return the hint for a terminal, which shows no code marks."""
+        return self.hint.replace("`", "")
+
+    def error(self, message: str) -> UserError:
+        """Return the error for users."""
+        return UserError(self.text(message), self.plain_hint)
 
 
 @dataclass(frozen=True)

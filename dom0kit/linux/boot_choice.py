@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dom0kit.errors import UserError
@@ -40,6 +41,12 @@ class Choice:
     image: str
     trial: str = ""
     left: int = 0
+
+
+def newest(choices: Iterable[Choice | None]) -> Choice | None:
+    """Return the choice that GRUB takes of all copies: the highest sequence, then the fewest tries left; None without one."""
+    found = [choice for choice in choices if choice is not None]
+    return max(found, key=lambda choice: (choice.sequence, -choice.left), default=None)
 
 
 def parse(data: bytes) -> Choice:

@@ -65,7 +65,7 @@ def system_uuid(superblock: str) -> str:
 
 def parse_installation(disk: str, version: str, marker: str, host_json: str, system: str = "") -> Installation:
     """Return an installation from its marker and its answers; a damaged one keeps what can be read."""
-    fields, answers = _object(marker), _object(host_json)
+    fields, answers = json_object(marker), json_object(host_json)
     names = (_text(fields, "host_name"), _text(answers, "host_name"))
     return Installation(
         disk=disk,
@@ -81,7 +81,8 @@ def parse_installation(disk: str, version: str, marker: str, host_json: str, sys
     )
 
 
-def _object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """Return the object that a file of a disk holds as JSON; empty when it is damaged."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

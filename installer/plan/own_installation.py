@@ -22,7 +22,7 @@ class OwnInstallation(PlanError):
         self.installation = installation
         text = f"this machine is installed already: {installation.describe()}; unattended answers do not replace it"
         super().__init__([refusals.OWN_INSTALLATION.text(text)])
-        self.hint = refusals.OWN_INSTALLATION.hint.replace("`", "")
+        self.hint = refusals.OWN_INSTALLATION.plain_hint
 
 
 def is_own(found: Installation, host_name: str, machine: str) -> bool:

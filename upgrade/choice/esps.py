@@ -78,8 +78,7 @@ def _read(device: str) -> Copy:
 
 def newest(copies: tuple[Copy, ...]) -> Choice | None:
     """Return the choice that GRUB takes: the highest sequence, then the fewest tries left (pure)."""
-    found = [copy.choice for copy in copies if copy.choice is not None]
-    return max(found, key=lambda choice: (choice.sequence, -choice.left), default=None)
+    return boot_choice.newest(copy.choice for copy in copies)
 
 
 def read_choice(medium: Path = MEDIUM) -> Choice:

@@ -148,7 +148,7 @@ def check_serial(index: Index, seen: int, source: str) -> None:
     if index.serial < seen:
         raise UserError(
             f"the index of {source} has the serial {index.serial}, this host has seen {seen}: it is an old copy",
-            f"get the feed again; or, when it was made anew, remove /{CHECKED}",
+            f"get the feed again; or, when it was made again from nothing, remove /{CHECKED}",
         )
 
 

@@ -181,7 +181,7 @@ def choose(hosts: Sequence[FoundHost], task: HostTask) -> FoundHost:
         refusal, text = refusals.HOST_NOT_FOUND, "no host on the disks is meant" if hosts else "no host is on the disks"
     else:
         refusal, text = refusals.HOST_AMBIGUOUS, f"{len(fitting)} hosts on the disks could be meant"
-    raise UserError(refusal.text(f"{text}{':' if lines else ''}{lines}"), refusal.hint.replace("`", ""))
+    raise refusal.error(f"{text}{':' if lines else ''}{lines}")
 
 
 def obstacle(host: FoundHost, firmware: str) -> UserError | None:
@@ -190,7 +190,7 @@ def obstacle(host: FoundHost, firmware: str) -> UserError | None:
     :param firmware: ``bios`` or ``uefi``: how this system was started.
     """
     for refusal, text in _obstacles(host, firmware):
-        return UserError(refusal.text(f"{host.describe()}: {text}"), refusal.hint.replace("`", ""))
+        return refusal.error(f"{host.describe()}: {text}")
     return None
 
 

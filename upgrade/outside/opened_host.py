@@ -131,8 +131,7 @@ def refuse_if_used(device: str, uses: list[Use]) -> None:
     number = os.stat(device).st_rdev
     found = [use.text for use in uses if use.number == f"{os.major(number)}:{os.minor(number)}" and "mounted" in use.text]
     if found:
-        refusal = refusals.HOST_IN_USE
-        raise UserError(refusal.text(f"the host's system partition {device} {found[0]}"), refusal.hint.replace("`", ""))
+        raise refusals.HOST_IN_USE.error(f"the host's system partition {device} {found[0]}")
 
 
 @contextmanager

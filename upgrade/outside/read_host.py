@@ -6,20 +6,18 @@ partitions may not be there as devices.
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dom0kit.errors import UserError
 from dom0kit.linux import boot_choice
 from dom0kit.linux.boot_choice import Choice
 from dom0kit.process import run
 from dom0kit.units import SECTOR as START_UNIT
-from installer.hardware.installations import FOLDER, LABEL
+from installer.hardware.installations import FOLDER, LABEL, json_object
 from installer.model.hardware import Facts
 from installer.model.image_manifest import Manifest, parse_manifest
 from installer.model.partition_layout import ESP, KINDS
@@ -49,9 +47,7 @@ def find_hosts(facts: Facts, ask: Ask = ask) -> list[FoundHost]:
 def read_details(host: FoundHost, ask: Ask) -> Details:
     """Read the images, the choice and the last results of a host; what is damaged is left out."""
     places = [read_places(disk.path, ask) for disk in host.disks]
-    choices = [read_choice(esp, host.system, ask) for _, esp in places if esp]
-    found = [choice for choice in choices if choice is not None]
-    choice = max(found, key=lambda choice: (choice.sequence, -choice.left), default=None)
+    choice = boot_choice.newest(read_choice(esp, host.system, ask) for _, esp in places if esp)
     system = next((place for place, _ in places if place), "")
     if not system:
         return Details(choice=choice)
@@ -64,7 +60,7 @@ def read_details(host: FoundHost, ask: Ask) -> Details:
     images = []
     for name in names:
         marker = cat(f"/state/{name}/installed.json")
-        made_by = str(_object(marker).get("task", ""))
+        made_by = str(json_object(marker).get("task", ""))
         images.append(FoundImage(name, manifest_of(cat(f"/images/{name}/manifest.json")), bool(marker), made_by))
     confirmed = choice.image if choice is not None else (images[0].name if len(images) == 1 else "")
     return Details(
@@ -72,7 +68,7 @@ def read_details(host: FoundHost, ask: Ask) -> Details:
         choice=choice,
         failed=failures(cat(f"/{FAILED}")),
         unhealthy=unhealthy(cat(f"/state/{confirmed}/health.json")) if confirmed else None,
-        returned=str(_object(cat(f"/{RETURNED}")).get("task", "")),
+        returned=str(json_object(cat(f"/{RETURNED}")).get("task", "")),
         free=free_bytes(ask(["debugfs", "-c", "-R", "show_super_stats -h", system])),
     )
 
@@ -112,13 +108,13 @@ def manifest_of(text: str) -> Manifest | None:
 
 def failures(text: str) -> dict[str, str]:
     """Return why images failed, by name; empty for a damaged file."""
-    value = _object(text)
+    value = json_object(text)
     return {name: str(entry["reason"]) for name, entry in value.items() if isinstance(entry, dict) and "reason" in entry}
 
 
 def unhealthy(text: str) -> tuple[str, ...] | None:
     """Return the required checks that failed in a health report; None without one."""
-    checks = _object(text).get("checks")
+    checks = json_object(text).get("checks")
     if not isinstance(checks, list):
         return None
     found = [check for check in checks if isinstance(check, dict) and check.get("required") and check.get("state") != "ok"]
@@ -136,17 +132,9 @@ def free_bytes(superblock: str) -> int:
     return max(values["free"] - values["reserved"], 0) * values["block"]
 
 
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def was_ok(report: str, name: str) -> bool:
     """Return whether a check was fulfilled in a health report; without the check, or without a report, it counts as such."""
-    checks = _object(report).get("checks")
+    checks = json_object(report).get("checks")
     found = [check for check in checks if isinstance(check, dict)] if isinstance(checks, list) else []
     return all(check.get("state") == "ok" for check in found if check.get("name") == name)
 

@@ -21,7 +21,7 @@ HOST_OTHER_FIRMWARE = Refusal(
 )
 HOST_OLD_LAYOUT = Refusal(
     "host-old-layout",
-    "The host was installed by dom0kit 0.1, whose disk has room and boot files for one image alone.",
+    "The host was installed by dom0kit 0.1, whose disk has space and boot files for one image alone.",
     "Save what the host has, and install it again.",
 )
 HOST_DAMAGED = Refusal(

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from answerfiles.model import Answers, HostTask, load_host
-from dom0kit.errors import UserError
 from dom0kit.fs import exchange, sync_folder, write_json
 from dom0kit.linux import host_initramfs
 from dom0kit.process import COMMAND_SECONDS
@@ -25,6 +24,7 @@ from upgrade.outside.work import Outcome, Work, begin, digest, done_before
 from upgrade.state.apply import copy, give, remove_tree
 from upgrade.state.facts import node
 from upgrade.state.prepare import MARKER
+from upgrade.state.rules import DISKS_AND_PATHS
 from upgrade.trial import changes
 
 KEPT = (
@@ -34,13 +34,7 @@ KEPT = (
     "etc/ssh/ssh_host_*",
     "etc/iscsi",
     "etc/nvme",
-    "etc/multipath",
-    "etc/lvm/devices",
-    "etc/lvm/backup",
-    "etc/lvm/archive",
-    "etc/lvm/lvmlocal.conf",
-    "etc/mdadm/mdadm.conf",
-    "var/lib/iscsi",
+    *DISKS_AND_PATHS,
 )
 """What an installation has written, the host's identity, and how it finds its disks, as patterns of ``Path.glob``."""
 POOL = ("var/lib/ganeti/config.data", "var/lib/ganeti/ssconf_master_node")
@@ -105,11 +99,9 @@ def check(here: OpenedHost) -> None:
     found = [name for name in POOL for root in (here.system / "state/common", here.state / "upper") if (root / name).exists()]
     pool = answers.pool
     if found or pool.create is not None or pool.join is not None or pool.toolstack == "xapi":
-        refusal = refusals.HOST_IN_POOL
-        raise UserError(refusal.text(f"{here.host.name} belongs to a pool, or is to create or join one"), refusal.hint)
+        raise refusals.HOST_IN_POOL.error(f"{here.host.name} belongs to a pool, or is to create or join one")
     if packages_of(here.state):
-        refusal = refusals.HOST_HAS_PACKAGES
-        raise UserError(refusal.text(f"{here.host.name} has additional packages: {packages_of(here.state)}"), refusal.hint)
+        raise refusals.HOST_HAS_PACKAGES.error(f"{here.host.name} has additional packages: {packages_of(here.state)}")
 
 
 def read_answers(path: Path) -> Answers:
@@ -120,11 +112,8 @@ def read_answers(path: Path) -> Answers:
     try:
         return load_host(path)
     except (OSError, ValueError) as error:
-        refusal = refusals.HOST_DAMAGED
         said = error.strerror if isinstance(error, OSError) else "it is not valid"
-        raise UserError(
-            refusal.text(f"the host's answers {path} cannot be read: {said}"), refusal.hint.replace("`", "")
-        ) from error
+        raise refusals.HOST_DAMAGED.error(f"the host's answers {path} cannot be read: {said}") from error
 
 
 def packages_of(state: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from answerfiles.model import HostTask
-from dom0kit.errors import UserError
 from dom0kit.fs import write_json
 from installer.session import Session
 from upgrade.outside import boot_files, refusals
@@ -53,9 +52,8 @@ def candidates(host: FoundHost, wanted: str | None) -> list[FoundImage]:
     else:
         found = [image for image in found if image.name.startswith(wanted)]
     if not found:
-        refusal = refusals.HOST_NO_IMAGE
         what = f"no image {wanted} that has run on it" if wanted else "no other image that has run on it"
-        raise UserError(refusal.text(f"{host.describe()} has {what}"), refusal.hint.replace("`", ""))
+        raise refusals.HOST_NO_IMAGE.error(f"{host.describe()} has {what}")
     return found
 
 

@@ -129,9 +129,8 @@ def check_state(here: OpenedHost, new: Manifest, image: Path) -> None:
         old = ImageRoots(here.running, here.root / SQUASHFS)
         report = prepare_state(here.system, old, ImageRoots(new.name, root), here.commands, dry=True)
     if report.problems:
-        refusal = refusals.HOST_STATE
         listed = "\n".join(f"- {text}" for text in report.problems)
-        raise UserError(refusal.text(f"the host's state cannot be taken to {new.name}:\n{listed}"), refusal.hint.replace("`", ""))
+        raise refusals.HOST_STATE.error(f"the host's state cannot be taken to {new.name}:\n{listed}")
 
 
 def arm(here: OpenedHost, image: str) -> None:

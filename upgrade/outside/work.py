@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from answerfiles.model import HostTask
-from dom0kit.errors import UserError
 from installer.host_tasks import KeptHost
 from installer.session import Session
 from upgrade.outside import refusals
@@ -59,9 +58,8 @@ def digest(task: HostTask, order: str) -> str:
 
 def done_before(host: FoundHost) -> KeptHost:
     """Return the error for a task that was carried out before."""
-    refusal = refusals.TASK_DONE
-    text = refusal.text(f"{host.describe()}: this was done before, with the same answers")
-    return KeptHost(host.name, host.disk.path, UserError(text, refusal.hint.replace("`", "")))
+    error = refusals.TASK_DONE.error(f"{host.describe()}: this was done before, with the same answers")
+    return KeptHost(host.name, host.disk.path, error)
 
 
 def begin(host_name: str, paths: str, session: Session) -> list[str]:

@@ -38,6 +38,16 @@ SHARED = (
 ``dom0kit-shared``, and a test compares the two."""
 
 NETPLAN = "etc/netplan/50-dom0kit.yaml"
+DISKS_AND_PATHS = (
+    "etc/multipath",
+    "etc/lvm/devices",
+    "etc/lvm/backup",
+    "etc/lvm/archive",
+    "etc/lvm/lvmlocal.conf",
+    "etc/mdadm/mdadm.conf",
+    "var/lib/iscsi",
+)
+"""How a host finds its disks."""
 _CARRIED = {
     "the host's answers, and what dom0kit keeps of it": ("etc/dom0kit", "var/lib/dom0kit"),
     "the host's identity": (
@@ -49,15 +59,7 @@ _CARRIED = {
         "etc/openvswitch/system-id.conf",
     ),
     "root's keys and known hosts": ("root/.ssh",),
-    "the host's disks and paths": (
-        "etc/multipath",
-        "etc/lvm/devices",
-        "etc/lvm/backup",
-        "etc/lvm/archive",
-        "etc/lvm/lvmlocal.conf",
-        "etc/mdadm/mdadm.conf",
-        "var/lib/iscsi",
-    ),
+    "the host's disks and paths": DISKS_AND_PATHS,
     "bridges and bonds, those made by hand too; first boot compares them with host.json": ("var/lib/openvswitch",),
     "what services keep": ("var/lib", "var/log", "var/mail"),
     "set by first boot, or by hand after it": (
