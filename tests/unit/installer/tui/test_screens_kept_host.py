@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,9 +82,11 @@ class Person:
     buttons: list[str]
     titles: list[str] = field(default_factory=list)
     shown: str = ""
+    looking: threading.Event = field(default_factory=threading.Event)
 
     def show(self, form: Form, *, focus: str = "", problem: str = "", update: Callable[[], Update | None] | None = None) -> Reply:
         self.titles.append(form.title)
+        self.looking.set()
         self.shown += "\n".join(draw(form, problem))
         while update is not None:
             news = update()
@@ -137,6 +140,8 @@ def run(person: Person, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Us
     def prepare(task: HostTask, facts: Facts, session: Session) -> Prepared:
         assert task == TASK
         assert session.confirmed
+        # Work that ends before the screen is drawn shows no progress.
+        assert person.looking.wait(60)
         return Prepared(error)
 
     operations = Operations(person, Commands(io.StringIO()), lambda: FACTS)
