@@ -23,7 +23,7 @@ from image import apt, build_job, cache_keys, verified_cache
 from image.dib_log import Diagnosis
 from image.recipe import Recipe, load
 from image.signing.keys import write_keys
-from image.signing.signer import Signer, find_signer, sign_manifest
+from image.signing.signer import MANIFEST, SIGNATURE, Signer, sign_manifest, signer_of
 from image.work_dir import clear, in_namespaces, remove_tree, sole_builder, sole_downloader
 
 ELEMENTS = ("dom0-base", "dom0-live", "dom0-xen", "dom0-drivers", "dom0-san", "dom0-toolstack", "dom0-host",
@@ -65,7 +65,7 @@ def find_builds_signer(options: Options) -> Signer:
 
     :raises UserError: when a key of the recipe is missing.
     """
-    signer = find_signer(load(options.recipe), options.recipe.resolve().parent, make=True)
+    signer = signer_of(options.recipe, make=True)
     assert signer is not None
     return signer
 
@@ -162,7 +162,7 @@ def verify_kept(cache: apt.Cache, lists: Path, kept: Sequence[Path], reporter: R
 def current(output: Path, image_id: str) -> dict[str, object] | None:
     """Return the manifest of the image in a folder if its key matches and its files have their sizes and checksums."""
     try:
-        manifest = json.loads((output / "manifest.json").read_text())
+        manifest = json.loads((output / MANIFEST).read_text())
         files = manifest["files"].items()
         if manifest.get("id") != image_id or any((output / name).stat().st_size != entry["size"] for name, entry in files):
             return None
@@ -181,9 +181,9 @@ def name_commit(output: Path, manifest: dict[str, object], commit: str) -> dict[
     """
     if not commit or manifest.get("commit") == commit:
         return manifest
-    (output / "manifest.json.sig").unlink(missing_ok=True)
+    (output / SIGNATURE).unlink(missing_ok=True)
     renewed = manifest | {"commit": commit}
-    write_json(output / "manifest.json", renewed)
+    write_json(output / MANIFEST, renewed)
     return renewed
 
 

@@ -23,8 +23,8 @@ from dom0kit.arguments.paths import existing_file, existing_folder, output_file,
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
 from dom0kit.units import human_bytes
-from image.recipe import DEFAULT_RECIPE, load
-from image.signing.signer import Signer, find_signer
+from image.recipe import DEFAULT_RECIPE
+from image.signing.signer import Signer, signer_of
 from iso import embed_answers as iso_embed
 from iso.grub_menu import EMBEDDED_ANSWERS, UNATTENDED
 from iso.netboot_menus import parse_url
@@ -100,7 +100,7 @@ def run_render(arguments: argparse.Namespace) -> int:
             print(made.render())
         print(f"{arguments.inventory}: {made.hosts} host{'s' if made.hosts != 1 else ''} can be rendered; nothing was written")
         return 0
-    signer = find_signer(load(arguments.recipe), arguments.recipe.resolve().parent, make=False)
+    signer = signer_of(arguments.recipe, make=False)
     result = render.render(
         inventory,
         image,

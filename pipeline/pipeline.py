@@ -11,6 +11,7 @@ from dom0kit.events import Reporter
 from dom0kit.fs import write_atomic, write_json
 from image import build as image
 from image.cache_keys import PROJECT, files_below, hash_files, hash_values
+from image.signing.signer import SIGNATURE
 from iso import master
 from iso.grub_menu import MenuOptions
 from iso.layout import SBOM_FILE
@@ -49,7 +50,7 @@ def make(options: image.Options, reporter: Reporter, output: Path) -> Made:
 
 def make_iso(options: image.Options, reporter: Reporter, output: Path, manifest: dict[str, Any]) -> Made:
     """Master the ISO of an image folder when it is missing or outdated."""
-    signed = options.output / "manifest.json.sig"
+    signed = options.output / SIGNATURE
     key = iso_key(manifest, signed.read_text() if signed.is_file() else "")
     stamp = output.with_name(output.name + STAMP)
     copy_sbom(options.output, output)

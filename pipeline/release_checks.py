@@ -15,12 +15,12 @@ from dom0kit.fs import read_limited, sha256_file
 from dom0kit.linux.signatures import verify as verify_signature
 from dom0kit.units import MIB, counted, human_bytes
 from image.manifest import IMAGE_FILES
+from image.signing.signer import MANIFEST as MANIFEST_FILE
 from iso import verify as iso_verify
 from iso.layout import MANIFEST, SIGNATURE, Manifest, parse_manifest
 from pipeline.checksums import LARGEST_SUMS, SUMS, SUMS_SIGNATURE, parse_sums
 
 State = Literal["ok", "failed", "not checked"]
-MANIFEST_FILE, MANIFEST_SIGNATURE = "manifest.json", "manifest.json.sig"
 LISTING = "hosts.json"
 """The file by which a network-boot tree is known."""
 LARGEST_MANIFEST = 4 * MIB

@@ -14,9 +14,9 @@ from pathlib import Path
 from dom0kit.arguments.paths import existing_file, existing_folder, path
 from dom0kit.errors import UserError
 from dom0kit.events import Reporter, TerminalSink
-from image.recipe import DEFAULT_RECIPE, load
+from image.recipe import DEFAULT_RECIPE
 from image.signing.keys import read_keys, write_keys
-from image.signing.signer import find_signer
+from image.signing.signer import signer_of
 from pipeline.release_checks import Check, Checker
 
 EPILOG = """\
@@ -82,7 +82,7 @@ def accepted_keys(arguments: argparse.Namespace) -> Iterator[Path | None]:
         read_keys(arguments.keys)
         yield arguments.keys
         return
-    signer = find_signer(load(arguments.recipe), arguments.recipe.resolve().parent, make=False)
+    signer = signer_of(arguments.recipe, make=False)
     if signer is None:
         yield None
         return

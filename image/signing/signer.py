@@ -18,7 +18,7 @@ from dom0kit.fs import write_atomic
 from dom0kit.linux.signatures import UnknownKey, sign, verify
 from dom0kit.process import Runner, run
 from image.cache_keys import hash_values
-from image.recipe import DEFAULT_SIGN_COMMAND, Recipe
+from image.recipe import DEFAULT_SIGN_COMMAND, Recipe, load
 from image.signing.keys import development_key, public_key, read_keys, signers_line, write_keys
 
 KEY_WORD = "KEY"
@@ -115,6 +115,11 @@ def find_signer(recipe: Recipe, folder: Path, *, make: bool, runner: Runner = ru
         raise UserError("the recipe has a sign command, and no public keys for the image", hint)
     command = tuple(str(key) if word == KEY_WORD else word for word in words)
     return Signer(command, folder, public, keys, development, fresh)
+
+
+def signer_of(recipe: Path, *, make: bool) -> Signer | None:
+    """Return how the recipe of a file signs; see :func:`find_signer`."""
+    return find_signer(load(recipe), recipe.resolve().parent, make=make)
 
 
 def sign_manifest(signer: Signer, output: Path, cache: Path, note: Note = lambda text: None) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pycdlib
 
 from dom0kit.errors import UserError
-from image.recipe import DEFAULT_RECIPE, load
-from image.signing.signer import find_signer, sign_manifest
+from image.recipe import DEFAULT_RECIPE
+from image.signing.signer import MANIFEST, SIGNATURE, sign_manifest, signer_of
 from iso.layout import SBOM_FILE
 from iso.master import INTERCHANGE_LEVEL, iso_name
 from pipeline.netboot import image_source
@@ -43,7 +43,7 @@ def other_image(iso: Path, work: Path, broken: Mapping[str, bytes] | None = None
             manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "id": OTHER_ID, "version": OTHER_VERSION}, indent=2) + "\n")
     sign_as_build(iso, folder)
-    names = [name for name in ("manifest.json", "manifest.json.sig") if (folder / name).exists()]
+    names = [name for name in (MANIFEST, SIGNATURE) if (folder / name).exists()]
     return write_medium(folder, (*names, *FILES), work / "other.iso")
 
 
@@ -76,7 +76,7 @@ def sign_again(folder: Path, signed: str) -> None:
     :param signed: the signed image that the folder is made from, for the message.
     :raises UserError: when this machine has no key.
     """
-    signer = find_signer(load(DEFAULT_RECIPE), DEFAULT_RECIPE.parent, make=False)
+    signer = signer_of(DEFAULT_RECIPE, make=False)
     if signer is None:
         raise UserError(f"{signed} is signed, and this machine has no key to sign another image with", "build it here: make iso")
     sign_manifest(signer, folder, folder / ".signatures")

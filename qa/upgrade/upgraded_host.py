@@ -142,6 +142,29 @@ def make_marks(host: UpgradedHost) -> dict[str, str]:
     return identity(host.ssh)
 
 
+def boot_and_try(host: UpgradedHost, command: str = "true") -> tuple[str, dict[str, str]]:
+    """Boot the installed image for the first time, bring the other one, restart into it.
+
+    :param command: is run on the host before.
+    :returns: the first image's name, and what identifies the host.
+    """
+    with host.boot("before") as machine:
+        before = run_first_boot(host, machine)
+        first = host.first_image()
+        host.ssh.succeed(command)
+        host.stage_and_try(machine)
+    return first, before
+
+
+def check_trial(host: UpgradedHost, machine: Machine, before: Mapping[str, str]) -> None:
+    """Check the host in a try of the image until it has confirmed it."""
+    wait_for_first_boot(host.scenario, machine)
+    host.ssh.wait_for_login()
+    need(f" dom0kit.try={NAME} " in host.ssh.succeed("cat /proc/cmdline"), "the image was not started as a try")
+    check_same_host(host, before)
+    wait_for_confirmation(host)
+
+
 def check_same_host(host: UpgradedHost, before: Mapping[str, str]) -> None:
     """Check that the host is the one that it was, with what its administrator has made."""
     after = identity(host.ssh)

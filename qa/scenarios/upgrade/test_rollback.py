@@ -8,7 +8,7 @@ from qa.install.installed_disk import InstalledDisks, own_copy
 from qa.metadata import scenario
 from qa.scenario import Scenario
 from qa.upgrade import broken_start
-from qa.upgrade.upgraded_host import PANIC, check_return, on_one_disk, run_first_boot
+from qa.upgrade.upgraded_host import PANIC, boot_and_try, check_return, on_one_disk
 
 NOT_STARTED = "before its system started"
 FAILS = ("Failed to start", "FAILED", "Dependency failed")
@@ -65,10 +65,7 @@ def rolls_back(
     :param expected: see :meth:`qa.upgrade.upgraded_host.UpgradedHost.fails_to_start`.
     """
     host = on_one_disk(scenario, own_copy(scenario, installed_disks.get(scenario, "bios")), broken)
-    with host.boot("before") as machine:
-        before = run_first_boot(host, machine)
-        first = host.first_image()
-        host.stage_and_try(machine)
+    first, before = boot_and_try(host)
     host.fails_to_start(expected)
     check_return(host, first, before, reason)
 
@@ -78,12 +75,8 @@ def test_rollback_broken_check(scenario: Scenario, installed_disks: InstalledDis
     """An image that runs, with a required check of the administrator that fails: the host returns and names the check."""
     host = on_one_disk(scenario, own_copy(scenario, installed_disks.get(scenario, "bios")))
     check = "/etc/dom0kit/health/required.d/licence"
-    with host.boot("before") as machine:
-        before = run_first_boot(host, machine)
-        first = host.first_image()
-        host.ssh.succeed(
-            f"printf '#!/bin/sh\\necho no licence for this image\\n[ -z \"$DOM0KIT_TRY\" ]\\n' >{check} && chmod 755 {check}"
-        )
-        host.stage_and_try(machine)
+    first, before = boot_and_try(
+        host, f"printf '#!/bin/sh\\necho no licence for this image\\n[ -z \"$DOM0KIT_TRY\" ]\\n' >{check} && chmod 755 {check}"
+    )
     host.fails_to_start()
     check_return(host, first, before, "no licence for this image")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dom0kit.units import GIB, MIB
+from dom0kit.units import MIB
 from qa import timeouts
 from qa.checks.boot_and_check import wait_for_first_boot
 from qa.checks.host_checks import need
@@ -18,31 +18,28 @@ from qa.san.multipath_array import check_root, wait_for_paths
 from qa.san.multipath_host import install as install_on_lun
 from qa.san.multipath_host import spec_of
 from qa.scenario import Scenario
+from qa.scenarios.install.test_disks import SERIALS, SMALL
 from qa.upgrade.upgraded_host import (
     UpgradedHost,
+    boot_and_try,
     check_same_host,
+    check_trial,
     on_one_disk,
     run_first_boot,
-    wait_for_confirmation,
 )
 from qa.vm import media
+from qa.vm.machine import Machine
 from qa.vm.ports import reserve
 from qa.vm.qemu_args import Drive, Firmware, MachineSpec, Nic
 
-SERIALS = ("MIRROR1", "MIRROR2")
-MIRROR_SIZE = 16 * GIB
-"""Bytes of each half of a mirror."""
 MIRROR: Values = {"target": {"mirror": [{"serial": serial} for serial in SERIALS]}}
 
 
 def upgrade(host: UpgradedHost) -> tuple[str, dict[str, str]]:
     """Boot the installed image, bring the other one, try it; return the first image's name and the host's identity."""
-    with host.boot("before") as machine:
-        before = run_first_boot(host, machine)
-        first = host.first_image()
-        host.stage_and_try(machine)
+    first, before = boot_and_try(host)
     with host.boot("trial") as machine:
-        check_trial(host, before)
+        check_trial(host, machine, before)
         need(host.images()[first] == ["staged"], f"the images after the confirmation: {host.images()}")
         host.scenario.keep("status.txt", host.ssh.succeed("dom0ctl status"))
         host.scenario.diagnose("journal-trial.txt", host.ssh, "journalctl -b --no-pager -o short-monotonic")
@@ -50,28 +47,18 @@ def upgrade(host: UpgradedHost) -> tuple[str, dict[str, str]]:
     return first, before
 
 
-def check_trial(host: UpgradedHost, before: Mapping[str, str]) -> None:
-    """Check the host in a try of the image until it has confirmed it."""
-    machine = host.scenario.machines[-1]
-    wait_for_first_boot(host.scenario, machine)
-    host.ssh.wait_for_login()
-    need(f" dom0kit.try={NAME} " in host.ssh.succeed("cat /proc/cmdline"), "the image was not started as a try")
-    check_same_host(host, before)
-    wait_for_confirmation(host)
-
-
-def check_confirmed(host: UpgradedHost, before: Mapping[str, str]) -> None:
+def check_confirmed(host: UpgradedHost, machine: Machine, before: Mapping[str, str]) -> None:
     """Check the host after it has confirmed the image and was started again."""
-    wait_for_first_boot(host.scenario, host.scenario.machines[-1])
+    wait_for_first_boot(host.scenario, machine)
     host.ssh.wait_for_login()
     need("dom0kit.try" not in host.ssh.succeed("cat /proc/cmdline"), "a confirmed image was started as a try")
     need(host.images()[NAME] == ["running", "confirmed"], f"the images after a restart: {host.images()}")
     check_same_host(host, before)
 
 
-def check_back(host: UpgradedHost, first: str, before: Mapping[str, str]) -> None:
+def check_back(host: UpgradedHost, machine: Machine, first: str, before: Mapping[str, str]) -> None:
     """Check the host after it has returned to its first image by command."""
-    wait_for_first_boot(host.scenario, host.scenario.machines[-1])
+    wait_for_first_boot(host.scenario, machine)
     host.ssh.wait_for_login()
     need(host.images() == {first: ["running", "confirmed"], NAME: ["staged"]}, f"the images after the return: {host.images()}")
     check_same_host(host, before)
@@ -81,15 +68,12 @@ def check_back(host: UpgradedHost, first: str, before: Mapping[str, str]) -> Non
 def test_upgrade_and_return(scenario: Scenario, installed_disks: InstalledDisks) -> None:
     """Stage another image, try it, see that the host confirms it, and return to the first one by command."""
     host = on_one_disk(scenario, own_copy(scenario, installed_disks.get(scenario, "bios")))
-    with host.boot("before") as machine:
-        before = run_first_boot(host, machine)
-        first = host.first_image()
-        host.stage_and_try(machine)
+    first, before = boot_and_try(host)
     with host.boot("trial") as machine:
-        check_trial(host, before)
+        check_trial(host, machine, before)
         host.roll_back(machine)
-    with host.boot("back"):
-        check_back(host, first, before)
+    with host.boot("back") as machine:
+        check_back(host, machine, first, before)
 
 
 @scenario("upgrade-bios", firmware="bios", minutes=25, stage="installed-bios", tags={"upgrade"})
@@ -99,17 +83,17 @@ def test_upgrade(scenario: Scenario, firmware: Firmware, installed_disks: Instal
     host = on_one_disk(scenario, own_copy(scenario, installed_disks.get(scenario, firmware)))
     first, before = upgrade(host)
     with host.boot("again") as machine:
-        check_confirmed(host, before)
+        check_confirmed(host, machine, before)
         host.roll_back(machine)
-    with host.boot("back"):
-        check_back(host, first, before)
+    with host.boot("back") as machine:
+        check_back(host, machine, first, before)
 
 
 @scenario("upgrade-raid1", firmware="bios", minutes=30, tags={"upgrade", "disks"})
 def test_upgrade_raid1(scenario: Scenario) -> None:
     """Upgrade a host on a mirror; afterwards it starts the new image from each disk without the other one."""
     disks = tuple(
-        Drive(media.blank_disk(scenario.work / f"{serial}.img", MIRROR_SIZE), serial=serial, bootindex=place)
+        Drive(media.blank_disk(scenario.work / f"{serial}.img", SMALL), serial=serial, bootindex=place)
         for place, serial in enumerate(SERIALS)
     )
     install_from_cd(scenario, disks, answers(scenario.settings.credentials, **MIRROR))
@@ -122,7 +106,7 @@ def test_upgrade_raid1(scenario: Scenario) -> None:
     host = UpgradedHost(scenario, spec, ssh, device="/dev/vdc")
     _, before = upgrade(host)
     with host.boot("again") as machine:
-        check_confirmed(host, before)
+        check_confirmed(host, machine, before)
         with scenario.phase("synchronization"):
             # All data must be on both disks before one is lost.
             ssh.succeed("mdadm --wait /dev/md/*; true", limit=timeouts.INSTALL)
@@ -130,8 +114,8 @@ def test_upgrade_raid1(scenario: Scenario) -> None:
     for number, left in enumerate(disks):
         overlay = media.overlay(scenario.work / f"left-{number}.qcow2", left.path)
         present = (replace(left, path=overlay, format="qcow2", bootindex=0),)
-        with host.boot(f"disk-{number + 1}-alone"):
-            check_confirmed(host, before)
+        with host.boot(f"disk-{number + 1}-alone") as machine:
+            check_confirmed(host, machine, before)
 
 
 @scenario("upgrade-nvme-4k", firmware="uefi", minutes=25, tags={"upgrade", "disks"})
@@ -147,8 +131,8 @@ def test_upgrade_nvme_4k(scenario: Scenario) -> None:
 
     host = UpgradedHost(scenario, spec, ssh, device="/dev/vda")
     _, before = upgrade(host)
-    with host.boot("again"):
-        check_confirmed(host, before)
+    with host.boot("again") as machine:
+        check_confirmed(host, machine, before)
 
 
 @scenario("upgrade-san", firmware="bios", minutes=25, stage="san-fc-bios", tags={"upgrade", "san", "multipath"})
@@ -164,13 +148,13 @@ def test_upgrade_san(scenario: Scenario) -> None:
     host = UpgradedHost(scenario, spec, ssh, device="/dev/vda")
     _, before = upgrade(host)
     with host.boot("again") as machine:
-        check_confirmed(host, before)
+        check_confirmed(host, machine, before)
         check_root(ssh, on.lun)
         wait_for_paths(ssh, on.lun.wwid, 2)
         machine.shutdown(ssh)
     paths = (1,)
-    with host.boot("second-path"):
-        check_confirmed(host, before)
+    with host.boot("second-path") as machine:
+        check_confirmed(host, machine, before)
         check_root(ssh, on.lun, paths=1)
 
 

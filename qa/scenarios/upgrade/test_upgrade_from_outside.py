@@ -21,11 +21,10 @@ from qa.network_boot import URL, Boot, Served, Tree, dom0kit, machine_spec, serv
 from qa.scenario import Scenario
 from qa.upgrade.upgraded_host import (
     UpgradedHost,
-    check_same_host,
+    check_trial,
     make_marks,
     on_one_disk,
     run_first_boot,
-    wait_for_confirmation,
 )
 from qa.vm.machine import Machine
 from qa.vm.media import ANSWERS_ARGUMENT
@@ -50,15 +49,6 @@ def check_upgraded(machine: Machine) -> None:
     kinds = [str(event["event"]) for event in machine.events if event.get("source") == "installer"]
     need("writing" in kinds, f"the installer reported {kinds}")
     need(f"tries {NAME} at its next start" in str(finished(machine).get("text")), f"the installer ended with {finished(machine)}")
-
-
-def check_trial(host: UpgradedHost, machine: Machine, before: dict[str, str]) -> None:
-    """Check the host in its try until it has confirmed the image."""
-    wait_for_first_boot(host.scenario, machine)
-    host.ssh.wait_for_login()
-    need(f" dom0kit.try={NAME} " in host.ssh.succeed("cat /proc/cmdline"), "the image was not started as a try")
-    check_same_host(host, before)
-    wait_for_confirmation(host)
 
 
 @scenario("upgrade-from-iso", firmware="bios", minutes=20, stage="installed-bios", tags={"upgrade"})
